@@ -1,0 +1,1 @@
+"""What code a function is, and how it is kept."""

@@ -1,0 +1,294 @@
+"""The records the engine thinks in. Plain values: no I/O, no clock, no behaviour beyond reading a field.
+
+Rules of this file
+- A `CallRow` is what the store keeps of one function call, column by column.
+- `identity` is an integer, unique in its request, given when a call first executes. The root call has identity 1 and
+  parent 0. Children hang on identities, so a call that moves in the code keeps what its children had finished.
+- A parent's *body* is one pass through its code: the first attempt, each further attempt, each start-over.
+  `pass_no` numbers the bodies of a parent: `run << 16 | body`. A larger pass is a later one.
+- `seq` is the place of a call in its parent's body; it restarts at 0 with each body.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple, TypeAlias
+
+ROOT: Final = 1
+"""Identity of the root call of every request."""
+
+FINGERPRINT_RULE: Final = 1
+"""Version of the rule by which fingerprints are made; stored with each request."""
+
+
+class Status:
+    """States of requests, runs and calls. Requests know all of them; calls never wait in `QUEUED`."""
+
+    QUEUED: Final = "queued"
+    RUNNING: Final = "running"
+    WAITING: Final = "waiting"
+    SUCCEEDED: Final = "succeeded"
+    FAILED: Final = "failed"
+    CANCELLED: Final = "cancelled"
+    INTERRUPTED: Final = "interrupted"
+    DIVERGED: Final = "diverged"
+    """Of runs only: a strict replay that raised `ReplayError`."""
+
+
+ENDED: Final = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.INTERRUPTED})
+
+
+class Kind:
+    """Kinds of calls, part of the fingerprint."""
+
+    FUNCTION: Final = "function_call"
+    MAP: Final = "map"
+    MAP_ITEM: Final = "map_item"
+    REDUCE: Final = "reduce"
+    REDUCE_STEP: Final = "reduce_step"
+    CELL: Final = "cell"
+    SCRIPT: Final = "script"
+    VALUE: Final = "value"
+    """A recorded value: `now()`, `random()`, `uuid4()`."""
+
+
+class Flag:
+    """Bits of `CallRow.flags`."""
+
+    WEAK: Final = 1
+    """An argument had no stable bytes: equal digests do not prove equal arguments."""
+    SET_ASIDE: Final = 2
+    """The outcome must not be reused: the call was set aside by `rerun`, `from_call` or a wrong match."""
+    NOT_STORED: Final = 4
+    """Succeeded, but the result could not be serialized: completed, not checkpointed."""
+    VOLATILE: Final = 8
+    """`durable=False`: executes whenever it is reached."""
+    ARGS_CHANGED: Final = 16
+    """In the last run the call was reused with other arguments than the recorded ones."""
+    CODE_CHANGED: Final = 32
+    """In the last run the call was reused although its code differs from the recorded code."""
+
+
+class CallRow(NamedTuple):
+    """What the store keeps of one function call. The order is the column order of the table `call`."""
+
+    parent: int
+    identity: int
+    pass_no: int
+    """Body of the parent in which this call last executed."""
+    seq: int
+    """Place in that body."""
+    kind: str
+    name: str
+    status: str
+    """`running` (a started mark), `succeeded`, `failed`, `cancelled` or `interrupted`."""
+    flags: int
+    digest: bytes
+    """16 bytes over the arguments."""
+    code: bytes
+    """16 bytes over the code of the function and what it uses; empty for values and cells."""
+    attempts: int
+    """Attempts so far in the current retry budget, 1 when the first one started."""
+    started_at: float
+    """Unix time in seconds of the first attempt."""
+    duration: float | None
+    """Seconds from the first start to the outcome; None while running."""
+    codec: str
+    """How `value` or `blob` is encoded: a name known to the serializer, "" when there is no value."""
+    value: bytes | None
+    """Encoded result, or encoded failure when `status` is `failed`; None when it is in a blob."""
+    blob: bytes | None
+    """BLAKE3 (32 bytes) of the file that holds a large value."""
+    mac: bytes | None
+    """HMAC-SHA256 over the context of the value and the value (or the blob's hash)."""
+    inputs: bytes | None
+    """Encoded arguments with their own codec byte and MAC, None when not kept."""
+    writes: bytes | None
+    """Encoded state writes of the whole subtree (key to value, last one wins), None when there were none."""
+    children: int | None
+    """How many calls the last body of this call created; None until a body has ended."""
+    result: bytes | None
+    """16-byte digest of the result; only reduce steps keep it."""
+
+
+class Reached(NamedTuple):
+    """`count` calls reused one after the other: places `seq…` of `pass_no` are identities `identity…`."""
+
+    parent: int
+    pass_no: int
+    seq: int
+    identity: int
+    count: int
+    flags: int
+    """Drift marks shared by all of them (`Flag.ARGS_CHANGED`, `Flag.CODE_CHANGED`)."""
+
+
+class Attempted(NamedTuple):
+    """One attempt that failed and was followed by another."""
+
+    identity: int
+    pass_no: int
+    attempt: int
+    started_at: float
+    duration: float
+    error: bytes
+    """Encoded failure, plain codec."""
+
+
+class Logged(NamedTuple):
+    """What one call printed."""
+
+    identity: int
+    pass_no: int
+    at: float
+    stream: str
+    text: str
+
+
+class Progressed(NamedTuple):
+    """The newest progress of one call."""
+
+    identity: int
+    current: float
+    total: float
+    message: str | None
+    attributes: str | None
+    """JSON object of strings."""
+    at: float
+
+
+class Metric(NamedTuple):
+    """One `metrics.timer` or `metrics.counter` record."""
+
+    identity: int
+    kind: str
+    name: str
+    value: float
+
+
+class ArgumentsDecide(NamedTuple):
+    """Under this parent, calls of this function match by their arguments only (a match by place was wrong)."""
+
+    parent: int
+    name: str
+    pass_no: int
+    """The body in which it was found; what that body executed is claimed again by arguments only."""
+
+
+class Dropped(NamedTuple):
+    """The value of an earlier reduce step is no longer kept."""
+
+    parent: int
+    identity: int
+
+
+Write: TypeAlias = CallRow | Reached | Attempted | Logged | Progressed | Metric | ArgumentsDecide | Dropped
+
+
+class Owner(NamedTuple):
+    """Who may write a request. Only an owner on this boot of this machine can be probed for being alive."""
+
+    host: str
+    boot_id: str
+    pid_namespace: str
+    pid: int
+    pid_started: str
+
+
+class CodeVersion(NamedTuple):
+    """A snapshot of the code a request runs, keyed by its bytes."""
+
+    key: bytes
+    """BLAKE3 (32 bytes) of `data`."""
+    data: bytes
+    mac: bytes
+
+
+class NewRequest(NamedTuple):
+    """A request to accept."""
+
+    id: str
+    application: str
+    kind: str
+    """Kind of the root call: `function_call`, `cell` or `script`."""
+    accepted_at: float
+    input: bytes | None
+    """Encoded arguments of the root call with their codec byte and MAC."""
+    input_digest: bytes
+    code: CodeVersion
+    notebook: str | None
+    """Path of the notebook, None outside of one."""
+    cell: str | None
+    """What finds the cell again: NAME, cell id or the hash of its text."""
+    idempotency_key: str | None
+    forked_from: str | None
+    headers: str | None
+    """JSON array of name, value pairs."""
+
+
+class RequestRow(NamedTuple):
+    """A request as the store knows it."""
+
+    serial: int
+    id: str
+    application: str
+    kind: str
+    status: str
+    accepted_at: float
+    started_at: float | None
+    finished_at: float | None
+    input: bytes | None
+    input_digest: bytes
+    code_key: bytes
+    notebook: str | None
+    cell: str | None
+    idempotency_key: str | None
+    forked_from: str | None
+    headers: str | None
+    rule: int
+    run: int
+    """Number of the last run, 0 before the first."""
+    epoch: int
+    owner: Owner | None
+    lease_until: float
+    cancel_requested: bool
+    pinned: bool
+    error: str | None
+    """One line of plain text for lists; the failure itself is the root call's value."""
+
+
+class RunRow(NamedTuple):
+    """The original execution of a request, or one replay."""
+
+    run: int
+    mode: str
+    """`adaptive` or `strict`."""
+    status: str
+    started_at: float
+    finished_at: float | None
+    code_key: bytes
+    executed: int
+    reused: int
+    saved: float
+    """Seconds the reused calls took when they ran."""
+
+
+class NewRun(NamedTuple):
+    """A run to begin, with everything that must commit together with its start."""
+
+    mode: str
+    started_at: float
+    code: CodeVersion | None
+    """None: the code of the last run."""
+    set_aside: tuple[tuple[int, int], ...]
+    """(parent, identity) of the calls whose outcome is not to be reused."""
+
+
+class Lease(NamedTuple):
+    """The right to write a request, until another one acquires it."""
+
+    serial: int
+    id: str
+    epoch: int
+    run: int
+    next_identity: int
+    """Identities from here on are free."""

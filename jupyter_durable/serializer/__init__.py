@@ -1,0 +1,1 @@
+"""How values become bytes, and what vouches for them."""

@@ -1,0 +1,205 @@
+"""What a store is: two Protocols, one to find and own requests, one to write the journal of an owned request.
+
+Rules of this file
+- A store keeps opaque bytes. It never encodes, signs, verifies or decodes a value.
+- Every write of a journal is conditional on the epoch of its lease; a refused write raises `LeaseLost`.
+- What `record` returned from is durable. `later` is durable at the latest with the next commit, or `FLUSH_SECONDS` on.
+- A write that fails raises `CheckpointError` to whoever waits for it and is acknowledged to nobody.
+- Threads may share a store and a journal. After a fork the child must not use them (`StoreError`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from jupyter_durable.core.model import (
+    ArgumentsDecide,
+    Attempted,
+    CallRow,
+    CodeVersion,
+    Lease,
+    Logged,
+    Metric,
+    NewRequest,
+    NewRun,
+    Owner,
+    Progressed,
+    Reached,
+    RequestRow,
+    RunRow,
+    Write,
+)
+
+FLUSH_SECONDS: Final = 0.05
+"""How long a started mark may wait for a commit."""
+INLINE_BYTES: Final = 64 * 1024
+"""Encoded values up to this size stand in the row; larger ones are blobs."""
+
+Buffer = bytes | bytearray | memoryview
+
+
+class Heartbeat(NamedTuple):
+    """Answer to a renewed lease."""
+
+    cancel_requested: bool
+
+
+class Finish(NamedTuple):
+    """The end of a run: root outcome, status of request and run, release of the lease, in one transaction."""
+
+    root: CallRow | None
+    """None when the run ended without an outcome of the root (interrupted, diverged)."""
+    status: str
+    run_status: str
+    error: str | None
+    finished_at: float
+    executed: int
+    reused: int
+    saved: float
+
+
+class Filter(NamedTuple):
+    """Which requests to list. None: any."""
+
+    status: str | None = None
+    application: str | None = None
+    notebook: str | None = None
+    cell: str | None = None
+    text: str | None = None
+    since: float | None = None
+    before: int | None = None
+    """Only requests with a smaller serial (the next page)."""
+    limit: int = 100
+
+
+class Finding(NamedTuple):
+    """One thing `check` has to say."""
+
+    level: str
+    """`ok`, `warning` or `error`."""
+    text: str
+
+
+class Swept(NamedTuple):
+    """What garbage collection removed, or would remove."""
+
+    requests: tuple[str, ...]
+    blobs: int
+    bytes: int
+
+
+class Journal(Protocol):
+    """The write side of one acquired request."""
+
+    lease: Lease
+
+    def record(self, row: CallRow, writes: Sequence[Write] = ()) -> None:
+        """Commit the outcome of a call, with `writes`, and return when it is durable.
+
+        Alone it is one autocommit statement in the calling thread; when anything is queued, the group commits in
+        the store's thread. The outcome of a call that is no longer open (same pass and attempt already settled)
+        raises `LeaseLost`.
+        """
+
+    def post(self, row: CallRow, done: Callable[[BaseException | None], None], writes: Sequence[Write] = ()) -> None:
+        """As `record`, without waiting: `done(error)` is called, in any thread, when it is durable or refused."""
+
+    def alone(self) -> bool:
+        """Whether `record` would commit in the calling thread now."""
+
+    def later(self, write: Write) -> None:
+        """Queue a write for the next commit. A started mark is superseded by the outcome of its call."""
+
+    def flush(self) -> None:
+        """Return when everything queued so far is durable."""
+
+    def finish(self, finish: Finish) -> None:
+        """End the run. Nothing can be written through this journal afterwards."""
+
+    def renew(self, lease_until: float) -> Heartbeat:
+        """Hold the lease until `lease_until` (Unix seconds)."""
+
+    def close(self) -> None:
+        """Flush and let go of the journal without ending the run (the request then reads as interrupted)."""
+
+
+class Store(Protocol):
+    """Requests and their journals."""
+
+    url: str
+
+    # requests
+    def accept(self, new: NewRequest, calls: Iterable[CallRow] = ()) -> tuple[RequestRow, bool]:
+        """Add a request, with copied calls for a fork, in one transaction. With a known idempotency key of the same
+        application: that request and False."""
+
+    def begin(self, serial: int, owner: Owner, run: NewRun, lease_until: float, *, take_over: bool = False) -> Lease:
+        """Acquire the request, raise its epoch, add the run, set calls aside: one transaction.
+
+        A run that was open is recorded as interrupted. Raises `SDKUsageError` naming the owner when another one holds
+        a lease that has not run out, unless `take_over`. Whether an owner is alive is the caller's business: it
+        passes `take_over=True` for one that is known to be gone.
+        """
+
+    def journal(self, lease: Lease) -> Journal: ...
+
+    def request(self, id: str) -> RequestRow:
+        """By id, unique prefix or `last`. Raises `SDKUsageError` for none or several, naming them."""
+
+    def requests(self, filter: Filter) -> list[RequestRow]:
+        """Newest accepted first."""
+
+    def cancel(self, serial: int) -> None:
+        """Ask the owner to cancel; a queued request becomes cancelled at once."""
+
+    def pin(self, serial: int, pinned: bool) -> None: ...
+
+    def move(self, old_notebook: str, new_notebook: str) -> int:
+        """Adopt the requests of a notebook that was moved; how many."""
+
+    def delete(self, serial: int) -> None:
+        """Remove a request that is not running, with its values, in chunks."""
+
+    # journals, read
+    def children(self, serial: int, parent: int, after: int, limit: int) -> list[CallRow]:
+        """Calls of one parent in order of identity, from `after` (exclusive), values of rows included."""
+
+    def call(self, serial: int, parent: int, identity: int) -> CallRow | None: ...
+
+    def reached(self, serial: int, parent: int) -> list[Reached]:
+        """All recorded stretches of reused calls, by pass, then place."""
+
+    def decided(self, serial: int, parent: int) -> list[ArgumentsDecide]: ...
+
+    def runs(self, serial: int) -> list[RunRow]: ...
+
+    def attempts(self, serial: int, identity: int) -> list[Attempted]: ...
+
+    def logs(self, serial: int, identity: int | None = None) -> list[Logged]: ...
+
+    def progress(self, serial: int) -> list[Progressed]: ...
+
+    def metrics(self, serial: int) -> list[Metric]: ...
+
+    def code(self, key: bytes) -> CodeVersion: ...
+
+    # blobs
+    def put_blob(self, head: bytes, buffers: Sequence[Buffer]) -> bytes:
+        """Keep a large value; its BLAKE3. Durable on return."""
+
+    def get_blob(self, key: bytes) -> tuple[bytes, list[memoryview]]:
+        """The head and the (writable, copy on write) buffers of a blob whose hash was checked.
+
+        Raises `DeserializationError` when it is missing or damaged; a damaged one is moved aside.
+        """
+
+    # care
+    def check(self) -> list[Finding]: ...
+
+    def gc(self, *, older_than: float, now: float, dry_run: bool) -> Swept: ...
+
+    def size(self) -> int:
+        """Bytes on disk, blobs included."""
+
+    def close(self) -> None: ...
