@@ -66,6 +66,11 @@ class Flag:
     """In the last run the call was reused with other arguments than the recorded ones."""
     CODE_CHANGED: Final = 32
     """In the last run the call was reused although its code differs from the recorded code."""
+    TAKEN_OVER: Final = 64
+    """Executed under an identity recorded with other arguments, so its recorded children may be those of another call:
+    they match by their arguments only. Stays with the row (`replay.carried`)."""
+    RENEWED: Final = 128
+    """Executed again after it was set aside: siblings not reached since do not match by place. Stays with the row."""
 
 
 class CallRow(NamedTuple):
@@ -117,7 +122,7 @@ class Reached(NamedTuple):
     pass_no: int
     seq: int
     identity: int
-    count: int
+    count: int  # type: ignore[assignment]  # the column is called so, and nobody counts with it
     flags: int
     """Drift marks shared by all of them (`Flag.ARGS_CHANGED`, `Flag.CODE_CHANGED`)."""
 
