@@ -1,0 +1,151 @@
+"""Values as bytes: plain where nothing can run on load, else cloudpickle.
+
+Rules of this file
+- An exact None, bool, int, float, str or bytes, and builtin containers of these, are `plain`. Nothing else is.
+- Plain bytes are loaded by an unpickler that resolves no name, so that damaged or foreign bytes cannot run code.
+- Classes of `__main__` are written as a name, never by value: an instance comes back as one of the class that the
+  caller's `find_class` answers, so `isinstance` and `except` hold after a cell is run again.
+- What would come back as something else (open files, memoryviews) is refused by name, not converted.
+- Buffers of 64 KiB and more leave the pickle; smaller ones stay in it, so an `Encoded` without buffers is one piece.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
+
+from jupyter_durable.errors import DeserializationError, SerializationError
+from jupyter_durable.serializer.base import PICKLE, PLAIN, Encoded
+from jupyter_durable.serializer.explain import explain
+from jupyter_durable.serializer.pickler import (
+    OUT_OF_BAND_BYTES,
+    PROTOCOL,
+    RefusingPickler,
+    class_by_name,
+    describe,
+    reason_of,
+)
+
+__all__ = ["OUT_OF_BAND_BYTES", "ValueSerializer", "explain"]
+
+FindClass = Callable[[str, str], Any]
+
+_ATOMS: Final = frozenset({type(None), bool, int, float, str, bytes})
+# The opcodes that name a global: without one of these bytes a pickle has nothing that it could call.
+_NAMING: Final = b"ci\x82\x83\x84\x93"
+_SHORT: Final = 64
+
+
+class ValueSerializer:
+    """The `Serializer` of values.
+
+    `find_class(module, qualname)` answers the classes of `__main__` while a value is loaded; None looks them up in
+    the running `__main__`. It raises `AttributeError` for a name it does not know.
+    """
+
+    def __init__(self, find_class: FindClass | None = None) -> None:
+        self._find_class = find_class or main_class
+
+    def encode(self, value: object, root: str = "result") -> Encoded:
+        """The value as bytes. Raises `SerializationError` with the path, from `root`, of what cannot be stored."""
+        if type(value) in _ATOMS:
+            return tuple.__new__(Encoded, (PLAIN, pickle.dumps(value, PROTOCOL), ()))
+        head = _plain(value)
+        return Encoded(PLAIN, head) if head is not None else self._pickled(value, root)
+
+    def decode(self, codec: str, head: bytes, buffers: list[memoryview]) -> object:
+        """The value of bytes whose MAC was checked. Raises `DeserializationError`."""
+        try:
+            if codec == PLAIN:
+                return _load_plain(head)
+            if codec == PICKLE:
+                return _Unpickler(head, buffers, self._find_class).load()
+        except DeserializationError:
+            raise
+        # Loading runs `__setstate__` and constructors of the user's classes, which may raise anything.
+        except Exception as error:
+            raise DeserializationError(f"the stored value cannot be rebuilt here: {reason_of(error)}") from error
+        raise DeserializationError(f"the stored value is encoded as {codec!r}, which this version does not know")
+
+    def _pickled(self, value: object, root: str) -> Encoded:
+        buffers: list[memoryview] = []
+        with io.BytesIO() as file:
+            pickler = RefusingPickler(file, buffers)
+            try:
+                pickler.dump(value)
+            # Pickling runs `__reduce__` and `__getstate__` of the user's classes, which may raise anything.
+            except Exception as error:
+                raise SerializationError(explain(value, root, error)) from error
+            encoded = Encoded(PICKLE, file.getvalue(), tuple(buffers))
+        if pickler.holds_exception:
+            self._verify(value, encoded, root)
+        return encoded
+
+    def _verify(self, value: object, encoded: Encoded, root: str) -> None:
+        """Many exceptions pickle and then do not load: find out now, while the value still exists."""
+        try:
+            self.decode(PICKLE, encoded.head, list(encoded.buffers))
+        except DeserializationError as error:
+            text = f"{root} ({describe(value)}) holds an exception that cannot be loaded again: {error}"
+            raise SerializationError(text) from error
+
+
+def main_class(module: str, qualname: str) -> Any:
+    """The object of that name as it is now. Raises `AttributeError` when there is none."""
+    found: Any = sys.modules[module]
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    return found
+
+
+class _NotPlainError(Exception):
+    pass
+
+
+class _PlainPickler(pickle.Pickler):
+    def reducer_override(self, obj: object) -> NoReturn:  # noqa: ARG002
+        raise _NotPlainError
+
+
+def _plain(value: object) -> bytes | None:
+    """The value as plain bytes, None when it holds anything but builtin containers and atoms."""
+    file = io.BytesIO()
+    try:
+        _PlainPickler(file, PROTOCOL).dump(value)
+    except (_NotPlainError, RecursionError):
+        return None
+    return file.getvalue()
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, head: bytes, buffers: list[memoryview], find_class: FindClass) -> None:
+        super().__init__(io.BytesIO(head), buffers=buffers)
+        self._find_class = find_class
+
+    def find_class(self, module: str, name: str, /) -> Any:
+        if name == class_by_name.__name__ and module == class_by_name.__module__:
+            return self._main_class
+        if module == "__main__":
+            return self._main_class(module, name)
+        return super().find_class(module, name)
+
+    def _main_class(self, module: str, qualname: str) -> Any:
+        try:
+            return self._find_class(module, qualname)
+        except (AttributeError, KeyError) as error:
+            text = f"the stored value needs `{qualname}`, which is not defined here: run the cell that defines it"
+            raise DeserializationError(text) from error
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str, /) -> NoReturn:
+        raise DeserializationError(f"a plain value names {module}.{name}: it was not written by this library")
+
+
+def _load_plain(head: bytes) -> object:
+    if len(head) <= _SHORT and len(head.translate(None, _NAMING)) == len(head):
+        return pickle.loads(head)
+    return _PlainUnpickler(io.BytesIO(head)).load()

@@ -1,0 +1,100 @@
+"""The pickler of values: cloudpickle that refuses what it would change, and names the classes of `__main__`.
+
+Rules of this file
+- What would come back as something else, or as a dead copy, is refused by name: open files, sockets, memoryviews.
+- `class_by_name` is part of the stored format: it keeps its name and its module.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import socket
+import types
+from typing import Any, Final, NoReturn
+
+import cloudpickle
+
+from jupyter_durable.errors import DeserializationError
+
+__all__ = ["OUT_OF_BAND_BYTES", "PROTOCOL", "RefusingPickler", "class_by_name", "describe", "reason_of", "refusal"]
+
+PROTOCOL: Final = 5
+OUT_OF_BAND_BYTES: Final = 64 * 1024
+"""Buffers from this size on are kept beside the pickle, where they can be written and mapped without a copy."""
+
+_REASONS: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
+    (io.IOBase, "an open file"),
+    (socket.socket, "a socket"),
+    ((types.GeneratorType, types.AsyncGeneratorType), "a generator"),
+    (types.CoroutineType, "a coroutine"),
+    (types.FrameType, "a frame"),
+    (types.TracebackType, "a traceback"),
+    (memoryview, "a memoryview; bytes() of it can be stored"),
+)
+_REFUSED: Final = tuple(kind for kind, _ in _REASONS)
+_KEPT: Final = frozenset({io.BytesIO, io.StringIO})
+_MODULES: Final = {"_thread": "threading", "_io": "io", "_socket": "socket", "_ssl": "ssl"}
+_NAMES: Final = {"lock": "Lock"}
+
+
+def refusal(value: object) -> str | None:
+    """Why a value of this type is never stored, None when it may be.
+
+    `BytesIO` and `StringIO` come back as they were and are kept; subclasses of theirs are judged as files.
+    """
+    if not isinstance(value, _REFUSED) or type(value) in _KEPT:
+        return None
+    return next(reason for kind, reason in _REASONS if isinstance(value, kind))
+
+
+def describe(value: object) -> str:
+    """The type of a value by its full name, in the words of the documentation: `threading.Lock`."""
+    kind = value if isinstance(value, type) else type(value)
+    module = _MODULES.get(kind.__module__, kind.__module__)
+    name = _NAMES.get(kind.__qualname__, kind.__qualname__)
+    return name if module == "builtins" else f"{module}.{name}"
+
+
+def reason_of(error: BaseException) -> str:
+    """An error as a reason: ours by its text, others by type and text."""
+    if isinstance(error, RefusedError):
+        return str(error)
+    return f"{describe(error)}: {error}"
+
+
+class RefusedError(pickle.PicklingError):
+    """The pickler met something that is never stored."""
+
+
+def class_by_name(module: str, qualname: str) -> NoReturn:
+    """What a class of `__main__` is written as; our unpickler puts its own look-up in the place of this function."""
+    raise DeserializationError(f"{module}.{qualname} can be loaded by jupyter_durable only")
+
+
+class RefusingPickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Writes one value; buffers that stay outside are added to `buffers`, flat."""
+
+    holds_exception = False
+    """Whether an exception was met: these are loaded once before they are trusted."""
+
+    def __init__(self, file: io.BytesIO, buffers: list[memoryview]) -> None:
+        def keep_in_band(buffer: pickle.PickleBuffer) -> bool:
+            view = buffer.raw()
+            if view.nbytes < OUT_OF_BAND_BYTES:
+                return True
+            buffers.append(view)
+            return False
+
+        super().__init__(file, protocol=PROTOCOL, buffer_callback=keep_in_band)
+
+    def reducer_override(self, obj: Any) -> Any:
+        reason = refusal(obj)
+        if reason is not None:
+            raise RefusedError(reason)
+        if isinstance(obj, type):
+            if obj.__module__ == "__main__" and "<locals>" not in obj.__qualname__:
+                return class_by_name, (obj.__module__, obj.__qualname__)
+        elif isinstance(obj, BaseException):
+            self.holds_exception = True
+        return super().reducer_override(obj)

@@ -1,0 +1,206 @@
+"""What vouches for stored bytes: an HMAC-SHA256 under a key that only this user can read.
+
+Rules of this file
+- A MAC binds format, namespace, request, identity, attempt, codec, length and bytes: a value moved to another place
+  of the store is refused like a changed one.
+- The first four bytes of a MAC name the key, so that older keys still verify after a rotation.
+- The boundary: this protects against stores written by others. Code that runs as the user can read the key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Sequence
+from hmac import compare_digest
+from pathlib import Path
+from typing import Any, Final
+
+from jupyter_durable.errors import DeserializationError, StoreError
+from jupyter_durable.serializer.base import Context
+
+__all__ = ["KEY_BYTES", "HmacSigner", "KeyFile", "key_id"]
+
+KEY_BYTES: Final = 32
+KEY_ID_BYTES: Final = 4
+FORMAT: Final = 1
+"""Version of what a MAC covers, itself covered."""
+
+_BLOCK: Final = 64
+_JOINED: Final = 2048
+_IPAD: Final = bytes(byte ^ 0x36 for byte in range(256))
+_OPAD: Final = bytes(byte ^ 0x5C for byte in range(256))
+
+
+def key_id(key: bytes) -> str:
+    """Eight hexadecimal digits that name a key without telling anything about it."""
+    return hashlib.blake2b(key, digest_size=KEY_ID_BYTES, person=b"durable-key").hexdigest()
+
+
+class HmacSigner:
+    """The `Signer` of values: signs with `key`, verifies with it and with the `older` ones."""
+
+    def __init__(self, key: bytes, *, namespace: str = "", older: Sequence[bytes] = ()) -> None:
+        self._id = bytes.fromhex(key_id(key))
+        self._namespace = namespace
+        self._states = {bytes.fromhex(key_id(known)): self._begin(known) for known in (*older, key)}
+        self._inner, self._outer = self._states[self._id]
+
+    @property
+    def key_id(self) -> str:
+        """Name of the key that new values are signed with."""
+        return self._id.hex()
+
+    def _begin(self, key: bytes) -> tuple[Any, Any]:
+        """The two hash states of HMAC after the key: copying them saves half of the work for a short value."""
+        if len(key) != KEY_BYTES:
+            raise StoreError(f"the signing key has {len(key)} bytes, {KEY_BYTES} are needed")
+        padded = key.ljust(_BLOCK, b"\0")
+        inner = hashlib.sha256(padded.translate(_IPAD))
+        inner.update(b"jupyter-durable %d %d:%s" % (FORMAT, len(self._namespace), self._namespace.encode()))
+        return inner, hashlib.sha256(padded.translate(_OPAD))
+
+    def sign(self, context: Context, codec: str, data: bytes) -> bytes:
+        """36 bytes: the key's id and the HMAC."""
+        return self._id + _mac(self._inner.copy(), self._outer.copy(), context, codec, data)
+
+    def verify(self, context: Context, codec: str, data: bytes, mac: bytes) -> None:
+        """Raises `DeserializationError` when the value is not what this user's key signed for this place."""
+        states = self._states.get(mac[:KEY_ID_BYTES])
+        if states is None:
+            raise DeserializationError(_foreign(context, mac))
+        found = _mac(states[0].copy(), states[1].copy(), context, codec, data)
+        if not compare_digest(found, mac[KEY_ID_BYTES:]):
+            raise DeserializationError(_damaged(context))
+
+
+def _mac(inner: Any, outer: Any, context: Context, codec: str, data: bytes) -> bytes:
+    request, identity, attempt = context
+    place = f"|{len(request)}:{request}|{identity}|{attempt}|{len(codec)}:{codec}|{len(data)}|".encode()
+    if len(data) <= _JOINED:
+        inner.update(place + data)
+    else:
+        inner.update(place)
+        inner.update(data)
+    outer.update(inner.digest())
+    mac: bytes = outer.digest()
+    return mac
+
+
+def _foreign(context: Context, mac: bytes) -> str:
+    by = f"key {mac[:KEY_ID_BYTES].hex()}, which is not yours" if mac else "nobody"
+    return (
+        f"request {context.request}, call {context.identity}: its value was signed by {by}, so it is not loaded. "
+        "If you trust whoever wrote this store: `%durable trust` or `jupyter durable store trust`"
+    )
+
+
+def _damaged(context: Context) -> str:
+    return (
+        f"request {context.request}, call {context.identity}: the stored value does not match its signature. It was "
+        "damaged or changed outside of jupyter_durable, so it is not loaded. Replay the request with rerun= that call; "
+        "if you changed the store yourself and trust it: `%durable trust` or `jupyter durable store trust`"
+    )
+
+
+class KeyFile:
+    """The signing keys of a user: 32 random bytes each, newest first, mode 0600 in a directory of mode 0700."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def keys(self) -> tuple[bytes, ...]:
+        """All keys, newest first; the first one is made when there is no file.
+
+        Raises `StoreError` when the file is damaged, belongs to somebody else, or others may read it.
+        """
+        if not self.path.exists():
+            self._create()
+        return self._read()
+
+    def signer(self, namespace: str = "") -> HmacSigner:
+        """Signs with the newest key, verifies with all."""
+        newest, *older = self.keys()
+        return HmacSigner(newest, namespace=namespace, older=older)
+
+    def rotate(self) -> str:
+        """Put a new key before the others; its id. What was signed before still verifies."""
+        key = secrets.token_bytes(KEY_BYTES)
+        written = self._write(key + b"".join(self.keys()))
+        os.replace(written, self.path)
+        _sync_directory(self.path.parent)
+        return key_id(key)
+
+    def _create(self) -> None:
+        """Write beside, then link: a second process, or a crash, never sees half a key."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        written = self._write(secrets.token_bytes(KEY_BYTES))
+        try:
+            # Exclusive like O_EXCL: who comes second uses the key of the first.
+            with contextlib.suppress(FileExistsError):
+                os.link(written, self.path)
+        finally:
+            written.unlink()
+        _sync_directory(self.path.parent)
+
+    def _write(self, data: bytes) -> Path:
+        _check_directory(self.path.parent)
+        beside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}")
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        return beside
+
+    def _read(self) -> tuple[bytes, ...]:
+        _check_directory(self.path.parent)
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        except OSError as error:
+            raise StoreError(f"the signing key {self.path} cannot be read: {error.strerror}") from error
+        with os.fdopen(descriptor, "rb") as file:
+            _check_file(self.path, os.fstat(descriptor))
+            data = file.read()
+        if not data or len(data) % KEY_BYTES:
+            raise StoreError(
+                f"the signing key {self.path} is damaged ({len(data)} bytes). Put it back from a backup, or move it "
+                "aside: a new one is made, and values signed so far need `%durable trust`"
+            )
+        return tuple(data[start : start + KEY_BYTES] for start in range(0, len(data), KEY_BYTES))
+
+
+def _check_file(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise StoreError(f"the signing key {path} is not a regular file")
+    if not hasattr(os, "geteuid"):
+        return
+    if status.st_uid != os.geteuid():
+        raise StoreError(f"the signing key {path} belongs to user {status.st_uid}, not to you: it is not used")
+    if status.st_mode & 0o077:
+        raise StoreError(
+            f"others can read the signing key {path}, so it proves nothing. If they did not: `chmod 600 {path}`"
+        )
+
+
+def _check_directory(path: Path) -> None:
+    if not hasattr(os, "geteuid"):
+        return
+    status = path.stat()
+    if status.st_uid != os.geteuid():
+        raise StoreError(f"the directory {path} of the signing key belongs to user {status.st_uid}, not to you")
+    if status.st_mode & 0o022:
+        raise StoreError(f"others can write the directory {path} of the signing key: `chmod 700 {path}`")
+
+
+def _sync_directory(path: Path) -> None:
+    if os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
