@@ -1,0 +1,31 @@
+"""Time as an argument: whoever needs it is given a `Clock`, so that tests own the hours."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Wall time for records, monotonic time for durations and deadlines."""
+
+    def now(self) -> float:
+        """Unix time in seconds."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Wait until the event is set or the seconds are over; whether it is set."""
+
+
+class SystemClock:
+    """The clocks of this machine."""
+
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Wait on the operating system."""
+        return event.wait(seconds)

@@ -1,0 +1,520 @@
+"""What users write: `@function()`, `@application()`, `@cls()`, and the durable functions these make.
+
+Rules of this file
+- A durable function is a plain Python function with attributes, so that `inspect`, doctest and tracebacks see a function.
+- What a wrapper does is begin a call in the running scope and drive it; what is decided is decided by the `Execution`.
+- Options are checked at the decorator; what they mean for a run is the runner's business.
+"""
+
+from __future__ import annotations
+
+import asyncio.coroutines
+import functools
+import inspect
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from types import ModuleType
+from typing import Any, Final, Generic, ParamSpec, Protocol, TypeVar, cast
+
+from jupyter_durable.context import Execution, MapOptions, current, drive, drive_async, engine, scope_here
+from jupyter_durable.core.retry import RetryPolicy
+from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.future import FutureMaker
+from jupyter_durable.values import Image
+
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C", bound=type)
+
+MAX_TIMEOUT: Final = 172_800
+MAX_RETRIES: Final = 10
+EXECUTORS: Final = ("inline", "thread")
+LATER_EXECUTORS: Final = ("process", "ray")
+REGIONS: Final = ("us-east-1", "eu-west-1")
+
+
+class Unwritten:
+    """Type of `UNWRITTEN`: an option the user did not give, which is not the same as None."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<unwritten>"
+
+
+UNWRITTEN: Final = Unwritten()
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often, and when, a failed call runs again.
+
+    Delays are seconds: `initial_delay * delay_multiplier ** n`, at most `max_delay`, with `jitter` a random part of it.
+    Only exceptions in `retry_on` are retried; `RequestError` never is.
+    """
+
+    max_retries: int = 0
+    initial_delay: float = 1.0
+    max_delay: float = 60.0
+    delay_multiplier: float = 2.0
+    jitter: bool = True
+    retry_on: tuple[type[BaseException], ...] = (Exception,)
+
+    def __post_init__(self) -> None:
+        number = self.max_retries
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= MAX_RETRIES:
+            raise SDKUsageError(f"Retries: max_retries must be a whole number from 0 to {MAX_RETRIES}, not {number!r}")
+        for name in ("initial_delay", "max_delay"):
+            if not getattr(self, name) >= 0:
+                raise SDKUsageError(f"Retries: {name} must be seconds >= 0, not {getattr(self, name)!r}")
+        if not self.delay_multiplier >= 1:
+            raise SDKUsageError(f"Retries: delay_multiplier must be >= 1, not {self.delay_multiplier!r}")
+        if isinstance(self.retry_on, type):
+            object.__setattr__(self, "retry_on", (self.retry_on,))
+        for kind in self.retry_on:
+            if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+                raise SDKUsageError(f"Retries: retry_on takes exception types, not {kind!r}")
+
+    def policy(self) -> RetryPolicy:
+        """The same for the core."""
+        return RetryPolicy(
+            self.max_retries, self.initial_delay, self.max_delay, self.delay_multiplier, self.jitter, self.retry_on
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionOptions:
+    """What `@function(...)` was given. Units: cpu cores, memory and disk GB, timeout seconds."""
+
+    description: str = ""
+    cpu: float = 1.0
+    memory: float = 1.0
+    ephemeral_disk: float = 2.0
+    gpu: str | list[str] | None = None
+    timeout: float | None | Unwritten = UNWRITTEN
+    image: Image | None = None
+    secrets: tuple[str, ...] = ()
+    retries: Retries | None = None
+    region: str | None = None
+    durable: bool = True
+    max_concurrency: int | None = None
+    warm_containers: int | None = None
+    min_containers: int | None = None
+    max_containers: int | None = None
+    executor: str | None = None
+
+    def check(self, name: str) -> None:
+        """Raises `SDKUsageError` that names the function, the option, its value and its bounds."""
+        for option, low, high in (("cpu", 1, 8), ("memory", 1, 32), ("ephemeral_disk", 2, 50)):
+            _bounded(name, option, getattr(self, option), low, high)
+        if not isinstance(self.timeout, Unwritten) and self.timeout is not None:
+            _bounded(name, "timeout", self.timeout, 1, MAX_TIMEOUT)
+        for option in ("max_concurrency", "warm_containers", "min_containers", "max_containers"):
+            value = getattr(self, option)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise SDKUsageError(f"@function on {name}: {option} must be a whole number >= 1, not {value!r}")
+        low_count, high_count = self.min_containers, self.max_containers
+        if low_count is not None and high_count is not None and low_count > high_count:
+            raise SDKUsageError(f"@function on {name}: min_containers {low_count} is more than max_containers {high_count}")
+        if self.executor in LATER_EXECUTORS:
+            raise SDKUsageError(
+                f"@function on {name}: executor={self.executor!r} is not built yet; use one of {', '.join(EXECUTORS)}"
+            )
+        if self.executor is not None and self.executor not in EXECUTORS:
+            raise SDKUsageError(
+                f"@function on {name}: executor must be one of {', '.join(EXECUTORS)}, not {self.executor!r}"
+            )
+        _known_region(name, self.region)
+        if self.image is not None and not isinstance(self.image, Image):
+            raise SDKUsageError(f"@function on {name}: image must be an Image, not {type(self.image).__name__}")
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationOptions:
+    """What `@application(...)` was given."""
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    retries: Retries | None = None
+    region: str | None = None
+    input_deserializer: str = "json"
+    output_serializer: str = "json"
+    allow: tuple[str, ...] = ()
+
+    def check(self, name: str) -> None:
+        """Raises `SDKUsageError` that names the application and the option."""
+        for option in ("input_deserializer", "output_serializer"):
+            if getattr(self, option) not in ("json", "pickle"):
+                raise SDKUsageError(f'@application on {name}: {option} must be "json" or "pickle"')
+        for key, value in self.tags.items():
+            if not isinstance(key, str) or not isinstance(value, str):
+                raise SDKUsageError(f"@application on {name}: tags must map strings to strings, not {key!r}: {value!r}")
+        _known_region(name, self.region)
+
+
+def _bounded(name: str, option: str, value: object, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise SDKUsageError(f"@function on {name}: {option} must be a number from {low} to {high}, not {value!r}")
+
+
+def _known_region(name: str, region: str | None) -> None:
+    if region is not None and region not in REGIONS:
+        raise SDKUsageError(f"{name}: region must be one of {', '.join(REGIONS)}, not {region!r}")
+
+
+def as_retries(name: str, value: Retries | int | None) -> Retries | None:
+    """`retries=3` is `retries=Retries(max_retries=3)`."""
+    if value is None or isinstance(value, Retries):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise SDKUsageError(f"{name}: retries takes Retries(...) or a whole number, not {value!r}")
+    return Retries(max_retries=value)
+
+
+class Owner:
+    """The class of a durable method: `__init__` runs once per process, on first use."""
+
+    __slots__ = ("_instance", "_lock", "cls", "init")
+
+    def __init__(self, cls: type, init: Callable[..., None]) -> None:
+        self.cls = cls
+        self.init = init
+        self._instance: object | None = None
+        self._lock = threading.Lock()
+
+    def instance(self) -> object:
+        """The one instance of this process."""
+        if self._instance is None:
+            with self._lock:
+                if self._instance is None:
+                    made = self.cls.__new__(self.cls)
+                    self.init(made)
+                    self._instance = made
+        return self._instance
+
+
+class Spec:
+    """A durable function as the engine knows it: `wrapper.__durable__`."""
+
+    __slots__ = ("application", "fn", "is_async", "module", "name", "options", "owner", "params", "wrapper")
+
+    kind: Final = "function"
+
+    def __init__(self, fn: Callable[..., Any], options: FunctionOptions) -> None:
+        self.fn = fn
+        self.name: str = fn.__qualname__.removeprefix("<locals>.").rpartition("<locals>.")[2]
+        self.module: str = fn.__module__
+        self.options = options
+        self.application: ApplicationOptions | None = None
+        self.owner: Owner | None = None
+        self.is_async = inspect.iscoroutinefunction(fn)
+        self.params = _positional(fn)
+        self.wrapper: Any = None
+
+    def bind(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments without the `self` of a `@cls` class."""
+        if self.owner is not None and args and isinstance(args[0], self.owner.cls):
+            return args[1:]
+        return args
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """The undecorated function, on the instance of its class where it has one."""
+        if self.owner is not None:
+            return self.fn(self.owner.instance(), *args, **kwargs)
+        return self.fn(*args, **kwargs)
+
+
+def _positional(fn: Callable[..., Any]) -> tuple[str, ...]:
+    code = fn.__code__
+    return code.co_varnames[: code.co_argcount]
+
+
+class Results(list[R], Generic[R]):
+    """What a map returns: a list, in the order of the items, that can be reduced."""
+
+    def reduce(self, fn: DurableFunction[..., Any], *initial: Any) -> Any:
+        """`fn.reduce(self, initial)`."""
+        return fn.reduce(self, *initial)
+
+
+class DurableFunction(Protocol[P, R]):
+    """A durable function: called like the undecorated one."""
+
+    __name__: str
+    __durable__: Spec
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    def local(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """The undecorated function."""
+
+    def map(
+        self, items: Any, *, max_concurrency: int | None = None, return_exceptions: bool = False
+    ) -> Results[Any]:
+        """Call it for each item, each with its own checkpoint; results in the order of the items."""
+
+    def reduce(self, items: Any, *initial: Any) -> Any:
+        """`functools.reduce` with a checkpoint at each step: `fn(accumulated, item)`."""
+
+    def submit(self, *args: Any, idempotency_key: str | None = None, **kwargs: Any) -> Any:
+        """Accept a request of this application and return it at once."""
+
+    @property
+    def future(self) -> Any:
+        """`f.future(...)`, `f.future.map(items)`, `f.future.reduce(items, initial)`: a Future that was not started."""
+
+    @property
+    def awaitable(self) -> Any:
+        """The older name of `future`."""
+
+
+def _sync_wrapper(spec: Spec) -> Callable[..., Any]:
+    def durable(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        scope = current.get() or engine.get().outermost(spec)
+        if scope is None:
+            return engine.get().call_application(spec, spec.bind(args), kwargs)
+        call = scope.begin(spec, args, kwargs)
+        if call.reused:
+            return call.value
+        return drive(call)
+
+    return durable
+
+
+async def _value(call: Execution) -> Any:
+    return call.value
+
+
+def _async_wrapper(spec: Spec) -> Callable[..., Any]:
+    # Not `async def`: the call takes its place when the coroutine is made, so that gather() keeps program order.
+    def durable(*args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+        __tracebackhide__ = True
+        scope = current.get() or engine.get().outermost(spec)
+        if scope is None:
+            return cast(Coroutine[Any, Any, Any], engine.get().call_application(spec, spec.bind(args), kwargs))
+        call = scope.begin(spec, args, kwargs)
+        return _value(call) if call.reused else drive_async(call)
+
+    mark = getattr(inspect, "markcoroutinefunction", None)
+    if mark is not None:
+        mark(durable)
+    else:  # Python 3.11
+        durable._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+    return durable
+
+
+def durable_wrapper(spec: Spec) -> Any:
+    """The function that stands in the user's namespace for `spec.fn`."""
+    wrapper: Any = _async_wrapper(spec) if spec.is_async else _sync_wrapper(spec)
+    functools.update_wrapper(wrapper, spec.fn)
+
+    def local(*args: Any, **kwargs: Any) -> Any:
+        return spec.call(*spec.bind(args), **kwargs)
+
+    def map_items(items: Any, *, max_concurrency: int | None = None, return_exceptions: bool = False) -> Any:
+        options = MapOptions(max_concurrency, return_exceptions)
+        scope = scope_here()
+        return scope.map_async(spec, items, options) if spec.is_async else scope.map(spec, items, options)
+
+    def reduce_items(items: Iterable[Any], *initial: Any) -> Any:
+        scope = scope_here()
+        return scope.reduce_async(spec, items, initial) if spec.is_async else scope.reduce(spec, items, initial)
+
+    def submit(*args: Any, idempotency_key: str | None = None, **kwargs: Any) -> Any:
+        if spec.application is None:
+            raise SDKUsageError(f"{spec.name}.submit: only an application can be submitted; add @application() above")
+        return engine.get().submit(spec, args, kwargs, idempotency_key)
+
+    wrapper.__durable__ = spec
+    wrapper.local = local
+    wrapper.map = map_items
+    wrapper.reduce = reduce_items
+    wrapper.submit = submit
+    wrapper.future = wrapper.awaitable = FutureMaker(spec)
+    spec.wrapper = wrapper
+    return wrapper
+
+
+class Registry:
+    """The durable functions of this process by name: one flat namespace, as in a deployed application."""
+
+    __slots__ = ("_lock", "_specs")
+
+    def __init__(self) -> None:
+        self._specs: dict[str, Spec] = {}
+        self._lock = threading.Lock()
+
+    def add(self, spec: Spec) -> None:
+        """Raises `SDKUsageError` when another module has defined the name; in one module it is a redefinition."""
+        with self._lock:
+            known = self._specs.get(spec.name)
+            if known is not None and known.module != spec.module:
+                raise SDKUsageError(
+                    f"the durable function {spec.name} is defined in {known.module} and in {spec.module}; "
+                    "names are one namespace: rename one of them"
+                )
+            self._specs[spec.name] = spec
+
+    def get(self, name: str) -> Spec | None:
+        """The newest definition of a name."""
+        return self._specs.get(name)
+
+
+registry = Registry()
+
+
+def _unwrap(what: str, target: Any) -> Spec | None:
+    """The spec of a durable function, None for a plain function. Raises `SDKUsageError` for anything else."""
+    spec = getattr(target, "__durable__", None)
+    if isinstance(spec, Spec):
+        return spec
+    if isinstance(target, type):
+        raise SDKUsageError(f"@{what}() on the class {target.__name__}: use @cls() for classes")
+    if not inspect.isfunction(target):
+        raise SDKUsageError(f"@{what} must be called: write @{what}() above a function, not over {target!r}")
+    if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
+        raise SDKUsageError(
+            f"@{what}() on {target.__qualname__}: a generator has no single result to keep; return a list instead"
+        )
+    return None
+
+
+def make_durable(fn: Callable[..., Any], options: FunctionOptions) -> Any:
+    """A durable function from a plain one: what `@function(...)` and `%%durable` both do."""
+    spec = Spec(fn, options)
+    options.check(spec.name)
+    registry.add(spec)
+    return durable_wrapper(spec)
+
+
+def function(
+    description: str = "",
+    *,
+    retries: Retries | int | None = None,
+    timeout: float | None | Unwritten = UNWRITTEN,
+    durable: bool = True,
+    executor: str | None = None,
+    **resources: Any,
+) -> Callable[[Callable[P, R]], DurableFunction[P, R]]:
+    """Make a function durable: each call of it in a request is checkpointed, and served from there on replay.
+
+    `retries` takes `Retries(...)` or an int, `timeout` seconds from 1 to 172800 or None for no limit, `durable=False`
+    executes it whenever it is reached, `executor` is None, "inline" or "thread". `resources` are the options of a
+    deployment: cpu (1..8), memory and ephemeral_disk (GB, 1..32 and 2..50), gpu, image, secrets, region,
+    max_concurrency, warm_containers, min_containers, max_containers. Raises `SDKUsageError` for values out of bounds.
+    """
+    if callable(description):
+        raise SDKUsageError("@function must be called: write @function() above the function")
+    known = FunctionOptions.__dataclass_fields__
+    for name in resources:
+        if name not in known:
+            raise SDKUsageError(f"@function: unknown option {name!r}; known are {', '.join(sorted(known))}")
+    if "secrets" in resources:
+        resources["secrets"] = tuple(resources["secrets"])
+
+    def decorate(fn: Callable[P, R]) -> DurableFunction[P, R]:
+        if _unwrap("function", fn) is not None:
+            raise SDKUsageError(f"@function() on {fn.__qualname__}: it is durable already")
+        own = as_retries(f"@function on {fn.__qualname__}", retries)
+        options = FunctionOptions(
+            description, retries=own, timeout=timeout, durable=durable, executor=executor, **resources
+        )
+        return cast(DurableFunction[P, R], make_durable(fn, options))
+
+    return decorate
+
+
+def application(
+    tags: Mapping[str, str] | None = None,
+    retries: Retries | int | None = None,
+    region: str | None = None,
+    input_deserializer: str = "json",
+    output_serializer: str = "json",
+    allow: Iterable[str] | None = None,
+) -> Callable[[Callable[P, R]], DurableFunction[P, R]]:
+    """Make a durable function an entry point: write it above `@function()`.
+
+    `retries` and `region` hold for every function called in it that has none of its own. Input and output pass
+    through JSON and the type hints, or through pickle where `input_deserializer` or `output_serializer` says so.
+    """
+    if callable(tags):
+        raise SDKUsageError("@application must be called: write @application() above the function")
+
+    def decorate(target: Callable[P, R]) -> DurableFunction[P, R]:
+        spec = _unwrap("application", target)
+        durable: Any = target if spec else make_durable(target, FunctionOptions())
+        own: Spec = durable.__durable__
+        options = ApplicationOptions(
+            dict(tags or {}),
+            as_retries(f"@application on {own.name}", retries),
+            region,
+            input_deserializer,
+            output_serializer,
+            tuple(allow or ()),
+        )
+        options.check(own.name)
+        own.application = options
+        return cast(DurableFunction[P, R], durable)
+
+    return decorate
+
+
+def cls(init_timeout: float | None = None) -> Callable[[C], C]:
+    """Make the `@function()` methods of a class durable functions `Class.method`.
+
+    `__init__(self)` runs once per process, on first use of a method (within `init_timeout` seconds where it is given);
+    `Class()` itself does nothing.
+    """
+    if init_timeout is not None:
+        _bounded("@cls", "init_timeout", init_timeout, 1, MAX_TIMEOUT)
+
+    def decorate(target: C) -> C:
+        if not isinstance(target, type):
+            raise SDKUsageError(f"@cls() is for classes, not for {target!r}")
+        init = target.__init__  # type: ignore[misc]
+        if init is not object.__init__ and len(inspect.signature(init).parameters) > 1:
+            raise SDKUsageError(f"@cls() on {target.__name__}: __init__ takes no parameters but self")
+        owner = Owner(target, init)
+        for member in vars(target).values():
+            spec = getattr(member, "__durable__", None)
+            if isinstance(spec, Spec):
+                spec.owner = owner
+                spec.params = spec.params[1:]
+        target.__init__ = _empty_init  # type: ignore[misc]
+        target.__durable_init__ = init  # type: ignore[attr-defined]
+        return target
+
+    return decorate
+
+
+def _empty_init(self: object) -> None:
+    """Stands for the `__init__` of a `@cls()` class, which runs on first use of a method."""
+
+
+def options_of(spec: Spec) -> dict[str, Any]:
+    """The options of a durable function as plain data, for a code version."""
+    return {
+        "function": {name: getattr(spec.options, name) for name in FunctionOptions.__dataclass_fields__},
+        "application": asdict(spec.application) if spec.application is not None else None,
+    }
+
+
+def redecorate(fn: Callable[..., Any], options: Mapping[str, Any]) -> Any:
+    """A durable function of a recorded code version; it does not take the place of the live one of its name."""
+    values = dict(options["function"])
+    if isinstance(values.get("timeout"), Unwritten):
+        values["timeout"] = UNWRITTEN
+    spec = Spec(fn, replace(FunctionOptions(), **values))
+    if options["application"] is not None:
+        kept = dict(options["application"])
+        if kept.get("retries") is not None:
+            kept["retries"] = Retries(**kept["retries"])
+        spec.application = ApplicationOptions(**kept)
+    return durable_wrapper(spec)
+
+
+def durable_functions(namespace: Mapping[str, Any] | ModuleType) -> dict[str, Any]:
+    """The durable functions of a namespace by name."""
+    values = vars(namespace) if isinstance(namespace, ModuleType) else namespace
+    return {name: value for name, value in values.items() if isinstance(getattr(value, "__durable__", None), Spec)}

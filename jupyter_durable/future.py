@@ -1,0 +1,255 @@
+"""Durable calls that run beside the code that started them.
+
+Rules of this file
+- A Future takes its place in the body of its call when it is made, so that the order of starting does not matter.
+- It starts at most once: by `run`, by `result`, by `await`, as an argument of another call, or as a tail call.
+- Waiting gives the thread's slot back; that is why nested waits cannot deadlock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+
+from jupyter_durable.context import Deferred, MapOptions, Scope, current, drive, drive_async, scope_here
+from jupyter_durable.errors import SDKUsageError, SerializationError, TimeoutError
+
+if TYPE_CHECKING:
+    from jupyter_durable.function import Spec
+
+R = TypeVar("R")
+
+
+class RETURN_WHEN(IntEnum):
+    """When `Future.wait` returns."""
+
+    FIRST_COMPLETED = 0
+    FIRST_FAILURE = 1
+    ALL_COMPLETED = 2
+
+
+class Future(Deferred, Generic[R]):
+    """The result, to come, of a durable call, map or reduce. It runs when it is started or asked for."""
+
+    __slots__ = ("_body", "_is_async", "_lock", "_name", "_outcome", "_scope", "_started")
+
+    def __init__(self, scope: Scope, name: str, body: Callable[[], Any], is_async: bool) -> None:
+        self._scope = scope
+        self._name = name
+        self._body = body
+        self._is_async = is_async
+        self._lock = threading.Lock()
+        self._started = False
+        self._outcome: concurrent.futures.Future[R] = concurrent.futures.Future()
+
+    def __repr__(self) -> str:
+        state = "done" if self.done() else "running" if self._started else "not started"
+        return f"<Future {self._name}: {state}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise SerializationError(
+            f"a Future of {self._name} cannot be stored: pass it as an argument by itself, not inside a list or dict, "
+            "or pass its .result()"
+        )
+
+    @property
+    def started(self) -> bool:
+        """Whether it was started."""
+        return self._started
+
+    def _claim(self) -> bool:
+        with self._lock:
+            first, self._started = not self._started, True
+        return first
+
+    def _launch(self) -> None:
+        spawned = self._scope.spawn(self._body, self._is_async)
+        spawned.add_done_callback(self._settle)
+
+    def _settle(self, done: concurrent.futures.Future[R]) -> None:
+        error = done.exception()
+        if error is not None:
+            self._outcome.set_exception(error)
+        else:
+            self._outcome.set_result(done.result())
+
+    def run(self) -> Future[R]:
+        """Start it now; returns itself. Raises `SDKUsageError` when it was started before."""
+        if not self._claim():
+            raise SDKUsageError(f"the Future of {self._name} was started before; ask for its .result()")
+        self._launch()
+        return self
+
+    def run_later(self, start_delay: float) -> Future[R]:
+        """Start it after `start_delay` seconds (>= 0)."""
+        if not start_delay >= 0:
+            raise SDKUsageError(f"run_later: the delay must be seconds >= 0, not {start_delay!r}")
+        if not self._claim():
+            raise SDKUsageError(f"the Future of {self._name} was started before; ask for its .result()")
+        # The delay is part of what the call waits for, so it runs in the call's own thread or loop.
+        work, is_async = self._body, self._is_async
+        self._body = _later_async(work, start_delay) if is_async else _later(work, start_delay)
+        self._launch()
+        return self
+
+    def result(self, timeout: float | None = None) -> R:
+        """The result; starts it if need be. Raises what the call raised, `TimeoutError` after `timeout` seconds."""
+        __tracebackhide__ = True
+        if self._claim():
+            self._launch()
+        if not self._outcome.done():
+            self._wait_here(timeout)
+        return self._outcome.result()
+
+    def _wait_here(self, timeout: float | None) -> None:
+        with (current.get() or self._scope).blocked():
+            finished, _ = concurrent.futures.wait([self._outcome], timeout)
+        if not finished:
+            raise TimeoutError(f"{self._name} has not ended within {timeout} s; it goes on, ask again later")
+
+    def done(self) -> bool:
+        """Whether it has ended, in success or failure."""
+        return self._outcome.done()
+
+    @property
+    def exception(self) -> BaseException | None:
+        """What the call raised; None while it runs and after a success."""
+        return self._outcome.exception() if self._outcome.done() else None
+
+    def coroutine(self) -> Coroutine[Any, Any, R]:
+        """A coroutine that gives the result. Only in a running loop, before the start."""
+        asyncio.get_running_loop()
+        if self._started:
+            raise SDKUsageError(f"the Future of {self._name} was started before; await it instead")
+        return self._await()
+
+    async def _await(self) -> R:
+        if self._claim():
+            if self._is_async:
+                # `await` runs in the awaiting loop, so that clients bound to it work.
+                return await self._in_this_loop()
+            self._launch()
+        return await asyncio.wrap_future(self._outcome)
+
+    async def _in_this_loop(self) -> R:
+        try:
+            value: R = await self._body()
+        except BaseException as error:
+            self._outcome.set_exception(error)
+            raise
+        self._outcome.set_result(value)
+        return value
+
+    def __await__(self) -> Generator[Any, None, R]:
+        return self._await().__await__()
+
+    @staticmethod
+    def wait(
+        futures: Iterable[Future[Any]],
+        timeout: float | None = None,
+        return_when: RETURN_WHEN = RETURN_WHEN.ALL_COMPLETED,
+    ) -> tuple[list[Future[Any]], list[Future[Any]]]:
+        """Start those that were not, wait, and split them into (done, not done), each in the given order.
+
+        Errors of single calls are not raised here; see `exception`.
+        """
+        given = list(futures)
+        for future in given:
+            if future._claim():
+                future._launch()
+        when = {
+            RETURN_WHEN.FIRST_COMPLETED: concurrent.futures.FIRST_COMPLETED,
+            RETURN_WHEN.FIRST_FAILURE: concurrent.futures.FIRST_EXCEPTION,
+            RETURN_WHEN.ALL_COMPLETED: concurrent.futures.ALL_COMPLETED,
+        }[RETURN_WHEN(return_when)]
+        if given:
+            with (current.get() or given[0]._scope).blocked():
+                concurrent.futures.wait([future._outcome for future in given], timeout, when)
+        return [f for f in given if f.done()], [f for f in given if not f.done()]
+
+
+def _later(body: Callable[[], Any], delay: float) -> Callable[[], Any]:
+    def delayed() -> Any:
+        scope = current.get()
+        if scope is not None:
+            with scope.blocked():
+                threading.Event().wait(delay)
+        return body()
+
+    return delayed
+
+
+def _later_async(body: Callable[[], Awaitable[Any]], delay: float) -> Callable[[], Any]:
+    async def delayed() -> Any:
+        await asyncio.sleep(delay)
+        return await body()
+
+    return delayed
+
+
+def settled(values: Sequence[Any]) -> list[Any]:
+    """The values, with Futures and coroutines of durable calls among them replaced by their results."""
+    for value in values:
+        if isinstance(value, Future) and value._claim():
+            value._launch()
+    return [value.result() if isinstance(value, Future) else value for value in values]
+
+
+async def settled_async(values: Sequence[Any]) -> list[Any]:
+    """As `settled`, in the running loop."""
+
+    async def one(value: Any) -> Any:
+        return await value if isinstance(value, Future) or asyncio.iscoroutine(value) else value
+
+    return list(await asyncio.gather(*(one(value) for value in values)))
+
+
+class FutureMaker:
+    """`f.future`: makes Futures of calls, maps and reduces of one durable function."""
+
+    __slots__ = ("_spec",)
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        """A Future of one call."""
+        spec, scope = self._spec, scope_here()
+        seq = scope.reserve()
+
+        def body() -> Any:
+            call = scope.begin(spec, args, kwargs, seq)
+            return call.value if call.reused else drive(call)
+
+        async def body_async() -> Any:
+            call = scope.begin(spec, tuple(await settled_async(args)), kwargs, seq)
+            return call.value if call.reused else await drive_async(call)
+
+        return Future(scope, spec.name, body_async if spec.is_async else body, spec.is_async)
+
+    def map(
+        self, items: Any, *, max_concurrency: int | None = None, return_exceptions: bool = False
+    ) -> Future[list[Any]]:
+        """A Future of a map over `items`."""
+        spec, scope = self._spec, scope_here()
+        seq, options = scope.reserve(), MapOptions(max_concurrency, return_exceptions)
+        start = scope.map_async if spec.is_async else scope.map
+        return Future(scope, f"{spec.name}.map", lambda: start(spec, items, options, seq), spec.is_async)
+
+    def reduce(self, items: Any, *initial: Any) -> Future[Any]:
+        """A Future of a reduce over `items`."""
+        spec, scope = self._spec, scope_here()
+        seq = scope.reserve()
+        start = scope.reduce_async if spec.is_async else scope.reduce
+        return Future(scope, f"{spec.name}.reduce", lambda: start(spec, items, initial, seq), spec.is_async)
+
+
+def in_copied_context(body: Callable[[], Any]) -> Callable[[], Any]:
+    """`body` in a copy of the present context, so that prints and the running call land where it was started."""
+    context = contextvars.copy_context()
+    return lambda: context.run(body)
