@@ -1,0 +1,196 @@
+"""The code hash: what of the code decides about a function's results.
+
+Rules of this file
+- Counted: the function, the notebook's functions and classes it uses (through globals, closures, defaults, bases),
+  those of local modules, and the plain-data globals they read (64 KiB each; credentials never).
+- Not counted: durable functions that are called (their name stands in the source), installed libraries.
+- A hash is over named parts, so that "what changed" can name a helper.
+- Nothing is remembered here unless asked for: `CodeHashes` remembers, by identity, until told to forget.
+"""
+
+from __future__ import annotations
+
+import os
+import site
+import sys
+import sysconfig
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import blake2b
+from types import FunctionType, ModuleType
+from typing import Any, Final
+
+from jupyter_durable.code.canonical import render_code, render_data, render_tree
+from jupyter_durable.code.classify import durable_spec, home_module, is_code, is_credential
+from jupyter_durable.code.names import attached, closure, globals_of, uses
+from jupyter_durable.code.sources import find_class, find_function, methods
+
+DATA_LIMIT: Final = 64 * 1024
+"""Plain-data globals up to this many bytes belong to the code that reads them."""
+_MISSING: Final = object()
+
+
+def code_hash(fn: Callable[..., Any] | type, namespace: Mapping[str, object] | None = None) -> bytes:
+    """16 bytes over a function (or class) and everything of the notebook it uses.
+
+    `namespace` is where names of classes without methods are looked up; functions know their own.
+    """
+    return _combined(explain(fn, namespace))
+
+
+def class_hash(cls: type, namespace: Mapping[str, object] | None = None) -> bytes:
+    """As `code_hash`, without the data globals that methods read: what makes two definitions the same class."""
+    return _combined(_Walk(namespace, data=False).parts(cls))
+
+
+def explain(fn: Callable[..., Any] | type, namespace: Mapping[str, object] | None = None) -> dict[str, bytes]:
+    """The named parts a code hash is made of, each with 16 bytes of its own.
+
+    The function itself stands under its qualified name, helpers and globals under the name they are used by,
+    those of local modules as `module.name`.
+    """
+    return _Walk(namespace, data=True).parts(fn)
+
+
+def changed(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[str]:
+    """Names of the parts that differ, were added or are gone, sorted."""
+    return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+
+
+class CodeHashes:
+    """Code hashes remembered by function identity, for callers that ask often.
+
+    A helper can change while the function that uses it stays the same object: call `forget` when a cell has run.
+    """
+
+    def __init__(self, namespace: Mapping[str, object] | None = None) -> None:
+        self._namespace = namespace
+        self._known: weakref.WeakKeyDictionary[Any, dict[str, bytes]] = weakref.WeakKeyDictionary()
+
+    def explain(self, fn: Callable[..., Any] | type) -> dict[str, bytes]:
+        found = self._known.get(fn)
+        if found is None:
+            found = self._known[fn] = explain(fn, self._namespace)
+        return found
+
+    def of(self, fn: Callable[..., Any] | type) -> bytes:
+        return _combined(self.explain(fn))
+
+    def forget(self) -> None:
+        self._known.clear()
+
+
+def _combined(parts: Mapping[str, bytes]) -> bytes:
+    whole = blake2b(digest_size=16)
+    for name, part in sorted(parts.items()):
+        whole.update(b"%d:%s%s" % (len(name.encode()), name.encode(), part))
+    return whole.digest()
+
+
+def _hashed(data: bytes) -> bytes:
+    return blake2b(data, digest_size=16).digest()
+
+
+class _Walk:
+    """One walk over the code a function uses; every function and class is visited once."""
+
+    def __init__(self, namespace: Mapping[str, object] | None, *, data: bool) -> None:
+        self._namespace = namespace
+        self._with_data = data
+        self._parts: dict[str, bytes] = {}
+        self._seen: dict[int, object] = {}
+
+    def parts(self, root: object) -> dict[str, bytes]:
+        spec = durable_spec(root)
+        target = spec.fn if spec is not None and not isinstance(root, type) else root
+        pending = [(str(getattr(target, "__qualname__", type(target).__name__)), target)]
+        while pending:
+            name, value = pending.pop()
+            if id(value) not in self._seen:
+                self._seen[id(value)] = value
+                pending.extend(self._visit(name, value))
+        return self._parts
+
+    def _visit(self, name: str, value: object) -> Iterator[tuple[str, object]]:
+        wrapped = getattr(value, "__wrapped__", None)
+        if isinstance(value, FunctionType):
+            yield from self._function(name, value)
+        elif isinstance(value, type):
+            yield from self._class(name, value)
+        elif wrapped is not None and callable(value):
+            yield from self._used(name, wrapped)
+        elif self._with_data and not is_credential(name.rpartition(".")[2], value):
+            rendered = render_data(value, DATA_LIMIT)
+            if rendered is not None:
+                self._parts[name] = _hashed(rendered)
+
+    def _function(self, name: str, fn: FunctionType) -> Iterator[tuple[str, object]]:
+        library = _library(fn)
+        if library is None:
+            found = find_function(fn)
+            self._parts[name] = _hashed(
+                render_tree(found.node, fn.__globals__) if found is not None else render_code(fn.__code__)
+            )
+            for used in uses(fn):
+                yield from self._global(used, fn.__globals__)
+        else:
+            self._parts[name] = _hashed(f"{library}.{fn.__code__.co_qualname}".encode())
+        for kind, held in [*closure(fn), *attached(fn)]:
+            yield from self._used(f"{name}.{kind}", held)
+
+    def _class(self, name: str, cls: type) -> Iterator[tuple[str, object]]:
+        found = find_class(cls)
+        names = globals_of(cls, self._namespace)
+        if found is not None:
+            self._parts[name] = _hashed(render_tree(found.node, names))
+        else:
+            rendered = [render_code(method.__code__) for method in methods(cls)]
+            fields = [f"{key}={type(held).__name__}".encode() for key, held in vars(cls).items() if key[:2] != "__"]
+            self._parts[name] = _hashed(b",".join([*rendered, *fields]))
+        for base in cls.__bases__:
+            yield from self._used(f"{name}.{base.__name__}", base)
+        for used in uses(cls):
+            yield from self._global(used, names)
+
+    def _global(self, name: str, names: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+        value = names.get(name, _MISSING)
+        if value is not _MISSING:
+            home = names.get("__name__")
+            local = home != "__main__" and names is not self._namespace
+            yield from self._used(f"{home}.{name}" if local else name, value)
+
+    def _used(self, name: str, value: object) -> Iterator[tuple[str, object]]:
+        """What is used, if it counts: the durable and the installed do not."""
+        if durable_spec(value) is not None or isinstance(value, ModuleType):
+            return
+        if is_code(value):
+            module = home_module(value, self._namespace or {})
+            if module is not None and not is_local(module):
+                return
+        yield name, value
+
+
+def _library(fn: FunctionType) -> str | None:
+    """The installed module whose globals a function has (a wrapper made by a library's decorator), else None."""
+    name = fn.__globals__.get("__name__")
+    module = sys.modules.get(name) if isinstance(name, str) else None
+    if module is None or vars(module) is not fn.__globals__ or name == "__main__" or is_local(str(name)):
+        return None
+    return str(name)
+
+
+def is_local(module: str) -> bool:
+    """Whether a module is the user's own: a file under the working directory, not an installed one."""
+    filename = getattr(sys.modules.get(module), "__file__", None)
+    if not isinstance(filename, str):
+        return False
+    path = os.path.realpath(filename)
+    if not path.startswith(os.path.realpath(os.getcwd()) + os.sep):
+        return False
+    return not any(path.startswith(root + os.sep) for root in _installed())
+
+
+def _installed() -> list[str]:
+    paths = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    paths += [*site.getsitepackages(), site.getusersitepackages(), os.path.dirname(os.path.dirname(__file__))]
+    return [os.path.realpath(path) for path in paths if path]

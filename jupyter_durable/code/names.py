@@ -1,0 +1,92 @@
+"""Which globals code reads.
+
+Rules of this file
+- Functions are judged by their bytecode, nested functions included, so that attributes and locals never count.
+- Classes are judged by their methods, and by the statement that made them where its source is known.
+"""
+
+from __future__ import annotations
+
+import ast
+import dis
+import functools
+import opcode
+from collections.abc import Iterator, Mapping
+from types import CellType, CodeType, FunctionType
+
+from jupyter_durable.code.sources import find_class, methods
+
+_READS = frozenset({opcode.opmap["LOAD_GLOBAL"], opcode.opmap["LOAD_NAME"]})
+
+
+@functools.lru_cache(maxsize=4096)
+def globals_read(code: CodeType) -> tuple[str, ...]:
+    """Names of globals and builtins a code object reads, in order of first use."""
+    names = {item.argval: None for item in dis.get_instructions(code) if item.opcode in _READS}
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            names.update(dict.fromkeys(globals_read(const)))
+    return tuple(names)
+
+
+def names_in(tree: ast.AST) -> list[str]:
+    """Every name that is read anywhere in a piece of source, in order."""
+    found = (node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+    return list(dict.fromkeys(found))
+
+
+def uses(value: FunctionType | type) -> list[str]:
+    """Names of the globals a function or class reads."""
+    if isinstance(value, FunctionType):
+        return list(globals_read(value.__code__))
+    names = {name: None for method in methods(value) for name in globals_read(method.__code__)}
+    found = find_class(value)
+    if found is not None:
+        names.update(dict.fromkeys(names_in(found.node)))
+    return list(names)
+
+
+def closure(fn: FunctionType) -> Iterator[tuple[str, object]]:
+    """(name, value) of the variables a function closes over; variables without a value are left out."""
+    for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=False):
+        value = cell_value(cell)
+        if value is not _EMPTY:
+            yield name, value
+
+
+def attached(fn: FunctionType) -> Iterator[tuple[str, object]]:
+    """(name, value) of defaults and of what the function wraps."""
+    for index, value in enumerate(fn.__defaults__ or ()):
+        yield f"default {index}", value
+    yield from (fn.__kwdefaults__ or {}).items()
+    wrapped = getattr(fn, "__wrapped__", None)
+    if wrapped is not None:
+        yield "wrapped", wrapped
+
+
+def globals_of(value: object, namespace: Mapping[str, object] | None) -> Mapping[str, object]:
+    """The globals a function or class's names are looked up in."""
+    if isinstance(value, FunctionType):
+        return value.__globals__
+    for method in methods(value) if isinstance(value, type) else ():
+        return method.__globals__
+    return namespace if namespace is not None else {}
+
+
+class _Empty:
+    pass
+
+
+_EMPTY = _Empty()
+
+
+def cell_value(cell: CellType) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return _EMPTY
+
+
+def is_empty(value: object) -> bool:
+    """Whether `cell_value` found no value."""
+    return value is _EMPTY

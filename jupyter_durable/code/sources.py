@@ -1,0 +1,185 @@
+"""Where the source text of functions and classes is found.
+
+Rules of this file
+- Texts live in `linecache`, where IPython, doctest and pdb keep theirs; nothing is kept here.
+- A pseudo file (a cell) has no modification time in `linecache`; that is how cells are told from files on disk.
+- A definition is found by position (functions) or by fit (classes without methods), never by name alone.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import linecache
+import sys
+from collections.abc import Iterator
+from types import CodeType, FunctionType
+from typing import NamedTuple, TypeAlias
+
+Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
+
+
+class Found(NamedTuple):
+    """A definition and the text it stands in."""
+
+    node: Definition
+    filename: str
+    text: str
+    """Of the whole cell or file."""
+
+    @property
+    def first(self) -> int:
+        """First line, decorators included, from 1."""
+        decorators = () if isinstance(self.node, ast.Lambda) else self.node.decorator_list
+        return min([self.node.lineno, *(decorator.lineno for decorator in decorators)])
+
+    @property
+    def last(self) -> int:
+        return self.node.end_lineno or self.node.lineno
+
+    @property
+    def source(self) -> str:
+        """The definition alone, as it stands in its text."""
+        if isinstance(self.node, ast.Lambda):
+            return ast.get_source_segment(self.text, self.node) or ""
+        return "".join(self.text.splitlines(keepends=True)[self.first - 1 : self.last])
+
+
+def remember_source(where: CodeType | str, text: str) -> None:
+    """Keep the text of a cell under the file name its code has, unless one is known already."""
+    filename = where.co_filename if isinstance(where, CodeType) else where
+    if not text_of(filename):
+        linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+
+
+def text_of(filename: str) -> str:
+    """Text of a cell or file, "" when it is not to be had."""
+    return "".join(linecache.getlines(filename))
+
+
+def remembered() -> Iterator[tuple[str, str]]:
+    """(file name, text) of every cell known to this process, the newest first."""
+    for filename, entry in reversed(list(linecache.cache.items())):
+        if len(entry) == 4 and entry[1] is None:
+            yield filename, "".join(entry[2])
+
+
+@functools.lru_cache(maxsize=256)
+def parsed(text: str) -> ast.Module | None:
+    """The tree of a cell or file, None for what is not Python. Shared: never change it."""
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError):
+        return None
+
+
+def find_function(fn: FunctionType) -> Found | None:
+    """The `def` or `lambda` that made a function, None when its source is not available."""
+    code = fn.__code__
+    text = text_of(code.co_filename)
+    tree = parsed(text)
+    if tree is None:
+        return None
+    if code.co_name == "<lambda>":
+        node: Definition | None = _lambda_of(tree, code)
+    else:
+        node = next((found for found in _definitions(tree, code.co_name) if _starts_at(found, code)), None)
+    return Found(node, code.co_filename, text) if node is not None else None
+
+
+def _definitions(tree: ast.AST, name: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
+            yield node
+
+
+def _starts_at(node: ast.FunctionDef | ast.AsyncFunctionDef, code: CodeType) -> bool:
+    lines = {node.lineno, *(decorator.lineno for decorator in node.decorator_list)}
+    return code.co_firstlineno in lines
+
+
+def _lambda_of(tree: ast.AST, code: CodeType) -> ast.Lambda | None:
+    """The innermost lambda that holds every position of the code: several may stand on one line."""
+    spans = [(line, column) for line, _, column, _ in code.co_positions() if line and column]
+    fitting = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Lambda)
+        and node.lineno == code.co_firstlineno
+        and all((node.lineno, node.col_offset) <= span <= (node.end_lineno, node.end_col_offset) for span in spans)
+    ]
+    return max(fitting, key=lambda node: node.col_offset, default=None)
+
+
+def find_class(cls: type) -> Found | None:
+    """The `class` statement that made a class, None when its source is not available.
+
+    A method knows its file. A class without methods is looked for in the cells, the newest first, and must fit:
+    its old text may be known beside the new one.
+    """
+    for filename, text in _class_texts(cls):
+        tree = parsed(text)
+        if tree is None:
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and node.name == cls.__name__ and _fits(node, cls):
+                return Found(node, filename, text)
+    return None
+
+
+def _class_texts(cls: type) -> Iterator[tuple[str, str]]:
+    for code in methods_code(cls):
+        text = text_of(code.co_filename)
+        if text:
+            yield code.co_filename, text
+    yield from remembered()
+    filename = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    if filename:
+        yield filename, text_of(filename)
+
+
+def methods_code(cls: type) -> Iterator[CodeType]:
+    """Code of the functions written in the class body."""
+    for fn in methods(cls):
+        if fn.__qualname__.startswith(cls.__qualname__ + "."):
+            yield fn.__code__
+
+
+def methods(cls: type) -> Iterator[FunctionType]:
+    """Functions in the class's own namespace, behind properties and durable wrappers too."""
+    for value in vars(cls).values():
+        spec = getattr(value, "__durable__", None)
+        behind = getattr(spec, "fn", value)
+        candidates: tuple[object, ...] = (behind,)
+        if isinstance(behind, staticmethod | classmethod):
+            candidates = (getattr(getattr(behind.__func__, "__durable__", None), "fn", behind.__func__),)
+        elif isinstance(behind, property):
+            candidates = (behind.fget, behind.fset, behind.fdel)
+        yield from (found for found in candidates if isinstance(found, FunctionType))
+
+
+def _fits(node: ast.ClassDef, cls: type) -> bool:
+    """Whether the class can have come from this statement: same methods at their places, same fields and constants."""
+    known = set(vars(cls)) | set(getattr(cls, "__annotations__", ())) | set(getattr(cls, "__members__", ()))
+    lines = {code.co_name: code.co_firstlineno for code in methods_code(cls)}
+    for statement in node.body:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = min([statement.lineno, *(decorator.lineno for decorator in statement.decorator_list)])
+            if statement.name not in known or lines.get(statement.name, first) != first:
+                return False
+        elif isinstance(statement, ast.AnnAssign | ast.Assign) and not _assignment_fits(statement, cls, known):
+            return False
+    fields = {n.target.id for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
+    return set(vars(cls).get("__annotations__", ())) <= fields | {"return"}
+
+
+def _assignment_fits(statement: ast.AnnAssign | ast.Assign, cls: type, known: set[str]) -> bool:
+    targets = [statement.target] if isinstance(statement, ast.AnnAssign) else statement.targets
+    names = [target.id for target in targets if isinstance(target, ast.Name)]
+    if any(name not in known and not name.startswith("_") for name in names):
+        return False
+    if not isinstance(statement.value, ast.Constant) or len(names) != 1:
+        return True
+    value = vars(cls).get(names[0], statement.value.value)
+    value = getattr(value, "value", value)
+    return type(value) is not type(statement.value.value) or bool(value == statement.value.value)
