@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from jupyter_durable.core.model import CallRow, Flag, Kind, Reached
-from jupyter_durable.core.places import NOBODY, PAGE, Places, Recorded, every
+from jupyter_durable.core.places import NOBODY, Places, Reader, Recorded, every
 
 __all__ = ["Index"]
 
@@ -37,8 +37,7 @@ class Index:
         self._flags = array("L")
         self._claimed = bytearray()
         self._by_key: dict[bytes, int | deque[int]] = {}
-        self._window: dict[int, CallRow] = {}
-        self._read_last = -2
+        self._reader = Reader(recorded)
         for row in every(recorded):
             if row.pass_no < pass_no:
                 self._add(row, claimed_up_to)
@@ -73,7 +72,7 @@ class Index:
     def claim(self, position: int) -> CallRow:
         """Take the record; its row with its value, and with what being executed in a suspect pass means for it."""
         self._claimed[position] = 1
-        row = self._read(position)
+        row = self._reader.read(self._identities[position])
         if row.pass_no not in self._suspect:
             return row
         if row.flags & Flag.WEAK:
@@ -143,15 +142,3 @@ class Index:
         position = bisect_left(self._identities, identity)
         found = position < len(self._identities) and self._identities[position] == identity
         return position if found else None
-
-    def _read(self, position: int) -> CallRow:
-        """One row; rows asked for one after the other are read in pages."""
-        identity = self._identities[position]
-        follows, self._read_last = position == self._read_last + 1, position
-        row = self._window.pop(identity, None)
-        if row is not None:
-            return row
-        if not follows:
-            return self._recorded.row(identity)
-        self._window = {row.identity: row for row in self._recorded.page(identity - 1, PAGE)}
-        return self._window.pop(identity)

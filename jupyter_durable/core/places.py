@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from jupyter_durable.core.model import ArgumentsDecide, CallRow, Reached
 
-__all__ = ["NOBODY", "PAGE", "Places", "Recorded", "every"]
+__all__ = ["NOBODY", "PAGE", "Places", "Reader", "Recorded", "every"]
 
 NOBODY: Final = 0
 """No identity: identities begin at 1."""
@@ -49,6 +49,24 @@ def every(recorded: Recorded) -> Iterator[CallRow]:
         if len(rows) < PAGE:
             return
         after = rows[-1].identity
+
+
+class Reader:
+    """Reads rows one by one, in growing pages while they are asked for one after the other. Each row once."""
+
+    def __init__(self, recorded: Recorded) -> None:
+        self._recorded = recorded
+        self._window: dict[int, CallRow] = {}
+        self._size = 1
+
+    def read(self, identity: int) -> CallRow:
+        """The row of a recorded call."""
+        row = self._window.pop(identity, None)
+        if row is None:
+            self._size = 1 if self._window else min(self._size * 2, PAGE)
+            self._window = {row.identity: row for row in self._recorded.page(identity - 1, self._size)}
+            row = self._window.pop(identity)
+        return row
 
 
 class Places:
