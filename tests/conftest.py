@@ -1,0 +1,40 @@
+"""Fixtures that several areas share. A fixture that one area needs stands in that area."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def ipykernel6_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Interpreter of an environment with this project (editable) and ipykernel 6.31, the oldest that is supported.
+
+    Made once (about half a minute) in `.venv-ik6` and kept; made anew when pyproject.toml, constraints.txt or the
+    interpreter changes.
+    """
+    env = ROOT / ".venv-ik6"
+    python = env / "bin" / "python"
+    constraints = (ROOT / "constraints.txt").read_text()
+    wanted = hashlib.sha256(f"{(ROOT / 'pyproject.toml').read_text()}{constraints}{sys.version}{ROOT}".encode())
+    stamp = env / ".ready"
+    with (ROOT / "tests" / "conftest.py").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs at once must not install into the same environment
+        if stamp.exists() and stamp.read_text() == wanted.hexdigest():
+            return python
+        others = [line for line in constraints.splitlines() if not line.startswith("ipykernel==")]
+        kept = tmp_path_factory.mktemp("ik6") / "constraints.txt"
+        kept.write_text("\n".join(others))
+        subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(env)], check=True)
+        pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "-c", str(kept)]
+        subprocess.run([*pip, "hatchling", "ipykernel==6.31.*"], check=True)
+        subprocess.run([*pip, "--no-build-isolation", "-e", str(ROOT)], check=True)
+        stamp.write_text(wanted.hexdigest())
+    return python

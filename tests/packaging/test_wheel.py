@@ -1,0 +1,83 @@
+"""What the one wheel holds and says of itself."""
+
+from __future__ import annotations
+
+import email
+import json
+import subprocess
+import sys
+import zipfile
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The wheel, built from the working tree."""
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (built,) = out.glob("*.whl")
+    assert built.name == "jupyter_durable-0.1.0-py3-none-any.whl"
+    return zipfile.ZipFile(built)
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel: zipfile.ZipFile) -> Message:
+    return email.message_from_bytes(wheel.read("jupyter_durable-0.1.0.dist-info/METADATA"))
+
+
+def test_every_module_of_both_packages_is_in_it(wheel: zipfile.ZipFile) -> None:
+    for base, package in ((ROOT, "jupyter_durable"), (ROOT / "kernel", "jupyter_durable_kernel")):
+        present = {path.relative_to(base).as_posix() for path in (base / package).rglob("*.py")}
+        assert present
+        assert present <= set(wheel.namelist())
+
+
+def test_nothing_else_is_in_it(wheel: zipfile.ZipFile) -> None:
+    roots = {name.split("/")[0] for name in wheel.namelist()}
+    assert roots == {
+        "jupyter_durable",
+        "jupyter_durable_kernel",
+        "jupyter_durable-0.1.0.data",
+        "jupyter_durable-0.1.0.dist-info",
+    }
+
+
+def test_both_packages_are_typed(wheel: zipfile.ZipFile) -> None:
+    assert {"jupyter_durable/py.typed", "jupyter_durable_kernel/py.typed"} <= set(wheel.namelist())
+
+
+def test_the_kernelspec_lands_where_jupyter_looks(wheel: zipfile.ZipFile) -> None:
+    name = "jupyter_durable-0.1.0.data/data/share/jupyter/kernels/durable/kernel.json"
+    spec = json.loads(wheel.read(name))
+    assert spec["display_name"] == "Python 3 (Durable)"
+    assert spec["argv"] == ["python", "-m", "jupyter_durable_kernel", "-f", "{connection_file}"]
+
+
+def test_the_jupyter_launcher_finds_the_command(wheel: zipfile.ZipFile) -> None:
+    entry_points = wheel.read("jupyter_durable-0.1.0.dist-info/entry_points.txt").decode()
+    assert "jupyter-durable = jupyter_durable.cli:main" in entry_points
+
+
+def test_the_licence_is_named_and_enclosed(wheel: zipfile.ZipFile, metadata: Message) -> None:
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert "jupyter_durable-0.1.0.dist-info/licenses/LICENSE" in wheel.namelist()
+    assert metadata["Requires-Python"] == ">=3.11"
+
+
+def test_without_extras_nothing_of_jupyter_is_required(metadata: Message) -> None:
+    base = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
+    names = {line.split(">")[0] for line in base}
+    assert names == {"blake3", "cloudpickle", "httpx", "pydantic", "rich", "sqlite-utils", "typer", "zstandard"}
+
+
+def test_committed_build_files_name_no_index_host() -> None:
+    for path in (Path("pyproject.toml"), Path("constraints.txt"), Path("scripts/_env")):
+        text = (ROOT / path).read_text()
+        assert "index-url" not in text
+        assert " @ " not in text
