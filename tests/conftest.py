@@ -6,11 +6,28 @@ import fcntl
 import hashlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+pytest.register_assert_rewrite("tests.store.conformance")  # no test file by its name
+settings.register_profile("jupyter_durable", deadline=None)  # how busy the machine is proves nothing
+settings.load_profile("jupyter_durable")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_of_the_user_is_read_or_written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The default store and all configuration, of the tests and of what they start, are under a temporary root."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+            patch.setenv(name, str(home / name.lower()))
+        patch.delenv("JUPYTER_PATH", raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")
