@@ -38,11 +38,16 @@ class Found(NamedTuple):
         return self.node.end_lineno or self.node.lineno
 
     @property
+    def lines(self) -> list[str]:
+        """The whole lines the definition stands on."""
+        return [line + "\n" for line in self.text.split("\n")[self.first - 1 : self.last]]
+
+    @property
     def source(self) -> str:
         """The definition alone, as it stands in its text."""
         if isinstance(self.node, ast.Lambda):
             return ast.get_source_segment(self.text, self.node) or ""
-        return "".join(self.text.splitlines(keepends=True)[self.first - 1 : self.last])
+        return "".join(self.lines)
 
 
 def remember_source(where: CodeType | str, text: str) -> None:

@@ -1,0 +1,238 @@
+"""A snapshot back into running code, in any kernel, without its defining cells.
+
+Rules of this file
+- Loading runs what the pickles say: the caller has verified the signature of the bytes.
+- Functions and classes are the version's own, imports are imported, plain data is used only where the live namespace
+  has none of that name, and everything else comes from the live namespace or is reported as missing.
+- A class that is unchanged in the live namespace is that class, so that `isinstance` and `except` hold.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import io
+import linecache
+import marshal
+import pickle
+import sys
+import types
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from jupyter_durable.code import pickling
+from jupyter_durable.code.form import FORMAT, Code, Missing, Snapshot, Version
+from jupyter_durable.code.hashing import class_hash
+from jupyter_durable.errors import DeserializationError
+
+Redecorate = Callable[[Callable[..., Any], dict[str, Any]], Any]
+_ABSENT: Final = object()
+
+
+def restore(data: bytes, *, redecorate: Redecorate, live: dict[str, Any]) -> Version:
+    """The code of a snapshot, with `live` (the notebook's globals now) filling in what it does not hold.
+
+    `redecorate(fn, options)` makes a durable function again. Raises `DeserializationError` when the snapshot is
+    damaged, of a newer format, or of a Python it cannot be rebuilt for. Only call it on bytes whose signature holds.
+    """
+    snapshot = _outer(data)
+    return _Restore(snapshot, redecorate, live).version()
+
+
+def find_class(module: str, qualname: str, *, live: Mapping[str, Any], version: Version | None) -> Any:
+    """What a pickled reference to `module.qualname` means here; for the unpickler of values.
+
+    A class of the notebook is the live one if there is one and it is unchanged (or no version is given), else the
+    version's. Raises `DeserializationError` when there is neither.
+    """
+    if module not in {"__main__", "__mp_main__"}:
+        return _attribute(importlib.import_module(module), qualname)
+    alive = _path(live, qualname)
+    if version is None:
+        found = alive
+    else:
+        recorded = version.classes.get(qualname)
+        unchanged = isinstance(alive, type) and (recorded is None or class_hash(alive, live) == recorded)
+        found = alive if unchanged else _path(version.namespace, qualname)
+        found = alive if found is _ABSENT else found
+    if found is _ABSENT:
+        raise DeserializationError(
+            f"a stored value is of `{qualname}`, which is not defined in this kernel: run the cell that defines it"
+        )
+    return found
+
+
+class ClassRegistry:
+    """`find_class` for one live namespace and one version, as unpicklers want it."""
+
+    def __init__(self, live: Mapping[str, Any], version: Version | None = None) -> None:
+        self._live = live
+        self._version = version
+        self._known: dict[tuple[str, str], Any] = {}
+
+    def find_class(self, module: str, qualname: str) -> Any:
+        return find_class(module, qualname, live=self._live, version=self._version)
+
+
+def _path(names: Mapping[str, Any], qualname: str) -> Any:
+    first, *rest = qualname.split(".")
+    found = names.get(first, _ABSENT)
+    for part in rest:
+        found = getattr(found, part, _ABSENT)
+    return found
+
+
+def _attribute(module: Any, qualname: str) -> Any:
+    return functools.reduce(getattr, qualname.split("."), module)
+
+
+class _NoGlobals(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        raise pickle.UnpicklingError(f"{module}.{name} in plain data")
+
+
+def _outer(data: bytes) -> Snapshot:
+    try:
+        snapshot: Snapshot = _NoGlobals(io.BytesIO(data)).load()
+        known = snapshot["format"] <= FORMAT
+    except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise DeserializationError(f"the stored code is damaged ({error}): run the cells, then replay") from error
+    if not known:
+        raise DeserializationError("the stored code was written by a newer jupyter_durable: update it, then replay")
+    return snapshot
+
+
+class _Restore:
+    """One restoring: a namespace that fills up."""
+
+    def __init__(self, snapshot: Snapshot, redecorate: Redecorate, live: dict[str, Any]) -> None:
+        self.snapshot = snapshot
+        self.live = live
+        self.redecorate = redecorate
+        self.namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
+        self._missing: list[Missing] = []
+
+    def version(self) -> Version:
+        for filename, text in self.snapshot["files"].items():
+            linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+        self._imported()
+        self.namespace.update(self._load(self.snapshot["definitions"]))
+        for name, pickled in self.snapshot["data"].items():
+            value = self.live.get(name, _ABSENT)
+            self.namespace[name] = self._load(pickled) if value is _ABSENT else value
+        for name, statement in self.snapshot["others"].items():
+            self._from_live(name, statement)
+        return Version(
+            namespace=self.namespace,
+            body=self.snapshot["body"],
+            sources=dict(self.snapshot["sources"]),
+            missing=tuple(sorted(self._missing)),
+            classes=dict(self.snapshot["classes"]),
+        )
+
+    def _imported(self) -> None:
+        for name, (module, attribute) in self.snapshot["imports"].items():
+            try:
+                found = importlib.import_module(module)
+                self.namespace[name] = found if attribute is None else _attribute(found, attribute)
+            except (ImportError, AttributeError):
+                self._from_live(name, _import_statement(name, module, attribute))
+        for module in self.snapshot["submodules"]:
+            try:
+                importlib.import_module(module)
+            except ImportError:
+                self._missing.append(Missing(module, f"import {module}"))
+
+    def _from_live(self, name: str, statement: str) -> None:
+        value = self.live.get(name, _ABSENT)
+        if value is _ABSENT:
+            self._missing.append(Missing(name, statement))
+        else:
+            self.namespace[name] = value
+
+    def _load(self, pickled: bytes) -> Any:
+        return _Unpickler(pickled, self).load()
+
+
+def _import_statement(name: str, module: str, attribute: str | None) -> str:
+    imported = f"import {module}" if attribute is None else f"from {module} import {attribute}"
+    return imported if name in {module.split(".")[0], attribute} else f"{imported} as {name}"
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, pickled: bytes, into: _Restore) -> None:
+        super().__init__(io.BytesIO(pickled))
+        self._into = into
+        self._own: set[int] = set()
+        self._verbs: dict[str, Callable[..., Any]] = {
+            "make_function": self._make_function,
+            "set_function": self._set_function,
+            "make_class": self._make_class,
+            "set_class": self._set_class,
+            "make_cell": types.CellType,
+            "decorate": lambda fn, options, kind: into.redecorate(fn, options),
+            "cache": lambda fn, parameters: functools.lru_cache(**parameters)(fn),
+            "find_class": self._find_own,
+        }
+
+    def persistent_load(self, pid: Any) -> Any:
+        kind, name = pid
+        if kind == pickling.VERBS:
+            return self._verbs[name]
+        if name is None:
+            return self._into.namespace
+        return vars(importlib.import_module(name))
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module in {"__main__", "__mp_main__"}:
+            return self._find_own(name)
+        return super().find_class(module, name)
+
+    def _find_own(self, qualname: str) -> Any:
+        found = _path(self._into.namespace, qualname)
+        found = _path(self._into.live, qualname) if found is _ABSENT else found
+        if found is _ABSENT:
+            raise DeserializationError(f"the stored code needs `{qualname}`: run the cell that defines it, then replay")
+        return found
+
+    def _make_function(self, number: int, space: dict[str, Any], cells: dict[str, types.CellType]) -> Any:
+        code = _code(self._into.snapshot, self._into.snapshot["codes"][number])
+        closure = tuple(cells[name] for name in code.co_freevars)
+        return types.FunctionType(code, space, closure=closure)
+
+    @staticmethod
+    def _set_function(fn: types.FunctionType, state: dict[str, Any]) -> None:
+        fn.__name__ = state["name"]
+        fn.__qualname__ = state["qualname"]
+        fn.__module__ = state["module"]
+        fn.__doc__ = state["doc"]
+        fn.__defaults__ = state["defaults"]
+        fn.__kwdefaults__ = state["kwdefaults"]
+        fn.__annotations__ = state["annotations"]
+        fn.__dict__.update(state["attributes"])
+        for cell, held in state["cells"]:
+            cell.cell_contents = held
+
+    def _make_class(self, qualname: str, digest: bytes, make: Callable[..., type], args: tuple[Any, ...]) -> type:
+        alive = _path(self._into.live, qualname)
+        if isinstance(alive, type) and class_hash(alive, self._into.live) == digest:
+            return alive
+        made = make(*args)
+        self._own.add(id(made))
+        return made
+
+    def _set_class(self, cls: type, state: tuple[Callable[[type, Any], Any], Any]) -> None:
+        if id(cls) in self._own:
+            setter, inner = state
+            setter(cls, inner)
+
+
+def _code(snapshot: Snapshot, code: Code) -> types.CodeType:
+    wrote, here = tuple(snapshot["python"]), sys.version_info[:2]
+    if wrote != here:
+        raise DeserializationError(
+            f"the stored code was written by Python {wrote[0]}.{wrote[1]} and cannot be rebuilt by "
+            f"Python {here[0]}.{here[1]}: run the cells here, then replay with upgrade_to_latest_version=True"
+        )
+    loaded: types.CodeType = marshal.loads(code["marshalled"])
+    return loaded
