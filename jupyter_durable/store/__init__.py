@@ -1,1 +1,31 @@
-"""Where journals are kept."""
+"""Where journals are kept: `open_store(url)` and `default_url()`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.store.base import Store
+from jupyter_durable.store.location import default_url
+
+__all__ = ["default_url", "open_store"]
+
+
+def open_store(url: str) -> Store:
+    """Open the store at `url`: `sqlite:///relative`, `sqlite:////absolute`, or `memory:` (a new one each time).
+
+    Raises `SDKUsageError` for another scheme, `StoreError` when the file is damaged, foreign or cannot be opened,
+    `StoreVersionError` when it was written by a newer version.
+    """
+    scheme, separator, rest = url.partition(":")
+    if scheme == "memory" and separator and not rest.strip("/"):
+        from jupyter_durable.store.memory import MemoryStore
+
+        return MemoryStore()
+    if scheme == "sqlite" and rest.startswith("///") and len(rest) > 3:
+        from jupyter_durable.store.sqlite.store import SqliteStore
+
+        return SqliteStore(Path(rest[3:]).expanduser().absolute())
+    if scheme in ("postgresql", "postgres", "http", "https"):
+        raise SDKUsageError(f"{scheme}:// stores are not built yet; use sqlite:///PATH or memory:")
+    raise SDKUsageError(f"{url!r} is not the URL of a store; use sqlite:///PATH or memory:")

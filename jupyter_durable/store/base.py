@@ -30,6 +30,12 @@ from jupyter_durable.core.model import (
     RunRow,
     Write,
 )
+from jupyter_durable.errors import LeaseLost
+
+
+class Settled(LeaseLost):
+    """The call already has a durable outcome for this pass and attempt (as after an interrupt inside a commit)."""
+
 
 FLUSH_SECONDS: Final = 0.05
 """How long a started mark may wait for a commit."""
@@ -99,7 +105,7 @@ class Journal(Protocol):
 
         Alone it is one autocommit statement in the calling thread; when anything is queued, the group commits in
         the store's thread. The outcome of a call that is no longer open (same pass and attempt already settled)
-        raises `LeaseLost`.
+        raises `Settled`, which is a `LeaseLost`.
         """
 
     def post(self, row: CallRow, done: Callable[[BaseException | None], None], writes: Sequence[Write] = ()) -> None:

@@ -1,0 +1,183 @@
+"""Large values, one file each, named by the BLAKE3 of the whole file.
+
+Format: magic, length of the head, number of buffers, (offset, length) of each buffer, the head, then the buffers, each
+at a multiple of 64 bytes. All numbers are 64 bits, little endian.
+
+Rules of this file
+- Durable on return: written under a temporary name, fsync, rename, fsync of the directory. Hashed by a second thread
+  while this one writes.
+- Nothing is handed out before its hash was checked. The head is copied out first and hashed from that copy: with a
+  shared mapping another process could change opcodes after the check.
+- A damaged file is moved aside, never deleted, so that writing the value again repairs it.
+- File names are hex of hashes; nothing from outside becomes a path.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import secrets
+import struct
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from blake3 import blake3
+
+from jupyter_durable.errors import CheckpointError, DeserializationError
+from jupyter_durable.store.base import Buffer
+
+_MAGIC: Final = b"JDBLOB1\n"
+_START: Final = struct.Struct("<8sQQ")
+_ENTRY: Final = struct.Struct("<QQ")
+_ALIGN: Final = 64
+_CHUNK: Final = 4 << 20
+
+
+class BlobFolder:
+    """The blobs of one store. `path` is made, private, on first use."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def put(self, head: bytes, buffers: Sequence[Buffer]) -> bytes:
+        """Write a value; the 32-byte hash that names it. Raises `CheckpointError`."""
+        temporary = self.path / f"{secrets.token_hex(16)}.new"
+        try:
+            self.path.mkdir(mode=0o700, exist_ok=True)
+            try:
+                key = _write(temporary, _pieces(head, buffers))
+                target = self._file(key)
+                if not target.parent.exists():
+                    target.parent.mkdir(mode=0o700, exist_ok=True)
+                    _sync_directory(self.path)
+                os.replace(temporary, target)
+                _sync_directory(target.parent)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise CheckpointError(
+                f"a large value could not be written to {self.path}: {error}. Free some space or mend the disk;"
+                " the result is kept in memory"
+            ) from error
+        return key
+
+    def get(self, key: bytes) -> tuple[bytes, list[memoryview]]:
+        """Head and buffers (writable, copy on write). Raises `DeserializationError`."""
+        path = self._file(key)
+        try:
+            with open(path, "rb") as file:
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        except FileNotFoundError:
+            raise DeserializationError(
+                f"the value {path} is missing from the store; run the call again (rerun=) to make it anew"
+            ) from None
+        except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
+            if isinstance(error, OSError):
+                raise DeserializationError(f"the value {path} cannot be read: {error}") from error
+            raise self._damaged(path) from error
+        found = _checked(memoryview(mapped), key)
+        if found is None:
+            raise self._damaged(path)
+        return found
+
+    def files(self) -> Iterator[tuple[Path, int, float]]:
+        """Every file of the folder: path, bytes, time of the last change (Unix seconds)."""
+        for folder, _, names in os.walk(self.path):
+            for name in names:
+                path = Path(folder, name)
+                try:
+                    stat = path.stat()
+                except FileNotFoundError:
+                    continue
+                yield path, stat.st_size, stat.st_mtime
+
+    def has(self, key: bytes) -> bool:
+        return self._file(key).exists()
+
+    def _file(self, key: bytes) -> Path:
+        name = key.hex()
+        return self.path / name[:2] / name
+
+    def _damaged(self, path: Path) -> DeserializationError:
+        aside = path.with_name(path.name + ".damaged")
+        try:
+            os.replace(path, aside)
+        except OSError as error:
+            return DeserializationError(f"the value {path} is damaged, and could not be moved aside: {error}")
+        return DeserializationError(
+            f"the value {path} is damaged; it was moved to {aside.name}. Run the call again (rerun=) to make it anew"
+        )
+
+
+def _pieces(head: bytes, buffers: Sequence[Buffer]) -> list[memoryview]:
+    """The file as a list of memory pieces; no buffer is copied."""
+    flat = [memoryview(b).cast("B") if memoryview(b).nbytes else memoryview(b"") for b in buffers]
+    at = _START.size + _ENTRY.size * len(flat) + len(head)
+    prefix = bytearray(_START.pack(_MAGIC, len(head), len(flat)))
+    padded: list[memoryview] = []
+    for buffer in flat:
+        gap = -at % _ALIGN
+        prefix += _ENTRY.pack(at + gap, len(buffer))
+        padded += [memoryview(bytes(gap)), buffer]
+        at += gap + len(buffer)
+    return [memoryview(bytes(prefix) + head), *padded]
+
+
+def _write(path: Path, pieces: list[memoryview]) -> bytes:
+    """Write and fsync `pieces`, hashing them meanwhile (both let go of the interpreter's lock)."""
+    hasher = blake3()
+
+    def hash_all() -> None:
+        for piece in pieces:
+            hasher.update(piece)
+
+    thread = threading.Thread(target=hash_all, name="jupyter-durable-hash", daemon=True)
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o600)
+    try:
+        thread.start()
+        try:
+            for piece in pieces:
+                _write_all(descriptor, piece)
+            os.fsync(descriptor)
+        finally:
+            thread.join()
+    finally:
+        os.close(descriptor)
+    return hasher.digest()
+
+
+def _write_all(descriptor: int, piece: memoryview) -> None:
+    while piece:
+        piece = piece[os.write(descriptor, piece[:_CHUNK]) :]
+
+
+def _sync_directory(path: Path) -> None:
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _checked(data: memoryview, key: bytes) -> tuple[bytes, list[memoryview]] | None:
+    """Head and buffers of a file whose hash is `key`; None when it is not."""
+    if len(data) < _START.size:
+        return None
+    magic, head_length, count = _START.unpack(bytes(data[: _START.size]))
+    end = _START.size + _ENTRY.size * count + head_length
+    if magic != _MAGIC or end > len(data):
+        return None
+    prefix = bytes(data[:end])
+    hasher = blake3(prefix)
+    hasher.update(data[end:])
+    if hasher.digest() != key:
+        return None
+    # Parsed from the copy that was hashed, never from the mapping.
+    _, head_length, count = _START.unpack_from(prefix)
+    table = _ENTRY.iter_unpack(prefix[_START.size : _START.size + _ENTRY.size * count])
+    return prefix[end - head_length :], [data[offset : offset + length] for offset, length in table]

@@ -1,0 +1,1 @@
+"""The local store: one SQLite file, with large values beside it."""

@@ -1,0 +1,159 @@
+"""Checking, sweeping, deleting, measuring.
+
+Rules of this file
+- Nothing is deleted by itself. A sweep takes only requests that ended (not the interrupted ones, which may go on) and
+  are not pinned; blobs only when no row names them and they are older than a day, under the write lock.
+- Deleting goes in chunks, so that the WAL stays small and others can write in between; a request that is half deleted
+  is already invisible, and the next sweep finishes it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from jupyter_durable.core.model import Status
+from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.store.base import Finding, Swept
+from jupyter_durable.store.blobs import BlobFolder
+from jupyter_durable.store.sqlite import requests
+from jupyter_durable.store.sqlite.link import Link
+from jupyter_durable.store.sqlite.writer import Writer
+
+_DAY: Final = 86_400.0
+_CHUNK: Final = 1_000
+_SWEPT: Final = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
+_CLUSTERED: Final = {
+    "call": "request, parent, identity",
+    "history": "request, identity, generation",
+    "reached": "request, parent, pass_no, seq",
+    "decided": "request, parent, name, pass_no",
+    "attempt": "request, identity, pass_no, attempt",
+    "progress": "request, identity",
+    "run": "request, run",
+    "log": "id",
+    "metric": "id",
+}
+
+
+def condemn(cursor: sqlite3.Cursor, serial: int) -> None:
+    """Make a request invisible and refuse its writers; what is left of it is removed in chunks."""
+    row = requests.by_serial(cursor, serial)
+    if row.status in (Status.RUNNING, Status.WAITING):
+        raise SDKUsageError(f"{requests.held(row)}; only then can it be deleted")
+    cursor.execute(
+        "UPDATE request SET deleted = 1, epoch = epoch + 1, idempotency_key = NULL WHERE serial = ?", (serial,)
+    )
+
+
+def remove(writer: Writer, serial: int) -> None:
+    """Remove a condemned request, a chunk a transaction."""
+    for table, key in _CLUSTERED.items():
+        while writer.run(partial(_remove_chunk, serial=serial, table=table, key=key)) == _CHUNK:
+            pass
+    writer.run(partial(_remove_row, serial=serial))
+
+
+def _remove_chunk(cursor: sqlite3.Cursor, serial: int, table: str, key: str) -> int:
+    cursor.execute(
+        f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE request = ? LIMIT {_CHUNK})", (serial,)
+    )
+    return int(cursor.rowcount)
+
+
+def _remove_row(cursor: sqlite3.Cursor, serial: int) -> None:
+    cursor.execute("DELETE FROM request WHERE serial = ? AND deleted", (serial,))
+    cursor.execute(
+        "DELETE FROM code WHERE key NOT IN (SELECT code_key FROM request) AND key NOT IN (SELECT code_key FROM run)"
+    )
+
+
+def gc(writer: Writer, blobs: BlobFolder, *, older_than: float, now: float, dry_run: bool) -> Swept:
+    """Sweep requests that ended more than `older_than` seconds before `now`, and blobs that no row names."""
+    doomed = writer.run(partial(_ended_before, moment=now - older_than))
+    if not dry_run:
+        for serial, _ in doomed:
+            if writer.run(partial(_condemn_again, serial=serial, moment=now - older_than)):
+                remove(writer, serial)
+        for (serial,) in writer.run(_half_deleted):
+            remove(writer, serial)
+    spared = [serial for serial, _ in doomed] if dry_run else []
+    count, size = writer.run(partial(_sweep_blobs, blobs=blobs, without=spared, now=now, dry_run=dry_run))
+    return Swept(tuple(id for _, id in doomed), count, size)
+
+
+def _ended_before(cursor: sqlite3.Cursor, moment: float) -> list[tuple[int, str]]:
+    return cursor.execute(
+        "SELECT serial, id FROM request WHERE status IN (?, ?, ?) AND NOT pinned AND NOT deleted"
+        " AND coalesce(finished_at, accepted_at) < ? ORDER BY serial",
+        (*_SWEPT, moment),
+    ).fetchall()
+
+
+def _condemn_again(cursor: sqlite3.Cursor, serial: int, moment: float) -> bool:
+    """Condemn, unless the request was replayed or pinned since it was listed."""
+    if serial not in {found for found, _ in _ended_before(cursor, moment)}:
+        return False
+    condemn(cursor, serial)
+    return True
+
+
+def _half_deleted(cursor: sqlite3.Cursor) -> list[tuple[int]]:
+    return cursor.execute("SELECT serial FROM request WHERE deleted").fetchall()
+
+
+def _sweep_blobs(
+    cursor: sqlite3.Cursor, blobs: BlobFolder, without: list[int], now: float, dry_run: bool
+) -> tuple[int, int]:
+    """Remove blobs that no row names. The transaction holds the write lock: no row can name one meanwhile."""
+    gone = set(without)
+    named = {
+        blob.hex()
+        for table in ("call", "history")
+        for request, blob in cursor.execute(f"SELECT request, blob FROM {table} WHERE blob IS NOT NULL")
+        if request not in gone
+    }
+    count = size = 0
+    for path, length, changed in blobs.files():
+        if path.name not in named and changed < now - _DAY:
+            count, size = count + 1, size + length
+            if not dry_run:
+                path.unlink(missing_ok=True)
+    return count, size
+
+
+def check(link: Link, blobs: BlobFolder) -> list[Finding]:
+    """What is right and wrong with the store. The caller holds the lock."""
+    cursor = link.connection.cursor()
+    try:
+        found = [Finding("ok", f"{link.name}: schema {cursor.execute('PRAGMA user_version').fetchone()[0]}")]
+        problems = [text for (text,) in cursor.execute("PRAGMA integrity_check(20)") if text != "ok"]
+        missing = {
+            blob.hex()
+            for table in ("call", "history")
+            for (blob,) in cursor.execute(f"SELECT blob FROM {table} WHERE blob IS NOT NULL")
+            if not blobs.has(blob)
+        }
+    except sqlite3.Error as error:
+        return [Finding("error", f"{link.name} is damaged: {error}; move it aside to start with an empty store")]
+    finally:
+        cursor.close()
+    found += [Finding("error", f"{link.name} is damaged: {text}; move it aside") for text in problems]
+    found += [Finding("ok", "integrity check passed")] * (not problems)
+    found += [Finding("error", f"the large value {name} is missing; its call runs again") for name in sorted(missing)]
+    damaged = [path for path, _, _ in blobs.files() if path.suffix == ".damaged"]
+    found += [Finding("warning", f"{path} is a damaged value that was moved aside") for path in damaged]
+    return found
+
+
+def file_size(path: Path) -> int:
+    """Bytes of the file, its WAL and its index. `stat` only: nothing else may open them."""
+    total = 0
+    for suffix in ("", "-wal", "-shm"):
+        try:
+            total += path.with_name(path.name + suffix).stat().st_size
+        except FileNotFoundError:
+            continue
+    return total

@@ -1,0 +1,232 @@
+"""The one connection of a store to its file.
+
+Rules of this file
+- One stdlib connection for everything, guarded by `lock`; a second one, of the same library, only runs checkpoints.
+- No automatic checkpoint. SQLite before 3.51.3 (3.50.7, 3.44.6) can corrupt the file when one connection checkpoints
+  while another writes, so: take the write lock, PASSIVE on the second connection, let go. Safe on every version.
+- The live files are never opened by anything else in this process: POSIX locks would be lost, and commits with them.
+- An fsync that failed is never repeated: the connection is closed and opened again (`reopen`).
+- After a fork the child forgets the connections without closing them; every use is a `StoreError`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sqlite3
+import threading
+import time
+import warnings
+import weakref
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from jupyter_durable.errors import StoreError, StoreVersionError
+from jupyter_durable.store.mounts import is_network
+from jupyter_durable.store.sqlite.faults import broken, code_of, read_failed
+
+APPLICATION_ID: Final = 0x4A44_5552
+"""The bytes JDUR in the header of the file."""
+SCHEMA: Final = 1
+BUSY_SECONDS: Final = 5.0
+CHECKPOINT_EVERY: Final = 100
+"""Commits between checkpoints: a recycled WAL halves the cost of a commit, and a fresh one is not recycled yet."""
+
+
+class _Forked:
+    """Called in the child after a fork; lives as long as the process, and keeps the connections unclosed."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = weakref.ref(link)
+        self.kept: object = None
+
+    def __call__(self) -> None:
+        link = self.link()
+        if link is not None:
+            self.kept = link.drop()
+
+
+class _Unusable:
+    """Stands in for the lock and cursor of a store that cannot be used: whatever is asked of it fails."""
+
+    def __init__(self, message: str) -> None:
+        self._message = message
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise StoreError(self._message)
+
+    __enter__ = __exit__ = locked = execute = executemany = _refuse
+
+
+class _Broken:
+    """Stands in for a connection that could not be opened again: every use reports the error, the next may mend it."""
+
+    in_transaction = False
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def execute(self, *_: object) -> NoReturn:
+        error = sqlite3.OperationalError(self._text)
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
+
+    executemany = execute
+
+    def close(self) -> None:
+        return None
+
+
+class Link:
+    """The connection, its lock, and how it is opened, checkpointed, reopened and dropped."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = str(path)
+        # Typed loosely: replaced by stand-ins that refuse after a fork or a close, so that the hot path need not ask.
+        self.lock: Any = threading.Lock()
+        self.cursor: Any = None
+        self.connection: Any = None
+        self.commits = 0
+        """Commits since the last checkpoint."""
+        self.unusable: str | None = None
+        self._second: sqlite3.Connection | None = None
+        self._network = is_network(path.parent)
+        _create_private(path)
+        try:
+            self._open()
+        except sqlite3.Error as error:
+            raise read_failed(self.name, error) from error
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_Forked(self))
+        if self._network:
+            warnings.warn(
+                f"{path} is on a network file system: each checkpoint is slower there, and several kernels wait for"
+                " each other. Keep the store on a local disk (configure(store=...)), or use the remote backend",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    def _open(self) -> None:
+        connection = sqlite3.connect(
+            self.name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self.connection = connection
+        self.cursor = connection.cursor()
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if application != APPLICATION_ID and (application, version, tables) != (0, 0, 0):
+            raise StoreError(f"{self.name} is a database of another program; give the store another path")
+        if version > SCHEMA:
+            raise StoreVersionError(
+                f"the store {self.name} has schema {version}, this jupyter-durable knows {SCHEMA}:"
+                " upgrade jupyter-durable, or use another store"
+            )
+        _set_journal_mode(connection, "TRUNCATE" if self._network else "WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        if version < SCHEMA:
+            from jupyter_durable.store.migrations import migrate
+
+            migrate(connection, APPLICATION_ID)
+
+    def checkpoint(self) -> tuple[int, int]:
+        """Move the WAL into the file: (frames in the WAL, frames moved). The caller holds `lock`; store thread only.
+
+        Called by count, never in a loop: two processes in tight loops starve the restart of the log.
+        """
+        self.commits = 0
+        if self._network:
+            return 0, 0
+        if self._second is None:
+            self._second = sqlite3.connect(self.name, timeout=0, isolation_level=None, check_same_thread=False)
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            _, frames, moved = self._second.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        finally:
+            self.connection.execute("ROLLBACK")
+        return int(frames), int(moved)
+
+    def reopen(self) -> None:
+        """Close and open again, and move all that is readable now into the file, which syncs it anew.
+
+        Raises `sqlite3.Error` when that fails: nothing may be acknowledged then.
+        """
+        self._close_both()
+        self.connection = self.cursor = _Broken(f"{self.name} could not be opened again after an input/output error")
+        self._open()
+        frames, moved = self.checkpoint()
+        if frames != moved:
+            raise sqlite3.OperationalError("a checkpoint after an input/output error could not be completed")
+
+    def close(self) -> None:
+        """Checkpoint and close. The caller holds `lock`."""
+        if self.unusable is None:
+            with contextlib.suppress(sqlite3.Error):  # what is in the WAL is durable there; the next opening reads it
+                self.checkpoint()
+            self._close_both()
+            self._refuse(f"the store {self.name} is closed; open it again")
+
+    def drop(self) -> object:
+        """Forget everything without closing it; what must stay alive."""
+        kept = (self.connection, self.cursor, self._second, self.lock)
+        self._second = None
+        if self.unusable is None:
+            self._refuse(f"the store {self.name} was opened before a fork; open it again in this process")
+        return kept
+
+    def _refuse(self, message: str) -> None:
+        self.unusable = message
+        self.connection = self.cursor = self.lock = _Unusable(message)
+
+    def _close_both(self) -> None:
+        second, self._second = self._second, None
+        if second is not None:
+            second.close()
+        with contextlib.suppress(sqlite3.Error):  # an open transaction on a failing disk; the handle is gone anyway
+            self.connection.close()
+
+
+def _create_private(path: Path) -> None:
+    """Make the file with mode 0600 and its directory with 0700, without opening a file another thread may use."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.exists():
+            return
+        new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        try:
+            os.link(new, path)  # atomic, and fails when another process was first
+        except FileExistsError:
+            pass
+        except OSError:  # no hard links here
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        finally:
+            new.unlink()
+    except OSError as error:
+        raise StoreError(f"the store {path} cannot be created: {error}. Choose another path") from error
+
+
+def _set_journal_mode(connection: sqlite3.Connection, mode: str) -> None:
+    """SQLite does not wait for others here, so we do."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            (got,) = connection.execute(f"PRAGMA journal_mode = {mode}").fetchone()
+        except sqlite3.OperationalError as error:
+            if code_of(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+            continue
+        if got.upper() != mode:
+            raise broken(connection.execute("PRAGMA database_list").fetchone()[2], OSError(f"journal mode is {got}"))
+        return

@@ -1,0 +1,105 @@
+"""What journals have queued for the next commit.
+
+Rules of this file
+- The dict and the deque are never replaced: other threads hold them and add to them without a lock. Each operation
+  used here is atomic under the interpreter's lock.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from jupyter_durable.core.model import CallRow, Write
+from jupyter_durable.errors import InternalError, StoreError
+from jupyter_durable.store.sqlite.writing import Fence
+
+T = TypeVar("T")
+
+
+class Pending:
+    """The queued writes of one journal."""
+
+    __slots__ = ("deferred", "failure", "fence", "marks")
+
+    def __init__(self, fence: Fence) -> None:
+        self.fence = fence
+        self.marks: dict[int, CallRow] = {}
+        """Started marks by identity; the outcome of a call removes its mark."""
+        self.deferred: deque[Write] = deque()
+        self.failure: StoreError | None = None
+        """Why queued writes were given up; raised to whoever waits next."""
+
+    def take(self) -> list[Write]:
+        """Everything queued: marks, then the rest in order."""
+        taken: list[Write] = []
+        for identity in list(self.marks):
+            mark = self.marks.pop(identity, None)
+            if mark is not None:
+                taken.append(mark)
+        taken.extend(self.deferred.popleft() for _ in range(len(self.deferred)))
+        return taken
+
+    def restore(self, writes: Sequence[Write]) -> None:
+        """Queue again what could not be written, before what came since."""
+        for write in reversed(writes):
+            if isinstance(write, CallRow) and write.status == "running":
+                self.marks.setdefault(write.identity, write)
+            else:
+                self.deferred.appendleft(write)
+
+
+class Post(NamedTuple):
+    """An outcome that waits for the next group."""
+
+    pending: Pending
+    row: CallRow
+    writes: Sequence[Write]
+    done: Callable[[BaseException | None], None]
+    suspect: bool = False
+    """A commit of it ended in an input/output error: it may be there."""
+
+
+class Waiting(Generic[T]):
+    """Waits for an answer of the store's thread.
+
+    Looks at `done` before it waits, so that an exception between two bytecodes cannot make it wait for ever.
+    """
+
+    __slots__ = ("done", "error", "gate", "result")
+
+    def __init__(self) -> None:
+        self.done = False
+        self.error: BaseException | None = None
+        self.result: T | None = None
+        self.gate = threading.Lock()
+        self.gate.acquire()
+
+    def __call__(self, error: BaseException | None) -> None:
+        self.error = error
+        self.done = True
+        self.gate.release()
+
+    def wait(self) -> None:
+        while not self.done:
+            self.gate.acquire()
+        if self.error is not None:
+            raise self.error
+
+    def answer(self) -> T:
+        """The result of the work. Raises what the work raised."""
+        self.wait()
+        if self.result is None:
+            raise InternalError("the store's thread gave no answer; please report this")
+        return self.result
+
+
+class Work(NamedTuple):
+    """Statements to run as one transaction. `pending` is written in the same one, when given."""
+
+    run: Callable[[sqlite3.Cursor], object]
+    waiting: Waiting[object]
+    pending: Pending | None = None

@@ -1,0 +1,207 @@
+"""Requests: accepting, owning, ending, finding.
+
+Rules of this file
+- The functions that write run as one transaction in the store's thread; they take the cursor they write with.
+- Acquiring and letting go both raise the epoch, which refuses every write of an earlier owner.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Final
+
+from jupyter_durable.core.model import (
+    FINGERPRINT_RULE,
+    CallRow,
+    CodeVersion,
+    Lease,
+    NewRequest,
+    NewRun,
+    Owner,
+    RequestRow,
+    Status,
+)
+from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.store.base import Filter, Finish, Heartbeat
+from jupyter_durable.store.sqlite import statements
+from jupyter_durable.store.sqlite.writing import Fence, lost, record
+
+_SELECT: Final = f"SELECT {statements.REQUEST_COLUMNS} FROM request WHERE NOT deleted"
+_OWNER: Final = RequestRow._fields.index("owner")
+_NO_OWNER: Final = "host = NULL, boot_id = NULL, pid_namespace = NULL, pid = NULL, pid_started = NULL, lease_until = 0"
+
+
+def row_of(found: tuple[object, ...]) -> RequestRow:
+    """A row of `_SELECT` as a record."""
+    owner = found[_OWNER : _OWNER + 5]
+    rest = (*found[:_OWNER], None if owner[3] is None else Owner._make(owner), *found[_OWNER + 5 :])
+    row = RequestRow._make(rest)
+    return row._replace(cancel_requested=bool(row.cancel_requested), pinned=bool(row.pinned))
+
+
+def by_serial(cursor: sqlite3.Cursor, serial: int) -> RequestRow:
+    found = cursor.execute(f"{_SELECT} AND serial = ?", (serial,)).fetchone()
+    if found is None:
+        raise SDKUsageError(f"there is no request with serial {serial}; it may have been deleted")
+    return row_of(found)
+
+
+# acquiring and letting go
+
+
+def accept(cursor: sqlite3.Cursor, new: NewRequest, calls: Iterable[CallRow]) -> tuple[RequestRow, bool]:
+    known = cursor.execute(
+        f"{_SELECT} AND application = ? AND idempotency_key = ?", (new.application, new.idempotency_key)
+    ).fetchone()
+    if known is not None:
+        return row_of(known), False
+    if cursor.execute("SELECT 1 FROM request WHERE id = ?", (new.id,)).fetchone() is not None:
+        raise SDKUsageError(f"there is a request {new.id} already")
+    keep_code(cursor, new.code)
+    cursor.execute(
+        "INSERT INTO request (epoch, run, lease_until, cancel_requested, pinned, id, application, kind, status,"
+        " accepted_at, code_key, notebook, cell, idempotency_key, forked_from, rule, headers, input_digest, input)"
+        " VALUES (0, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (new.id, new.application, new.kind, Status.QUEUED, new.accepted_at, new.code.key, new.notebook, new.cell,
+         new.idempotency_key, new.forked_from, FINGERPRINT_RULE, new.headers, new.input_digest, new.input),
+    )  # fmt: skip
+    serial = cursor.lastrowid or 0
+    cursor.executemany(statements.COPY, ((serial, *call) for call in calls))
+    return by_serial(cursor, serial), True
+
+
+def keep_code(cursor: sqlite3.Cursor, code: CodeVersion) -> None:
+    cursor.execute("INSERT OR IGNORE INTO code (key, data, mac) VALUES (?, ?, ?)", code)
+
+
+def begin(
+    cursor: sqlite3.Cursor, serial: int, owner: Owner, run: NewRun, lease_until: float, *, take_over: bool
+) -> Lease:
+    row = by_serial(cursor, serial)
+    if row.owner is not None and row.lease_until > run.started_at and not take_over:
+        raise SDKUsageError(held(row))
+    if run.code is not None:
+        keep_code(cursor, run.code)
+    code_key = row.code_key if run.code is None else run.code.key
+    cursor.execute(
+        "UPDATE request SET epoch = ?, run = ?, status = ?, started_at = coalesce(started_at, ?), finished_at = NULL,"
+        " error = NULL, cancel_requested = 0, code_key = ?, lease_until = ?,"
+        " host = ?, boot_id = ?, pid_namespace = ?, pid = ?, pid_started = ? WHERE serial = ?",
+        (row.epoch + 1, row.run + 1, Status.RUNNING, run.started_at, code_key, lease_until, *owner, serial),
+    )
+    cursor.execute(
+        "UPDATE run SET status = ? WHERE request = ? AND status = ?", (Status.INTERRUPTED, serial, Status.RUNNING)
+    )
+    cursor.execute(
+        "INSERT INTO run VALUES (?, ?, ?, ?, ?, NULL, ?, 0, 0, 0)",
+        (serial, row.run + 1, run.mode, Status.RUNNING, run.started_at, code_key),
+    )
+    for call in run.set_aside:
+        cursor.execute(statements.SET_ASIDE_COPY, (serial, *call))
+        cursor.execute(statements.SET_ASIDE_FLAG, (serial, *call))
+    highest = cursor.execute("SELECT max(max(parent), max(identity)) FROM call WHERE request = ?", (serial,)).fetchone()
+    return Lease(serial, row.id, row.epoch + 1, row.run + 1, max(highest[0] or 0, 1) + 1)
+
+
+def held(row: RequestRow) -> str:
+    """The message for a request that another one holds."""
+    owner = row.owner
+    who = "another process" if owner is None else f"process {owner.pid} on {owner.host}"
+    return f"request {row.id} is being run by {who}; wait for it, cancel it, or take it over"
+
+
+def finish(cursor: sqlite3.Cursor, fence: Fence, run: int, end: Finish) -> None:
+    refused = lost(cursor, fence) if end.root is None else record(cursor, fence, end.root)
+    if refused is not None:
+        raise refused
+    cursor.execute(
+        f"UPDATE request SET epoch = epoch + 1, status = ?, finished_at = ?, error = ?, {_NO_OWNER} WHERE serial = ?",
+        (end.status, end.finished_at, end.error, fence.serial),
+    )
+    cursor.execute(
+        "UPDATE run SET status = ?, finished_at = ?, executed = ?, reused = ?, saved = ? WHERE request = ? AND run = ?",
+        (end.run_status, end.finished_at, end.executed, end.reused, end.saved, fence.serial, run),
+    )
+
+
+def let_go(cursor: sqlite3.Cursor, fence: Fence, run: int) -> None:
+    """Release the lease of a run that did not end; nothing when another one owns the request already."""
+    if lost(cursor, fence) is None:
+        cursor.execute(
+            f"UPDATE request SET epoch = epoch + 1, status = ?, {_NO_OWNER} WHERE serial = ?",
+            (Status.INTERRUPTED, fence.serial),
+        )
+        cursor.execute(
+            "UPDATE run SET status = ? WHERE request = ? AND run = ?", (Status.INTERRUPTED, fence.serial, run)
+        )
+
+
+def renew(cursor: sqlite3.Cursor, fence: Fence, lease_until: float) -> Heartbeat:
+    refused = lost(cursor, fence)
+    if refused is not None:
+        raise refused
+    cursor.execute("UPDATE request SET lease_until = ? WHERE serial = ?", (lease_until, fence.serial))
+    (cancel,) = cursor.execute("SELECT cancel_requested FROM request WHERE serial = ?", (fence.serial,)).fetchone()
+    return Heartbeat(bool(cancel))
+
+
+def cancel(cursor: sqlite3.Cursor, serial: int) -> None:
+    by_serial(cursor, serial)
+    cursor.execute(
+        "UPDATE request SET cancel_requested = 1, status = CASE status WHEN ? THEN ? ELSE status END"
+        " WHERE serial = ? AND status IN (?, ?, ?)",
+        (Status.QUEUED, Status.CANCELLED, serial, Status.QUEUED, Status.RUNNING, Status.WAITING),
+    )
+
+
+def pin(cursor: sqlite3.Cursor, serial: int, pinned: bool) -> None:
+    by_serial(cursor, serial)
+    cursor.execute("UPDATE request SET pinned = ? WHERE serial = ?", (int(pinned), serial))
+
+
+def move(cursor: sqlite3.Cursor, old_notebook: str, new_notebook: str) -> int:
+    cursor.execute("UPDATE request SET notebook = ? WHERE notebook = ? AND NOT deleted", (new_notebook, old_notebook))
+    return int(cursor.rowcount)
+
+
+# finding: queries for the reading side
+
+
+def find(id: str) -> tuple[str, tuple[object, ...]]:
+    """The query for an id, a prefix or `last`; an exact id comes first, and more than 5 are not listed."""
+    if id == "last":
+        return f"{_SELECT} ORDER BY serial DESC LIMIT 1", ()
+    return f"{_SELECT} AND id >= ? AND id < ? ORDER BY id LIMIT 6", (id, id + "\U0010ffff")
+
+
+def only(id: str, found: list[RequestRow]) -> RequestRow:
+    """The request that `id` means. Raises `SDKUsageError` for none or several."""
+    if found and (len(found) == 1 or found[0].id == id) and id:
+        return found[0]
+    if not id or not found:
+        raise SDKUsageError("there is no request yet" if id == "last" else f"there is no request {id!r}")
+    names = ", ".join(row.id for row in found[:5]) + (", …" if len(found) > 5 else "")
+    raise SDKUsageError(f"{id!r} may mean several requests: {names}; give more of the id")
+
+
+def listing(filter: Filter) -> tuple[str, tuple[object, ...]]:
+    """The query for a filter. Column names come from here, values are parameters."""
+    sql, values = _SELECT, list[object]()
+    exact = {"status": filter.status, "application": filter.application, "notebook": filter.notebook}
+    for column, value in {**exact, "cell": filter.cell}.items():
+        if value is not None:
+            sql += f" AND {column} = ?"
+            values.append(value)
+    if filter.text:
+        pattern = "%" + filter.text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
+        columns = ("id", "application", "notebook", "cell", "error")
+        sql += " AND (" + " OR ".join(rf"{column} LIKE ? ESCAPE '\'" for column in columns) + ")"
+        values += [pattern] * len(columns)
+    if filter.since is not None:
+        sql += " AND accepted_at >= ?"
+        values.append(filter.since)
+    if filter.before is not None:
+        sql += " AND serial < ?"
+        values.append(filter.before)
+    return f"{sql} ORDER BY serial DESC LIMIT ?", (*values, filter.limit)

@@ -1,0 +1,162 @@
+"""The Store on SQLite: who runs what where.
+
+Rules of this file
+- What writes runs as one transaction in the store's thread; what reads is one query under the lock, in the calling
+  thread, and never keeps a cursor (an interrupt between two bytecodes must not leave a read open).
+"""
+
+from __future__ import annotations
+
+import atexit
+import sqlite3
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jupyter_durable.core.model import (
+    ArgumentsDecide,
+    Attempted,
+    CallRow,
+    CodeVersion,
+    Lease,
+    Logged,
+    Metric,
+    NewRequest,
+    NewRun,
+    Owner,
+    Progressed,
+    Reached,
+    RequestRow,
+    RunRow,
+)
+from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.store.base import Buffer, Filter, Finding, Swept
+from jupyter_durable.store.blobs import BlobFolder
+from jupyter_durable.store.sqlite import care, requests, statements
+from jupyter_durable.store.sqlite.faults import read_failed
+from jupyter_durable.store.sqlite.journal import SqliteJournal
+from jupyter_durable.store.sqlite.link import Link
+from jupyter_durable.store.sqlite.writer import Writer
+
+
+class SqliteStore:
+    """See `jupyter_durable.store.base.Store`."""
+
+    def __init__(self, path: Path) -> None:
+        self.url = f"sqlite:///{path}"
+        self._link = Link(path)
+        self._writer = Writer(self._link)
+        self._blobs = BlobFolder(path.with_name(path.name + ".blobs"))
+        atexit.register(self.close)
+
+    def _read(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        try:
+            with self._link.lock:
+                return list(self._link.connection.execute(sql, values))
+        except sqlite3.Error as error:
+            raise read_failed(self._link.name, error) from error
+
+    # requests
+
+    def accept(self, new: NewRequest, calls: Iterable[CallRow] = ()) -> tuple[RequestRow, bool]:
+        copied = list(calls)  # read here: they may come from this store, whose lock the store's thread holds
+        return self._writer.run(partial(requests.accept, new=new, calls=copied))
+
+    def begin(self, serial: int, owner: Owner, run: NewRun, lease_until: float, *, take_over: bool = False) -> Lease:
+        return self._writer.run(
+            partial(requests.begin, serial=serial, owner=owner, run=run, lease_until=lease_until, take_over=take_over)
+        )
+
+    def journal(self, lease: Lease) -> SqliteJournal:
+        return SqliteJournal(self._writer, lease)
+
+    def request(self, id: str) -> RequestRow:
+        return requests.only(id, [requests.row_of(row) for row in self._read(*requests.find(id))])
+
+    def requests(self, filter: Filter) -> list[RequestRow]:
+        return [requests.row_of(row) for row in self._read(*requests.listing(filter))]
+
+    def cancel(self, serial: int) -> None:
+        self._writer.run(partial(requests.cancel, serial=serial))
+
+    def pin(self, serial: int, pinned: bool) -> None:
+        self._writer.run(partial(requests.pin, serial=serial, pinned=pinned))
+
+    def move(self, old_notebook: str, new_notebook: str) -> int:
+        return self._writer.run(partial(requests.move, old_notebook=old_notebook, new_notebook=new_notebook))
+
+    def delete(self, serial: int) -> None:
+        self._writer.run(partial(care.condemn, serial=serial))
+        care.remove(self._writer, serial)
+
+    # journals, read
+
+    def children(self, serial: int, parent: int, after: int, limit: int) -> list[CallRow]:
+        return list(map(CallRow._make, self._read(statements.CHILDREN, (serial, parent, after, limit))))
+
+    def call(self, serial: int, parent: int, identity: int) -> CallRow | None:
+        found = self._read(statements.CALL, (serial, parent, identity))
+        return CallRow._make(found[0]) if found else None
+
+    def reached(self, serial: int, parent: int) -> list[Reached]:
+        sql = "SELECT parent, pass_no, seq, identity, count, flags FROM reached WHERE request = ? AND parent = ?"
+        return list(map(Reached._make, self._read(f"{sql} ORDER BY pass_no, seq", (serial, parent))))
+
+    def decided(self, serial: int, parent: int) -> list[ArgumentsDecide]:
+        sql = "SELECT parent, name, pass_no FROM decided WHERE request = ? AND parent = ? ORDER BY name, pass_no"
+        return list(map(ArgumentsDecide._make, self._read(sql, (serial, parent))))
+
+    def runs(self, serial: int) -> list[RunRow]:
+        sql = f"SELECT {', '.join(RunRow._fields)} FROM run WHERE request = ? ORDER BY run"
+        return list(map(RunRow._make, self._read(sql, (serial,))))
+
+    def attempts(self, serial: int, identity: int) -> list[Attempted]:
+        sql = f"SELECT {', '.join(Attempted._fields)} FROM attempt WHERE request = ? AND identity = ?"
+        return list(map(Attempted._make, self._read(f"{sql} ORDER BY pass_no, attempt", (serial, identity))))
+
+    def logs(self, serial: int, identity: int | None = None) -> list[Logged]:
+        sql = "SELECT identity, pass_no, at, stream, text FROM log WHERE request = ? AND coalesce(identity = ?, 1)"
+        return list(map(Logged._make, self._read(f"{sql} ORDER BY id", (serial, identity))))
+
+    def progress(self, serial: int) -> list[Progressed]:
+        sql = f"SELECT {', '.join(Progressed._fields)} FROM progress WHERE request = ? ORDER BY identity"
+        return list(map(Progressed._make, self._read(sql, (serial,))))
+
+    def metrics(self, serial: int) -> list[Metric]:
+        sql = "SELECT identity, kind, name, value FROM metric WHERE request = ? ORDER BY id"
+        return list(map(Metric._make, self._read(sql, (serial,))))
+
+    def code(self, key: bytes) -> CodeVersion:
+        found = self._read("SELECT key, data, mac FROM code WHERE key = ?", (key,))
+        if not found:
+            raise SDKUsageError(f"the code version {key.hex()[:12]} is not in the store {self._link.name}")
+        return CodeVersion._make(found[0])
+
+    # blobs
+
+    def put_blob(self, head: bytes, buffers: Sequence[Buffer]) -> bytes:
+        return self._blobs.put(head, buffers)
+
+    def get_blob(self, key: bytes) -> tuple[bytes, list[memoryview]]:
+        return self._blobs.get(key)
+
+    # care
+
+    def check(self) -> list[Finding]:
+        with self._link.lock:
+            return care.check(self._link, self._blobs)
+
+    def gc(self, *, older_than: float, now: float, dry_run: bool) -> Swept:
+        return care.gc(self._writer, self._blobs, older_than=older_than, now=now, dry_run=dry_run)
+
+    def size(self) -> int:
+        return care.file_size(self._link.path) + sum(size for _, size, _ in self._blobs.files())
+
+    def close(self) -> None:
+        atexit.unregister(self.close)
+        self._writer.stop()
+        with self._writer.closing:
+            if self._link.unusable is None:
+                with self._link.lock:
+                    self._link.close()

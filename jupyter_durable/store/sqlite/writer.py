@@ -1,0 +1,304 @@
+"""The store's thread: group commits, transactions of several statements, checkpoints.
+
+Rules of this file
+- Only this thread begins transactions. A signal in the main thread can therefore never leave one open.
+- A group is all queued outcomes and all pending writes of every journal: the marks of a call's ancestors are in the
+  same commit as its outcome, or in an earlier one.
+- When a group fails, its members are tried one by one; nobody is told of success before the commit that holds it.
+- `done` is called without the lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from queue import Empty, SimpleQueue
+from typing import Final, TypeVar, cast
+
+from jupyter_durable.core.model import Write
+from jupyter_durable.errors import DurableError, LeaseLost, StoreError
+from jupyter_durable.store.base import FLUSH_SECONDS
+from jupyter_durable.store.sqlite.faults import FAULTS, PASSING, code_of, is_io_error, write_failed
+from jupyter_durable.store.sqlite.link import CHECKPOINT_EVERY, Link
+from jupyter_durable.store.sqlite.pending import Pending, Post, Waiting, Work
+from jupyter_durable.store.sqlite.writing import is_there, lost, record, write_all
+
+T = TypeVar("T")
+_ARM: Final = "arm"
+_CHECKPOINT: Final = "checkpoint"
+_STOP: Final = "stop"
+_Item = Post | Work | str
+_logger: Final = logging.getLogger(__name__)
+
+
+class Writer:
+    """Owns the thread. Started on first need; a daemon, so that it never keeps a kernel from ending."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.armed = False
+        """Whether a flush is due within `FLUSH_SECONDS`; so that a busy loop wakes the thread 20 times a second."""
+        self.journals: dict[int, Pending] = {}
+        self._inbox: SimpleQueue[_Item] = SimpleQueue()  # its put is one C call: no interrupt can lose a wake-up
+        self._thread: threading.Thread | None = None
+        self.closing = threading.Lock()
+        self._starting = threading.Lock()
+        self._in_hand: list[Post | Work] = []
+
+    # from any thread
+
+    def idle(self) -> bool:
+        return self._inbox.empty()
+
+    def post(self, post: Post) -> None:
+        self._put(post)
+
+    def arm(self) -> None:
+        """Flush within `FLUSH_SECONDS`."""
+        if not self.armed:
+            self.armed = True
+            self._put(_ARM)
+
+    def ask_checkpoint(self) -> None:
+        self._put(_CHECKPOINT)
+
+    def run(self, work: Callable[[sqlite3.Cursor], T], pending: Pending | None = None) -> T:
+        """Run `work` as one transaction in the store's thread, after `pending`; its result."""
+        waiting: Waiting[object] = Waiting()
+        self._put(Work(work, waiting, pending))
+        waiting.wait()
+        return cast(T, waiting.result)
+
+    def stop(self) -> None:
+        """Commit what is queued and end the thread."""
+        if self._thread is not None and self.link.unusable is None:
+            self._inbox.put(_STOP)
+            self._thread.join()
+
+    def _put(self, item: _Item) -> None:
+        if self.link.unusable is not None:
+            raise StoreError(self.link.unusable)
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    thread = threading.Thread(target=self._main, name="jupyter-durable-store", daemon=True)
+                    thread.start()
+                    self._thread = thread
+        self._inbox.put(item)
+
+    # in the store's thread
+
+    def _main(self) -> None:
+        try:
+            self._loop()
+        finally:
+            self._give_up()
+
+    def _loop(self) -> None:
+        deadline: float | None = None
+        while True:
+            item = self._next(deadline)
+            if item is None:
+                deadline, self.armed = None, False  # disarmed first: what comes after is seen now or arms again
+                self._commit([])
+            elif item is _ARM:
+                deadline = time.monotonic() + FLUSH_SECONDS
+            elif isinstance(item, Post):
+                if self._commit_with_followers(item):
+                    return
+            elif isinstance(item, Work):
+                self._work(item)
+            elif item is _STOP:
+                self._commit([])
+                return
+            if item is _CHECKPOINT or self.link.commits >= CHECKPOINT_EVERY:
+                self._checkpoint()
+
+    def _next(self, deadline: float | None) -> _Item | None:
+        try:
+            return self._inbox.get(timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
+        except Empty:
+            return None
+
+    def _commit_with_followers(self, first: Post) -> bool:
+        """Commit all outcomes queued right now as one group; whether a stop came."""
+        group: list[Post] = [first]
+        last: _Item | None = None
+        while last is None and not self._inbox.empty():
+            item = self._inbox.get_nowait()
+            if isinstance(item, Post):
+                group.append(item)
+            elif item is not _CHECKPOINT:
+                last = item
+        self._commit(group)
+        if isinstance(last, Work):
+            self._work(last)
+        elif last is _ARM:
+            self.armed = False
+            self._commit([])
+        return last is _STOP
+
+    def _commit(self, group: list[Post]) -> None:
+        if not group and not any(p.marks or p.deferred for p in list(self.journals.values())):
+            return
+        self._in_hand = [*group]
+        with self.link.lock:
+            taken = [(p, p.take()) for p in list(self.journals.values())]
+            outcomes = self._together(group, taken)
+        self._in_hand = []
+        for post, error in zip(group, outcomes, strict=True):
+            _tell(post.done, error)
+
+    def _together(self, group: Sequence[Post], taken: Sequence[tuple[Pending, list[Write]]]) -> list[StoreError | None]:
+        outcomes: list[StoreError | None] = []
+        try:
+            if any(post.suspect for post in group):
+                return self._singly(group, taken, reopen=True)
+            with _Transaction(self.link) as cursor:
+                for pending, writes in taken:
+                    _write_pending(cursor, pending, writes)
+                for post in group:
+                    outcomes.append(_write_post(cursor, post))
+        except FAULTS as error:
+            return self._singly(group, taken, reopen=is_io_error(error))
+        return outcomes
+
+    def _singly(
+        self, group: Sequence[Post], taken: Sequence[tuple[Pending, list[Write]]], *, reopen: bool
+    ) -> list[StoreError | None]:
+        """One transaction each. What cannot be written for a passing reason stays queued, and holds its journal up."""
+        held: dict[int, StoreError] = {}
+        failure = self._reopened() if reopen else None
+        for pending, writes in taken:
+            blocked = failure or self._pending_singly(pending, writes)
+            if blocked is not None:
+                held[id(pending)] = blocked
+                if failure is not None:
+                    pending.restore(writes)
+        return [held.get(id(post.pending)) or failure or self._post_singly(post, verify=reopen) for post in group]
+
+    def _pending_singly(self, pending: Pending, writes: list[Write]) -> StoreError | None:
+        for n, write in enumerate(writes):
+            try:
+                with _Transaction(self.link) as cursor:
+                    _write_pending(cursor, pending, [write])
+            except FAULTS as error:
+                failure = write_failed(self.link.name, error)
+                if code_of(error) in PASSING:
+                    pending.restore(writes[n:])
+                    return self._reopened() or failure if is_io_error(error) else failure
+                pending.failure = failure
+        return None
+
+    def _post_singly(self, post: Post, *, verify: bool) -> StoreError | None:
+        try:
+            if verify and is_there(self.link.cursor, post.pending.fence, post.row):
+                return None
+            with _Transaction(self.link) as cursor:
+                return _write_post(cursor, post)
+        except FAULTS as error:
+            if is_io_error(error) and self._reopened() is None and not verify:
+                return self._post_singly(post, verify=True)
+            return write_failed(self.link.name, error)
+
+    def _reopened(self) -> StoreError | None:
+        """After an input/output error: a new connection on which everything readable is synced, or the error."""
+        try:
+            self.link.reopen()
+        except sqlite3.Error as error:
+            return write_failed(self.link.name, error)
+        except StoreError as error:
+            return error
+        return None
+
+    def _work(self, work: Work) -> None:
+        self._in_hand = [work]
+        error: BaseException | None = None
+        with self.link.lock:
+            writes = work.pending.take() if work.pending is not None else []
+            try:
+                with _Transaction(self.link) as cursor:
+                    if work.pending is not None:
+                        _write_pending(cursor, work.pending, writes)
+                    work.waiting.result = work.run(cursor)
+            except (*FAULTS, DurableError) as raised:
+                if work.pending is not None and not isinstance(raised, LeaseLost):
+                    work.pending.restore(writes)
+                error = raised if isinstance(raised, DurableError) else write_failed(self.link.name, raised)
+                if is_io_error(raised):
+                    error = self._reopened() or error
+        self._in_hand = []
+        _tell(work.waiting, error)
+
+    def _checkpoint(self) -> None:
+        try:
+            with self.link.lock:
+                self.link.checkpoint()
+        except sqlite3.Error as error:  # nothing is lost: the WAL holds it all, and the next one moves it
+            _logger.warning("a checkpoint of %s failed: %s", self.link.name, error)
+
+    def _give_up(self) -> None:
+        """The thread ends: tell everybody who still waits."""
+        waiting: list[_Item] = [*self._in_hand]
+        while not self._inbox.empty():
+            waiting.append(self._inbox.get_nowait())
+        failure = StoreError(f"the store {self.link.name} was closed before this was written; open it again")
+        self._thread = None
+        for item in waiting:
+            if isinstance(item, Post):
+                _tell(item.done, failure)
+            elif isinstance(item, Work):
+                _tell(item.waiting, failure)
+
+
+class _Transaction:
+    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK when anything is raised."""
+
+    __slots__ = ("_link",)
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def __enter__(self) -> sqlite3.Cursor:
+        self._link.cursor.execute("BEGIN IMMEDIATE")
+        return cast(sqlite3.Cursor, self._link.cursor)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            try:
+                self._link.cursor.execute("COMMIT")
+            except sqlite3.Error:
+                self._roll_back()
+                raise
+            self._link.commits += 1
+        else:
+            self._roll_back()
+
+    def _roll_back(self) -> None:
+        if self._link.connection.in_transaction:  # a full disk and an I/O error roll back by themselves
+            self._link.cursor.execute("ROLLBACK")
+
+
+def _write_pending(cursor: sqlite3.Cursor, pending: Pending, writes: Iterable[Write]) -> None:
+    refused = lost(cursor, pending.fence) if writes else None
+    if refused is None:
+        write_all(cursor, pending.fence, writes)
+    else:
+        pending.failure = refused
+
+
+def _write_post(cursor: sqlite3.Cursor, post: Post) -> LeaseLost | None:
+    refused = record(cursor, post.pending.fence, post.row)
+    if refused is None:
+        write_all(cursor, post.pending.fence, post.writes)
+    return refused
+
+
+def _tell(done: Callable[[BaseException | None], None], error: BaseException | None) -> None:
+    try:
+        done(error)
+    except Exception:
+        _logger.exception("a callback of the store raised")

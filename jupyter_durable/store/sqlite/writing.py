@@ -1,0 +1,102 @@
+"""Writes of a journal as statements, inside a transaction that the caller began.
+
+Rules of this file
+- Every function takes the cursor it writes with; none begins, commits or locks.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import NamedTuple, TypeAlias, assert_never
+
+from jupyter_durable.core.model import (
+    ArgumentsDecide,
+    Attempted,
+    CallRow,
+    Dropped,
+    Logged,
+    Metric,
+    Progressed,
+    Reached,
+    Write,
+)
+from jupyter_durable.errors import LeaseLost
+from jupyter_durable.store.base import Settled
+from jupyter_durable.store.sqlite import statements
+
+_Other: TypeAlias = Reached | Attempted | Logged | Progressed | Metric | ArgumentsDecide | Dropped
+
+
+class Fence(NamedTuple):
+    """What every write of a journal is conditional on, and the request's id for messages."""
+
+    serial: int
+    epoch: int
+    id: str
+
+
+def record(cursor: sqlite3.Cursor, fence: Fence, row: CallRow) -> LeaseLost | None:
+    """Write an outcome; why it was refused, or None."""
+    cursor.execute(statements.RECORD, (*row, fence.serial, fence.epoch))
+    return None if cursor.rowcount == 1 else refusal(cursor, fence, row)
+
+
+def refusal(cursor: sqlite3.Cursor, fence: Fence, row: CallRow) -> LeaseLost:
+    """Why an outcome changed no row."""
+    return lost(cursor, fence) or Settled(
+        f"the call {row.name} (identity {row.identity}, attempt {row.attempts}) of request {fence.id} already has a"
+        " durable outcome; this one was dropped"
+    )
+
+
+def lost(cursor: sqlite3.Cursor, fence: Fence) -> LeaseLost | None:
+    """Whether another one owns the request now."""
+    if cursor.execute(statements.FENCE, (fence.serial, fence.epoch)).fetchone() is not None:
+        return None
+    found = cursor.execute("SELECT host, pid FROM request WHERE serial = ?", (fence.serial,)).fetchone()
+    if found is None:
+        return LeaseLost(f"request {fence.id} was deleted; this run stops")
+    if found[1] is None:
+        return LeaseLost(f"the run of request {fence.id} has ended; nothing more can be written to it")
+    return LeaseLost(
+        f"request {fence.id} was taken over by process {found[1]} on {found[0]}; this run stops."
+        " Replay it to take it back"
+    )
+
+
+def is_there(cursor: sqlite3.Cursor, fence: Fence, row: CallRow) -> bool:
+    """Whether exactly this outcome can be read back."""
+    found = cursor.execute(statements.CALL, (fence.serial, row.parent, row.identity)).fetchone()
+    return found is not None and CallRow._make(found) == row
+
+
+def write_all(cursor: sqlite3.Cursor, fence: Fence, writes: Iterable[Write]) -> None:
+    """Write what needs no acknowledgement. The caller has checked the fence in this transaction."""
+    for write in writes:
+        if isinstance(write, CallRow):
+            sql = statements.MARK if write.status == "running" else statements.RECORD
+            cursor.execute(sql, (*write, fence.serial, fence.epoch))
+        else:
+            cursor.execute(*_statement(fence.serial, write))
+
+
+def _statement(serial: int, write: _Other) -> tuple[str, tuple[object, ...]]:
+    match write:
+        case Reached():
+            return statements.REACHED, (serial, *write)
+        case Attempted():
+            return statements.ATTEMPTED, (serial, *write)
+        case Logged():
+            # What a function prints may hold lone surrogates, which SQLite's UTF-8 cannot.
+            text = write.text.encode("utf-8", "backslashreplace").decode()
+            return statements.LOGGED, (serial, *write._replace(text=text))
+        case Progressed():
+            return statements.PROGRESSED, (serial, *write)
+        case Metric():
+            return statements.METRIC, (serial, *write)
+        case ArgumentsDecide():
+            return statements.DECIDED, (serial, *write)
+        case Dropped():
+            return statements.DROPPED, (serial, *write)
+    assert_never(write)
