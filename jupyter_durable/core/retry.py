@@ -3,8 +3,8 @@
 Rules of this file
 - Pure: the draw for the jitter is given, the delay is returned in seconds.
 - `max_retries` is the budget: an attempt beyond `1 + max_retries` never starts. Attempts survive restarts.
-- Never retried, whatever `retry_on` says: the user's verdict (`RequestError`), wrong use, failures of the store, cancels,
-  a divergence, and everything that is not an `Exception` (KeyboardInterrupt, SystemExit, asyncio.CancelledError).
+- Never retried, whatever `retry_on` says: the user's verdict (`RequestError`), wrong use, failures of the store,
+  cancels, a divergence, and what is no `Exception` (KeyboardInterrupt, SystemExit, asyncio.CancelledError).
 """
 
 from __future__ import annotations

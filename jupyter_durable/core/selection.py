@@ -3,8 +3,8 @@
 Rules of this file
 - Pure functions over a loaded tree (`nodes.Node`). Calls are named by identity; a set-aside is (parent, identity).
 - A chosen call is set aside with everything recorded below it, and always with all its callers.
-- `from_call` also sets aside what is later in program order: at each caller the siblings after the one on the way to the
-  call, except the items of one map. What the newest body no longer reached is not earlier, so it goes too.
+- `from_call` also sets aside what is later in program order: at each caller the siblings after the one on the way to
+  the call, except the items of one map. What the newest body no longer reached is not earlier, so it goes too.
 - `preview` assumes that the same calls are made. After a set-aside call matching by place is off, so its later
   siblings are reused only if their arguments stay the same: "depends on arguments".
 """
@@ -12,6 +12,7 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from jupyter_durable.core.model import CallRow, Flag, Kind, Status
@@ -67,7 +68,7 @@ def later(root: Node, identity: int) -> list[Node]:
     """Calls after `identity` in program order, with all that is recorded below them. Its own subtree is not later."""
     found: list[Node] = []
     path = path_to(root, identity)
-    for caller, called in zip(path, path[1:], strict=False):
+    for caller, called in pairwise(path):
         tops = list(caller.others)
         if caller.row.kind != Kind.MAP:
             at = next(n for n, child in enumerate(caller.children) if child is called)
