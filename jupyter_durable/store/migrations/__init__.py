@@ -1,4 +1,4 @@
-"""How the schema of the SQLite store came to be: one module per version, applied in order, never edited after a release.
+"""The schema of the SQLite store: one module per version, applied in order, never edited after a release.
 
 Rules of this file
 - Only imported when a store is created or is older than this library: sqlite-utils costs 0.1 s to import.

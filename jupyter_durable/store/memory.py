@@ -1,0 +1,360 @@
+"""A store in memory: the same meaning as the SQLite one, without files. For tests and for trying things out.
+
+Rules of this file
+- One lock; every verb is a short critical section, and everything is "durable" when the verb returns.
+- After a fork the copy in the child refuses to work: it would no longer be the parent's store.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from blake3 import blake3
+
+from jupyter_durable.core.model import (
+    ArgumentsDecide,
+    Attempted,
+    CallRow,
+    CodeVersion,
+    Flag,
+    Lease,
+    Logged,
+    Metric,
+    NewRequest,
+    NewRun,
+    Owner,
+    Progressed,
+    Reached,
+    RequestRow,
+    RunRow,
+    Status,
+    Write,
+)
+from jupyter_durable.errors import DeserializationError, LeaseLost, SDKUsageError, StoreError
+from jupyter_durable.store.base import Buffer, Filter, Finding, Finish, Heartbeat, Settled, Swept
+from jupyter_durable.store.memory_rows import NOBODY, Kept, accepted, let_go, may_go, passes
+
+_OPEN: Final = (Status.QUEUED, Status.RUNNING, Status.WAITING)
+
+
+class MemoryStore:
+    """See `jupyter_durable.store.base.Store`."""
+
+    def __init__(self) -> None:
+        self.url = "memory:"
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        self._closed = False
+        self._last = 0
+        self._requests: dict[int, Kept] = {}
+        self._code: dict[bytes, CodeVersion] = {}
+        self._blobs: dict[bytes, tuple[bytes, list[bytes]]] = {}
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The lock of the store. Raises `StoreError` in the child of a fork and after `close`."""
+        if os.getpid() != self._pid:
+            raise StoreError("the memory store was opened before a fork; open another one in this process")
+        with self._lock:
+            if self._closed:
+                raise StoreError("the memory store is closed, and what was in it is gone; open another one")
+            yield
+
+    def kept(self, serial: int) -> Kept:
+        """A request; the caller holds the lock."""
+        kept = self._requests.get(serial)
+        if kept is None:
+            raise SDKUsageError(f"there is no request with serial {serial}; it may have been deleted")
+        return kept
+
+    def owned(self, lease: Lease) -> Kept:
+        """The request of a lease that still holds; the caller holds the lock."""
+        kept = self._requests.get(lease.serial)
+        if kept is None:
+            raise LeaseLost(f"request {lease.id} was deleted; this run stops")
+        if kept.row.epoch != lease.epoch:
+            owner = kept.row.owner
+            raise LeaseLost(
+                f"the run of request {lease.id} has ended; nothing more can be written to it"
+                if owner is None
+                else f"request {lease.id} was taken over by process {owner.pid} on {owner.host}; this run stops"
+            )
+        return kept
+
+    def _read(self, serial: int) -> Kept:
+        """A request to read from; an empty one when it was deleted."""
+        return self._requests.get(serial) or Kept(NOBODY)
+
+    # requests
+
+    def accept(self, new: NewRequest, calls: Iterable[CallRow] = ()) -> tuple[RequestRow, bool]:
+        copied = list(calls)
+        with self.held():
+            for kept in self._requests.values():
+                key = kept.row.idempotency_key
+                if key is not None and (kept.row.application, key) == (new.application, new.idempotency_key):
+                    return kept.row, False
+                if kept.row.id == new.id:
+                    raise SDKUsageError(f"there is a request {new.id} already")
+            self._code.setdefault(new.code.key, new.code)
+            self._last += 1
+            kept = self._requests[self._last] = Kept(accepted(self._last, new))
+            for call in copied:
+                kept.put(call)
+            return kept.row, True
+
+    def begin(self, serial: int, owner: Owner, run: NewRun, lease_until: float, *, take_over: bool = False) -> Lease:
+        with self.held():
+            kept = self.kept(serial)
+            row = kept.row
+            if row.owner is not None and row.lease_until > run.started_at and not take_over:
+                raise SDKUsageError(
+                    f"request {row.id} is being run by process {row.owner.pid} on {row.owner.host};"
+                    " wait for it, cancel it, or take it over"
+                )
+            if run.code is not None:
+                self._code.setdefault(run.code.key, run.code)
+            for number, old in kept.runs.items():
+                if old.status == Status.RUNNING:
+                    kept.runs[number] = old._replace(status=Status.INTERRUPTED)
+            kept.row = row = row._replace(
+                epoch=row.epoch + 1,
+                run=row.run + 1,
+                status=Status.RUNNING,
+                started_at=run.started_at if row.started_at is None else row.started_at,
+                finished_at=None,
+                error=None,
+                cancel_requested=False,
+                code_key=row.code_key if run.code is None else run.code.key,
+                lease_until=lease_until,
+                owner=owner,
+            )
+            kept.runs[row.run] = RunRow(
+                row.run, run.mode, Status.RUNNING, run.started_at, None, row.code_key, 0, 0, 0.0
+            )
+            for parent, identity in run.set_aside:
+                call = kept.find(parent, identity)
+                if call is not None:
+                    kept.history.append(call)
+                    kept.put(call._replace(flags=call.flags | Flag.SET_ASIDE))
+            highest = max((max(parent, *rows) for parent, rows in kept.calls.items() if rows), default=1)
+            return Lease(serial, row.id, row.epoch, row.run, max(highest, 1) + 1)
+
+    def journal(self, lease: Lease) -> MemoryJournal:
+        return MemoryJournal(self, lease)
+
+    def request(self, id: str) -> RequestRow:
+        with self.held():
+            rows = [kept.row for kept in self._requests.values()]
+        if id == "last" and rows:
+            return rows[-1]
+        found = sorted((row for row in rows if id and row.id.startswith(id)), key=lambda row: row.id)
+        if found and (len(found) == 1 or found[0].id == id):
+            return found[0]
+        if found:
+            names = ", ".join(row.id for row in found[:5]) + (", …" if len(found) > 5 else "")
+            raise SDKUsageError(f"{id!r} may mean several requests: {names}; give more of the id")
+        raise SDKUsageError("there is no request yet" if id == "last" else f"there is no request {id!r}")
+
+    def requests(self, filter: Filter) -> list[RequestRow]:
+        with self.held():
+            newest = [kept.row for kept in reversed(self._requests.values())]
+        return [row for row in newest if passes(row, filter)][: filter.limit]
+
+    def cancel(self, serial: int) -> None:
+        with self.held():
+            kept = self.kept(serial)
+            if kept.row.status in _OPEN:
+                status = Status.CANCELLED if kept.row.status == Status.QUEUED else kept.row.status
+                kept.row = kept.row._replace(cancel_requested=True, status=status)
+
+    def pin(self, serial: int, pinned: bool) -> None:
+        with self.held():
+            kept = self.kept(serial)
+            kept.row = kept.row._replace(pinned=pinned)
+
+    def move(self, old_notebook: str, new_notebook: str) -> int:
+        with self.held():
+            moved = [kept for kept in self._requests.values() if kept.row.notebook == old_notebook]
+            for kept in moved:
+                kept.row = kept.row._replace(notebook=new_notebook)
+            return len(moved)
+
+    def delete(self, serial: int) -> None:
+        with self.held():
+            row = self.kept(serial).row
+            if row.status in (Status.RUNNING, Status.WAITING):
+                raise SDKUsageError(f"request {row.id} is being run; wait for it or cancel it, then delete it")
+            del self._requests[serial]
+
+    # journals, read
+
+    def children(self, serial: int, parent: int, after: int, limit: int) -> list[CallRow]:
+        with self.held():
+            rows = self._read(serial).calls.get(parent, {})
+            return [rows[identity] for identity in sorted(i for i in rows if i > after)[:limit]]
+
+    def call(self, serial: int, parent: int, identity: int) -> CallRow | None:
+        with self.held():
+            return self._read(serial).find(parent, identity)
+
+    def reached(self, serial: int, parent: int) -> list[Reached]:
+        with self.held():
+            found = self._read(serial).reached
+            return [found[key] for key in sorted(found) if key[0] == parent]
+
+    def decided(self, serial: int, parent: int) -> list[ArgumentsDecide]:
+        with self.held():
+            return sorted(d for d in self._read(serial).decided if d.parent == parent)
+
+    def runs(self, serial: int) -> list[RunRow]:
+        with self.held():
+            return list(self._read(serial).runs.values())
+
+    def attempts(self, serial: int, identity: int) -> list[Attempted]:
+        with self.held():
+            found = self._read(serial).attempts
+            return [found[key] for key in sorted(found) if key[0] == identity]
+
+    def logs(self, serial: int, identity: int | None = None) -> list[Logged]:
+        with self.held():
+            return [log for log in self._read(serial).logs if identity in (None, log.identity)]
+
+    def progress(self, serial: int) -> list[Progressed]:
+        with self.held():
+            found = self._read(serial).progress
+            return [found[identity] for identity in sorted(found)]
+
+    def metrics(self, serial: int) -> list[Metric]:
+        with self.held():
+            return list(self._read(serial).metrics)
+
+    def code(self, key: bytes) -> CodeVersion:
+        with self.held():
+            found = self._code.get(key)
+        if found is None:
+            raise SDKUsageError(f"the code version {key.hex()[:12]} is not in the store memory:")
+        return found
+
+    # blobs
+
+    def put_blob(self, head: bytes, buffers: Sequence[Buffer]) -> bytes:
+        kept = [bytes(buffer) for buffer in buffers]
+        key = blake3(b"".join(len(part).to_bytes(8, "little") + part for part in (head, *kept))).digest()
+        with self.held():
+            self._blobs[key] = (head, kept)
+        return key
+
+    def get_blob(self, key: bytes) -> tuple[bytes, list[memoryview]]:
+        with self.held():
+            found = self._blobs.get(key)
+        if found is None:
+            raise DeserializationError(f"the value {key.hex()[:12]} is missing from the store; run the call again")
+        return found[0], [memoryview(bytearray(buffer)) for buffer in found[1]]
+
+    # care
+
+    def check(self) -> list[Finding]:
+        with self.held():
+            return [Finding("ok", f"memory: {len(self._requests)} requests, gone when this process ends")]
+
+    def gc(self, *, older_than: float, now: float, dry_run: bool) -> Swept:
+        with self.held():
+            doomed = [kept.row for kept in self._requests.values() if may_go(kept.row, now - older_than)]
+            gone = {row.serial for row in doomed}
+            used = {key for kept in self._requests.values() if kept.row.serial not in gone for key in kept.blobs()}
+            loose = [key for key in self._blobs if key not in used] if doomed else []
+            size = sum(len(head) + sum(map(len, buffers)) for head, buffers in map(self._blobs.__getitem__, loose))
+            if not dry_run:
+                for row in doomed:
+                    del self._requests[row.serial]
+                for key in loose:
+                    del self._blobs[key]
+            return Swept(tuple(row.id for row in doomed), len(loose), size)
+
+    def size(self) -> int:
+        with self.held():
+            return sum(len(head) + sum(map(len, buffers)) for head, buffers in self._blobs.values())
+
+    def close(self) -> None:
+        self._closed = True
+
+
+class MemoryJournal:
+    """See `jupyter_durable.store.base.Journal`."""
+
+    def __init__(self, store: MemoryStore, lease: Lease) -> None:
+        self.lease = lease
+        self._store = store
+        self._failure: StoreError | None = None
+
+    def record(self, row: CallRow, writes: Sequence[Write] = ()) -> None:
+        with self._store.held():
+            kept = self._store.owned(self.lease)
+            if not kept.record(row):
+                raise Settled(
+                    f"the call {row.name} (identity {row.identity}, attempt {row.attempts}) of request"
+                    f" {self.lease.id} already has a durable outcome; this one was dropped"
+                )
+            for write in writes:
+                kept.write(write)
+
+    def post(self, row: CallRow, done: Callable[[BaseException | None], None], writes: Sequence[Write] = ()) -> None:
+        error: BaseException | None = None
+        try:
+            self.record(row, writes)
+        except StoreError as refused:
+            error = refused
+        done(error)
+
+    def alone(self) -> bool:
+        return True
+
+    def later(self, write: Write) -> None:
+        try:
+            with self._store.held():
+                self._store.owned(self.lease).write(write)
+        except LeaseLost as error:
+            self._failure = error
+
+    def flush(self) -> None:
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    def finish(self, finish: Finish) -> None:
+        if finish.root is not None:
+            self.record(finish.root)
+        with self._store.held():
+            kept = self._store.owned(self.lease)
+            run = kept.runs[self.lease.run]
+            kept.runs[self.lease.run] = run._replace(
+                status=finish.run_status,
+                finished_at=finish.finished_at,
+                executed=finish.executed,
+                reused=finish.reused,
+                saved=finish.saved,
+            )
+            kept.row = let_go(kept.row)._replace(
+                status=finish.status, finished_at=finish.finished_at, error=finish.error
+            )
+
+    def renew(self, lease_until: float) -> Heartbeat:
+        with self._store.held():
+            kept = self._store.owned(self.lease)
+            kept.row = kept.row._replace(lease_until=lease_until)
+            return Heartbeat(kept.row.cancel_requested)
+
+    def close(self) -> None:
+        try:
+            with self._store.held():
+                kept = self._store.owned(self.lease)
+                kept.row = let_go(kept.row)._replace(status=Status.INTERRUPTED)
+                run = kept.runs[self.lease.run]
+                kept.runs[self.lease.run] = run._replace(status=Status.INTERRUPTED)
+        except StoreError:
+            return  # ended, taken over, or closed with the store: there is nothing to let go of
