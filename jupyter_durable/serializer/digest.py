@@ -14,8 +14,9 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from jupyter_durable.serializer.canonical import FLAT, Walk
+from jupyter_durable.serializer.shape import shape_of
 
-__all__ = ["DIGEST_BYTES", "args_digest", "value_digest"]
+__all__ = ["DIGEST_BYTES", "args_digest", "shape_of", "value_digest"]
 
 DIGEST_BYTES: Final = 16
 _is_flat: Final = FLAT.issuperset

@@ -1,0 +1,146 @@
+"""The edge of an application: its input and output as JSON, by its type hints.
+
+Rules of this file
+- A value goes through JSON here exactly as it will when the application is deployed: dump, then validate.
+- `File`, `HttpBody` and `Headers` pass as they are.
+- What is not JSON is an error that names the way out; what JSON changes is reported by path, for one warning.
+- pydantic is imported with the first value, not with this file: it costs as much as the rest of the library.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from jupyter_durable.errors import DurableError, SDKUsageError, SerializationError
+from jupyter_durable.serializer.digest import value_digest
+from jupyter_durable.values import File, Headers, HttpBody
+
+__all__ = ["JsonArguments", "JsonEdge", "JsonValue"]
+
+MAX_CHANGES: Final = 20
+"""How many changed paths are reported for one value."""
+
+_RAW: Final = (File, HttpBody, Headers)
+_NUMBERS: Final = (int, float)
+_PLURAL: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+class JsonArguments(NamedTuple):
+    """Arguments as the application gets them, and the paths of what JSON changed (`items[0]`)."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    changed: list[str]
+
+
+class JsonValue(NamedTuple):
+    """An output as JSON (None for a raw one), as whoever asked for it gets it, and the paths of what JSON changed."""
+
+    data: bytes | None
+    value: Any
+    changed: list[str]
+
+
+class JsonEdge:
+    """Input and output of one application. `bound`: a method, whose first parameter is not an argument."""
+
+    def __init__(self, fn: Callable[..., Any], *, bound: bool = False) -> None:
+        self._name = fn.__qualname__
+        parameters = list(inspect.signature(fn).parameters.values())
+        self._parameters = parameters[1:] if bound else parameters
+        try:
+            self._hints = typing.get_type_hints(fn, include_extras=True)
+        except (NameError, TypeError) as error:
+            raise SDKUsageError(f"the type hints of application {self._name} cannot be read: {error}") from error
+        self._adapters: dict[str, Any] = {}
+
+    def decode_input(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> JsonArguments:
+        """The arguments after their way through JSON. Keyword arguments that the application does not know are ignored.
+
+        Raises `SDKUsageError` for missing or too many arguments and for what does not fit a hint,
+        `SerializationError` for what is not JSON.
+        """
+        signature = inspect.Signature(self._parameters)
+        known = kwargs if self._takes_any() else {name: kwargs[name] for name in kwargs if name in signature.parameters}
+        try:
+            bound = signature.bind(*args, **known)
+        except TypeError as error:
+            raise SDKUsageError(f"application {self._name}{signature}: {error}") from error
+        changed: list[str] = []
+        for name, value in bound.arguments.items():
+            bound.arguments[name] = self._argument(signature.parameters[name], value, changed)
+        return JsonArguments(bound.args, bound.kwargs, changed[:MAX_CHANGES])
+
+    def encode_output(self, value: object) -> JsonValue:
+        """The output as JSON and after its way through it. Raises `SerializationError`."""
+        if isinstance(value, _RAW):
+            return JsonValue(None, value, [])
+        data, again = self._through("return", value, "result", 'output_serializer="pickle"', SerializationError)
+        return JsonValue(data, again, list(_changes("result", value, again))[:MAX_CHANGES])
+
+    def _takes_any(self) -> bool:
+        return any(each.kind is inspect.Parameter.VAR_KEYWORD for each in self._parameters)
+
+    def _argument(self, parameter: inspect.Parameter, value: Any, changed: list[str]) -> Any:
+        """One argument, or those that `*args` and `**kwargs` take up: the hint is of each."""
+        name = parameter.name
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            return tuple(self._one(name, f"{name}[{at}]", item, changed) for at, item in enumerate(value))
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            return {key: self._one(name, key, item, changed) for key, item in value.items()}
+        return self._one(name, name, value, changed)
+
+    def _one(self, hinted: str, path: str, value: Any, changed: list[str]) -> Any:
+        if isinstance(value, _RAW):
+            return value
+        _, again = self._through(hinted, value, path, 'input_deserializer="pickle"', SDKUsageError)
+        changed.extend(_changes(path, value, again))
+        return again
+
+    def _through(
+        self, hinted: str, value: Any, path: str, remedy: str, misfit: type[DurableError]
+    ) -> tuple[bytes, Any]:
+        from pydantic import PydanticSchemaGenerationError, PydanticUserError, ValidationError
+        from pydantic_core import PydanticSerializationError
+
+        where = f"`{path}` of application {self._name}"
+        out = f"Give it a type that JSON knows, or say @application({remedy})"
+        try:
+            adapter = self._adapter(hinted)
+            data: bytes = adapter.dump_json(value, warnings=False)
+            return data, adapter.validate_json(data)
+        except (PydanticSchemaGenerationError, PydanticUserError) as error:
+            raise SerializationError(f"{where}: its type hint has no JSON form. {out}") from error
+        except (PydanticSerializationError, UnicodeDecodeError, RecursionError) as error:
+            raise SerializationError(f"{where} is not JSON: {error}. {out}") from error
+        except ValidationError as error:
+            raise misfit(f"{where} does not fit its type hint: {error}") from error
+
+    def _adapter(self, hinted: str) -> Any:
+        if hinted not in self._adapters:
+            from pydantic import TypeAdapter
+
+            self._adapters[hinted] = TypeAdapter(self._hints.get(hinted, Any))
+        return self._adapters[hinted]
+
+
+def _changes(path: str, before: Any, after: Any) -> Iterator[str]:
+    """Where the two differ. 1 and 1.0 do not: JSON has one kind of number."""
+    if type(before) is not type(after):
+        numbers = type(before) in _NUMBERS and type(after) in _NUMBERS and before == after
+        if not numbers:
+            yield path
+    elif isinstance(before, dict):
+        if list(before) != list(after) or [*map(type, before)] != [*map(type, after)]:
+            yield f"{path} (its keys)"
+            return
+        for key, item in before.items():
+            yield from _changes(f"{path}[{key!r}]", item, after[key])
+    elif isinstance(before, (list, tuple)) and len(before) == len(after):
+        for at, (one, other) in enumerate(zip(before, after, strict=True)):
+            yield from _changes(f"{path}[{at}]", one, other)
+    elif value_digest(before)[0] != value_digest(after)[0]:
+        yield path
