@@ -1,0 +1,326 @@
+"""Laws of digests: equal values give equal digests, anywhere; different values never do."""
+
+from __future__ import annotations
+
+import collections
+import copy
+import dataclasses
+import datetime
+import decimal
+import enum
+import fractions
+import functools
+import math
+import os
+import pathlib
+import pickle
+import re
+import subprocess
+import sys
+import textwrap
+import threading
+import types
+import uuid
+import zoneinfo
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pydantic
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_durable.serializer.digest import DIGEST_BYTES, args_digest, shape_of, value_digest
+
+
+class Colour(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+
+class Point(NamedTuple):
+    x: int
+    y: int
+
+
+@dataclasses.dataclass
+class Record:
+    a: int
+    b: list[int]
+
+
+@dataclasses.dataclass
+class Other:
+    a: int
+    b: list[int]
+
+
+class Model(pydantic.BaseModel):
+    a: int
+    tags: set[str]
+
+
+class Slotted:
+    __slots__ = ("__secret", "left", "right")
+
+    def __init__(self, left: object, right: object, secret: object = None) -> None:
+        self.left, self.right, self.__secret = left, right, secret
+
+
+class Plain:
+    def __init__(self, **state: object) -> None:
+        self.__dict__.update(state)
+
+
+class Cached:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+
+class Words(list[str]):
+    pass
+
+
+def adder(n: int) -> Any:
+    return lambda x: x + n
+
+
+MOMENT = datetime.datetime(2026, 1, 2, 3, 4, 5)
+ZONE = zoneinfo.ZoneInfo("Europe/Berlin")
+DIFFERENT: list[Any] = [
+    None, True, False, 1, 0, 1.0, 0.0, -0.0, math.nan, "1", "", b"1", b"", bytearray(b"1"), 1j, 10**5000, 10**5000 + 1,
+    [], (), {}, set(), frozenset(), [1], (1,), {1}, frozenset({1}), [[1]], [(1,)], [1, [2]], [[1], 2], [True], ["1"],
+    {1: 2}, {"1": 2}, {1: "2"}, {(1,): 2}, {"a": [1]}, {"a": (1,)}, {"a": {"b": 1}}, {"a": 1, "b": None}, {"a": None},
+    ["a", "b"], ["ab"], ["a,b"], ["a', 'b"], range(3), range(4), slice(1), slice(1, 2), ..., NotImplemented,
+    MOMENT, MOMENT.replace(tzinfo=datetime.UTC), MOMENT.replace(tzinfo=ZONE), MOMENT.replace(fold=1), MOMENT.date(),
+    MOMENT.time(), datetime.timedelta(1), datetime.timedelta(2), decimal.Decimal("1"), decimal.Decimal("1.0"),
+    fractions.Fraction(1, 2), uuid.UUID(int=1), pathlib.PurePosixPath("a"), re.compile("a"), re.compile("a", re.I),
+    Colour.RED, Colour.BLUE, Point(1, 2), Point(2, 1), (1, 2), Record(1, []), Record(1, [1]), Other(1, []),
+    Model(a=1, tags={"x"}), Model(a=1, tags={"x", "y"}), Slotted(1, 2), Slotted(1, 2, 3), Plain(), Plain(a=1),
+    Plain(b=1), Words(["a"]), collections.OrderedDict(a=1), collections.Counter("aab"), collections.deque([1]),
+    collections.deque([1], 3), ValueError("a"), ValueError("b"), KeyError("a"), len, max, os.path.join, os, sys, int,
+    Colour, Point, adder(1), adder(2), lambda x: x + 1, lambda x: x + 2, functools.partial(max, 1), "a".upper,
+    np.arange(6), np.arange(6).reshape(2, 3), np.arange(6).reshape(3, 2), np.arange(6.0), np.arange(6, dtype="i4"),
+    np.arange(6, dtype=">i8"), np.float64(1), np.float32(1), np.int64(1), np.array(["a", "b"]), np.array([]),
+    np.array([{"a": 1}, None], dtype=object), np.array([{"a": 2}, None], dtype=object), np.datetime64("2020-01-01"),
+    np.array([(1, 2.0)], dtype=[("a", "i8"), ("b", "f8")]), np.ma.array([1, 2], mask=[0, 1]),
+    np.ma.array([1, 2], mask=[1, 0]), np.dtype("i4"),
+    pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"b": [1, 2]}), pd.DataFrame({"a": [1, 3]}),
+    pd.DataFrame({"a": [1, 2]}, index=["x", "y"]), pd.DataFrame({"a": ["1", "2"]}), pd.DataFrame({"a": [1.0, 2.0]}),
+    pd.DataFrame({"a": [[1], [2]]}), pd.DataFrame({"a": pd.Categorical(["x", "y"])}),
+    pd.DataFrame({"a": pd.Categorical(["x", "y"], ordered=True)}), pd.DataFrame({"a": pd.Categorical(["x", "z"])}),
+    pd.DataFrame([[1, 2]], columns=["a", "a"]), pd.DataFrame([[2, 1]], columns=["a", "a"]),
+    pd.Series([1, 2]), pd.Series([1, 2], name="a"), pd.Series([1, None], dtype="Int64"), pd.Series([True, None]),
+    pd.Series(pd.to_datetime(["2020-01-01"])), pd.Series(pd.to_datetime(["2020-01-01"]).tz_localize("UTC")),
+    pd.Index([1, 2]), pd.RangeIndex(2), pd.RangeIndex(3), pd.MultiIndex.from_tuples([(1, 2)]), pd.NaT, pd.NA,
+    pd.Timestamp("2020-01-01"), pd.Timestamp("2020-01-01", tz="UTC"), pd.Timedelta(1), pd.Period("2020-01", "M"),
+]  # fmt: skip
+
+
+def test_different_values_have_different_digests() -> None:
+    found: dict[bytes, object] = {}
+    for value in DIFFERENT:
+        digest, _ = value_digest(value)
+        assert len(digest) == DIGEST_BYTES
+        assert digest not in found, f"{value!r} and {found[digest]!r}"
+        found[digest] = value
+
+
+@pytest.mark.parametrize("value", DIFFERENT, ids=lambda value: type(value).__name__)
+def test_a_copy_has_the_same_digest_and_none_of_these_is_weak(value: Any) -> None:
+    digest, weak = value_digest(value)
+    assert not weak
+    assert value_digest(value) == (digest, False)
+    if not isinstance(value, (types.ModuleType, collections.abc.Callable)):  # type: ignore[arg-type]
+        assert value_digest(copy.deepcopy(value)) == (digest, False)
+
+
+def test_memory_layout_does_not_count() -> None:
+    array = np.arange(12).reshape(3, 4)
+    frame = pd.DataFrame({"a": [1, 2, 3], "b": [4, 5, 6]})
+    assert value_digest(np.asfortranarray(array)) == value_digest(array)
+    assert value_digest(np.arange(24).reshape(3, 8)[:, ::2]) == value_digest(array * 2)
+    assert value_digest(frame.iloc[::-1].iloc[::-1].copy()) == value_digest(frame.set_index(frame.index.values[:]))
+
+
+def test_sharing_does_not_count() -> None:
+    part = [1, [2]]
+    assert value_digest([part, part]) == value_digest([[1, [2]], [1, [2]]])
+    assert pickle.dumps([part, part]) != pickle.dumps([[1, [2]], [1, [2]]])
+
+
+def test_keywords_are_moved_into_position_and_the_rest_is_sorted() -> None:
+    names = ("a", "b", "c")
+    assert (
+        args_digest(names, (1,), {"b": 2}) == args_digest(names, (1, 2), {}) == args_digest(names, (), {"b": 2, "a": 1})
+    )
+    assert args_digest(names, (1,), {"b": [2]}) == args_digest(names, (1, [2]), {})
+    assert args_digest(names, (1,), {"c": 2}) != args_digest(names, (1, 2), {})
+    assert args_digest(names, (), {"y": 1, "x": 2}) == args_digest(names, (), {"x": 2, "y": 1})
+    assert args_digest(names, (), {"y": 1, "x": []}) == args_digest(names, (), {"x": [], "y": 1})
+    assert args_digest((), (1, [("k", 2)]), {}) != args_digest((), (1,), {"k": 2})
+
+
+def test_the_arguments_are_left_as_they_are() -> None:
+    kwargs = {"a": 1, "k": 2}
+    args_digest(("a",), (), kwargs)
+    assert kwargs == {"a": 1, "k": 2}
+
+
+def test_what_has_no_stable_bytes_is_weak_by_its_type() -> None:
+    cycle: list[Any] = []
+    cycle.append(cycle)
+    deep: list[Any] = []
+    for _ in range(500):
+        deep = [deep]
+    for value in (object(), threading.Lock(), Cached(), cycle, deep, [object()], {"a": iter(())}, {object()}):
+        assert value_digest(value)[1], value
+    assert value_digest(object()) == value_digest(object())
+    assert value_digest(object())[0] != value_digest(threading.Lock())[0]
+
+
+def test_a_value_of_exponential_expansion_ends_soon_and_is_weak() -> None:
+    value: list[Any] = ["x", None]
+    for _ in range(40):
+        value = [value, value]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jupyter_durable.serializer.canonical.MAX_PARTS", 10_000)
+        assert value_digest(value)[1]
+
+
+def test_a_durable_function_counts_by_its_name() -> None:
+    def make(body: Any) -> Any:
+        body.__durable__ = True
+        body.__qualname__ = "f"
+        return body
+
+    assert value_digest(make(lambda: 1)) == value_digest(make(lambda: 2))
+
+
+def test_no_property_and_no_getstate_runs() -> None:
+    class Trap:
+        def __init__(self) -> None:
+            self.a = 1
+
+        def __getstate__(self) -> object:
+            raise AssertionError
+
+        def __reduce_ex__(self, protocol: object) -> Any:
+            raise AssertionError
+
+        @property
+        def b(self) -> int:
+            raise AssertionError
+
+    assert not value_digest(Trap())[1]
+
+
+def test_what_a_dataclass_caches_beside_its_fields_does_not_count() -> None:
+    record = Record(1, [2])
+    before = value_digest(record)
+    record.__dict__["cached"] = 3
+    assert value_digest(record) == before
+
+
+def test_digests_are_the_same_under_another_hash_seed() -> None:
+    source = textwrap.dedent("""
+        import numpy, pandas
+        from jupyter_durable.serializer.digest import args_digest
+        words = {"alpha", "beta", "gamma", ("d", frozenset({"e", "f", "g"}))}
+        nested = {word: {"set": words, word: [word]} for word in words}
+        def outer(n):
+            return lambda x: (x in {"a", "b", "c"}, n)
+        frame = pandas.DataFrame({"a": [{"x", "y", "z"}], "b": ["t"]})
+        print(args_digest(("w",), (words, nested, frame, outer(3)), {"z": words}))
+    """)
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", source], env={**os.environ, "PYTHONHASHSEED": seed}, text=True,
+            capture_output=True, check=True,
+        ).stdout
+        for seed in ("0", "1", "2")
+    }  # fmt: skip
+    assert len(found) == 1, found
+    assert found.pop().strip().endswith("False)")
+
+
+def test_nothing_is_imported_that_is_not_there() -> None:
+    source = (
+        "import sys; from jupyter_durable.serializer.digest import value_digest; value_digest([object()]);"
+        "print(sorted({'numpy', 'pandas', 'pyarrow', 'pydantic'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", source], text=True, capture_output=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+ATOMS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.binary(max_size=8)
+VALUES = st.recursive(
+    ATOMS,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=4)
+        | st.frozensets(st.text(max_size=3) | st.integers(), max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+def exact(value: Any) -> Any:
+    """An independent model of sameness: types and contents, order only where there is one."""
+    if isinstance(value, dict):
+        return "dict", frozenset((exact(key), exact(item)) for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return type(value).__name__, tuple(map(exact, value))
+    if isinstance(value, frozenset):
+        return "set", frozenset(map(exact, value))
+    return type(value).__name__, repr(value)
+
+
+@given(VALUES, VALUES)
+def test_digests_are_equal_exactly_when_the_values_are(one: Any, other: Any) -> None:
+    assert (value_digest(one) == value_digest(other)) is (exact(one) == exact(other))
+
+
+@given(
+    st.dictionaries(st.text(max_size=3) | st.integers() | st.tuples(st.integers()), VALUES, max_size=6), st.randoms()
+)
+def test_the_order_of_a_dict_does_not_count(value: dict[Any, Any], random: Any) -> None:
+    items = list(value.items())
+    random.shuffle(items)
+    assert value_digest(dict(items)) == value_digest(value)
+
+
+CHANGES: list[tuple[Any, Any]] = [
+    ([1, 2], lambda value: value.append(3)),
+    ([1, 2], lambda value: value.reverse()),
+    ([[1], {"a": [2]}], lambda value: value[1]["a"].append(3)),
+    ({"a": 1}, lambda value: value.update(b=2)),
+    ({"a": 1}, lambda value: value.update(a=True)),
+    ({1, 2}, lambda value: value.add(3)),
+    (list(range(1000)), lambda value: value.pop()),
+    (np.arange(10), lambda value: value.__setitem__(3, 0)),
+    (np.arange(100_000), lambda value: value.__iadd__(1)),
+    (np.array([{}, []], dtype=object), lambda value: value[1].append(1)),
+    (pd.DataFrame({"a": [1, 2]}), lambda value: value.__setitem__("b", [3, 4])),
+    (pd.DataFrame({"a": [1, 2]}), lambda value: value.loc.__setitem__((2, "a"), 3)),
+    (pd.DataFrame({"a": range(1000)}), lambda value: value.__setitem__("a", 0)),
+    (pd.Series(["x", "y"]), lambda value: value.__setitem__(0, "z")),
+    ((1, [2]), lambda value: value[1].clear()),
+    (bytearray(b"ab"), lambda value: value.extend(b"c")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "change"), CHANGES)
+def test_a_changed_argument_looks_changed_and_an_unchanged_one_does_not(value: Any, change: Any) -> None:
+    before = shape_of(value)
+    assert before is not None
+    value_digest(value)
+    assert shape_of(value) == before
+    change(value)
+    assert shape_of(value) != before
+
+
+def test_other_objects_are_not_watched() -> None:
+    assert [shape_of(value) for value in (1, "a", None, Plain(), threading.Lock(), 10**5000)] == [None] * 6
