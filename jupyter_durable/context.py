@@ -103,6 +103,9 @@ class Scope(Protocol):
     def blocked(self) -> contextlib.AbstractContextManager[None]:
         """While the calling thread waits for durable calls: its slot is free, the clock of its call stands still."""
 
+    def check(self) -> None:
+        """Raises when the request was cancelled or the attempt was given up."""
+
     def recorded(self, name: str, make: Any) -> Any: ...
 
     def idempotency_key(self) -> str: ...

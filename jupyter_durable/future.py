@@ -107,9 +107,7 @@ class Future(Deferred, Generic[R]):
         return self._outcome.result()
 
     def _wait_here(self, timeout: float | None) -> None:
-        with (current.get() or self._scope).blocked():
-            finished, _ = concurrent.futures.wait([self._outcome], timeout)
-        if not finished:
+        if not _wait([self._outcome], timeout, concurrent.futures.ALL_COMPLETED, current.get() or self._scope):
             raise TimeoutError(f"{self._name} has not ended within {timeout} s; it goes on, ask again later")
 
     def done(self) -> bool:
@@ -168,9 +166,34 @@ class Future(Deferred, Generic[R]):
             RETURN_WHEN.ALL_COMPLETED: concurrent.futures.ALL_COMPLETED,
         }[RETURN_WHEN(return_when)]
         if given:
-            with (current.get() or given[0]._scope).blocked():
-                concurrent.futures.wait([future._outcome for future in given], timeout, when)
+            _wait([future._outcome for future in given], timeout, when, current.get() or given[0]._scope)
         return [f for f in given if f.done()], [f for f in given if not f.done()]
+
+
+POLL_SECONDS = 0.2
+"""How soon a waiting thread sees that its request was cancelled."""
+
+
+def _wait(
+    outcomes: list[concurrent.futures.Future[Any]], timeout: float | None, return_when: str, scope: Scope
+) -> bool:
+    """Whether the wait ended before the time did. Raises when the request is cancelled meanwhile."""
+    left = timeout
+    with scope.blocked():
+        while True:
+            turn = POLL_SECONDS if left is None else min(POLL_SECONDS, left)
+            done, not_done = concurrent.futures.wait(outcomes, turn, return_when)
+            failed = any(outcome.exception() is not None for outcome in done)
+            early = return_when == concurrent.futures.FIRST_COMPLETED or (
+                return_when == concurrent.futures.FIRST_EXCEPTION and failed
+            )
+            if not not_done or (done and early):
+                return True
+            scope.check()
+            if left is not None:
+                left -= turn
+                if left <= 0:
+                    return False
 
 
 def _later(body: Callable[[], Any], delay: float) -> Callable[[], Any]:

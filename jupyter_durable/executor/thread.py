@@ -39,6 +39,31 @@ class _Waiter:
         self._lock.release()
 
 
+class _Here(threading.local):
+    """Whose slot the present thread holds."""
+
+    executor: ThreadExecutor | None = None
+
+
+_here: Final = _Here()
+
+
+@contextlib.contextmanager
+def blocked() -> Iterator[None]:
+    """While the calling thread waits for other bodies, the slot it holds is free."""
+    executor = _here.executor
+    if executor is None:
+        yield
+        return
+    _here.executor = None
+    executor._give_back()
+    try:
+        yield
+    finally:
+        executor._take_again()
+        _here.executor = executor
+
+
 class ThreadExecutor:
     """Worker threads with slots."""
 
@@ -50,7 +75,6 @@ class ThreadExecutor:
         self._bodies: deque[tuple[Callable[[], Any], concurrent.futures.Future[Any]]] = deque()
         self._resuming: deque[_Waiter] = deque()
         self._idle: list[_Waiter] = []
-        self._holding = threading.local()
 
     def submit(self, body: Callable[[], T]) -> concurrent.futures.Future[T]:
         """Run `body` as soon as a slot is free."""
@@ -64,19 +88,9 @@ class ThreadExecutor:
         self._wake(idle)
         return done
 
-    @contextlib.contextmanager
-    def blocked(self) -> Iterator[None]:
-        """Give the slot of this thread back while it waits for other bodies."""
-        if not getattr(self._holding, "slot", False):
-            yield
-            return
-        self._holding.slot = False
-        self._give_back()
-        try:
-            yield
-        finally:
-            self._take_again()
-            self._holding.slot = True
+    def blocked(self) -> contextlib.AbstractContextManager[None]:
+        """Give the slot of this thread back, whichever executor it is of, while it waits for other bodies."""
+        return blocked()
 
     def _give_back(self) -> None:
         idle = None
@@ -112,9 +126,9 @@ class ThreadExecutor:
             if taken is None:
                 return
             body, done = taken
-            self._holding.slot = True
+            _here.executor = self
             _run(body, done)
-            self._holding.slot = False
+            _here.executor = None
             del body, done, taken
 
     def _next(self) -> tuple[Callable[[], Any], concurrent.futures.Future[Any]] | None:

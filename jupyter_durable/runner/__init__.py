@@ -1,0 +1,1 @@
+"""One run of one request: where core, store and executors meet."""

@@ -1,0 +1,76 @@
+"""The pulse of a run: what has to happen while user code does not come back to us."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from jupyter_durable.core.model import Logged, Progressed
+from jupyter_durable.errors import StoreError
+from jupyter_durable.runner.settings import RENEW_SECONDS
+
+if TYPE_CHECKING:
+    from jupyter_durable.runner.run import Run
+
+BEAT_SECONDS: Final = 0.05
+"""A started mark waits this long at most."""
+CANCEL_SECONDS: Final = 0.4
+"""How often a cancel by another process is looked for."""
+
+
+class Pulse:
+    """Marks of open calls, logs and progress, the lease, and cancels by others."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.logs: deque[Logged] = deque()
+        self.progress: dict[int, Progressed] = {}
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._thread = threading.Thread(target=self._beat, name="durable-pulse", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is left and end. The lease is let go by the end of the run."""
+        self._over.set()
+        self.write()
+
+    def write(self) -> None:
+        """Queue logs and progress."""
+        while self.logs:
+            self._run.later(self.logs.popleft())
+        for identity in list(self.progress):
+            latest = self.progress.pop(identity, None)
+            if latest is not None:
+                self._run.later(latest)
+
+    def _beat(self) -> None:
+        run = self._run
+        beat, look = 0, round(CANCEL_SECONDS / BEAT_SECONDS)
+        renew = round(RENEW_SECONDS / BEAT_SECONDS)
+        while not self._over.wait(BEAT_SECONDS):
+            beat += 1
+            try:
+                self._mark()
+                self.write()
+                if beat % renew == 0:
+                    heartbeat = run.journal.renew(run.now() + run.settings.lease_seconds)
+                    cancelled = heartbeat.cancel_requested
+                else:
+                    cancelled = beat % look == 0 and run.cancel_requested()
+            except StoreError as error:
+                if not self._over.is_set():
+                    run.stop(error)
+                return
+            if cancelled:
+                run.cancel()
+
+    def _mark(self) -> None:
+        """Calls that have been open since the last beat get their started mark."""
+        for call in list(self._run.open.values()):
+            if not call.marked:
+                call.mark()

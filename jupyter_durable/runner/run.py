@@ -1,0 +1,493 @@
+"""One run of one request: the only place where core, store and executors meet.
+
+Rules of this file
+- A run owns its request through a lease; when the store fails, the lease is lost, the request is cancelled or a strict
+  replay diverges, the run stops: `stopped` holds the reason, and every durable call raises `RunStopped` from then on.
+- A thread of its own, the pulse, writes started marks that wait for a commit, renews the lease and sees cancels.
+- What a run counts and keeps in memory does not grow with the number of calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from jupyter_durable.core.model import ROOT, CallRow, Flag, Kind, Lease, Logged, Progressed, Status, Write
+from jupyter_durable.core.replay import NEW, AdaptiveMatcher, WrongMatch
+from jupyter_durable.core.replay import Body as BodyPlace
+from jupyter_durable.core.retry import RetryPolicy
+from jupyter_durable.core.strict import Divergence, StrictMatcher
+from jupyter_durable.errors import Cancelled, DurableError, ReplayError, StoreError
+from jupyter_durable.executor.loop import LoopThreads
+from jupyter_durable.executor.thread import ThreadExecutor, blocked
+from jupyter_durable.function import Spec, Unwritten
+from jupyter_durable.runner.body import Body, Journalled
+from jupyter_durable.runner.call import ActiveCall
+from jupyter_durable.runner.pulse import Pulse
+from jupyter_durable.runner.sealing import NOTHING, Sealer, turn_of
+from jupyter_durable.runner.settings import Listener, RunSettings
+from jupyter_durable.runner.state import StateLog
+from jupyter_durable.runner.stop import RunStopped, StartOver, throw_into
+from jupyter_durable.serializer.base import Signer
+from jupyter_durable.serializer.pickle import ValueSerializer
+from jupyter_durable.store.base import Finish, Journal, Store
+from jupyter_durable.values import Headers
+
+ENGINE_FOLDER: Final = str(Path(__file__).resolve().parent.parent) + os.sep
+COUNTED: Final = frozenset({Kind.FUNCTION, Kind.MAP_ITEM, Kind.REDUCE_STEP})
+ONCE: Final = RetryPolicy(0, 0.0, 0.0, 1.0, False, ())
+
+
+class Plan(NamedTuple):
+    """What a run knows of a function before it is called."""
+
+    name: str
+    fn: Callable[..., Any]
+    code: bytes
+    policy: RetryPolicy
+    retries: bool
+    timeout: float | None
+    threaded: bool
+    """The function does not simply run in the calling thread."""
+    inline: bool
+    """It runs in the calling thread even where a worker thread would be used."""
+    is_async: bool
+    durable: bool
+    flags: int
+    max_concurrency: int | None
+
+
+class Workers:
+    """Threads and loops that the runs of a process share."""
+
+    def __init__(self, slots: int) -> None:
+        self.threads = ThreadExecutor(slots)
+        self.loops = LoopThreads()
+        self.limited: dict[str, ThreadExecutor] = {}
+        self.stuck: dict[tuple[str, int], Any] = {}
+        """Attempts that were given up and whose thread still runs, by request and identity."""
+
+
+class RunOptions(NamedTuple):
+    """How this run goes about its request."""
+
+    strict: bool = False
+    good_runs: frozenset[int] = frozenset()
+    """Runs that make up the reference path."""
+    place_rule: frozenset[str] | None = None
+    """In the body of a cell: the functions that may match by place."""
+    match_by_place: bool = True
+    """False in a fork with another input: rule (2) is off everywhere."""
+    retries: RetryPolicy | None = None
+    """The application's, for functions that have none."""
+    headers: str | None = None
+
+
+class Environment(NamedTuple):
+    """What runs of a process have in common."""
+
+    store: Store
+    serializer: ValueSerializer
+    signer: Signer
+    settings: RunSettings
+    workers: Workers
+
+
+class Run:
+    """One run. Make it, execute its root, and it is over."""
+
+    def __init__(
+        self, environment: Environment, lease: Lease, options: RunOptions, code_of: Callable[[Spec], bytes]
+    ) -> None:
+        store, settings = environment.store, environment.settings
+        self.id = lease.id
+        self.number = lease.run
+        self.lease = lease
+        self.options = options
+        self.settings = settings
+        self.workers = environment.workers
+        self.serializer = environment.serializer
+        self.journal: Journal = store.journal(lease)
+        self.sealer = Sealer(lease.id, store, environment.serializer, environment.signer)
+        self.open_value = self.sealer.open
+        self.now, self.monotonic = settings.clock.now, settings.clock.monotonic
+        self.lock = threading.RLock()
+        self.identities: Iterator[int] = itertools.count(max(lease.next_identity, ROOT + 1))
+        self.open: dict[int, ActiveCall] = {}
+        self.plans: dict[Any, Plan] = {}
+        self.listeners: list[Listener] = []
+        self.stopped: BaseException | None = None
+        self.ended = False
+        self.interrupted_by_store = False
+        self.must_store_output = False
+        self.output: Callable[[Any], Any] = lambda value: value
+        self.headers = Headers(json.loads(options.headers) if options.headers else [])
+        self.state = StateLog()
+        self.reused = self.executed = self.args_changed = self.code_changed = 0
+        self.saved = 0.0
+        self.unsaved: CallRow | None = None
+        """A result that the store refused; it can be committed when there is room again."""
+        self._store = store
+        self._code_of = code_of
+        self._warned: set[str] = set()
+        self._pulse = Pulse(self)
+
+    # plans
+
+    def plan(self, spec: Spec) -> Plan:
+        """What this run does with a function; made once."""
+        options = spec.options
+        timeout = self.settings.default_timeout if isinstance(options.timeout, Unwritten) else options.timeout
+        policy = options.retries.policy() if options.retries is not None else self.options.retries or ONCE
+        made = self.plans[spec] = Plan(
+            spec.name,
+            spec.call if spec.owner is not None else spec.fn,
+            self._code_of(spec),
+            policy,
+            policy.max_retries > 0,
+            timeout,
+            timeout is not None or options.executor == "thread",
+            options.executor == "inline",
+            spec.is_async,
+            options.durable,
+            0 if options.durable else Flag.VOLATILE,
+            options.max_concurrency,
+        )
+        return made
+
+    def node_plan(self, spec: Spec) -> Plan:
+        """The plan of a map or reduce over a function."""
+        return self._bare_plan(("node", spec), spec.name, spec.is_async)
+
+    def value_plan(self, name: str) -> Plan:
+        """The plan of a recorded value."""
+        return self._bare_plan(("value", name), name, False)
+
+    def _bare_plan(self, key: Any, name: str, is_async: bool) -> Plan:
+        known = self.plans.get(key)
+        if known is None:
+            known = Plan(name, _no_function, b"", ONCE, False, None, False, True, is_async, True, 0, None)
+            self.plans[key] = known
+        return known
+
+    def threads_of(self, plan: Plan) -> ThreadExecutor:
+        """The worker threads for a function: the shared ones, or its own where it has `max_concurrency`."""
+        if plan.max_concurrency is None:
+            return self.workers.threads
+        with self.lock:
+            known = self.workers.limited.get(plan.name)
+            if known is None or known.slots != plan.max_concurrency:
+                known = self.workers.limited[plan.name] = ThreadExecutor(plan.max_concurrency)
+            return known
+
+    # the root
+
+    def root(self, spec: Spec | None, name: str, kind: str, recorded: CallRow | None) -> ActiveCall:
+        """The root call, to be driven (an application) or entered (a cell)."""
+        plan = self.plan(spec) if spec is not None else self._bare_plan(("root", name), name, False)
+        call = ActiveCall(None, self, spec, kind, plan, (self.number << 16, 0, b"", plan.flags))
+        call.row = recorded
+        call.identity = ROOT
+        if recorded is not None and recorded.status in (Status.RUNNING, Status.INTERRUPTED):
+            call.attempts = recorded.attempts
+        self._pulse.start()
+        return call
+
+    def enter_root(self, root: ActiveCall) -> None:
+        """A cell's body is the root: it is open from now until `finish`."""
+        root.attempts += 1
+        root.started_at, root.started = self.now(), self.monotonic()
+        root.turn_started = root.started
+        root.thread_id = threading.get_ident()
+        self.open[ROOT] = root
+
+    # matching
+
+    def new_body(self, call: ActiveCall, number: int, recorded: bool) -> Body:
+        """A pass through the code of a call, with what is recorded of its children."""
+        pass_no = self.number << 16 | number
+        if not recorded:
+            return Body(pass_no, None)
+        rows = Journalled(self._store, self.lease.serial, call.identity)
+        place = BodyPlace(pass_no, self._place_rule(call))
+        retried = call.attempts > 1 or (call.row is not None and call.row.attempts > 1)
+        if self.options.strict and not retried:
+            length = call.row.children if call.row is not None else None
+            strict = StrictMatcher(rows, place, self.options.good_runs, length)
+            return Body(pass_no, strict, strict)
+        return Body(pass_no, AdaptiveMatcher(rows, place))
+
+    def _place_rule(self, call: ActiveCall) -> frozenset[str] | None:
+        if not self.options.match_by_place or call.flags & Flag.TAKEN_OVER or call.kind == Kind.REDUCE:
+            return frozenset()
+        if call.kind in (Kind.CELL, Kind.SCRIPT):
+            return self.options.place_rule if self.options.place_rule is not None else frozenset()
+        return None
+
+    def match(self, parent: ActiveCall, body: Body, call: tuple[int, str, str, bytes]) -> tuple[CallRow | None, bool]:
+        """The recorded call that this one is. The body's lock is held."""
+        try:
+            return body.matcher.match(*call)  # type: ignore[union-attr]
+        except WrongMatch as wrong:
+            if parent.kind in (Kind.CELL, Kind.SCRIPT):
+                return NEW  # the body of a cell cannot start over
+            parent.start_over = wrong
+            raise StartOver from None
+        except Divergence as divergence:
+            self._diverge(divergence)
+
+    def match_items(
+        self, node: ActiveCall, body: Body, name: str, digests: Sequence[bytes]
+    ) -> Sequence[tuple[CallRow | None, bool]]:
+        """The recorded items of a map. The body's lock is held."""
+        try:
+            return body.matcher.match_items(0, name, digests)  # type: ignore[union-attr]
+        except Divergence as divergence:
+            self._diverge(divergence)
+
+    def end_strict(self, body: Body) -> None:
+        """A strict body has ended: nothing new may have taken the place of what is missing."""
+        try:
+            body.strict.end(body.next_seq)
+        except Divergence as divergence:
+            self._diverge(divergence)
+
+    def _diverge(self, divergence: Divergence) -> Any:
+        self.stop(ReplayError(f"request {self.id}: {divergence}"))
+        raise RunStopped from None
+
+    # counting and state
+
+    def count_reused(self, row: CallRow, flags: int) -> None:
+        """A call was served."""
+        if row.kind in COUNTED:
+            self.reused += 1
+            self.saved += row.duration or 0.0
+            if flags:
+                self.args_changed += bool(flags & Flag.ARGS_CHANGED)
+                self.code_changed += bool(flags & Flag.CODE_CHANGED)
+
+    def count_executed(self, call: ActiveCall) -> None:
+        """A call has executed and ended."""
+        if call.kind in COUNTED:
+            with self.lock:
+                self.executed += 1
+
+    def apply_writes(self, parent: ActiveCall, row: CallRow) -> None:
+        """What the subtree of a reused call wrote into the state is there again."""
+        assert row.writes is not None
+        written, _ = self.sealer.unseal(row.writes, row.identity, turn_of(row.pass_no, row.attempts))
+        for key, value in written.items():
+            parent.set_state(key, value)
+
+    def merge_writes(self, parent: ActiveCall, writes: Mapping[str, tuple[int, Any]]) -> None:
+        """What a call wrote belongs to its caller too, once the call has ended."""
+        with self.lock:
+            own = parent.writes if parent.writes is not None else {}
+            parent.writes = own
+            for key, (stamp, value) in writes.items():
+                if key not in own or own[key][0] < stamp:
+                    own[key] = (stamp, value)
+
+    def seal_writes(self, call: ActiveCall, turn: int) -> bytes:
+        """The state writes of a call's subtree."""
+        return self.sealer.seal({key: value for key, (_, value) in (call.writes or {}).items()}, call.identity, turn)
+
+    def seal_inputs(self, call: ActiveCall, turn: int) -> bytes | None:
+        """The arguments of a call."""
+        if not self.settings.input_bytes or call.kind not in COUNTED:
+            return None
+        return self.sealer.seal_inputs(call.args, call.kwargs, call.identity, turn, self.settings.input_bytes)
+
+    # writing
+
+    def record(self, row: CallRow, writes: Sequence[Write] = ()) -> None:
+        """Commit an outcome; a store that refuses it stops the run."""
+        try:
+            self.journal.record(row, writes)
+        except StoreError as error:
+            self.unsaved = row
+            self.stop(error)
+            raise RunStopped from None
+
+    def post(self, row: CallRow, done: Callable[[BaseException | None], None], writes: Sequence[Write] = ()) -> None:
+        """Hand an outcome over to be committed."""
+        self.journal.post(row, done, writes)
+
+    def later(self, write: Write) -> None:
+        """Queue a write for the next commit."""
+        self.journal.later(write)
+
+    def later_all(self, writes: Iterable[Write]) -> None:
+        """Queue writes for the next commit."""
+        for write in writes:
+            self.journal.later(write)
+
+    def flush(self) -> None:
+        """Make durable what is queued."""
+        try:
+            self.journal.flush()
+        except StoreError as error:
+            self.stop(error)
+            raise RunStopped from None
+
+    def progressed(
+        self, call: ActiveCall, current: float, total: float, message: str | None, attributes: Mapping[str, str] | None
+    ) -> None:
+        """A call reported progress: to the listeners at once, to the store with the pulse."""
+        text = json.dumps(dict(attributes)) if attributes else None
+        progress = Progressed(call.identity, current, total, message, text, self.now())
+        self._pulse.progress[call.identity] = progress
+        for listener in self.listeners:
+            listener.progressed(progress)
+
+    def log(self, call: ActiveCall, stream: str, text: str) -> None:
+        """A call printed."""
+        entry = Logged(call.identity, call.pass_no, self.now(), stream, text)
+        self._pulse.logs.append(entry)
+        for listener in self.listeners:
+            listener.logged(entry)
+
+    def warn(self, text: str) -> None:
+        """Tell the user something, once in this run."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self.settings.warn(text)
+
+    # waiting
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass; ends early when the run is stopped."""
+        end = self.monotonic() + seconds
+        event = threading.Event()
+        while self.stopped is None and (left := end - self.monotonic()) > 0:
+            self.settings.clock.wait(event, min(left, 0.1))
+
+    async def sleep_async(self, seconds: float) -> None:
+        """As `sleep`, in the running loop."""
+        end = self.monotonic() + seconds
+        while self.stopped is None and (left := end - self.monotonic()) > 0:
+            await asyncio.sleep(min(left, 0.1))
+
+    def blocked(self) -> contextlib.AbstractContextManager[None]:
+        """The slot of the calling thread is free meanwhile."""
+        return blocked()
+
+    def open_below(self, call: ActiveCall) -> list[ActiveCall]:
+        """The calls below `call` that execute now."""
+        below = []
+        for other in list(self.open.values()):
+            above = other.parent
+            while above is not None and above is not call:
+                above = above.parent
+            if above is call:
+                below.append(other)
+        return below
+
+    # ending
+
+    def stop(self, error: BaseException) -> None:
+        """Nothing more may begin; what runs is thrown out of its code where that is possible. The first reason holds."""
+        with self.lock:
+            if self.stopped is not None or self.ended:
+                return
+            self.stopped = error
+            self.interrupted_by_store = isinstance(error, StoreError)
+        self._throw_out()
+
+    def cancel_requested(self) -> bool:
+        """Whether somebody asked the store to cancel this request."""
+        return self._store.request(self.id).cancel_requested
+
+    def call_text(self, call: ActiveCall) -> str:
+        """Which call failed, for the note under its traceback."""
+        return f"{call.text()}, attempt {call.attempts}, request {self.id}"
+
+    def is_user_frame(self, filename: str) -> bool:
+        """Whether a frame of a traceback is the user's, not the engine's."""
+        return not filename.startswith(ENGINE_FOLDER)
+
+    def cancel(self) -> None:
+        """Stop because the user said so."""
+        self.stop(Cancelled(f"request {self.id} was cancelled; what had succeeded is kept: replay it to go on"))
+
+    def _throw_out(self) -> None:
+        here, main = threading.get_ident(), threading.main_thread().ident
+        for call in list(self.open.values()):
+            if call.task is not None:
+                loop = call.task.get_loop()
+                with contextlib.suppress(RuntimeError):  # the loop has been closed: nothing runs in it
+                    loop.call_soon_threadsafe(call.task.cancel)
+            elif call.thread_id == here:
+                continue
+            elif call.thread_id == main:
+                signal.pthread_kill(call.thread_id, signal.SIGINT)  # so that time.sleep(60) ends
+                main = None
+            elif call.thread_id is not None and not call.kind == Kind.MAP:
+                throw_into(call.thread_id, RunStopped)
+
+    def settle_cancelled(self, call: ActiveCall) -> bool:
+        """Settle a call that is given up; whether it was still open."""
+        if self.open.pop(call.identity, None) is None:
+            return False
+        call.fenced = True
+        self.later(call.row_of(Status.CANCELLED, NOTHING, self.monotonic() - call.started))
+        return True
+
+    def finish(
+        self, root: CallRow | None, status: str, error: BaseException | None, writes: Sequence[Write] = ()
+    ) -> None:
+        """End the run: root outcome, status and lease in one transaction."""
+        self.open.pop(ROOT, None)
+        for call in list(self.open.values()):
+            self.settle_cancelled(call)
+        self._pulse.stop()
+        self.later_all(writes)
+        run_status = Status.DIVERGED if isinstance(error, ReplayError) else status
+        line = _one_line(error) if error is not None else None
+        try:
+            self.journal.finish(
+                Finish(root, status, run_status, line, self.now(), self.executed, self.reused, self.saved)
+            )
+        except StoreError as failure:
+            self.stop(failure)
+            raise RunStopped from None
+        finally:
+            self.ended = True
+
+    def end_stopped(self, root: ActiveCall, interrupt: BaseException | None) -> DurableError | BaseException:
+        """The root was left because the run was stopped or interrupted: settle it; the error to raise."""
+        reason = self.stopped
+        if reason is None and interrupt is not None:
+            reason = interrupt
+        assert reason is not None
+        status = Status.INTERRUPTED if isinstance(reason, StoreError) else Status.CANCELLED
+        if isinstance(reason, ReplayError):
+            status = Status.FAILED
+        if not self.ended:
+            writes = root.close_reached()
+            row = root.row_of(Status.CANCELLED if status == Status.CANCELLED else Status.INTERRUPTED, NOTHING,
+                              self.monotonic() - root.started)
+            try:
+                self.finish(row, status, reason, writes)
+            except RunStopped:
+                reason.add_note(f"the end of request {self.id} could not be written; it reads as interrupted")
+        return reason
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    line = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return line if len(line) <= 300 else line[:299] + "…"
+
+
+def _no_function(*_: Any, **__: Any) -> Any:
+    raise AssertionError("a map, a reduce or a cell has no function of its own")

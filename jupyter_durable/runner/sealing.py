@@ -1,0 +1,123 @@
+"""Values on their way into a row and out of it: encoded, bound to their call by a MAC, in the row or in a blob.
+
+Rules of this file
+- What is stored is `codec`, bytes and a MAC over both and the call. Bytes above `INLINE_BYTES` are a blob; then the MAC
+  is over the blob's BLAKE3, and the blob's bytes are hashed again when it is read.
+- *Sealed* bytes are the small form for inputs and state: one byte codec, one byte length of the MAC, MAC, data.
+- Nothing is decoded before its MAC was checked.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from jupyter_durable.core.model import CallRow
+from jupyter_durable.errors import DeserializationError, SerializationError
+from jupyter_durable.serializer.base import PICKLE, PLAIN, Context, Signer
+from jupyter_durable.serializer.pickle import ValueSerializer
+from jupyter_durable.store.base import INLINE_BYTES, Store
+
+BLOB: Final = "+blob"
+PREVIEW: Final = "preview"
+_CODECS: Final = (PLAIN, PICKLE, PREVIEW)
+PREVIEW_CHARACTERS: Final = 500
+
+
+class Preview(str):
+    """Stands for an argument that could not be stored: its text, shortened."""
+
+    __slots__ = ()
+
+
+class Kept(NamedTuple):
+    """The columns of a stored value."""
+
+    codec: str
+    value: bytes | None
+    blob: bytes | None
+    mac: bytes | None
+
+
+NOTHING: Final = Kept("", None, None, None)
+
+
+def turn_of(pass_no: int, attempts: int) -> int:
+    """The number of an attempt that a MAC is bound to."""
+    return pass_no * 4096 + attempts
+
+
+class Sealer:
+    """Encodes and signs the values of one request."""
+
+    def __init__(self, request: str, store: Store, serializer: ValueSerializer, signer: Signer) -> None:
+        self._request = request
+        self._store = store
+        self._serializer = serializer
+        self._signer = signer
+        self._sign = signer.sign
+
+    def keep(self, value: Any, identity: int, turn: int) -> Kept:
+        """The columns for a value. Raises `SerializationError`, `CheckpointError`."""
+        codec, head, buffers = self._serializer.encode(value)
+        context = Context(self._request, identity, turn)
+        if not buffers and len(head) <= INLINE_BYTES:
+            return Kept(codec, head, None, self._sign(context, codec, head))
+        blob = self._store.put_blob(head, buffers)
+        return Kept(codec, None, blob, self._sign(context, codec + BLOB, blob))
+
+    def open(self, row: CallRow) -> Any:
+        """The value of a row. Raises `DeserializationError`."""
+        context = Context(self._request, row.identity, turn_of(row.pass_no, row.attempts))
+        if row.mac is None:
+            raise DeserializationError(
+                f"request {self._request}: {row.name} has no stored value (an earlier reduce value, or never stored)"
+            )
+        if row.value is not None:
+            self._signer.verify(context, row.codec, row.value, row.mac)
+            return self._serializer.decode(row.codec, row.value, [])
+        if row.blob is None:
+            raise DeserializationError(f"request {self._request}: the stored value of {row.name} is missing")
+        self._signer.verify(context, row.codec + BLOB, row.blob, row.mac)
+        head, buffers = self._store.get_blob(row.blob)
+        return self._serializer.decode(row.codec, head, buffers)
+
+    def seal(self, value: Any, identity: int, turn: int) -> bytes:
+        """A small value with its codec and MAC in one piece. Raises `SerializationError`."""
+        codec, head, buffers = self._serializer.encode(value)
+        if buffers:
+            raise SerializationError(f"request {self._request}: too large to be kept beside a call")
+        return self._sealed(codec, head, identity, turn)
+
+    def seal_inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any], identity: int, turn: int, limit: int) -> bytes:
+        """Arguments, or previews of them where they cannot be stored or are larger than `limit` bytes."""
+        try:
+            codec, head, buffers = self._serializer.encode((args, kwargs))
+            if not buffers and len(head) <= limit:
+                return self._sealed(codec, head, identity, turn)
+        except SerializationError:
+            pass  # by contract an input that cannot be stored is kept as a preview, never an error
+        previews = (tuple(preview(value) for value in args), {name: preview(value) for name, value in kwargs.items()})
+        _, head, _ = self._serializer.encode(previews)
+        return self._sealed(PREVIEW, head, identity, turn)
+
+    def _sealed(self, codec: str, head: bytes, identity: int, turn: int) -> bytes:
+        mac = self._sign(Context(self._request, identity, turn), codec + "@", head)
+        return bytes((_CODECS.index(codec), len(mac))) + mac + head
+
+    def unseal(self, sealed: bytes, identity: int, turn: int) -> tuple[Any, bool]:
+        """The value, and whether it is only a preview. Raises `DeserializationError`."""
+        if len(sealed) < 2 or sealed[0] >= len(_CODECS):
+            raise DeserializationError(f"request {self._request}: a sealed value is damaged")
+        codec, length = _CODECS[sealed[0]], sealed[1]
+        mac, head = sealed[2 : 2 + length], sealed[2 + length :]
+        self._signer.verify(Context(self._request, identity, turn), codec + "@", head, mac)
+        return self._serializer.decode(PLAIN if codec == PREVIEW else codec, head, []), codec == PREVIEW
+
+
+def preview(value: Any) -> str:
+    """A value in short, in one line of text; never raises because of the value."""
+    try:
+        text = repr(value)
+    except Exception as error:  # noqa: BLE001 - a user's __repr__ was called
+        text = f"<{type(value).__name__}: repr failed with {type(error).__name__}>"
+    return text if len(text) <= PREVIEW_CHARACTERS else text[: PREVIEW_CHARACTERS - 1] + "…"

@@ -1,0 +1,59 @@
+"""What a run needs from the outside, in frozen records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from jupyter_durable.clock import Clock, SystemClock
+from jupyter_durable.core.model import CallRow, Logged, Progressed
+
+if TYPE_CHECKING:
+    from jupyter_durable.function import Spec
+
+LEASE_SECONDS: Final = 15.0
+RENEW_SECONDS: Final = 5.0
+INPUT_BYTES: Final = 64 * 1024
+SLOTS: Final = 16
+
+
+class Listener(Protocol):
+    """Sees what happens in a run, in the thread where it happens: it must be quick and must not raise."""
+
+    def started(self, row: CallRow) -> None:
+        """A call began to execute."""
+
+    def settled(self, row: CallRow) -> None:
+        """A call ended and is durable."""
+
+    def reused(self, row: CallRow, seq: int, pass_no: int, flags: int) -> None:
+        """A call was served from its checkpoint at a place."""
+
+    def progressed(self, progress: Progressed) -> None:
+        """A call reported how far it is."""
+
+    def logged(self, log: Logged) -> None:
+        """A call printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """How runs behave in this process."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    default_timeout: float | None = None
+    max_concurrency: int = SLOTS
+    input_bytes: int = INPUT_BYTES
+    lease_seconds: float = LEASE_SECONDS
+    warn: Callable[[str], None] = print
+    """Tells the user something once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The code a run executes: how a spec is hashed."""
+
+    hashes: Callable[[Spec], bytes]
+    """16 bytes over the code of a function; quick when asked again."""
+    namespace: Mapping[str, Any] = field(default_factory=dict)

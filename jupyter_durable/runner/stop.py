@@ -1,0 +1,64 @@
+"""How user code is left when it must not go on.
+
+These pass through `except Exception` in user code: what they say is not the user's to handle. They never leave the
+runner: the run turns them into the error it stopped for.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+
+
+class RunStopped(BaseException):
+    """The run has ended under the call: cancelled, lost to another process, or the store failed."""
+
+
+class StartOver(BaseException):
+    """The body of a call begins again: a match by place was wrong."""
+
+
+class AttemptGivenUp(BaseException):
+    """Thrown into a thread whose attempt has run out of time."""
+
+
+def throw_into(thread_id: int, error: type[BaseException]) -> None:
+    """Raise `error` in another thread at its next bytecode; it cannot reach into C code that blocks."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), ctypes.py_object(error))
+
+
+def take_back(thread_id: int) -> None:
+    """Forget an error thrown into a thread that has not been raised yet."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), None)
+
+
+class Watchdog:
+    """Raises `AttemptGivenUp` in the calling thread when its time is over (`executor="inline"` with a timeout)."""
+
+    def __init__(self, remaining: object) -> None:
+        self._remaining = remaining
+        self._thread_id = threading.get_ident()
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self.fired = False
+
+    def watch(self) -> None:
+        """Body of the watching thread."""
+        while True:
+            left = self._remaining()  # type: ignore[operator]
+            if left > 0:
+                if self._over.wait(min(left, 0.25)):
+                    return
+                continue
+            with self._lock:
+                if not self._over.is_set():
+                    self.fired = True
+                    throw_into(self._thread_id, AttemptGivenUp)
+            return
+
+    def end(self) -> None:
+        """The function has returned: nothing may be thrown any more, and what is under way is taken back."""
+        with self._lock:
+            self._over.set()
+            if self.fired:
+                take_back(self._thread_id)

@@ -1,0 +1,235 @@
+"""How a call waits: for its function on another thread, for the children it started, for time to pass.
+
+Rules of this file
+- Every wait wakes at least every `POLL_SECONDS` and looks whether the run was stopped.
+- A wait that is over its deadline settles the call and releases its caller, even where the thread cannot be stopped;
+  such a thread is remembered, and the next attempt of that call waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from jupyter_durable.core.deadline import Deadline
+from jupyter_durable.errors import TimeoutError
+from jupyter_durable.executor.thread import on_fresh_thread
+from jupyter_durable.future import in_copied_context
+from jupyter_durable.runner.stop import AttemptGivenUp, RunStopped, Watchdog, throw_into
+
+if TYPE_CHECKING:
+    from jupyter_durable.runner.call import ActiveCall
+
+POLL_SECONDS: Final = 0.1
+SETTLE_SECONDS: Final = 0.8
+"""How long children that were told to stop may take before they are given up."""
+
+
+def invoker(call: ActiveCall) -> Callable[..., Any]:
+    """What runs the function of a call that has a timeout, or that asks for a thread."""
+    plan = call.plan
+    if plan.is_async:
+        return lambda *args, **kwargs: _async_with_deadline(call, args, kwargs)
+    if plan.inline:
+        return lambda *args, **kwargs: _inline_with_deadline(call, args, kwargs)
+    return lambda *args, **kwargs: _on_worker(call, args, kwargs)
+
+
+def _over(call: ActiveCall) -> TimeoutError:
+    return TimeoutError(
+        f"{call.text()}, attempt {call.attempts}: no result and no progress for {call.plan.timeout:g} s (its timeout). "
+        "Raise the timeout, report progress with RequestContext.get().progress, or pass timeout=None"
+    )
+
+
+def _on_worker(call: ActiveCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    __tracebackhide__ = True
+    run, fn = call.run, call.plan.fn
+    _wait_for_stuck(call)
+    thread_id: list[int] = []
+
+    def body() -> Any:
+        thread_id.append(threading.get_ident())
+        return fn(*args, **kwargs)
+
+    call.deadline = Deadline.started(call.plan.timeout, run.monotonic())
+    done = run.workers.threads.submit(in_copied_context(body))
+    assert call.parent is None or call.parent is not call
+    with (call.parent or call).blocked() if call.parent is not None else call.run.blocked():
+        while not done.done():
+            concurrent.futures.wait([done], POLL_SECONDS)
+            if done.done():
+                break
+            stopped, left = run.stopped is not None, call.deadline.remaining(run.monotonic())
+            if stopped or (left is not None and left <= 0):
+                _give_up(call, done, thread_id)
+                if stopped:
+                    raise RunStopped
+                raise _over(call)
+    try:
+        return done.result()
+    finally:
+        call.deadline = None
+
+
+def _give_up(call: ActiveCall, done: concurrent.futures.Future[Any], thread_id: list[int]) -> None:
+    """Nothing the thread still does counts; it is told to end, and remembered while it does not."""
+    call.fenced = True
+    call.deadline = None
+    if thread_id and not done.cancel():
+        throw_into(thread_id[0], AttemptGivenUp)
+        call.run.workers.stuck[call.run.id, call.identity] = done
+
+
+def _wait_for_stuck(call: ActiveCall) -> None:
+    """An earlier attempt of this call may still run: two at once would break `at most one attempt at a time`."""
+    key = (call.run.id, call.identity)
+    stuck = call.run.workers.stuck.get(key)
+    if stuck is not None:
+        told = False
+        while not stuck.done():
+            concurrent.futures.wait([stuck], POLL_SECONDS)
+            if not told and not stuck.done():
+                told = True
+                call.run.warn(f"{call.text()}: an earlier attempt is still running; the next one waits for it")
+            if call.run.stopped is not None:
+                raise RunStopped
+        call.run.workers.stuck.pop(key, None)
+    call.fenced = False
+
+
+def _inline_with_deadline(call: ActiveCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    __tracebackhide__ = True
+    call.deadline = Deadline.started(call.plan.timeout, call.run.monotonic())
+    watchdog = Watchdog(lambda: _remaining(call))
+    threading.Thread(target=watchdog.watch, name="durable-watchdog", daemon=True).start()
+    try:
+        return call.plan.fn(*args, **kwargs)
+    except AttemptGivenUp:
+        raise _over(call) from None
+    finally:
+        watchdog.end()
+        call.deadline = None
+
+
+def _remaining(call: ActiveCall) -> float:
+    deadline = call.deadline
+    left = deadline.remaining(call.run.monotonic()) if deadline is not None else None
+    return 1.0 if left is None else left
+
+
+async def _async_with_deadline(call: ActiveCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    run = call.run
+    call.deadline = Deadline.started(call.plan.timeout, run.monotonic())
+    body = asyncio.ensure_future(call.plan.fn(*args, **kwargs))
+    try:
+        while not body.done():
+            await asyncio.wait({body}, timeout=POLL_SECONDS)
+            if not body.done() and _remaining(call) <= 0:
+                call.fenced = True
+                body.cancel()
+                await asyncio.wait({body}, timeout=SETTLE_SECONDS)
+                call.fenced = False
+                raise _over(call)
+        return body.result()
+    finally:
+        call.deadline = None
+        if not body.done():
+            body.cancel()
+
+
+def on_fresh_stack(call: ActiveCall, body: Callable[[], Any]) -> Any:
+    """Run `body` on a new thread and wait for it."""
+    __tracebackhide__ = True
+    done = on_fresh_thread(in_copied_context(body))
+    with call.run.blocked():
+        while not done.done():
+            concurrent.futures.wait([done], POLL_SECONDS)
+            if not done.done() and call.run.stopped is not None:
+                raise RunStopped
+    return done.result()
+
+
+def start(call: ActiveCall, body: Callable[[], Any], is_async: bool) -> concurrent.futures.Future[Any]:
+    """Run a child of `call` beside it: on a worker thread, or as a coroutine on the right loop."""
+    run = call.run
+    if not is_async:
+        return run.workers.threads.submit(body)
+    if call.spec is not None and call.spec.is_async:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            pass  # the async call spawned from a thread of its own: one of our loops takes the child
+        else:
+            return _on_this_loop(loop, body)
+    return run.workers.loops.submit(call.async_depth, body)
+
+
+def _on_this_loop(loop: asyncio.AbstractEventLoop, body: Callable[[], Any]) -> concurrent.futures.Future[Any]:
+    done: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+    async def run() -> None:
+        try:
+            done.set_result(await body())
+        except BaseException as error:  # noqa: BLE001 - a user's function was called; the Future carries the error
+            done.set_exception(error)
+
+    done.task = loop.create_task(run())  # type: ignore[attr-defined]  # the loop keeps weak references only
+    return done
+
+
+def for_children(call: ActiveCall) -> None:
+    """A call ends when all children it started have ended; what they raised is for whoever asks them."""
+    body = call.body
+    if body is None or not body.spawned:
+        return
+    with call.blocked():
+        while not all(child.done() for child in body.spawned):
+            concurrent.futures.wait(body.spawned, POLL_SECONDS)
+            call.check()
+
+
+async def for_children_async(call: ActiveCall) -> None:
+    """As `for_children`, in the running loop."""
+    body = call.body
+    while body is not None and not all(child.done() for child in body.spawned):
+        await asyncio.sleep(0.001)
+        call.check()
+
+
+def settle_children(call: ActiveCall) -> None:
+    """A failing attempt stops its children first: those that have not begun never do, the others are told."""
+    body = call.body
+    if body is None or not body.spawned:
+        return
+    pending = [child for child in body.spawned if not child.done() and not child.cancel()]
+    if not pending:
+        return
+    call.fenced = True
+    for child in call.run.open_below(call):
+        child.fenced = True
+    with call.blocked():
+        concurrent.futures.wait(pending, SETTLE_SECONDS)
+    give_up_below(call)
+    call.fenced = False
+
+
+def abandon_children(call: ActiveCall) -> None:
+    """The call was cut off: nothing that goes on below it counts."""
+    body = call.body
+    if body is not None:
+        for child in body.spawned:
+            child.cancel()
+    give_up_below(call)
+
+
+def give_up_below(call: ActiveCall) -> None:
+    """Settle what is still open below a call as cancelled, and throw its threads out of their bodies."""
+    here = threading.get_ident()
+    for child in call.run.open_below(call):
+        child.fenced = True
+        if call.run.settle_cancelled(child) and child.thread_id != here and not child.plan.is_async:
+            throw_into(child.thread_id, AttemptGivenUp)
