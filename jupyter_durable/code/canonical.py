@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import enum
-import functools
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from types import CodeType
@@ -39,7 +38,13 @@ def is_ours(decorator: ast.expr, names: Mapping[str, object]) -> bool:
 
 def render_tree(node: ast.AST, names: Mapping[str, object]) -> bytes:
     """A definition as bytes; `names` tells our decorators from others of the same name."""
-    return "".join(_render(node, names)).encode()
+    return "".join(_render(node, names)).encode("utf-8", "surrogatepass")
+
+
+def without_durable(node: ast.ClassDef, names: Mapping[str, object]) -> ast.ClassDef:
+    """A class statement without its durable methods: those are calls of their own."""
+    body = [part for part in node.body if not any(is_ours(d, names) for d in getattr(part, "decorator_list", ()))]
+    return ast.ClassDef(node.name, node.bases, node.keywords, body, node.decorator_list)
 
 
 def _render(node: object, names: Mapping[str, object]) -> Iterator[str]:
@@ -69,15 +74,18 @@ def _kept(node: ast.AST, field: str, value: Any, names: Mapping[str, object]) ->
     if field == "decorator_list":
         return [decorator for decorator in value if not is_ours(decorator, names)]
     if field == "body" and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        first = value[0] if value else None
-        documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
-        return value[1:] if documented and isinstance(first.value.value, str) else value
+        return value[1:] if ast.get_docstring(node, clean=False) is not None else value
     return value
 
 
 def render_code(code: CodeType) -> bytes:
     """A code object whose source is not known, as bytes: instructions, constants, names."""
-    consts = (render_code(const) if isinstance(const, CodeType) else _constant(const) for const in code.co_consts)
+    # The first constant of a function is its docstring, None when it has none.
+    documented = bool(code.co_consts) and isinstance(code.co_consts[0], str) and code.co_name != "<lambda>"
+    consts = (
+        render_code(const) if isinstance(const, CodeType) else _constant(const)
+        for const in code.co_consts[int(documented) :]
+    )
     names = " ".join((*code.co_names, "|", *code.co_varnames, "|", *code.co_freevars))
     return b"".join([b"(code ", code.co_code, names.encode(), *consts, b")"])
 
@@ -121,7 +129,7 @@ class _Data:
 
     def _inside(self, value: Any, kind: type, depth: int) -> bytes:
         if kind.__module__.split(".")[0] in {"numpy", "pandas"}:
-            return self._array(value, depth)
+            return self._array(value)
         state = fields_of(value)
         if state is not None or isinstance(value, Mapping):
             rows = (state if state is not None else value).items()
@@ -132,16 +140,9 @@ class _Data:
             return b",".join(self.render(item, depth) for item in value)
         raise _NotPlain
 
-    def _array(self, value: Any, depth: int) -> bytes:
+    def _array(self, value: Any) -> bytes:
         if type(value).__module__.split(".")[0] == "pandas":
             raise _NotPlain
         if getattr(getattr(value, "dtype", None), "kind", "O") == "O" or value.nbytes > self._left:
             raise _NotPlain
         return f"{value.dtype.str}{value.shape}".encode() + bytes(value.tobytes())
-
-
-@functools.lru_cache(maxsize=1024)
-def is_builtin(name: str) -> bool:
-    import builtins
-
-    return hasattr(builtins, name)

@@ -10,33 +10,37 @@ Rules of this file
 
 from __future__ import annotations
 
-import ast
 import builtins
-import io
-import marshal
 import pickle
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, Final
 
 from jupyter_durable.code import statements
 from jupyter_durable.code.classify import (
+    Spec,
     durable_spec,
+    fields_of,
     home_module,
     is_code,
-    is_credential,
     is_plain,
-    looks_secret,
-    redacted,
+    is_plain_with_code,
+    undecorated,
 )
-from jupyter_durable.code.form import FORMAT, Snapshot
-from jupyter_durable.code.names import attached, closure, names_in, uses
-from jupyter_durable.code.pickling import DefinitionPickler, Table, Unstorable
-from jupyter_durable.code.sources import find_class, find_function, methods, parsed, remembered, text_of
+from jupyter_durable.code.credentials import holds_credential, is_credential, redacted
+from jupyter_durable.code.form import BODY, FORMAT, Snapshot
+from jupyter_durable.code.names import attached, callables_in, closure, uses
+from jupyter_durable.code.pickling import Table, Unstorable
+from jupyter_durable.code.reads import names_needed
+from jupyter_durable.code.sources import RESTORED, find_class, find_function, methods, remembered, text_of
 
-DATA_LIMIT = 1_000_000
+DATA_LIMIT: Final = 1_000_000
 """Bytes of pickle up to which a plain-data global is stored."""
+
+
+def _own_options(spec: Spec) -> Any:
+    return dict(spec.options) if isinstance(spec.options, Mapping) else spec.options
 
 
 def capture(
@@ -46,18 +50,21 @@ def capture(
     cells: Callable[[str], str | None] | None = None,
     body: str | None = None,
     secrets: Collection[str] = (),
+    options: Callable[[Any], Any] = _own_options,
 ) -> bytes:
     """Bytes of a snapshot of `roots` and everything of `namespace` that they, or the cell source `body`, read.
 
-    `cells` gives the statement that bound a global, from which it is found otherwise: the remembered cells.
+    `cells` gives the statement that bound a global; without it, or where it gives None, the remembered cells are
+    searched. `secrets` are names of globals and of environment variables whose values are never stored. `options`
+    makes of a durable function's spec what `redecorate` gets on restore, by default the spec's own options.
     The bytes hold pickles; the caller signs and verifies them.
     """
     reach = _Reach(namespace)
     reach.add(roots)
     if body is not None:
-        reach.names(names_in(parsed(body) or ast.Module([], [])))
-    reach.run()
-    return _Snapshot(namespace, cells, frozenset(secrets)).of(reach, body)
+        reach.names(names_needed(body))
+    found = _Found(namespace, cells, secrets)
+    return found.snapshot(reach, Table(namespace, options), body)
 
 
 class _Reach:
@@ -86,41 +93,51 @@ class _Reach:
 
     def _visit(self, value: object) -> None:
         spec = durable_spec(value)
-        wrapped = getattr(value, "__wrapped__", None) if callable(value) else None
-        if spec is not None and not isinstance(value, type):
-            self._pending.append(spec.fn)
+        if spec is not None:
+            self._pending.extend([spec.fn, *self._in_options(spec.options)])
         elif isinstance(value, FunctionType):
             self._function(value)
         elif isinstance(value, type):
             self._class(value)
-        elif wrapped is not None:
-            self._pending.append(wrapped)
-        elif not isinstance(value, ModuleType) and home_module(type(value), self._namespace) is None:
-            self._pending.append(type(value))
-        elif isinstance(value, list | tuple | set | frozenset):
-            self._pending.extend(item for item in value if callable(item))
-        elif isinstance(value, dict):
-            self._pending.extend(item for item in value.values() if callable(item))
+        elif not isinstance(value, ModuleType):
+            self._pending.extend([type(value), getattr(value, "__wrapped__", None) if callable(value) else None])
+            self._pending.extend(held for _, held in callables_in(value))
+
+    def _in_options(self, options: object) -> list[object]:
+        """Classes named in options, as in `Retries(retry_on=(RateLimited,))`."""
+        fields = options if isinstance(options, Mapping) else fields_of(options) or {}
+        found: list[object] = [held for _, held in callables_in(dict(fields))]
+        for value in fields.values():
+            found += [held for _, held in callables_in(fields_of(value) or {})]
+        return found
 
     def _function(self, fn: FunctionType) -> None:
         if home_module(fn, self._namespace) is not None:
             return
         if fn.__globals__ is self._namespace:
             self.names(uses(fn))
+            self._named(fn)
         self._pending.extend(held for _, held in [*closure(fn), *attached(fn)])
 
     def _class(self, cls: type) -> None:
         if home_module(cls, self._namespace) is not None:
             return
+        self._named(cls)
         self._pending.extend([*methods(cls), *cls.__bases__, type(cls)])
         self.names(uses(cls))
 
+    def _named(self, value: FunctionType | type) -> None:
+        """What was reached as an object is kept under its name too: values that are loaded later refer to it."""
+        name = value.__qualname__.partition(".")[0]
+        if self._namespace.get(name) is value:
+            self.names([name])
 
-class _Snapshot:
-    """Sorts what was reached into definitions, data, imports and others, and makes the bytes."""
+
+class _Found:
+    """What was reached, sorted into definitions, data, imports and others."""
 
     def __init__(
-        self, namespace: dict[str, Any], cells: Callable[[str], str | None] | None, secrets: frozenset[str]
+        self, namespace: dict[str, Any], cells: Callable[[str], str | None] | None, secrets: Collection[str]
     ) -> None:
         self._namespace = namespace
         self._cells = cells
@@ -130,60 +147,82 @@ class _Snapshot:
         self._others: dict[str, str] = {}
         self._definitions: dict[str, object] = {}
 
-    def of(self, reach: _Reach, body: str | None) -> bytes:
-        for name, value in sorted(reach.found.items()):
-            if not name.startswith("__") and getattr(builtins, name, self) is not value:
-                self._sort(name, value)
-        table = Table(self._namespace)
-        pickled = self._pickled(table)
-        hidden = body is not None and looks_secret(body)
-        if hidden:
-            self._others["the cell's text"] = redacted(body or "")
+    def snapshot(self, reach: _Reach, table: Table, body: str | None) -> bytes:
+        self._sort_all(reach, table)
+        definitions = self._dump(table)
+        if body is not None and holds_credential(body):
+            self._others[BODY] = redacted(body)
+            body = None
         snapshot: Snapshot = {
             "format": FORMAT,
             "python": sys.version_info[:2],
-            "definitions": pickled,
+            "definitions": definitions,
             "codes": table.codes,
-            "data": self._data,
-            "imports": self._imports,
-            "submodules": _submodules(self._imports, table.names),
-            "others": self._others,
+            "data": dict(sorted(self._data.items())),
+            "imports": dict(sorted(self._imports.items())),
+            "submodules": _submodules(self._imports, table.names, body or ""),
+            "others": dict(sorted(self._others.items())),
             "classes": dict(sorted(table.classes.items())),
             "sources": self._sources(),
             "files": table.files(),
-            "body": None if hidden else body,
+            "body": body,
         }
         return pickle.dumps(snapshot, 5)
 
-    def _sort(self, name: str, value: object) -> None:
+    def _sort_all(self, reach: _Reach, table: Table) -> None:
+        """Data may refer to classes that nothing else reaches; those are reached then."""
+        sorted_names: set[str] = set()
+        reach.run()
+        while new := sorted(reach.found.keys() - sorted_names):
+            for name in new:
+                if not name.startswith("__") and not self._is_builtin(name, reach.found[name]):
+                    self._sort(name, reach.found[name], table)
+            sorted_names.update(new)
+            reach.names(sorted(table.referred))
+            reach.run()
+        self._definitions = dict(sorted(self._definitions.items()))
+
+    def _is_builtin(self, name: str, value: object) -> bool:
+        return hasattr(builtins, name) and getattr(builtins, name) is value
+
+    def _sort(self, name: str, value: object, table: Table) -> None:
         """Put one global where it belongs."""
-        module = home_module(value, self._namespace) if is_code(value) or callable(value) else None
-        if isinstance(value, ModuleType) and value.__name__ in sys.modules and value.__name__ != "__main__":
-            self._imports[name] = (value.__name__, None)
+        module = home_module(value, self._namespace) if callable(value) else None
+        if isinstance(value, ModuleType):
+            self._module(name, value)
         elif module is not None:
             self._imports[name] = (module, getattr(value, "__qualname__", None) or getattr(value, "__name__", ""))
-        elif is_code(value) or durable_spec(value) is not None or getattr(value, "__wrapped__", None) is not None:
+        elif is_code(value) or durable_spec(value) is not None or (callable(value) and hasattr(value, "__wrapped__")):
             self._definitions[name] = value
-        elif not is_credential(name, value, self._secrets) and self._is_data(name, value):
-            pass
+        elif is_credential(name, value, self._secrets):
+            self._other(name)
+        elif is_plain(value, DATA_LIMIT):
+            self._as_data(name, value, table)
+        elif is_plain_with_code(value, DATA_LIMIT):
+            self._definitions[name] = value
         else:
             self._other(name)
 
-    def _is_data(self, name: str, value: object) -> bool:
-        if not is_plain(value):
-            return False
+    def _module(self, name: str, module: ModuleType) -> None:
+        if sys.modules.get(module.__name__) is module and module.__name__ != "__main__":
+            self._imports[name] = (module.__name__, None)
+        else:
+            self._other(name)
+
+    def _as_data(self, name: str, value: object, table: Table) -> None:
         try:
-            pickled = DefinitionPickler.data(value, self._namespace)
-        except (Unstorable, pickle.PicklingError, TypeError, AttributeError, RecursionError):
-            return False
+            pickled = table.dump_data(value)
+        except Unstorable:
+            pickled = bytes(DATA_LIMIT + 1)
         if len(pickled) <= DATA_LIMIT:
             self._data[name] = pickled
-        return name in self._data
+        else:
+            self._other(name)
 
     def _other(self, name: str) -> None:
         statement = self._statement(name)
         imported = statements.imported(statement, name)
-        if imported is not None:
+        if imported is not None and name not in self._secrets:
             self._imports[name] = imported
         else:
             self._others[name] = redacted(statement)
@@ -192,21 +231,22 @@ class _Snapshot:
         given = self._cells(name) if self._cells is not None else None
         if given is not None:
             return given
-        texts = [text for _, text in remembered()]
+        texts = [text for filename, text in remembered() if not filename.startswith(RESTORED)]
         filename = self._namespace.get("__file__")
         if isinstance(filename, str):
             texts.append(text_of(filename))
         return statements.binding_statement(name, texts) or ""
 
-    def _pickled(self, table: Table) -> bytes:
-        """All definitions in one pickle; the ones that cannot be stored are found one by one and left out."""
+    def _dump(self, table: Table) -> bytes:
+        """All definitions in one pickle; those that cannot be stored are found one by one and left out."""
         try:
             return table.dump(self._definitions)
         except Unstorable:
             pass
         for name, value in list(self._definitions.items()):
+            table.clear()
             try:
-                Table(self._namespace).dump({name: value})
+                table.dump({name: value})
             except Unstorable:
                 del self._definitions[name]
                 self._other(name)
@@ -216,8 +256,7 @@ class _Snapshot:
     def _sources(self) -> dict[str, str]:
         found = {}
         for name, value in self._definitions.items():
-            spec = durable_spec(value)
-            target = spec.fn if spec is not None and not isinstance(value, type) else value
+            target = undecorated(value)
             target = getattr(target, "__wrapped__", target)
             place = find_function(target) if isinstance(target, FunctionType) else None
             place = find_class(target) if isinstance(target, type) else place
@@ -226,9 +265,10 @@ class _Snapshot:
         return found
 
 
-def _submodules(imports: Mapping[str, tuple[str, str | None]], names: frozenset[str]) -> list[str]:
+def _submodules(imports: Mapping[str, tuple[str, str | None]], names: frozenset[str], body: str) -> list[str]:
     """Loaded submodules that the code can reach as attributes of the packages it imports."""
     packages = {module for module, attribute in imports.values() if attribute is None}
+    names |= statements.attributes(body)
     return sorted(
         name
         for name in list(sys.modules)

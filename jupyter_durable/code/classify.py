@@ -1,9 +1,8 @@
-"""What a global is: durable, code of the notebook, importable, plain data, a credential, or none of these.
+"""What a global is: durable, code of the notebook, importable, or plain data.
 
 Rules of this file
 - `__main__` (cells, a script) and modules that cannot be imported again are kept by value; all else by name.
 - Plain data is built of exact value types, so that keeping it never runs user code and never holds a resource.
-- A credential is told by its name when it is text, or by its looks; when in doubt it is one.
 """
 
 from __future__ import annotations
@@ -13,20 +12,19 @@ import datetime
 import decimal
 import enum
 import fractions
-import os
+import functools
 import pathlib
 import re
 import sys
 import types
 import uuid
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, TypeGuard
 
 ATOMS: Final = frozenset({type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented)})
 VALUE_TYPES: Final = frozenset(
     {
-        bytearray,
         range,
         slice,
         datetime.date,
@@ -46,20 +44,8 @@ VALUE_TYPES: Final = frozenset(
 )
 SEQUENCES: Final = frozenset({list, tuple, set, frozenset, deque})
 MAPPINGS: Final = frozenset({dict, OrderedDict, defaultdict, Counter})
-ARRAYS: Final = frozenset(
-    {("numpy", "ndarray"), ("pandas", "DataFrame"), ("pandas", "Series"), ("pandas", "Index"), ("pandas", "RangeIndex")}
-)
+FRAMES: Final = frozenset({"DataFrame", "Series", "Index", "RangeIndex", "DatetimeIndex"})
 _DEPTH: Final = 50
-_CREDENTIAL_NAME: Final = re.compile(r"key|token|secret|passw|pwd|credential", re.IGNORECASE)
-_CREDENTIAL_FIELD: Final = re.compile(
-    r"(api|access|private|auth|account)[_-]?key|(^|[_-])(token|secret|password|passwd|pwd|credentials?)($|[_-])",
-    re.IGNORECASE,
-)
-_CREDENTIAL_LOOKS: Final = re.compile(
-    r"\bsk-[A-Za-z0-9_-]{8,}|\bgh[pousr]_[A-Za-z0-9]{8,}|\bgithub_pat_\w{8,}|\b(AKIA|ASIA)[A-Z0-9]{12,}"
-    r"|\beyJ[\w-]{5,}\.eyJ[\w-]{5,}\.[\w-]*|\bxox[abprs]-[\w-]{8,}|\bhf_[A-Za-z0-9]{16,}|\bAIza[\w-]{20,}"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|://[^/\s:@]+:[^/\s@]+@"
-)
 
 
 class Spec(Protocol):
@@ -68,18 +54,23 @@ class Spec(Protocol):
     @property
     def fn(self) -> Callable[..., Any]: ...
     @property
-    def options(self) -> dict[str, Any]: ...
+    def options(self) -> Any: ...
     @property
     def kind(self) -> str: ...
 
 
 def durable_spec(value: object) -> Spec | None:
-    """The spec of a durable function's wrapper, or of a `@cls()` class itself; None for everything else."""
-    if isinstance(value, type):
-        found = vars(value).get("__durable__")
-    else:
-        found = getattr(value, "__durable__", None) if isinstance(value, Callable) else None  # type: ignore[arg-type]
-    return found if hasattr(found, "fn") and hasattr(found, "options") else None
+    """The spec of a durable function's wrapper, None for everything else."""
+    if isinstance(value, type | types.ModuleType) or not callable(value):
+        return None
+    found = getattr(value, "__durable__", None)
+    return found if isinstance(getattr(found, "fn", None), types.FunctionType) else None
+
+
+def undecorated(value: object) -> object:
+    """The function behind a durable wrapper; any other value as it is."""
+    spec = durable_spec(value)
+    return spec.fn if spec is not None else value
 
 
 def home_module(value: object, namespace: Mapping[str, object]) -> str | None:
@@ -87,7 +78,9 @@ def home_module(value: object, namespace: Mapping[str, object]) -> str | None:
     name = getattr(value, "__module__", None)
     qualname = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
     module = sys.modules.get(name) if isinstance(name, str) else None
-    if module is None or name in {"__main__", "__mp_main__"} or vars(module) is namespace or not isinstance(qualname, str):
+    if module is None or name in {"__main__", "__mp_main__"} or not isinstance(qualname, str):
+        return None
+    if vars(module) is namespace:
         return None
     found: object = module
     for part in qualname.split("."):
@@ -97,48 +90,6 @@ def home_module(value: object, namespace: Mapping[str, object]) -> str | None:
 
 def is_code(value: object) -> TypeGuard[types.FunctionType | type]:
     return isinstance(value, types.FunctionType | type)
-
-
-def is_credential(name: str, value: object, secrets: Collection[str] = ()) -> bool:
-    """Whether a global must never be stored: by name when it is or holds text, or by the looks of any text in it."""
-    if name in secrets:
-        return True
-    texts = list(_texts(value, 0))
-    if any(text and text == os.environ.get(secret) for _, text in texts for secret in secrets):
-        return True
-    if texts and _CREDENTIAL_NAME.search(name):
-        return True
-    return any(looks_secret(text) or (field and text and _CREDENTIAL_FIELD.search(field)) for field, text in texts)
-
-
-def looks_secret(text: str) -> bool:
-    return _CREDENTIAL_LOOKS.search(text) is not None
-
-
-def redacted(source: str) -> str:
-    """Source text with everything that looks like a credential masked."""
-    return _CREDENTIAL_LOOKS.sub("***", source)
-
-
-def _texts(value: object, depth: int) -> list[tuple[str, str]]:
-    """(field name or "", text) of all text in plain data."""
-    if isinstance(value, str):
-        return [("", value)]
-    if isinstance(value, bytes | bytearray):
-        return [("", bytes(value).decode("utf-8", "replace"))]
-    if depth > _DEPTH:
-        return []
-    if isinstance(value, Mapping):
-        inner = [row for key, item in value.items() for row in _named(str(key), _texts(item, depth + 1))]
-        return inner + [row for key in value for row in _texts(key, depth + 1)]
-    if isinstance(value, list | tuple | set | frozenset | deque):
-        return [row for item in value for row in _texts(item, depth + 1)]
-    state = fields_of(value)
-    return _texts(state, depth + 1) if state is not None else []
-
-
-def _named(name: str, rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(field or name, text) for field, text in rows]
 
 
 def fields_of(value: object) -> dict[str, object] | None:
@@ -154,25 +105,74 @@ def fields_of(value: object) -> dict[str, object] | None:
     return None
 
 
-def is_plain(value: object, depth: int = 0) -> bool:
-    """Whether a value is plain data, all the way down. Sizes are the caller's business."""
-    kind = type(value)
-    if kind in ATOMS or kind in VALUE_TYPES or isinstance(value, enum.Enum):
-        return True
+def texts_in(value: object) -> list[tuple[str, str]]:
+    """(field name or "", text) of all text in plain data."""
+    return _texts(value, "", 0)
+
+
+def _texts(value: object, field: str, depth: int) -> list[tuple[str, str]]:
+    if isinstance(value, str):
+        return [(field, value)]
+    if isinstance(value, bytes | bytearray):
+        return [(field, bytes(value).decode("utf-8", "replace"))]
     if depth > _DEPTH:
-        return False
-    if kind in SEQUENCES:
-        return all(is_plain(item, depth + 1) for item in value)  # type: ignore[attr-defined]
-    if kind in MAPPINGS:
-        return all(is_plain(key, depth + 1) and is_plain(item, depth + 1) for key, item in value.items())  # type: ignore[attr-defined]
-    if kind.__module__.split(".")[0] in {"numpy", "pandas"}:
-        return _is_plain_array(value)
-    state = fields_of(value)
-    return state is not None and all(is_plain(item, depth + 1) for item in state.values())
+        return []
+    if isinstance(value, list | set | frozenset | deque) or type(value) is tuple:
+        return [row for item in value for row in _texts(item, field, depth + 1)]
+    rows = value if isinstance(value, Mapping) else fields_of(value) or {}
+    inner = [row for key, item in rows.items() for row in _texts(item, str(key), depth + 1)]
+    return inner + [row for key in rows for row in _texts(key, "", depth + 1)]
 
 
-def _is_plain_array(value: Any) -> bool:
-    kind = type(value)
-    if (kind.__module__.split(".")[0], kind.__name__) in ARRAYS:
-        return bool(getattr(getattr(value, "dtype", None), "kind", "?") != "O")
-    return any(base.__name__ == "generic" for base in kind.__mro__)
+def is_plain(value: object, limit: int = 1_000_000) -> bool:
+    """Whether a value is plain data, all the way down, and can take at most `limit` bytes when it is pickled."""
+    return _Plain(limit, code=False).holds(value, 0)
+
+
+def is_plain_with_code(value: object, limit: int = 1_000_000) -> bool:
+    """As `is_plain`, for containers and partials that may hold functions and classes too."""
+    return _Plain(limit, code=True).holds(value, 0)
+
+
+class _Plain:
+    """One walk; stops as soon as the value is seen to be too large, so that a large one costs little."""
+
+    def __init__(self, limit: int, *, code: bool) -> None:
+        self._left = limit
+        self._code = code
+
+    def holds(self, value: Any, depth: int) -> bool:
+        kind = type(value)
+        self._left -= len(value) if kind in {str, bytes, bytearray} else 1
+        if self._left < 0 or depth > _DEPTH:
+            return False
+        if kind in ATOMS or kind in VALUE_TYPES or kind is bytearray or isinstance(value, enum.Enum):
+            return True
+        if self._code and (is_code(value) or kind is types.BuiltinFunctionType):
+            return True
+        if self._code and kind is functools.partial:
+            return all(self.holds(part, depth + 1) for part in (value.func, value.args, value.keywords))
+        if kind in SEQUENCES:
+            return len(value) <= self._left and all(self.holds(item, depth + 1) for item in value)
+        if kind in MAPPINGS:
+            return len(value) <= self._left and all(
+                self.holds(key, depth + 1) and self.holds(item, depth + 1) for key, item in value.items()
+            )
+        if kind.__module__.split(".")[0] in {"numpy", "pandas"}:
+            return self._array(value, kind)
+        state = fields_of(value)
+        return state is not None and all(self.holds(item, depth + 1) for item in state.values())
+
+    def _array(self, value: Any, kind: type) -> bool:
+        """Arrays and frames without Python objects in them."""
+        if kind.__module__.startswith("pandas"):
+            if kind.__name__ not in FRAMES:
+                return False
+            dtypes = list(value.dtypes) if kind.__name__ == "DataFrame" else [value.dtype]
+            size = value.memory_usage(deep=False)
+            self._left -= int(size.sum()) if kind.__name__ == "DataFrame" else int(size)
+            return self._left >= 0 and all(dtype.kind != "O" or str(dtype) in {"str", "string"} for dtype in dtypes)
+        if not any(base.__module__ == "numpy" and base.__name__ in {"ndarray", "generic"} for base in kind.__mro__):
+            return False
+        self._left -= int(value.nbytes)
+        return self._left >= 0 and value.dtype.kind != "O"

@@ -13,16 +13,19 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypedDict
 
 FORMAT: Final = 1
+BODY: Final = "the text of the cell"
+"""Stands for a name in `Missing` when the cell itself was not stored, because a credential is written into it."""
 
 
 class Code(TypedDict):
     """One code object: marshalled for the Python that wrote it, with its source for any other."""
 
     marshalled: bytes
-    source: str | None
+    source: str
+    """The top-level statement it stands in, at its line; "" when that is not known."""
     filename: str
     first: int
-    name: str
+    qualname: str
 
 
 class Snapshot(TypedDict):

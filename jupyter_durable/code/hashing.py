@@ -10,6 +10,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import ast
 import os
 import site
 import sys
@@ -20,14 +21,23 @@ from hashlib import blake2b
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
-from jupyter_durable.code.canonical import render_code, render_data, render_tree
-from jupyter_durable.code.classify import durable_spec, home_module, is_code, is_credential
-from jupyter_durable.code.names import attached, closure, globals_of, uses
-from jupyter_durable.code.sources import find_class, find_function, methods
+from jupyter_durable.code.canonical import render_code, render_data, render_tree, without_durable
+from jupyter_durable.code.classify import durable_spec, home_module, is_code, undecorated
+from jupyter_durable.code.credentials import is_credential
+from jupyter_durable.code.names import (
+    attached,
+    callables_in,
+    closure,
+    globals_of,
+    globals_read,
+    names_in,
+    names_used,
+    uses,
+)
+from jupyter_durable.code.sources import Found, find_class, find_function, methods
 
 DATA_LIMIT: Final = 64 * 1024
 """Plain-data globals up to this many bytes belong to the code that reads them."""
-_MISSING: Final = object()
 
 
 def code_hash(fn: Callable[..., Any] | type, namespace: Mapping[str, object] | None = None) -> bytes:
@@ -39,8 +49,11 @@ def code_hash(fn: Callable[..., Any] | type, namespace: Mapping[str, object] | N
 
 
 def class_hash(cls: type, namespace: Mapping[str, object] | None = None) -> bytes:
-    """As `code_hash`, without the data globals that methods read: what makes two definitions the same class."""
-    return _combined(_Walk(namespace, data=False).parts(cls))
+    """What makes two definitions the same class: its statement with all methods, its bases, and the code they use.
+
+    Data globals do not count: a class reads the live ones, whichever version it belongs to.
+    """
+    return _combined(_Walk(namespace, for_class=True).parts(cls))
 
 
 def explain(fn: Callable[..., Any] | type, namespace: Mapping[str, object] | None = None) -> dict[str, bytes]:
@@ -49,7 +62,7 @@ def explain(fn: Callable[..., Any] | type, namespace: Mapping[str, object] | Non
     The function itself stands under its qualified name, helpers and globals under the name they are used by,
     those of local modules as `module.name`.
     """
-    return _Walk(namespace, data=True).parts(fn)
+    return _Walk(namespace).parts(fn)
 
 
 def changed(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[str]:
@@ -87,87 +100,121 @@ def _combined(parts: Mapping[str, bytes]) -> bytes:
     return whole.digest()
 
 
-def _hashed(data: bytes) -> bytes:
-    return blake2b(data, digest_size=16).digest()
-
-
 class _Walk:
     """One walk over the code a function uses; every function and class is visited once."""
 
-    def __init__(self, namespace: Mapping[str, object] | None, *, data: bool) -> None:
-        self._namespace = namespace
-        self._with_data = data
+    def __init__(self, namespace: Mapping[str, object] | None, *, for_class: bool = False) -> None:
+        self._namespace = namespace if namespace is not None else {}
+        self._for_class = for_class
         self._parts: dict[str, bytes] = {}
         self._seen: dict[int, object] = {}
 
     def parts(self, root: object) -> dict[str, bytes]:
-        spec = durable_spec(root)
-        target = spec.fn if spec is not None and not isinstance(root, type) else root
+        target = undecorated(root)
         pending = [(str(getattr(target, "__qualname__", type(target).__name__)), target)]
         while pending:
             name, value = pending.pop()
-            if id(value) not in self._seen:
+            if callable(value):
+                if id(value) in self._seen:
+                    continue
                 self._seen[id(value)] = value
-                pending.extend(self._visit(name, value))
+            pending.extend(self._visit(name, value))
         return self._parts
 
+    def _add(self, name: str, data: bytes) -> None:
+        """Two functions can stand under one name: one that was redefined, and the new one it calls."""
+        while name in self._parts:
+            name += "'"
+        self._parts[name] = blake2b(data, digest_size=16).digest()
+
     def _visit(self, name: str, value: object) -> Iterator[tuple[str, object]]:
-        wrapped = getattr(value, "__wrapped__", None)
         if isinstance(value, FunctionType):
             yield from self._function(name, value)
         elif isinstance(value, type):
             yield from self._class(name, value)
-        elif wrapped is not None and callable(value):
-            yield from self._used(name, wrapped)
-        elif self._with_data and not is_credential(name.rpartition(".")[2], value):
+        elif callable(value):
+            yield from self._used(name, getattr(value, "__wrapped__", None))
+        for key, held in callables_in(value):
+            yield from self._used(f"{name}.{key}", held)
+        if (
+            not callable(value)
+            and not self._for_class
+            and name not in self._parts
+            and not is_credential(name.rpartition(".")[2], value)
+        ):
             rendered = render_data(value, DATA_LIMIT)
             if rendered is not None:
-                self._parts[name] = _hashed(rendered)
+                self._add(name, rendered)
 
     def _function(self, name: str, fn: FunctionType) -> Iterator[tuple[str, object]]:
         library = _library(fn)
         if library is None:
             found = find_function(fn)
-            self._parts[name] = _hashed(
-                render_tree(found.node, fn.__globals__) if found is not None else render_code(fn.__code__)
-            )
+            self._add(name, render_tree(found.node, fn.__globals__) if found is not None else render_code(fn.__code__))
+            attributes = names_used(fn.__code__)
             for used in uses(fn):
-                yield from self._global(used, fn.__globals__)
+                yield from self._global(used, fn.__globals__, attributes)
+            yield from self._owner(fn)
         else:
-            self._parts[name] = _hashed(f"{library}.{fn.__code__.co_qualname}".encode())
+            self._add(name, f"{library}.{fn.__code__.co_qualname}".encode())
         for kind, held in [*closure(fn), *attached(fn)]:
             yield from self._used(f"{name}.{kind}", held)
+
+    def _owner(self, fn: FunctionType) -> Iterator[tuple[str, object]]:
+        """The class of a method, which gives `self` its other methods."""
+        owner, _, method = fn.__qualname__.rpartition(".")
+        cls = fn.__globals__.get(owner)
+        if isinstance(cls, type) and method in vars(cls):
+            yield from self._used(owner, cls)
 
     def _class(self, name: str, cls: type) -> Iterator[tuple[str, object]]:
         found = find_class(cls)
         names = globals_of(cls, self._namespace)
         if found is not None:
-            self._parts[name] = _hashed(render_tree(found.node, names))
+            self._add(name, render_tree(self._statement(found, names), names))
         else:
-            rendered = [render_code(method.__code__) for method in methods(cls)]
-            fields = [f"{key}={type(held).__name__}".encode() for key, held in vars(cls).items() if key[:2] != "__"]
-            self._parts[name] = _hashed(b",".join([*rendered, *fields]))
+            self._add(name, _shape(cls, durable=self._for_class))
         for base in cls.__bases__:
             yield from self._used(f"{name}.{base.__name__}", base)
-        for used in uses(cls):
-            yield from self._global(used, names)
+        own = [method.__code__ for method in methods(cls, durable=self._for_class)]
+        read = [used for code in own for used in globals_read(code)]
+        read += names_in(self._statement(found, names)) if found is not None else []
+        attributes = frozenset[str]().union(*map(names_used, own))
+        for used in dict.fromkeys(read):
+            yield from self._global(used, names, attributes)
 
-    def _global(self, name: str, names: Mapping[str, object]) -> Iterator[tuple[str, object]]:
-        value = names.get(name, _MISSING)
-        if value is not _MISSING:
-            home = names.get("__name__")
-            local = home != "__main__" and names is not self._namespace
-            yield from self._used(f"{home}.{name}" if local else name, value)
+    def _statement(self, found: Found, names: Mapping[str, object]) -> ast.AST:
+        node = found.node
+        return without_durable(node, names) if isinstance(node, ast.ClassDef) and not self._for_class else node
+
+    def _global(
+        self, name: str, names: Mapping[str, object], attributes: frozenset[str]
+    ) -> Iterator[tuple[str, object]]:
+        value = names.get(name)
+        home = names.get("__name__")
+        prefix = f"{home}." if home != "__main__" and names is not self._namespace else ""
+        if isinstance(value, ModuleType) and is_local(value.__name__):
+            for attribute in sorted(attributes & vars(value).keys()):
+                yield from self._used(f"{name}.{attribute}", vars(value)[attribute])
+        elif value is not None or name in names:
+            yield from self._used(prefix + name, value)
 
     def _used(self, name: str, value: object) -> Iterator[tuple[str, object]]:
         """What is used, if it counts: the durable and the installed do not."""
         if durable_spec(value) is not None or isinstance(value, ModuleType):
             return
         if is_code(value):
-            module = home_module(value, self._namespace or {})
+            module = home_module(value, self._namespace)
             if module is not None and not is_local(module):
                 return
         yield name, value
+
+
+def _shape(cls: type, *, durable: bool) -> bytes:
+    """A class whose statement is not known: its methods' code, and names and types of its fields."""
+    rendered = [render_code(method.__code__) for method in methods(cls, durable=durable)]
+    fields = sorted(f"{key}={type(held).__name__}".encode() for key, held in vars(cls).items() if key[:2] != "__")
+    return b",".join([*rendered, *fields])
 
 
 def _library(fn: FunctionType) -> str | None:

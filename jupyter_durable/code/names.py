@@ -11,12 +11,15 @@ import ast
 import dis
 import functools
 import opcode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import CellType, CodeType, FunctionType
+from typing import Final
 
 from jupyter_durable.code.sources import find_class, methods
 
-_READS = frozenset({opcode.opmap["LOAD_GLOBAL"], opcode.opmap["LOAD_NAME"]})
+_NESTED: Final = 4
+"""How deep in containers functions are looked for."""
+_READS: Final = frozenset({opcode.opmap["LOAD_GLOBAL"], opcode.opmap["LOAD_NAME"]})
 
 
 @functools.lru_cache(maxsize=4096)
@@ -46,6 +49,12 @@ def uses(value: FunctionType | type) -> list[str]:
     return list(names)
 
 
+def names_used(code: CodeType) -> frozenset[str]:
+    """Names of globals, builtins and attributes a code object uses, nested functions included."""
+    inner = [names_used(const) for const in code.co_consts if isinstance(const, CodeType)]
+    return frozenset(code.co_names).union(*inner)
+
+
 def closure(fn: FunctionType) -> Iterator[tuple[str, object]]:
     """(name, value) of the variables a function closes over; variables without a value are left out."""
     for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=False):
@@ -62,6 +71,24 @@ def attached(fn: FunctionType) -> Iterator[tuple[str, object]]:
     wrapped = getattr(fn, "__wrapped__", None)
     if wrapped is not None:
         yield "wrapped", wrapped
+
+
+def callables_in(value: object, depth: int = 0) -> Iterator[tuple[str, object]]:
+    """(index or key, value) of functions, classes and other callables in containers and partials."""
+    if isinstance(value, functools.partial):
+        value = [value.func, *value.args, value.keywords]
+    rows: Iterable[tuple[object, object]] = ()
+    if type(value) is dict:
+        rows = value.items()
+    elif type(value) in {list, tuple}:
+        rows = enumerate(value)  # type: ignore[arg-type]
+    elif type(value) in {set, frozenset}:
+        rows = ((getattr(item, "__qualname__", ""), item) for item in value)  # type: ignore[attr-defined]
+    for key, item in rows:
+        if callable(item):
+            yield str(key), item
+        elif depth < _NESTED:
+            yield from ((f"{key}.{inner}", found) for inner, found in callables_in(item, depth + 1))
 
 
 def globals_of(value: object, namespace: Mapping[str, object] | None) -> Mapping[str, object]:

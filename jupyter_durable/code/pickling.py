@@ -10,25 +10,31 @@ Rules of this file
 from __future__ import annotations
 
 import functools
+import inspect
 import io
 import marshal
 import pickle
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from types import CellType, CodeType, FunctionType
 from typing import Any, Final
 
 import cloudpickle
 
-from jupyter_durable.code.classify import durable_spec, home_module, looks_secret
+from jupyter_durable.code.classify import durable_spec, home_module
+from jupyter_durable.code.credentials import holds_credential, is_secret_field, looks_secret
 from jupyter_durable.code.form import Code
 from jupyter_durable.code.hashing import class_hash
-from jupyter_durable.code.names import cell_value, is_empty
-from jupyter_durable.code.sources import Found, find_class, find_function
+from jupyter_durable.code.names import cell_value, closure, is_empty, names_used
+from jupyter_durable.code.sources import RESTORED, Found, find_class, find_function
 
 VERBS: Final = "jupyter_durable.verb"
 NAMESPACE: Final = "jupyter_durable.namespace"
+
+
+_REFUSALS: Final = (pickle.PicklingError, TypeError, AttributeError, ValueError, NameError, RecursionError, OSError)
+"""What picklers and `__reduce__` methods raise for values that cannot be kept."""
 
 
 class Unstorable(Exception):
@@ -41,7 +47,7 @@ class Verb:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __call__(self, *args: object) -> object:
+    def __call__(self) -> object:
         raise TypeError(f"{self.name} is known to the restoring side only")
 
 
@@ -52,6 +58,7 @@ SET_CLASS: Final = Verb("set_class")
 MAKE_CELL: Final = Verb("make_cell")
 DECORATE: Final = Verb("decorate")
 CACHE: Final = Verb("cache")
+FIND_CLASS: Final = Verb("find_class")
 
 
 class _Space:
@@ -64,57 +71,68 @@ class _Space:
 class Table:
     """Code objects, classes and source lines that one snapshot refers to."""
 
-    def __init__(self, namespace: Mapping[str, object]) -> None:
+    def __init__(self, namespace: Mapping[str, object], options: Callable[[Any], Any]) -> None:
         self.namespace = namespace
+        self.options = options
         self.clear()
 
     def clear(self) -> None:
         """Forget a dump that failed."""
         self.codes: list[Code] = []
         self.classes: dict[str, bytes] = {}
-        self._numbers: dict[CodeType, int] = {}
+        self.referred: set[str] = set()
+        """Notebook classes that plain data refers to by name."""
+        self._numbers: dict[int, tuple[int, CodeType]] = {}
         self._found: dict[str, tuple[str, dict[int, str]]] = {}
 
     def dump(self, definitions: Mapping[str, object]) -> bytes:
         """Pickle of a mapping from names to functions, classes and wrappers. Raises `Unstorable`."""
+        return self._dump(DefinitionPickler, dict(definitions))
+
+    def dump_data(self, value: object) -> bytes:
+        """Pickle of one plain-data global; its classes stay references to the namespace. Raises `Unstorable`."""
+        return self._dump(_DataPickler, value)
+
+    def _dump(self, pickler: type[DefinitionPickler], value: object) -> bytes:
         target = io.BytesIO()
         try:
-            DefinitionPickler(target, self).dump(dict(definitions))
-        except Unstorable:
-            raise
-        except (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError, OSError) as error:
+            pickler(target, self).dump(value)
+        except _REFUSALS as error:
             raise Unstorable(str(error)) from error
         return target.getvalue()
 
     @property
     def names(self) -> frozenset[str]:
         """Names, attributes included, that any code in the table uses."""
-        return frozenset(name for code in self._numbers for name in _all_names(code))
+        return frozenset[str]().union(*(names_used(code) for _, code in self._numbers.values()))
 
-    def number(self, code: CodeType, found: Found | None) -> int:
-        """Index of a code object in `codes`."""
-        known = self._numbers.get(code)
+    def number(self, fn: FunctionType, *, own: bool) -> int:
+        """Index of a function's code in `codes`; `own`: it is the notebook's, so its source is kept."""
+        code = fn.__code__
+        known = self._numbers.get(id(code))
         if known is not None:
-            return known
-        filename = self._keep(found) if found is not None else "<no source>"
+            return known[0]
+        found = find_function(fn) if own else None
+        filename = self.keep(found) if found is not None else code.co_filename if not own else "<no source>"
         kept = _renamed(code, filename)
         self.codes.append(
             {
                 "marshalled": marshal.dumps(kept),
-                "source": found.source if found is not None else None,
+                "source": found.whole if found is not None else "",
                 "filename": filename,
-                "first": found.first if found is not None else code.co_firstlineno,
-                "name": code.co_name,
+                "first": code.co_firstlineno,
+                "qualname": code.co_qualname,
             }
         )
-        self._numbers[code] = len(self.codes) - 1
+        self._numbers[id(code)] = len(self.codes) - 1, code
         return len(self.codes) - 1
 
-    def _keep(self, found: Found) -> str:
+    def keep(self, found: Found) -> str:
         """Note the lines of a definition; the file name its code gets, equal in every process."""
-        name = f"<durable {blake2b(found.text.encode(), digest_size=6).hexdigest()}>"
+        name = f"{RESTORED}{blake2b(found.text.encode(), digest_size=6).hexdigest()}>"
         _, lines = self._found.setdefault(name, (found.text, {}))
-        for number, line in enumerate(found.lines, start=found.first):
+        first, statement = found.statement
+        for number, line in enumerate(statement, start=first):
             lines[number] = line
         return name
 
@@ -124,14 +142,6 @@ class Table:
             name: "".join(lines.get(number, "\n") for number in range(1, max(lines, default=0) + 1))
             for name, (_, lines) in sorted(self._found.items())
         }
-
-
-def _all_names(code: CodeType) -> set[str]:
-    names = set(code.co_names)
-    for const in code.co_consts:
-        if isinstance(const, CodeType):
-            names |= _all_names(const)
-    return names
 
 
 def _renamed(code: CodeType, filename: str) -> CodeType:
@@ -155,27 +165,20 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._table = table
         self._filled: dict[int, CellType] = {}
 
-    @classmethod
-    def data(cls, value: object, namespace: Mapping[str, object]) -> bytes:
-        """Pickle of one plain-data global; its classes stay references to the namespace."""
-        target = io.BytesIO()
-        _DataPickler(target, Table(namespace)).dump(value)
-        return target.getvalue()
-
-    def persistent_id(self, value: object) -> Any:
+    def persistent_id(self, value: Any) -> Any:
         kind = type(value)
-        if kind is str and looks_secret(value):  # type: ignore[arg-type]
+        if kind is str and looks_secret(value):
             raise Unstorable("holds a credential")
         if kind is Verb:
-            return (VERBS, value.name)  # type: ignore[attr-defined]
+            return (VERBS, value.name)
         if kind is _Space:
-            return (NAMESPACE, value.module)  # type: ignore[attr-defined]
+            return (NAMESPACE, value.module)
         return None
 
     def reducer_override(self, value: Any) -> Any:
         spec = durable_spec(value)
         if spec is not None and not isinstance(value, type):
-            return DECORATE, (spec.fn, dict(spec.options), getattr(spec, "kind", ""))
+            return DECORATE, (spec.fn, self._table.options(spec))
         if isinstance(value, FunctionType):
             return self._function(value)
         if isinstance(value, CellType):
@@ -197,9 +200,8 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
         if home_module(fn, self._table.namespace) is not None:
             return NotImplemented
         space = self._space(fn)
-        if any(looks_secret(text) for text in _literals(fn.__code__)):
-            raise Unstorable("holds a credential")
-        number = self._table.number(fn.__code__, find_function(fn))
+        self._refuse_credentials(fn)
+        number = self._table.number(fn, own=space.module is None)
         cells = dict(zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True))
         contents = []
         for cell in cells.values():
@@ -214,11 +216,22 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
             "doc": fn.__doc__,
             "defaults": fn.__defaults__,
             "kwdefaults": fn.__kwdefaults__,
-            "annotations": _annotations(fn),
+            "annotations": dict(fn.__annotations__),
             "attributes": dict(fn.__dict__),
             "cells": contents,
         }
         return MAKE_FUNCTION, (number, space, cells), state, None, None, SET_FUNCTION
+
+    @staticmethod
+    def _refuse_credentials(fn: FunctionType) -> None:
+        found = find_function(fn)
+        signature = inspect.signature(fn, follow_wrapped=False).parameters.values()
+        held = [*closure(fn), *((parameter.name, parameter.default) for parameter in signature)]
+        written = found is not None and holds_credential(found.whole)
+        if written or any(is_secret_field(name, value) for name, value in held):
+            raise Unstorable("holds a credential")
+        if any(looks_secret(text) for text in _literals(fn.__code__)):
+            raise Unstorable("holds a credential")
 
     def _space(self, fn: FunctionType) -> _Space:
         if fn.__globals__ is self._table.namespace:
@@ -241,9 +254,10 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
         if "<locals>" not in cls.__qualname__:
             self._table.classes[cls.__qualname__] = digest
         found = find_class(cls)
-        source = found.source if found is not None else None
-        if source is not None and looks_secret(source):
+        if found is not None and holds_credential(found.whole):
             raise Unstorable("holds a credential")
+        if found is not None:
+            self._table.keep(found)
         return MAKE_CLASS, (cls.__qualname__, digest, make, args), (setter, state), None, None, SET_CLASS
 
 
@@ -252,11 +266,11 @@ class _DataPickler(DefinitionPickler):
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, type) and home_module(value, self._table.namespace) is None:
-            return Verb("find_class"), (value.__qualname__,)
-        if isinstance(value, FunctionType):
+            first = value.__qualname__.partition(".")[0]
+            if first not in self._table.namespace:
+                raise Unstorable(f"{value.__qualname__} has no name of its own")
+            self._table.referred.add(first)
+            return FIND_CLASS, (value.__qualname__,)
+        if isinstance(value, FunctionType) and home_module(value, self._table.namespace) is None:
             raise Unstorable("holds a function")
         return cloudpickle.Pickler.reducer_override(self, value)
-
-
-def _annotations(fn: FunctionType) -> dict[str, Any]:
-    return dict(fn.__annotations__)

@@ -9,6 +9,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import builtins
 import functools
 import importlib
 import io
@@ -17,7 +18,7 @@ import marshal
 import pickle
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from jupyter_durable.code import pickling
@@ -63,7 +64,10 @@ def find_class(module: str, qualname: str, *, live: Mapping[str, Any], version: 
 
 
 class ClassRegistry:
-    """`find_class` for one live namespace and one version, as unpicklers want it."""
+    """`find_class` for one live namespace and one version, as unpicklers want it; answers are remembered.
+
+    Make one for a run: what a cell redefines meanwhile is seen by the next one.
+    """
 
     def __init__(self, live: Mapping[str, Any], version: Version | None = None) -> None:
         self._live = live
@@ -71,7 +75,12 @@ class ClassRegistry:
         self._known: dict[tuple[str, str], Any] = {}
 
     def find_class(self, module: str, qualname: str) -> Any:
-        return find_class(module, qualname, live=self._live, version=self._version)
+        """As the function of this name."""
+        found = self._known.get((module, qualname), _ABSENT)
+        if found is _ABSENT:
+            found = find_class(module, qualname, live=self._live, version=self._version)
+            self._known[module, qualname] = found
+        return found
 
 
 def _path(names: Mapping[str, Any], qualname: str) -> Any:
@@ -109,7 +118,7 @@ class _Restore:
         self.snapshot = snapshot
         self.live = live
         self.redecorate = redecorate
-        self.namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
+        self.namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins}
         self._missing: list[Missing] = []
 
     def version(self) -> Version:
@@ -151,7 +160,17 @@ class _Restore:
             self.namespace[name] = value
 
     def _load(self, pickled: bytes) -> Any:
-        return _Unpickler(pickled, self).load()
+        try:
+            return _Unpickler(pickled, self).load()
+        except DeserializationError:
+            raise
+        except Exception as error:
+            wrote, here = self.snapshot["python"], sys.version_info[:2]
+            versions = f" (written by Python {_dotted(wrote)}, this is {_dotted(here)})" if wrote != here else ""
+            raise DeserializationError(
+                f"the stored code cannot be rebuilt here{versions}: {type(error).__name__}: {error}; run the "
+                "cells that define it, then replay with upgrade_to_latest_version=True"
+            ) from error
 
 
 def _import_statement(name: str, module: str, attribute: str | None) -> str:
@@ -170,7 +189,7 @@ class _Unpickler(pickle.Unpickler):
             "make_class": self._make_class,
             "set_class": self._set_class,
             "make_cell": types.CellType,
-            "decorate": lambda fn, options, kind: into.redecorate(fn, options),
+            "decorate": into.redecorate,
             "cache": lambda fn, parameters: functools.lru_cache(**parameters)(fn),
             "find_class": self._find_own,
         }
@@ -228,11 +247,28 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _code(snapshot: Snapshot, code: Code) -> types.CodeType:
-    wrote, here = tuple(snapshot["python"]), sys.version_info[:2]
-    if wrote != here:
-        raise DeserializationError(
-            f"the stored code was written by Python {wrote[0]}.{wrote[1]} and cannot be rebuilt by "
-            f"Python {here[0]}.{here[1]}: run the cells here, then replay with upgrade_to_latest_version=True"
-        )
-    loaded: types.CodeType = marshal.loads(code["marshalled"])
-    return loaded
+    """A code object: as it was for the Python that wrote it, compiled from its source for any other."""
+    wrote, here = snapshot["python"], sys.version_info[:2]
+    if wrote == here:
+        loaded: types.CodeType = marshal.loads(code["marshalled"])
+        return loaded
+    if code["source"]:
+        compiled = compile(code["source"], code["filename"], "exec", dont_inherit=True)
+        for found in _all_code(compiled):
+            if (found.co_qualname, found.co_firstlineno) == (code["qualname"], code["first"]):
+                return found
+    raise DeserializationError(
+        f"`{code['qualname']}` was stored by Python {_dotted(wrote)} without source that Python {_dotted(here)} could "
+        "compile: run the cell that defines it, then replay with upgrade_to_latest_version=True"
+    )
+
+
+def _all_code(code: types.CodeType) -> Iterator[types.CodeType]:
+    for const in code.co_consts:
+        if isinstance(const, types.CodeType):
+            yield const
+            yield from _all_code(const)
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"

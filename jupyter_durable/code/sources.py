@@ -14,9 +14,14 @@ import linecache
 import sys
 from collections.abc import Iterator
 from types import CodeType, FunctionType
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
+
+from jupyter_durable.code.classify import undecorated
 
 Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
+
+RESTORED: Final = "<durable "
+"""File names of restored code begin like this."""
 
 
 class Found(NamedTuple):
@@ -30,24 +35,43 @@ class Found(NamedTuple):
     @property
     def first(self) -> int:
         """First line, decorators included, from 1."""
-        decorators = () if isinstance(self.node, ast.Lambda) else self.node.decorator_list
-        return min([self.node.lineno, *(decorator.lineno for decorator in decorators)])
+        return first_line(self.node)
 
     @property
     def last(self) -> int:
         return self.node.end_lineno or self.node.lineno
 
     @property
-    def lines(self) -> list[str]:
-        """The whole lines the definition stands on."""
-        return [line + "\n" for line in self.text.split("\n")[self.first - 1 : self.last]]
+    def statement(self) -> tuple[int, list[str]]:
+        """First line and lines of the top-level statement that holds the definition: they can be parsed alone."""
+        tree = parsed(self.text)
+        for statement in tree.body if tree is not None else ():
+            first = first_line(statement)
+            if first <= self.first <= (statement.end_lineno or first):
+                return first, self._lines(first, statement.end_lineno)
+        return self.first, self._lines(self.first, self.last)
+
+    @property
+    def whole(self) -> str:
+        """The top-level statement after as many empty lines as stand before it."""
+        first, lines = self.statement
+        return "\n" * (first - 1) + "".join(lines)
+
+    def _lines(self, first: int, last: int | None) -> list[str]:
+        return [line + "\n" for line in self.text.split("\n")[first - 1 : last]]
 
     @property
     def source(self) -> str:
         """The definition alone, as it stands in its text."""
         if isinstance(self.node, ast.Lambda):
             return ast.get_source_segment(self.text, self.node) or ""
-        return "".join(self.lines)
+        return "".join(self._lines(self.first, self.last))
+
+
+def first_line(node: ast.stmt | ast.Lambda) -> int:
+    """First line of a statement, decorators included."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min(node.lineno, *(decorator.lineno for decorator in decorators), node.lineno)
 
 
 def remember_source(where: CodeType | str, text: str) -> None:
@@ -63,17 +87,24 @@ def text_of(filename: str) -> str:
 
 
 def remembered() -> Iterator[tuple[str, str]]:
-    """(file name, text) of every cell known to this process, the newest first."""
-    for filename, entry in reversed(list(linecache.cache.items())):
-        if len(entry) == 4 and entry[1] is None:
-            yield filename, "".join(entry[2])
+    """(file name, text) of every cell known to this process, the newest first, then those of restored code."""
+    cells = [
+        (filename, "".join(entry[2]))
+        for filename, entry in reversed(list(linecache.cache.items()))
+        if len(entry) == 4 and entry[1] is None
+    ]
+    yield from (cell for cell in cells if not cell[0].startswith(RESTORED))
+    yield from (cell for cell in cells if cell[0].startswith(RESTORED))
 
 
 @functools.lru_cache(maxsize=256)
 def parsed(text: str) -> ast.Module | None:
-    """The tree of a cell or file, None for what is not Python. Shared: never change it."""
+    """The tree of a cell or file, None for what is not Python. Shared: never change it.
+
+    A cell magic in the first line reads as a comment.
+    """
     try:
-        return ast.parse(text)
+        return ast.parse("#" + text if text.startswith("%%") else text)
     except (SyntaxError, ValueError):
         return None
 
@@ -150,17 +181,15 @@ def methods_code(cls: type) -> Iterator[CodeType]:
             yield fn.__code__
 
 
-def methods(cls: type) -> Iterator[FunctionType]:
-    """Functions in the class's own namespace, behind properties and durable wrappers too."""
+def methods(cls: type, *, durable: bool = True) -> Iterator[FunctionType]:
+    """Functions in the class's own namespace, behind properties and (unless not `durable`) durable wrappers too."""
     for value in vars(cls).values():
-        spec = getattr(value, "__durable__", None)
-        behind = getattr(spec, "fn", value)
-        candidates: tuple[object, ...] = (behind,)
-        if isinstance(behind, staticmethod | classmethod):
-            candidates = (getattr(getattr(behind.__func__, "__durable__", None), "fn", behind.__func__),)
-        elif isinstance(behind, property):
-            candidates = (behind.fget, behind.fset, behind.fdel)
-        yield from (found for found in candidates if isinstance(found, FunctionType))
+        parts = (value.fget, value.fset, value.fdel) if isinstance(value, property) else (value,)
+        for part in parts:
+            inner = part.__func__ if isinstance(part, staticmethod | classmethod) else part
+            found = undecorated(inner)
+            if isinstance(found, FunctionType) and (durable or found is inner):
+                yield found
 
 
 def _fits(node: ast.ClassDef, cls: type) -> bool:
@@ -169,7 +198,7 @@ def _fits(node: ast.ClassDef, cls: type) -> bool:
     lines = {code.co_name: code.co_firstlineno for code in methods_code(cls)}
     for statement in node.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            first = min([statement.lineno, *(decorator.lineno for decorator in statement.decorator_list)])
+            first = first_line(statement)
             if statement.name not in known or lines.get(statement.name, first) != first:
                 return False
         elif isinstance(statement, ast.AnnAssign | ast.Assign) and not _assignment_fits(statement, cls, known):

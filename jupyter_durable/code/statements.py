@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from jupyter_durable.code.sources import parsed
+from jupyter_durable.code.sources import first_line, parsed
 
 VERBS: Final = frozenset({"map", "reduce", "future"})
 """`name.map(...)` and the like are calls of `name`."""
@@ -34,16 +34,22 @@ _REPEATS: Final = (
 
 
 def names_read(body_source: str) -> frozenset[str]:
-    """Names that are read anywhere in the source, builtins included."""
+    """Names that are read or deleted anywhere in the source, builtins included."""
     tree = parsed(body_source)
     nodes = ast.walk(tree) if tree is not None else ()
     return frozenset(node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store))
 
 
+def attributes(source: str) -> frozenset[str]:
+    """Names of all attributes in the source."""
+    tree = parsed(source)
+    return frozenset(node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)) if tree else frozenset()
+
+
 def top_level_bindings(source: str) -> frozenset[str]:
     """Names that running the source binds: assignments, imports, definitions, loops, `with`, walrus, `match`."""
     tree = parsed(source)
-    return frozenset(name for statement in tree.body for name in _binds(statement)) if tree is not None else frozenset()
+    return frozenset(name for statement in tree.body for name in binds(statement)) if tree is not None else frozenset()
 
 
 def binding_statement(name: str, sources: Iterable[str]) -> str | None:
@@ -54,7 +60,7 @@ def binding_statement(name: str, sources: Iterable[str]) -> str | None:
     for source in sources:
         tree = parsed(source)
         for statement in reversed(tree.body if tree is not None else []):
-            if name in _binds(statement):
+            if name in binds(statement):
                 return _segment(source, statement)
     return None
 
@@ -118,7 +124,7 @@ def _plain_calls(node: ast.AST) -> Iterator[str]:
         yield from _plain_calls(child)
 
 
-def _binds(statement: ast.AST) -> set[str]:
+def binds(statement: ast.AST) -> set[str]:
     """Names a statement binds in the scope it stands in."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return {statement.name}
@@ -136,13 +142,12 @@ def _binds(statement: ast.AST) -> set[str]:
     comprehension = isinstance(statement, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp)
     for child in ast.iter_child_nodes(statement):
         if not (comprehension and isinstance(child, ast.comprehension)):
-            names |= _binds(child)
+            names |= binds(child)
     return names
 
 
 def _segment(source: str, statement: ast.stmt) -> str:
-    decorators = getattr(statement, "decorator_list", [])
-    first = min([statement.lineno, *(decorator.lineno for decorator in decorators)])
+    first = first_line(statement)
     if first == statement.lineno:
         return ast.get_source_segment(source, statement) or ""
     return "\n".join(source.splitlines()[first - 1 : statement.end_lineno])

@@ -1,0 +1,114 @@
+"""What must never be stored: credentials, told by name or by looks.
+
+Rules of this file
+- A global that is or holds text under a name like `key`, `token`, `secret`, `password` is one: when in doubt it is.
+- Inside of code, where such names are common (`sort_key="date"`), only the clear ones count, and everything that looks
+  like an issued key.
+- Source that is kept to be shown (the statement that made a client) is masked, not dropped.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from jupyter_durable.code.classify import texts_in
+from jupyter_durable.code.sources import parsed
+
+MASK: Final = "***"
+_NAME: Final = re.compile(r"key|token|secret|passw|pwd|credential", re.IGNORECASE)
+_FIELD: Final = re.compile(
+    r"(api|access|private|auth|account|secret)[_-]?key|(^|[_-])(auth|access|bearer|api)?_?token$"
+    r"|(^|[_-])(secret|password|passwd|pwd|credentials?)($|[_-])",
+    re.IGNORECASE,
+)
+_LOOKS: Final = re.compile(
+    r"\bsk-[A-Za-z0-9_-]{8,}|\bgh[pousr]_[A-Za-z0-9]{8,}|\bgithub_pat_\w{8,}|\b(AKIA|ASIA)[A-Z0-9]{12,}"
+    r"|\beyJ[\w-]{5,}\.eyJ[\w-]{5,}\.[\w-]*|\bxox[abprs]-[\w-]{8,}|\bhf_[A-Za-z0-9]{16,}|\bAIza[\w-]{20,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+)
+_SHORT: Final = 8
+"""Literals under this many characters in code are words (`token="<pad>"`), not credentials."""
+
+
+def is_credential(name: str, value: object, secrets: Collection[str] = ()) -> bool:
+    """Whether a global must never be stored: named in `secrets`, of a telling name, or with telling text in it."""
+    if name in secrets:
+        return True
+    texts = texts_in(value)
+    if texts and _NAME.search(name):
+        return True
+    hidden = {os.environ.get(secret) for secret in secrets} - {None, ""}
+    return any(text in hidden or looks_secret(text) or is_secret_field(field, text) for field, text in texts)
+
+
+def looks_secret(text: str) -> bool:
+    """Whether a text has the form of an issued key, a JWT, a private key, or a URL with a password."""
+    return _LOOKS.search(text) is not None
+
+
+def is_secret_field(name: str, value: object) -> bool:
+    """Whether a parameter, variable or field of that name, with that value, is a credential."""
+    return isinstance(value, str) and bool(value) and _FIELD.search(name) is not None
+
+
+def holds_credential(source: str) -> bool:
+    """Whether source text has a credential written into it."""
+    return looks_secret(source) or any(len(node.value) >= _SHORT for node in _telling(parsed(source), _FIELD))
+
+
+def redacted(source: str) -> str:
+    """Source text with every credential written into it masked."""
+    lines = [line.encode() for line in source.split("\n")]
+    nodes = sorted(_telling(parsed(source), _NAME), key=lambda node: (node.lineno, node.col_offset), reverse=True)
+    for node in nodes:
+        if node.lineno == node.end_lineno:
+            line = lines[node.lineno - 1]
+            masked = repr(MASK).encode() + line[node.end_col_offset or 0 :]
+            lines[node.lineno - 1] = line[: node.col_offset] + masked
+        else:
+            lines[node.lineno - 1 : node.end_lineno] = [b"..."]
+    return _LOOKS.sub(MASK, b"\n".join(lines).decode())
+
+
+class _Literal(ast.Constant):
+    value: str
+
+
+def _telling(tree: ast.AST | None, pattern: re.Pattern[str]) -> Iterator[_Literal]:
+    """Text literals that are given to a telling name: by assignment, keyword, default or field."""
+    for node in ast.walk(tree) if tree is not None else ():
+        for name, value in _given(node):
+            if isinstance(value, ast.Constant) and isinstance(value.value, str) and pattern.search(name):
+                yield value  # type: ignore[misc]
+
+
+def _given(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
+    if isinstance(node, ast.keyword) and node.arg:
+        yield node.arg, node.value
+    elif isinstance(node, ast.Assign):
+        for target in node.targets:
+            yield from _target(target, node.value)
+    elif isinstance(node, ast.AnnAssign | ast.NamedExpr):
+        yield from _target(node.target, node.value)
+    elif isinstance(node, ast.Dict):
+        for key, item in zip(node.keys, node.values, strict=True):
+            if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                yield key.value, item
+    elif isinstance(node, ast.arguments):
+        positional = [*node.posonlyargs, *node.args]
+        given = zip(positional[len(positional) - len(node.defaults) :], node.defaults, strict=True)
+        for argument, default in [*given, *zip(node.kwonlyargs, node.kw_defaults, strict=True)]:
+            yield argument.arg, default
+
+
+def _target(target: ast.expr, value: ast.expr | None) -> Iterator[tuple[str, ast.expr | None]]:
+    if isinstance(target, ast.Name):
+        yield target.id, value
+    elif isinstance(target, ast.Attribute):
+        yield target.attr, value
+    elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+        yield str(target.slice.value), value
