@@ -322,7 +322,8 @@ class MemoryJournal:
             self._failure = error
 
     def flush(self) -> None:
-        failure, self._failure = self._failure, None
+        with self._store.held():
+            failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
 
