@@ -109,7 +109,10 @@ class Journal(Protocol):
         """
 
     def post(self, row: CallRow, done: Callable[[BaseException | None], None], writes: Sequence[Write] = ()) -> None:
-        """As `record`, without waiting: `done(error)` is called, in any thread, when it is durable or refused."""
+        """As `record`, without waiting: `done(error)` is called, in any thread, when it is durable or refused.
+
+        `done` must be short and must not wait for the store; reading and `later` are allowed.
+        """
 
     def alone(self) -> bool:
         """Whether `record` would commit in the calling thread now."""
@@ -165,7 +168,11 @@ class Store(Protocol):
         """Adopt the requests of a notebook that was moved; how many."""
 
     def delete(self, serial: int) -> None:
-        """Remove a request that is not running, with its values, in chunks."""
+        """Remove a request that is not running, with its values, in chunks.
+
+        Blobs younger than a day are left to `gc`. Raises `SDKUsageError` while its status is running or waiting, also
+        when its owner is gone: take it over and close the journal first.
+        """
 
     # journals, read
     def children(self, serial: int, parent: int, after: int, limit: int) -> list[CallRow]:
@@ -203,7 +210,11 @@ class Store(Protocol):
     # care
     def check(self) -> list[Finding]: ...
 
-    def gc(self, *, older_than: float, now: float, dry_run: bool) -> Swept: ...
+    def gc(self, *, older_than: float, now: float, dry_run: bool) -> Swept:
+        """Remove requests that ended more than `older_than` seconds before `now` (Unix seconds), and loose blobs.
+
+        Queued, running, interrupted and pinned requests stay, and so do blobs younger than a day.
+        """
 
     def size(self) -> int:
         """Bytes on disk, blobs included."""

@@ -20,6 +20,7 @@ from jupyter_durable.core.model import (
     Owner,
     Progressed,
     Reached,
+    Write,
 )
 from jupyter_durable.errors import DeserializationError, LeaseLost, SDKUsageError, StoreError
 from jupyter_durable.store.base import Filter, Journal, Settled, Store
@@ -37,7 +38,7 @@ class StoreConformance:
         assert row == store.request("abc")
         assert (row.status, row.run, row.epoch, row.owner, row.input) == ("queued", 0, 0, None, b"input")
         assert (row.notebook, row.cell, row.headers, row.forked_from) == ("n.ipynb", "c", "[]", "x")
-        assert row.cancel_requested is False and row.pinned is False
+        assert (row.cancel_requested, row.pinned) == (False, False)
         assert store.code(CODE.key) == CODE
 
     def test_the_same_idempotency_key_of_one_application_is_the_same_request(self, store: Store) -> None:
@@ -45,7 +46,8 @@ class StoreConformance:
         again, fresh = store.accept(new_request("b", idempotency_key="key"))
         other, other_fresh = store.accept(new_request("c", idempotency_key="key", application="another"))
         assert (again, fresh) == (first, False)
-        assert other_fresh and other.serial != first.serial
+        assert other_fresh
+        assert other.serial != first.serial
 
     def test_requests_without_a_key_are_never_the_same(self, store: Store) -> None:
         store.accept(new_request("a"))
@@ -141,7 +143,12 @@ class StoreConformance:
         store.begin(old.lease.serial, OTHER, new_run(21.0), 200.0, take_over=True)
         heard: list[BaseException | None] = []
         settled = threading.Event()
-        old.post(outcome(3), lambda error: (heard.append(error), settled.set())[1])
+
+        def done(error: BaseException | None) -> None:
+            heard.append(error)
+            settled.set()
+
+        old.post(outcome(3), done)
         assert settled.wait(10)
         assert type(heard[0]) is LeaseLost
         with pytest.raises(LeaseLost, match="process 200 on there"):
@@ -221,7 +228,7 @@ class StoreConformance:
     def test_a_call_has_one_outcome(self, store: Store) -> None:
         journal = started(store)
         journal.record(outcome(2))
-        with pytest.raises(Settled, match="f .identity 2"):
+        with pytest.raises(Settled, match="identity 2"):
             journal.record(outcome(2, value=b"another"))
         with pytest.raises(Settled):
             journal.record(outcome(2, value=b"another"), [Reached(1, BODY, 0, 2, 1, 0)])
@@ -322,7 +329,8 @@ class StoreConformance:
         progress = [Progressed(2, 1.0, 3.0, "m", "{}", 5.0), Progressed(2, 2.0, 3.0, None, None, 6.0)]
         decided = [ArgumentsDecide(1, "g", BODY), ArgumentsDecide(1, "f", BODY), ArgumentsDecide(1, "f", BODY)]
         journal.record(outcome(2), [*reached, *attempts, *logs])
-        for write in (*metrics, *progress, *decided):
+        later: list[Write] = [*metrics, *progress, *decided]
+        for write in later:
             journal.later(write)
         journal.flush()
         serial = journal.lease.serial
@@ -333,7 +341,7 @@ class StoreConformance:
         assert store.metrics(serial) == metrics
         assert store.progress(serial) == progress[1:]
         assert store.decided(serial, 1) == [ArgumentsDecide(1, "f", BODY), ArgumentsDecide(1, "g", BODY)]
-        assert store.reached(serial, 2) == store.decided(serial, 2) == store.attempts(serial, 3) == []
+        assert (store.reached(serial, 2), store.decided(serial, 2), store.attempts(serial, 3)) == ([], [], [])
 
     def test_a_stretch_that_grows_replaces_itself(self, store: Store) -> None:
         journal = started(store)
@@ -366,7 +374,13 @@ class StoreConformance:
         journal.later(mark(2))
         journal.finish(ended(outcome(ROOT, 0)))
         row = store.request("r1")
-        assert (row.status, row.owner, row.lease_until, row.finished_at, row.error) == ("succeeded", None, 0, 30.0, None)
+        assert (row.status, row.owner, row.lease_until, row.finished_at, row.error) == (
+            "succeeded",
+            None,
+            0,
+            30.0,
+            None,
+        )
         (run,) = store.runs(row.serial)
         assert (run.status, run.finished_at, run.executed, run.reused, run.saved) == ("succeeded", 30.0, 3, 2, 1.5)
         assert store.children(row.serial, 1, 0, 10) == [mark(2)]
@@ -434,7 +448,8 @@ class StoreConformance:
             store.delete(serial)
         journal.finish(ended(outcome(ROOT, 0)))
         store.delete(serial)
-        assert store.requests(Filter()) == store.children(serial, 1, 0, 9) == store.runs(serial) == store.logs(serial) == []
+        left = (store.children(serial, 1, 0, 9), store.runs(serial), store.logs(serial), store.requests(Filter()))
+        assert left == ([], [], [], [])
         with pytest.raises(SDKUsageError):
             store.delete(serial)
         assert store.accept(new_request("r1"))[0].serial > serial
@@ -448,7 +463,12 @@ class StoreConformance:
             journal.record(outcome(2))
 
     def test_a_sweep_takes_old_ended_requests_only(self, store: Store) -> None:
-        for id, status, pinned in (("a", "succeeded", 0), ("b", "failed", 0), ("c", "succeeded", 1), ("d", "interrupted", 0)):
+        for id, status, pinned in (
+            ("a", "succeeded", 0),
+            ("b", "failed", 0),
+            ("c", "succeeded", 1),
+            ("d", "interrupted", 0),
+        ):
             journal = started(store, id)
             journal.record(outcome(2))
             journal.finish(ended(None, status, at=50.0))

@@ -27,7 +27,9 @@ def main(directory: str | None) -> None:
         store = open_store(f"sqlite:///{folder}/store.db")
         new = NewRequest("r", "a", "script", 1.0, None, b"", CodeVersion(b"k", b"", b""), None, None, None, None, None)
         row, _ = store.accept(new)
-        journal = store.journal(store.begin(row.serial, Owner("h", "b", "n", 1, "s"), NewRun("adaptive", 1.0, None, ()), 9.0))
+        journal = store.journal(
+            store.begin(row.serial, Owner("h", "b", "n", 1, "s"), NewRun("adaptive", 1.0, None, ()), 9.0)
+        )
         bare = sqlite3.connect(Path(folder, "bare.db"), isolation_level=None)
         bare.execute("PRAGMA journal_mode = WAL")
         bare.execute("PRAGMA synchronous = FULL")

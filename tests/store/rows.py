@@ -12,9 +12,7 @@ BODY = 1 << 16
 
 
 def new_request(id: str = "r1", **changes: object) -> NewRequest:
-    new = NewRequest(
-        id, "app", "function_call", 10.0, b"input", b"i" * 16, CODE, None, None, None, None, None
-    )
+    new = NewRequest(id, "app", "function_call", 10.0, b"input", b"i" * 16, CODE, None, None, None, None, None)
     return new._replace(**changes)  # type: ignore[arg-type]
 
 

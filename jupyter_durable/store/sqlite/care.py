@@ -57,10 +57,13 @@ def remove(writer: Writer, serial: int) -> None:
 
 
 def _remove_chunk(cursor: sqlite3.Cursor, serial: int, table: str, key: str) -> int:
+    cursor.execute("PRAGMA secure_delete = ON")  # deleting removes values, not only the way to them
     cursor.execute(
         f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE request = ? LIMIT {_CHUNK})", (serial,)
     )
-    return int(cursor.rowcount)
+    removed = int(cursor.rowcount)
+    cursor.execute("PRAGMA secure_delete = OFF")
+    return removed
 
 
 def _remove_row(cursor: sqlite3.Cursor, serial: int) -> None:
@@ -80,7 +83,7 @@ def gc(writer: Writer, blobs: BlobFolder, *, older_than: float, now: float, dry_
         for (serial,) in writer.run(_half_deleted):
             remove(writer, serial)
     spared = [serial for serial, _ in doomed] if dry_run else []
-    count, size = writer.run(partial(_sweep_blobs, blobs=blobs, without=spared, now=now, dry_run=dry_run))
+    count, size = writer.run(partial(sweep_blobs, blobs=blobs, without=spared, now=now, dry_run=dry_run))
     return Swept(tuple(id for _, id in doomed), count, size)
 
 
@@ -104,10 +107,13 @@ def _half_deleted(cursor: sqlite3.Cursor) -> list[tuple[int]]:
     return cursor.execute("SELECT serial FROM request WHERE deleted").fetchall()
 
 
-def _sweep_blobs(
+def sweep_blobs(
     cursor: sqlite3.Cursor, blobs: BlobFolder, without: list[int], now: float, dry_run: bool
 ) -> tuple[int, int]:
-    """Remove blobs that no row names. The transaction holds the write lock: no row can name one meanwhile."""
+    """Remove blobs that no row names. The transaction holds the write lock: no row can name one meanwhile.
+
+    Those younger than a day stay: one may have been written for a row that is not committed yet.
+    """
     gone = set(without)
     named = {
         blob.hex()
@@ -117,7 +123,7 @@ def _sweep_blobs(
     }
     count = size = 0
     for path, length, changed in blobs.files():
-        if path.name not in named and changed < now - _DAY:
+        if path.name.removesuffix(".damaged") not in named and changed < now - _DAY:
             count, size = count + 1, size + length
             if not dry_run:
                 path.unlink(missing_ok=True)

@@ -81,7 +81,7 @@ class _Broken:
 class Link:
     """The connection, its lock, and how it is opened, checkpointed, reopened and dropped."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, network: bool | None = None) -> None:
         self.path = path
         self.name = str(path)
         # Typed loosely: replaced by stand-ins that refuse after a fork or a close, so that the hot path need not ask.
@@ -92,7 +92,7 @@ class Link:
         """Commits since the last checkpoint."""
         self.unusable: str | None = None
         self._second: sqlite3.Connection | None = None
-        self._network = is_network(path.parent)
+        self._network = is_network(path.parent) if network is None else network
         _create_private(path)
         try:
             self._open()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import sqlite3
+import time
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -41,11 +42,11 @@ from jupyter_durable.store.sqlite.writer import Writer
 
 
 class SqliteStore:
-    """See `jupyter_durable.store.base.Store`."""
+    """See `jupyter_durable.store.base.Store`. `network`: on a network file system (None: look)."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, network: bool | None = None) -> None:
         self.url = f"sqlite:///{path}"
-        self._link = Link(path)
+        self._link = Link(path, network=network)
         self._writer = Writer(self._link)
         self._blobs = BlobFolder(path.with_name(path.name + ".blobs"))
         atexit.register(self.close)
@@ -89,6 +90,7 @@ class SqliteStore:
     def delete(self, serial: int) -> None:
         self._writer.run(partial(care.condemn, serial=serial))
         care.remove(self._writer, serial)
+        self._writer.run(partial(care.sweep_blobs, blobs=self._blobs, without=[], now=time.time(), dry_run=False))
 
     # journals, read
 
@@ -155,6 +157,8 @@ class SqliteStore:
 
     def close(self) -> None:
         atexit.unregister(self.close)
+        if self._link.unusable is not None:
+            return
         self._writer.stop()
         with self._writer.closing:
             if self._link.unusable is None:

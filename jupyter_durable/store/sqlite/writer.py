@@ -19,7 +19,7 @@ from queue import Empty, SimpleQueue
 from typing import Final, TypeVar, cast
 
 from jupyter_durable.core.model import Write
-from jupyter_durable.errors import DurableError, LeaseLost, StoreError
+from jupyter_durable.errors import DurableError, InternalError, LeaseLost, StoreError
 from jupyter_durable.store.base import FLUSH_SECONDS
 from jupyter_durable.store.sqlite.faults import FAULTS, PASSING, code_of, is_io_error, write_failed
 from jupyter_durable.store.sqlite.link import CHECKPOINT_EVERY, Link
@@ -81,6 +81,8 @@ class Writer:
     def _put(self, item: _Item) -> None:
         if self.link.unusable is not None:
             raise StoreError(self.link.unusable)
+        if threading.current_thread() is self._thread and not isinstance(item, str):
+            raise InternalError("a callback of the store asked the store to commit; that would wait for itself")
         if self._thread is None:
             with self._starting:
                 if self._thread is None:
@@ -156,29 +158,40 @@ class Writer:
         outcomes: list[StoreError | None] = []
         try:
             if any(post.suspect for post in group):
-                return self._singly(group, taken, reopen=True)
+                return self._singly(group, taken, self._reopened(), verify=True)
             with _Transaction(self.link) as cursor:
                 for pending, writes in taken:
                     _write_pending(cursor, pending, writes)
                 for post in group:
                     outcomes.append(_write_post(cursor, post))
         except FAULTS as error:
-            return self._singly(group, taken, reopen=is_io_error(error))
+            if code_of(error) == sqlite3.SQLITE_BUSY:  # no member is to blame, and each would wait as long again
+                return self._singly(group, taken, write_failed(self.link.name, error))
+            suspect = is_io_error(error)
+            return self._singly(group, taken, self._reopened() if suspect else None, verify=suspect)
         return outcomes
 
     def _singly(
-        self, group: Sequence[Post], taken: Sequence[tuple[Pending, list[Write]]], *, reopen: bool
+        self,
+        group: Sequence[Post],
+        taken: Sequence[tuple[Pending, list[Write]]],
+        failure: StoreError | None,
+        *,
+        verify: bool = False,
     ) -> list[StoreError | None]:
-        """One transaction each. What cannot be written for a passing reason stays queued, and holds its journal up."""
+        """One transaction each, or `failure` for all.
+
+        What cannot be written for a passing reason stays queued, and holds up the outcomes of its journal: they must
+        not be durable before the marks of their callers.
+        """
         held: dict[int, StoreError] = {}
-        failure = self._reopened() if reopen else None
         for pending, writes in taken:
             blocked = failure or self._pending_singly(pending, writes)
             if blocked is not None:
                 held[id(pending)] = blocked
                 if failure is not None:
                     pending.restore(writes)
-        return [held.get(id(post.pending)) or failure or self._post_singly(post, verify=reopen) for post in group]
+        return [held.get(id(post.pending)) or failure or self._post_singly(post, verify=verify) for post in group]
 
     def _pending_singly(self, pending: Pending, writes: list[Write]) -> StoreError | None:
         for n, write in enumerate(writes):
