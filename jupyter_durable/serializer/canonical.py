@@ -30,7 +30,7 @@ from jupyter_durable.serializer import arrays
 
 __all__ = ["FLAT", "Walk", "frame", "state_of"]
 
-MAX_DEPTH: Final = 100
+MAX_DEPTH: Final = 50
 MAX_PARTS: Final = 5_000_000
 FLAT: Final = frozenset({type(None), bool, int, float, str, bytes})
 """Types whose `ascii` is their value; only where the type is exact."""
@@ -292,6 +292,7 @@ _BASES: Final[tuple[tuple[Any, Callable[[Walk, Any], bytes]], ...]] = (
     (type, _text(b"K", lambda value: f"{value.__module__}.{value.__qualname__}")),
     (types.FunctionType, Walk.function),
     ((datetime.datetime, datetime.time), _moment),
+    (datetime.date, _text(b"D", datetime.date.isoformat)),
     (pathlib.PurePath, _text(b"P", str)),
     (BaseException, _exception),
     (deque, lambda walk, value: frame(b"q", walk.sequence(value), walk.bytes_of(value.maxlen))),
@@ -302,4 +303,6 @@ _BASES: Final[tuple[tuple[Any, Callable[[Walk, Any], bytes]], ...]] = (
     (bool | int, _with_state(lambda _, value: _atom(int(value)))),
     (str, _with_state(lambda _, value: _atom(str.__str__(value)))),
     (bytes, _with_state(lambda _, value: _atom(bytes(value)))),
+    (float, _with_state(lambda _, value: _atom(float(value)))),
+    (complex, _with_state(lambda _, value: frame(b"c", repr(complex(value)).encode()))),
 )

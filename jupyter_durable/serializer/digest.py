@@ -72,5 +72,9 @@ def _with_keywords(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[by
 
 def _walked(value: tuple[Any, ...]) -> tuple[bytes, bool]:
     walk = Walk()
-    data = _WALKED + walk.bytes_of(value)
+    try:
+        data = _WALKED + walk.bytes_of(value)
+    except RecursionError:  # the caller stands so deep that there is no room for a walk
+        data = _WALKED + ascii([type(part).__qualname__ for part in value]).encode()
+        walk.weak = True
     return blake2b(data, digest_size=DIGEST_BYTES).digest(), walk.weak

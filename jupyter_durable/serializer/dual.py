@@ -37,7 +37,8 @@ def as_function_error(original: BaseException, call_text: str = "") -> BaseExcep
         return original
     dual = next(_candidates(original))
     dual.__cause__ = original
-    vars(dual)[_MARK] = (original, call_text)
+    if type(dual) is not FunctionError:  # a plain one is pickled as it is, without its cause
+        vars(dual)[_MARK] = (original, call_text)
     if call_text:
         dual.add_note(call_text)
     return dual

@@ -240,8 +240,8 @@ def test_open_files_and_sockets_are_refused_anywhere(tmp_path: Path) -> None:
             for value in (file, [file], {"a": Held(file)}):
                 with pytest.raises(SerializationError, match=r"an open file|a socket"):
                     SERIALIZER.encode(value)
-    with tempfile.TemporaryFile() as file, pytest.raises(SerializationError):
-        SERIALIZER.encode(file)
+    with tempfile.TemporaryFile() as unnamed, pytest.raises(SerializationError):
+        SERIALIZER.encode(unnamed)
     with pytest.raises(SerializationError, match="open file"):
         SERIALIZER.encode(sys.__stdout__)
 
@@ -308,7 +308,8 @@ def test_instances_of_a_cell_class_come_back_as_the_class_after_the_cell_ran_aga
     encoded = SERIALIZER.encode(value)
     exec(SOURCE, vars(cell))
     assert SERIALIZER.encode(value).head == encoded.head, "an instance of the class that was replaced is stored alike"
-    point, inner, problem, red, pair, kind = SERIALIZER.decode(encoded.codec, encoded.head, [])  # type: ignore[misc]
+    again: Any = SERIALIZER.decode(encoded.codec, encoded.head, [])
+    point, inner, problem, red, pair, kind = again
     assert (type(point), type(inner), type(problem)) == (cell.Point, cell.Point.Inner, cell.Problem)
     assert red is cell.Colour.RED
     assert type(pair) is cell.Pair
