@@ -1,0 +1,142 @@
+"""Large values on disk: damage is always found, moved aside, and mended by writing again."""
+
+from __future__ import annotations
+
+import os
+import random
+import stat
+from pathlib import Path
+
+import pytest
+
+from jupyter_durable.errors import CheckpointError, DeserializationError
+from jupyter_durable.store.blobs import BlobFolder
+from jupyter_durable.store.sqlite.store import SqliteStore
+from tests.store.rows import ended, outcome, started
+
+BUFFERS = [bytes(range(256)) * 40, b"", b"x" * 1001]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> BlobFolder:
+    return BlobFolder(tmp_path / "blobs")
+
+
+def file_of(folder: BlobFolder, key: bytes) -> Path:
+    return folder.path / key.hex()[:2] / key.hex()
+
+
+def test_buffers_are_aligned_to_64_bytes(folder: BlobFolder) -> None:
+    numpy = pytest.importorskip("numpy")
+    key = folder.put(b"head", [b"abc", numpy.arange(100.0)])
+    array = numpy.frombuffer(folder.get(key)[1][1])
+    assert array.ctypes.data % 64 == 0
+    assert (array == numpy.arange(100.0)).all()
+    array += 1
+    assert numpy.frombuffer(folder.get(key)[1][1])[0] == 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_flipped_bit_anywhere_is_found(folder: BlobFolder, seed: int) -> None:
+    key = folder.put(b"head" * 20, BUFFERS)
+    path = file_of(folder, key)
+    data = bytearray(path.read_bytes())
+    # The first bytes are structure; every second seed aims there.
+    bit = random.Random(seed).randrange(8 * (len(data) if seed % 2 else 100))
+    data[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(data)
+    with pytest.raises(DeserializationError, match="damaged"):
+        folder.get(key)
+
+
+@pytest.mark.parametrize("keep", [0, 1, 23, 24, 100, 5000, -1])
+def test_a_cut_file_is_found(folder: BlobFolder, keep: int) -> None:
+    key = folder.put(b"head", BUFFERS)
+    path = file_of(folder, key)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(DeserializationError, match="damaged"):
+        folder.get(key)
+
+
+def test_bytes_added_and_swapped_files_are_found(folder: BlobFolder) -> None:
+    one, other = folder.put(b"one", []), folder.put(b"other", [])
+    os.replace(file_of(folder, other), file_of(folder, one))
+    with pytest.raises(DeserializationError, match="damaged"):
+        folder.get(one)
+    key = folder.put(b"head", BUFFERS)
+    with open(file_of(folder, key), "ab") as file:
+        file.write(b"\0")
+    with pytest.raises(DeserializationError, match="damaged"):
+        folder.get(key)
+
+
+def test_a_damaged_file_is_moved_aside_and_writing_again_repairs(folder: BlobFolder) -> None:
+    key = folder.put(b"head", BUFFERS)
+    path = file_of(folder, key)
+    path.write_bytes(b"broken")
+    with pytest.raises(DeserializationError, match=r"damaged.*\.damaged"):
+        folder.get(key)
+    assert path.with_name(path.name + ".damaged").read_bytes() == b"broken"
+    with pytest.raises(DeserializationError, match="missing"):
+        folder.get(key)
+    assert folder.put(b"head", BUFFERS) == key
+    assert [bytes(b) for b in folder.get(key)[1]] == BUFFERS
+
+
+def test_writing_again_repairs_also_what_was_not_noticed(folder: BlobFolder) -> None:
+    key = folder.put(b"head", BUFFERS)
+    file_of(folder, key).write_bytes(b"broken")
+    folder.put(b"head", BUFFERS)
+    assert folder.get(key)[0] == b"head"
+
+
+def test_files_are_private_and_no_temporary_one_stays(folder: BlobFolder) -> None:
+    key = folder.put(b"head", BUFFERS)
+    assert stat.S_IMODE(file_of(folder, key).stat().st_mode) == 0o600
+    assert stat.S_IMODE(file_of(folder, key).parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+    assert [path for path, _, _ in folder.files()] == [file_of(folder, key)]
+
+
+def test_a_value_that_cannot_be_written_is_a_checkpoint_error_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "blobs").write_text("a file where the folder should be")
+    with pytest.raises(CheckpointError, match="kept in memory"):
+        BlobFolder(tmp_path / "blobs").put(b"head", [])
+
+
+def test_a_sweep_takes_only_old_values_that_no_row_names(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db")
+    blobs = BlobFolder(tmp_path / "store.db.blobs")
+    used, loose, young, gone = (store.put_blob(name, [b"x" * 100]) for name in (b"used", b"loose", b"young", b"gone"))
+    kept, doomed = started(store, "kept"), started(store, "doomed")
+    kept.record(outcome(2, blob=used, value=None))
+    doomed.record(outcome(2, blob=gone, value=None))
+    doomed.finish(ended(None, at=50.0))
+    damaged = file_of(blobs, used)
+    damaged.with_name(damaged.name + ".damaged").write_bytes(b"evidence")
+    now = file_of(blobs, used).stat().st_mtime
+    for key in (used, loose, gone):
+        os.utime(file_of(blobs, key), (now - 90_000, now - 90_000))
+    os.utime(damaged.with_name(damaged.name + ".damaged"), (now - 90_000, now - 90_000))
+    would = store.gc(older_than=1.0, now=now, dry_run=True)
+    assert (would.requests, would.blobs) == (("doomed",), 2)
+    assert blobs.has(loose)
+    assert store.gc(older_than=1.0, now=now, dry_run=False) == would
+    assert [blobs.has(key) for key in (used, loose, young, gone)] == [True, False, True, False]
+    assert damaged.with_name(damaged.name + ".damaged").exists()
+    store.close()
+
+
+def test_doctor_names_missing_and_damaged_values(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db")
+    blobs = BlobFolder(tmp_path / "store.db.blobs")
+    journal = started(store)
+    key = store.put_blob(b"head", [])
+    journal.record(outcome(2, blob=key, value=None))
+    file_of(blobs, key).write_bytes(b"broken")
+    with pytest.raises(DeserializationError):
+        store.get_blob(key)
+    found = {finding.level: finding.text for finding in store.check()}
+    assert key.hex() in found["error"]
+    assert ".damaged" in found["warning"]
+    store.close()
