@@ -3,8 +3,8 @@
 Rules of this file
 - It holds no values and no row objects: arrays by position (order of identity) and one dictionary from the key of a
   call (function, kind, digest) to positions. A claimed row is read again.
-- A row whose pass is that of the running body was written by it and is no record; where such a row stood before is
-  given by `moved`.
+- A row whose pass is that of the running body was written by it and is no record; such rows as they were before
+  are given by `moved`.
 - Suspect passes: those named by `ArgumentsDecide`, and those in which a call of such a function was taken by place.
 """
 
@@ -24,9 +24,7 @@ __all__ = ["Index"]
 class Index:
     """Unclaimed records of one parent, by arguments and by place."""
 
-    def __init__(
-        self, recorded: Recorded, pass_no: int, claimed_up_to: int, moved: Sequence[tuple[int, int, int]]
-    ) -> None:
+    def __init__(self, recorded: Recorded, pass_no: int, claimed_up_to: int, moved: Sequence[CallRow]) -> None:
         self._recorded = recorded
         self._pass_no = pass_no
         self._codes: dict[tuple[str, str], int] = {}
@@ -121,8 +119,12 @@ class Index:
         positions = (self._position(stretch.identity + n) for n in range(stretch.count))
         return any(position is not None and self._code[position] in codes for position in positions)
 
-    def _make_places(self, moved: Sequence[tuple[int, int, int]]) -> Places:
-        renewed = max((self._passes[n] for n, flags in enumerate(self._flags) if flags & Flag.RENEWED), default=0)
+    def _make_places(self, moved: Sequence[CallRow]) -> Places:
+        renewed = max(
+            [self._passes[n] for n, flags in enumerate(self._flags) if flags & Flag.RENEWED]
+            + [row.pass_no for row in moved if row.flags & Flag.RENEWED],
+            default=0,
+        )
         suspect, present = self._suspect, self._pass_no
 
         def usable(pass_no: int) -> bool:
@@ -131,8 +133,8 @@ class Index:
         places = Places(usable)
         for stood in zip(self._passes, self._seqs, self._identities, strict=True):
             places.stood(*stood)
-        for pass_no, seq, identity in moved:
-            places.stood(pass_no, seq, identity)
+        for row in moved:
+            places.stood(row.pass_no, row.seq, row.identity)
         places.reached(self._recorded.reached())
         return places
 

@@ -107,6 +107,10 @@ class Places:
 
     def at(self, seq: int) -> int:
         """Identity of who stood at `seq` in the last pass that reached it, `NOBODY` when none did."""
+        return self.last(seq)[1]
+
+    def last(self, seq: int) -> tuple[int, int]:
+        """The last pass that reached `seq`, and the identity of who stood there; (-1, `NOBODY`) when none did."""
         pass_no, identity = -1, NOBODY
         if seq < len(self._passes):
             pass_no, identity = self._passes[seq], self._identities[seq]
@@ -115,5 +119,5 @@ class Places:
                 break
             found = bisect_right(starts, seq) - 1
             if found >= 0 and seq < run[found].seq + run[found].count:
-                return run[found].identity + seq - run[found].seq
-        return identity
+                return reached_in, run[found].identity + seq - run[found].seq
+        return pass_no, identity

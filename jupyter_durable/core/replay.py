@@ -123,7 +123,7 @@ class AdaptiveMatcher:
         self._claimed_up_to = 0
         self._exhausted = False
         self._index: Index | None = None
-        self._moved: list[tuple[int, int, int]] = []
+        self._moved: list[CallRow] = []
         self._place_off = False
         self._taken: dict[tuple[str, str, bytes], CallRow] = {}
         self._stretches = Stretches(body.pass_no)
@@ -171,7 +171,7 @@ class AdaptiveMatcher:
             self._at += 1
             self._claimed_up_to = row.identity
             if row.status != Status.SUCCEEDED or row.flags & NOT_REUSABLE:
-                self._moved.append((row.pass_no, row.seq, row.identity))
+                self._moved.append(row._replace(value=None, inputs=None, writes=None))
             return row
         self._leave_path()
         return self._from_index(kind, name, digest)

@@ -141,7 +141,12 @@ class StrictMatcher:
                 any_run.stood(row.pass_no, row.seq, row.identity)
             good.reached(self._recorded.reached())
             length = len(good) if self._length is None else self._length
-            self._path = [good.at(seq) or any_run.at(seq) for seq in range(length)]
+            path = _newest([good.last(seq) for seq in range(length)])
+            known = set(path) - {NOBODY}
+            for seq, identity in enumerate(path):
+                if identity == NOBODY and any_run.at(seq) not in known:
+                    path[seq] = any_run.at(seq)
+            self._path = path
         return self._path
 
     def _siblings(self) -> dict[tuple[str, str, bytes], int]:
@@ -156,6 +161,14 @@ class StrictMatcher:
                     found[key] = min(seq, found.get(key, seq))
             self._places_of = found
         return self._places_of
+
+
+def _newest(stood: list[tuple[int, int]]) -> list[int]:
+    """Identities by place. One that moved between runs keeps only the place where it stood last."""
+    last: dict[int, int] = {}
+    for pass_no, identity in stood:
+        last[identity] = max(pass_no, last.get(identity, pass_no))
+    return [identity if last[identity] == pass_no else NOBODY for pass_no, identity in stood]
 
 
 def _call(kind: str, name: str) -> str:
