@@ -31,6 +31,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_durable.serializer.canonical import frame
 from jupyter_durable.serializer.digest import DIGEST_BYTES, args_digest, shape_of, value_digest
 
 
@@ -324,3 +325,15 @@ def test_a_changed_argument_looks_changed_and_an_unchanged_one_does_not(value: A
 
 def test_other_objects_are_not_watched() -> None:
     assert [shape_of(value) for value in (1, "a", None, Plain(), threading.Lock(), 10**5000)] == [None] * 6
+
+
+def test_the_order_in_which_a_dict_was_made_does_not_count() -> None:
+    for one, other in (("a", "b"), (1, "b"), ((1,), None)):
+        assert value_digest({one: 1, other: 2}) == value_digest({other: 2, one: 1})
+        assert value_digest({one: [1], other: 2}) == value_digest({other: 2, one: [1]})
+
+
+@given(st.lists(st.binary(max_size=3)), st.lists(st.binary(max_size=3)))
+def test_a_frame_tells_its_parts_apart(one: list[bytes], other: list[bytes]) -> None:
+    assert (frame(b"S", *one) == frame(b"S", *other)) is (one == other)
+    assert frame(b"S", *one, b"a", b"bc") != frame(b"S", *one, b"ab", b"c")

@@ -350,3 +350,25 @@ def test_the_text_of_a_failure_reads_like_pythons_own() -> None:
     told = failure_text(encode_failure(error, every)).splitlines()
     assert told == [line for line in own.splitlines() if "^" not in line]
     assert CALL in failure_text(encode_failure(as_function_error(error, CALL), every))
+
+
+class Lossy(Exception):
+    """Loads without an error, as something else."""
+
+    __slots__ = ("code",)
+
+    def __init__(self, code: int = 0) -> None:
+        super().__init__()
+        self.code = code
+
+    def __str__(self) -> str:
+        return f"code {self.code}"
+
+
+def test_an_exception_that_loads_as_something_else_is_recorded_as_text() -> None:
+    again = decode_failure(encode_failure(Lossy(3), every))
+    assert type(again) is FunctionError
+    assert str(again).endswith("Lossy: code 3")
+    dual = as_function_error(Lossy(3))
+    assert isinstance(dual, FunctionError)
+    assert str(dual) == "code 3"

@@ -178,3 +178,11 @@ def test_after_a_rotation_old_values_verify_and_new_ones_are_signed_with_the_new
     assert after.sign(PLACE, "plain", b"1")[:4].hex() == name
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
     assert f"key {name}" in refuses(before, PLACE, "plain", b"1", after.sign(PLACE, "plain", b"1"))
+
+
+def test_who_comes_second_does_not_replace_the_key(tmp_path: Path) -> None:
+    file = KeyFile(tmp_path / "durable" / "key")
+    keys = file.keys()
+    file._create()
+    assert file.keys() == keys
+    assert os.listdir(file.path.parent) == ["key"]
