@@ -28,6 +28,7 @@ WHOLE_BYTES: Final = 64 * 1024
 """Arrays up to this size are looked at whole."""
 ELEMENTS: Final = 4096
 
+_is_flat: Final = FLAT.issuperset
 _LISTS: Final = (list, tuple, deque)
 _SETS: Final = (set, frozenset)
 
@@ -62,14 +63,20 @@ class _Look:
 
     def _container(self, value: Any) -> object:
         if isinstance(value, _LISTS):
-            return len(value), [self.at(item) for item in _both_ends(value)]
+            return len(value), self._items([*_both_ends(value)])
         if isinstance(value, dict):
-            return len(value), [(self.at(key), self.at(value[key])) for key in _both_ends(value)]
+            keys = [*_both_ends(value)]
+            return len(value), self._items(keys), self._items([value[key] for key in keys])
         if isinstance(value, _SETS):
             return len(value), sorted(ascii(self.at(item)) for item in islice(value, SAMPLE))
         if isinstance(value, bytearray):
             return len(value), _ends(bytes(value[:SAMPLE] + value[-SAMPLE:]))
         return self._array(value)
+
+    def _items(self, items: list[Any]) -> object:
+        kinds = tuple(map(type, items))
+        # The hash of a text is kept with it, so flat items cost next to nothing; it holds within one process.
+        return hash((kinds, tuple(items))) if _is_flat(kinds) else [self.at(item) for item in items]
 
     def _array(self, value: Any) -> object:
         np, pd = sys.modules.get("numpy"), sys.modules.get("pandas")

@@ -337,3 +337,20 @@ def test_the_order_in_which_a_dict_was_made_does_not_count() -> None:
 def test_a_frame_tells_its_parts_apart(one: list[bytes], other: list[bytes]) -> None:
     assert (frame(b"S", *one) == frame(b"S", *other)) is (one == other)
     assert frame(b"S", *one, b"a", b"bc") != frame(b"S", *one, b"ab", b"c")
+
+
+def test_arrow_tables_count_by_content_not_by_chunks() -> None:
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"a": [1, 2, 3], "b": ["x", None, "z"]})
+    chunked = pa.concat_tables([table.slice(0, 1), table.slice(1)])
+    assert value_digest(chunked) == value_digest(table)
+    assert not value_digest(table)[1]
+    others = [
+        table.slice(1),
+        table.select(["a"]),
+        table.rename_columns(["a", "c"]),
+        table["a"],
+        table["b"],
+        table.schema,
+    ]
+    assert len({value_digest(value)[0] for value in [table, *others]}) == len(others) + 1
