@@ -418,6 +418,14 @@ class ActiveCall:
         self.ended(row)
         raise as_function_error(error, run.call_text(self))
 
+    def settle_failed(self, error: BaseException) -> None:
+        """The body of a cell raised: record it; the notebook shows the exception itself."""
+        waiting.settle_children(self)
+        writes = self.close_body()
+        self._take_out()
+        row = self.row_of(Status.FAILED, self._keep_failure(error), self.run.monotonic() - self.started)
+        self.run.finish(row, Status.FAILED, error, writes)
+
     def _keep_failure(self, error: BaseException) -> Kept:
         return self.run.sealer.keep(
             encode_failure(error, self.run.is_user_frame), self.identity, self.pass_no * 4096 + self.attempts

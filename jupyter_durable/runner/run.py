@@ -277,7 +277,7 @@ class Run:
 
     def count_executed(self, call: ActiveCall) -> None:
         """A call has executed and ended."""
-        if call.kind in COUNTED:
+        if call.kind in COUNTED and call.parent is not None:
             with self.lock:
                 self.executed += 1
 
@@ -462,6 +462,12 @@ class Run:
             raise RunStopped from None
         finally:
             self.ended = True
+
+    def end_served(self, finish: Finish) -> None:
+        """The root's recorded outcome is served: the run ends without having executed anything."""
+        self._pulse.stop()
+        self.journal.finish(finish)
+        self.ended = True
 
     def end_stopped(self, root: ActiveCall, interrupt: BaseException | None) -> DurableError | BaseException:
         """The root was left because the run was stopped or interrupted: settle it; the error to raise."""

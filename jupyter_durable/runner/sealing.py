@@ -3,12 +3,14 @@
 Rules of this file
 - What is stored is `codec`, bytes and a MAC over both and the call. Bytes above `INLINE_BYTES` are a blob; then the MAC
   is over the blob's BLAKE3, and the blob's bytes are hashed again when it is read.
-- *Sealed* bytes are the small form for inputs and state: one byte codec, one byte length of the MAC, MAC, data.
+- *Sealed* bytes are the form for inputs and state: one byte codec, one byte length of the MAC, MAC, data. Out-of-band
+  buffers follow the head in the data, each after its length, so that a sealed value is one piece.
 - Nothing is decoded before its MAC was checked.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from jupyter_durable.core.model import CallRow
@@ -82,23 +84,38 @@ class Sealer:
         return self._serializer.decode(row.codec, head, buffers)
 
     def seal(self, value: Any, identity: int, turn: int) -> bytes:
-        """A small value with its codec and MAC in one piece. Raises `SerializationError`."""
+        """A value with its codec and MAC in one piece. Raises `SerializationError`."""
         codec, head, buffers = self._serializer.encode(value)
-        if buffers:
-            raise SerializationError(f"request {self._request}: too large to be kept beside a call")
-        return self._sealed(codec, head, identity, turn)
+        return self._sealed(codec, _joined(head, buffers), identity, turn)
 
     def seal_inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any], identity: int, turn: int, limit: int) -> bytes:
         """Arguments, or previews of them where they cannot be stored or are larger than `limit` bytes."""
         try:
             codec, head, buffers = self._serializer.encode((args, kwargs))
             if not buffers and len(head) <= limit:
-                return self._sealed(codec, head, identity, turn)
+                return self._sealed(codec, _joined(head, ()), identity, turn)
         except SerializationError:
             pass  # by contract an input that cannot be stored is kept as a preview, never an error
         previews = (tuple(preview(value) for value in args), {name: preview(value) for name, value in kwargs.items()})
         _, head, _ = self._serializer.encode(previews)
-        return self._sealed(PREVIEW, head, identity, turn)
+        return self._sealed(PREVIEW, _joined(head, ()), identity, turn)
+
+    def transferred(self, row: CallRow, to: Sealer) -> bytes | None:
+        """The MAC of a copied call in another request, once the one it has was checked."""
+        if row.mac is None:
+            return None
+        codec, data = (row.codec, row.value) if row.value is not None else (row.codec + BLOB, row.blob or b"")
+        turn = turn_of(row.pass_no, row.attempts)
+        self._signer.verify(Context(self._request, row.identity, turn), codec, data, row.mac)
+        return to._sign(Context(to._request, row.identity, turn), codec, data)
+
+    def seal_again(self, sealed: bytes | None, old: Sealer, identity: int, turn: int) -> bytes | None:
+        """Sealed bytes of another request under this one's MAC, without decoding them."""
+        if sealed is None:
+            return None
+        codec, mac, data = _opened(sealed)
+        old._signer.verify(Context(old._request, identity, turn), codec + "@", data, mac)
+        return self._sealed(codec, data, identity, turn)
 
     def _sealed(self, codec: str, head: bytes, identity: int, turn: int) -> bytes:
         mac = self._sign(Context(self._request, identity, turn), codec + "@", head)
@@ -106,12 +123,39 @@ class Sealer:
 
     def unseal(self, sealed: bytes, identity: int, turn: int) -> tuple[Any, bool]:
         """The value, and whether it is only a preview. Raises `DeserializationError`."""
-        if len(sealed) < 2 or sealed[0] >= len(_CODECS):
-            raise DeserializationError(f"request {self._request}: a sealed value is damaged")
-        codec, length = _CODECS[sealed[0]], sealed[1]
-        mac, head = sealed[2 : 2 + length], sealed[2 + length :]
+        codec, mac, head = _opened(sealed)
         self._signer.verify(Context(self._request, identity, turn), codec + "@", head, mac)
-        return self._serializer.decode(PLAIN if codec == PREVIEW else codec, head, []), codec == PREVIEW
+        head, *buffers = _split(head)
+        return self._serializer.decode(PLAIN if codec == PREVIEW else codec, bytes(head), buffers), codec == PREVIEW
+
+
+def _opened(sealed: bytes) -> tuple[str, bytes, bytes]:
+    """Codec, MAC and data of sealed bytes; nothing of it is checked yet."""
+    if len(sealed) < 2 or sealed[0] >= len(_CODECS):
+        raise DeserializationError("a sealed value is damaged: it does not begin as one")
+    end = 2 + sealed[1]
+    return _CODECS[sealed[0]], sealed[2:end], sealed[end:]
+
+
+def _joined(head: bytes, buffers: Sequence[memoryview]) -> bytes:
+    if not buffers:
+        return b"\0" + head
+    parts = [b"\1", len(head).to_bytes(8, "little"), head]
+    for buffer in buffers:
+        raw = buffer.cast("B") if buffer.format != "B" or buffer.ndim != 1 else buffer
+        parts += [raw.nbytes.to_bytes(8, "little"), raw]
+    return b"".join(parts)
+
+
+def _split(data: bytes) -> list[memoryview]:
+    if data[:1] == b"\0":
+        return [memoryview(data)[1:]]
+    whole, at, parts = memoryview(bytearray(data)), 1, []
+    while at < len(whole):
+        size = int.from_bytes(whole[at : at + 8], "little")
+        parts.append(whole[at + 8 : at + 8 + size])
+        at += 8 + size
+    return parts
 
 
 def preview(value: Any) -> str:

@@ -1,0 +1,123 @@
+"""Durable execution for Jupyter: every call is checkpointed as it returns, and a replay goes on where it stopped."""
+
+from __future__ import annotations
+
+import importlib
+import random as _random
+import time as _time
+import uuid as _uuid
+from typing import Any
+
+from jupyter_durable.client import (
+    Call,
+    ReplayMode,
+    Request,
+    configure,
+    get_request,
+    list_requests,
+    run_local_application,
+    start_engine,
+)
+from jupyter_durable.context import RequestContext, current, engine
+from jupyter_durable.errors import (
+    Cancelled,
+    CheckpointError,
+    DeserializationError,
+    DurableError,
+    ExportError,
+    FunctionError,
+    InternalError,
+    LeaseLost,
+    RemoteAPIError,
+    ReplayError,
+    RequestError,
+    RequestFailed,
+    RequestNotFinished,
+    SDKUsageError,
+    SerializationError,
+    StoreError,
+    StoreVersionError,
+    TimeoutError,
+    WorkerLost,
+)
+from jupyter_durable.function import DurableFunction, Retries, application, cls, function
+from jupyter_durable.future import RETURN_WHEN, Future
+from jupyter_durable.values import File, Headers, HttpBody, Image
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "RETURN_WHEN",
+    "Call",
+    "Cancelled",
+    "CheckpointError",
+    "DeserializationError",
+    "DurableError",
+    "DurableFunction",
+    "ExportError",
+    "File",
+    "FunctionError",
+    "Future",
+    "Headers",
+    "HttpBody",
+    "Image",
+    "InternalError",
+    "LeaseLost",
+    "RemoteAPIError",
+    "ReplayError",
+    "ReplayMode",
+    "Request",
+    "RequestContext",
+    "RequestError",
+    "RequestFailed",
+    "RequestNotFinished",
+    "Retries",
+    "SDKUsageError",
+    "SerializationError",
+    "StoreError",
+    "StoreVersionError",
+    "TimeoutError",
+    "WorkerLost",
+    "application",
+    "cls",
+    "configure",
+    "function",
+    "get_request",
+    "list_requests",
+    "now",
+    "random",
+    "run_local_application",
+    "uuid4",
+]
+
+start_engine()
+
+
+def _recorded(name: str, make: Any) -> Any:
+    scope = current.get() or engine.get().outermost(None)
+    return make() if scope is None else scope.recorded(name, make)
+
+
+def now() -> float:
+    """The Unix time in seconds, recorded: a replay gets the same."""
+    return float(_recorded("now", _time.time))
+
+
+def random() -> float:
+    """A random number in [0, 1), recorded: a replay gets the same."""
+    return float(_recorded("random", _random.random))
+
+
+def uuid4() -> _uuid.UUID:
+    """A random UUID, recorded: a replay gets the same."""
+    return _uuid.UUID(_recorded("uuid4", lambda: _uuid.uuid4().hex))
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext jupyter_durable`: the notebook side is a package of its own, found by name."""
+    importlib.import_module("jupyter_durable_kernel").load_ipython_extension(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """`%unload_ext jupyter_durable`."""
+    importlib.import_module("jupyter_durable_kernel").unload_ipython_extension(shell)

@@ -1,0 +1,88 @@
+"""Requests: start, get, list, replay, fork, preview, cancel."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from jupyter_durable.client import settings as _settings
+from jupyter_durable.client.engine import Engine, Origin
+from jupyter_durable.client.request import Call, ReplayMode, Request, requests_of
+from jupyter_durable.client.session import watch_uncaught
+from jupyter_durable.client.settings import Settings
+from jupyter_durable.context import current, engine
+from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.store.base import Filter
+
+__all__ = [
+    "Call",
+    "Engine",
+    "ReplayMode",
+    "Request",
+    "Settings",
+    "configure",
+    "get_request",
+    "list_requests",
+    "run_local_application",
+    "this_engine",
+]
+
+
+def this_engine() -> Engine:
+    """The engine of this process."""
+    return engine.get()  # type: ignore[return-value]  # the client puts nothing else there
+
+
+def start_engine() -> None:
+    """Give this process its engine."""
+    watch_uncaught()
+    engine.set(Engine(_settings.load(os.environ, Path.cwd())))
+
+
+def configure(**changes: Any) -> Settings:
+    """Change settings of this process: store, executor, max_concurrency, default_timeout, display, inputs.
+
+    Only the keys given change. Returns what holds, and where each key came from. Raises `SDKUsageError` for a wrong
+    value and `StoreError` for a store that cannot be opened; then nothing has changed.
+    """
+    own = this_engine()
+    return own.configure(changes) if changes else own.settings
+
+
+def run_local_application(app: Any, *args: Any, **kwargs: Any) -> Request:
+    """Run an application as a request, to its end. A failure does not raise here; `output()` raises it."""
+    spec = getattr(app, "__durable__", None)
+    if spec is None or spec.application is None:
+        raise SDKUsageError(f"run_local_application takes an application, not {app!r}: write @application() above it")
+    own = this_engine()
+    token = current.set(None)
+    try:
+        row = own.run_application(spec, args, kwargs, Origin(*own.sessions.place()))
+    finally:
+        current.reset(token)
+    return Request(own, own.store.request(row.id))
+
+
+def get_request(id: str) -> Request:
+    """A request by id, by a prefix of it that only one has, or `last`. Raises `SDKUsageError`."""
+    own = this_engine()
+    return Request(own, own.store.request(id))
+
+
+def list_requests(
+    status: str | None = None,
+    application: str | None = None,
+    notebook: str | None = None,
+    limit: int = 100,
+    before: Request | None = None,
+) -> list[Request]:
+    """Requests, newest accepted first; `before` gives the next page."""
+    own = this_engine()
+    serial = before._row.serial if before is not None else None
+    return requests_of(
+        own,
+        own.store.requests(
+            Filter(status=status, application=application, notebook=notebook, before=serial, limit=limit)
+        ),
+    )

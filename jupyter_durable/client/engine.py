@@ -1,0 +1,353 @@
+"""The engine of a process: accepts requests, runs them, replays them.
+
+Rules of this file
+- One engine a process. It holds what runs share (store, key, workers) and nothing of a single run.
+- `launch` begins a run, `conduct` drives its root: every way to run a request goes through these two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jupyter_durable.client import ownership, versions
+from jupyter_durable.client.journal import root_row
+from jupyter_durable.client.session import Sessions
+from jupyter_durable.client.settings import Settings
+from jupyter_durable.clock import Clock, SystemClock
+from jupyter_durable.context import Scope, drive, drive_async
+from jupyter_durable.core.model import CallRow, Flag, Kind, NewRequest, NewRun, RequestRow, Status
+from jupyter_durable.core.replay import reusable
+from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.function import Spec
+from jupyter_durable.runner.call import ActiveCall
+from jupyter_durable.runner.run import Environment, Run, RunOptions, Workers
+from jupyter_durable.runner.sealing import Sealer
+from jupyter_durable.runner.settings import Listener, RunSettings
+from jupyter_durable.runner.stop import RunStopped
+from jupyter_durable.serializer.base import Signer
+from jupyter_durable.serializer.digest import args_digest
+from jupyter_durable.serializer.json import JsonEdge
+from jupyter_durable.serializer.signing import KeyFile
+from jupyter_durable.store import open_store
+from jupyter_durable.store.base import Finish, Store
+from jupyter_durable.store.location import default_url
+
+Observer = Callable[[Run, RequestRow], Listener | None]
+"""Called when a run begins; gives who listens to it."""
+
+
+class Launch(NamedTuple):
+    """What a run of a recorded request is to be."""
+
+    code: versions.Loaded
+    strict: bool = False
+    set_aside: tuple[tuple[int, int], ...] = ()
+    place_rule: frozenset[str] | None = None
+    match_by_place: bool = True
+    take_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request comes from."""
+
+    notebook: str | None = None
+    cell: str | None = None
+    idempotency_key: str | None = None
+    forked_from: str | None = None
+    headers: str | None = None
+
+
+def new_id() -> str:
+    """An id for a request."""
+    return f"req_{secrets.token_hex(6)}"
+
+
+@dataclass(slots=True)
+class Engine:
+    """Requests of this process."""
+
+    settings: Settings
+    clock: Clock = field(default_factory=SystemClock)
+    warn: Callable[[str], None] = lambda text: warnings.warn(text, UserWarning, stacklevel=2)
+    observers: list[Observer] = field(default_factory=list)
+    active: dict[str, Run] = field(default_factory=dict)
+    """Runs of this process that have not ended, by request."""
+    _store: Store | None = None
+    _signer: Signer | None = None
+    _workers: Workers | None = None
+    _edges: dict[Spec, JsonEdge] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    sessions: Sessions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sessions = Sessions(self)
+
+    # what runs share
+
+    @property
+    def store(self) -> Store:
+        """The store, opened on first use."""
+        with self._lock:
+            if self._store is None:
+                self._store = open_store(self.settings.store)
+            return self._store
+
+    @property
+    def signer(self) -> Signer:
+        """What signs values: the key of this user, made on first use."""
+        with self._lock:
+            if self._signer is None:
+                path = Path(default_url().removeprefix("sqlite:///")).parent / "key"
+                self._signer = KeyFile(path).signer()
+            return self._signer
+
+    @property
+    def workers(self) -> Workers:
+        """Threads and loops."""
+        with self._lock:
+            if self._workers is None:
+                self._workers = Workers(self.settings.max_concurrency)
+            return self._workers
+
+    def configure(self, changes: Mapping[str, Any]) -> Settings:
+        """Change settings; nothing is changed when one of them is wrong or the store cannot be opened."""
+        with self._lock:
+            settings = self.settings.changed(changes, "configure()")
+            if settings.store != self.settings.store:
+                if self.active:
+                    raise SDKUsageError(
+                        f"configure(store=…): requests are running ({', '.join(self.active)}); wait for them or cancel them"
+                    )
+                opened = open_store(settings.store)
+                self.sessions.end(None)
+                if self._store is not None:
+                    self._store.close()
+                self._store = opened
+            if settings.max_concurrency != self.settings.max_concurrency:
+                self._workers = None
+            self.settings = settings
+            return settings
+
+    def sealer(self, request: str, code: versions.Loaded) -> Sealer:
+        """Encodes and signs what belongs to a request."""
+        return Sealer(request, self.store, code.serializer, self.signer)
+
+    def edge(self, spec: Spec) -> JsonEdge:
+        """The JSON edge of an application."""
+        known = self._edges.get(spec)
+        if known is None:
+            known = self._edges[spec] = JsonEdge(spec.fn, bound=spec.owner is not None)
+        return known
+
+    # the Engine that functions know
+
+    def outermost(self, spec: Spec | None) -> Scope | None:
+        """The root call that owns durable calls made here."""
+        return self.sessions.root_for(spec)
+
+    def call_application(self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an application as a request of its own; its output."""
+        __tracebackhide__ = True
+        return self.sessions.call_application(spec, args, kwargs)
+
+    def submit(self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], idempotency_key: str | None) -> Any:
+        """Accept a request and run it beside the calling code."""
+        from jupyter_durable.client.request import Request
+
+        code = versions.live_code(None)
+        row, created = self.accept(spec, args, kwargs, Origin(*self.sessions.place(), idempotency_key), code)
+        if created:
+            run, root = self.launch(row, Launch(code), spec)
+            self._in_background(run, root)
+        return Request(self, row)
+
+    # accepting and running
+
+    def accept(
+        self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], origin: Origin, code: versions.Loaded
+    ) -> tuple[RequestRow, bool]:
+        """Keep a request before anything of it runs. False: a request of this idempotency key was there."""
+        application = spec.application
+        if application is not None and application.input_deserializer == "json":
+            given = self.edge(spec).decode_input(args, kwargs)
+            args, kwargs = given.args, given.kwargs
+            self._warn_changed(spec.name, "input", given.changed)
+        digest, _ = args_digest(spec.params, args, kwargs)
+        id = new_id()
+        version = versions.current_version({spec.name: spec.wrapper}, None, self.signer)
+        row, created = self.store.accept(
+            NewRequest(
+                id,
+                spec.name,
+                Kind.FUNCTION,
+                self.clock.now(),
+                self.sealer(id, code).seal((args, kwargs), 0, 0),
+                digest,
+                version,
+                origin.notebook,
+                origin.cell,
+                origin.idempotency_key,
+                origin.forked_from,
+                origin.headers,
+            )
+        )
+        if not created and row.input_digest != digest:
+            raise SDKUsageError(
+                f"{spec.name}: the idempotency key {origin.idempotency_key!r} belongs to request {row.id}, which has "
+                "another input; use another key"
+            )
+        return row, created
+
+    def _warn_changed(self, name: str, what: str, changed: list[str]) -> None:
+        if changed:
+            self.warn(
+                f"{name}: JSON changes its {what} at {', '.join(changed)} (a tuple becomes a list, keys become texts); "
+                'give it type hints, or say @application(input_deserializer="pickle", output_serializer="pickle")'
+            )
+
+    def launch(self, row: RequestRow, launch: Launch, spec: Spec | None) -> tuple[Run, ActiveCall]:
+        """Acquire the request and begin a run. Raises `SDKUsageError` when somebody else holds it."""
+        now = self.clock.now()
+        settings = RunSettings(
+            self.clock,
+            self.settings.default_timeout,
+            self.settings.max_concurrency,
+            self.settings.inputs,
+            warn=self.warn,
+        )
+        if row.id in self.active:
+            raise SDKUsageError(f"request {row.id} is running in this process; wait for it, or cancel it first")
+        gone = row.owner is not None and ownership.alive(row.owner) in (False,)
+        mine = row.owner is not None and row.owner == ownership.this_owner()
+        lease = self.store.begin(
+            row.serial,
+            ownership.this_owner(),
+            NewRun("strict" if launch.strict else "adaptive", now, launch.code.version, launch.set_aside),
+            now + settings.lease_seconds,
+            take_over=launch.take_over or gone or mine,
+        )
+        good = frozenset(run.run for run in self.store.runs(row.serial) if run.status not in (Status.DIVERGED, Status.RUNNING))
+        retries = spec.application.retries if spec is not None and spec.application is not None else None
+        options = RunOptions(
+            launch.strict,
+            good,
+            launch.place_rule,
+            launch.match_by_place,
+            retries.policy() if retries is not None else None,
+            row.headers,
+        )
+        environment = Environment(self.store, launch.code.serializer, self.signer, settings, self.workers)
+        run = Run(environment, lease, options, launch.code.code_of)
+        self.active[row.id] = run
+        name = spec.name if spec is not None else row.application
+        root = run.root(spec, name, row.kind, root_row(self.store, row.serial))
+        root.digest = row.input_digest
+        if spec is not None:
+            self._prepare_input(run, root, row, spec)
+        for observer in list(self.observers):
+            listener = observer(run, row)
+            if listener is not None:
+                run.listeners.append(listener)
+        return run, root
+
+    def _prepare_input(self, run: Run, root: ActiveCall, row: RequestRow, spec: Spec) -> None:
+        assert row.input is not None
+        (root.args, root.kwargs), _ = run.sealer.unseal(row.input, 0, 0)
+        application = spec.application
+        if application is not None and application.output_serializer == "json":
+            run.must_store_output = True
+            run.output = lambda value: self._output(spec, value)
+
+    def _output(self, spec: Spec, value: Any) -> Any:
+        given = self.edge(spec).encode_output(value)
+        self._warn_changed(spec.name, "output", given.changed)
+        return given.value
+
+    def served(self, run: Run, root: ActiveCall) -> CallRow | None:
+        """The root's recorded success, when this run may serve it; then the run is over."""
+        row = root.row
+        if row is None or run.options.strict or not reusable(row) or row.flags & Flag.VOLATILE:
+            return None
+        run.end_served(Finish(None, Status.SUCCEEDED, Status.SUCCEEDED, None, self.clock.now(), 0, run.reused, run.saved))
+        self.active.pop(run.id, None)
+        return row
+
+    def conduct(self, run: Run, root: ActiveCall) -> Any:
+        """Drive the root of an application to its end; its output. Raises what the application raised."""
+        __tracebackhide__ = True
+        row = self.served(run, root)
+        if row is not None:
+            return run.open_value(row)
+        if root.plan.is_async:
+            return self.workers.loops.submit(0, lambda: self.conduct_async(run, root)).result()
+        try:
+            return drive(root)
+        except (RunStopped, KeyboardInterrupt, SystemExit, GeneratorExit) as left:
+            raise run.end_stopped(root, None if isinstance(left, RunStopped) else left) from None
+        finally:
+            self.active.pop(run.id, None)
+
+    async def conduct_async(self, run: Run, root: ActiveCall) -> Any:
+        """As `conduct`, for an async application in the running loop."""
+        __tracebackhide__ = True
+        row = self.served(run, root)
+        if row is not None:
+            return run.open_value(row)
+        try:
+            return await drive_async(root)
+        except (RunStopped, KeyboardInterrupt, SystemExit, asyncio.CancelledError) as left:
+            raise run.end_stopped(root, None if isinstance(left, RunStopped) else left) from None
+        finally:
+            self.active.pop(run.id, None)
+
+    def _in_background(self, run: Run, root: ActiveCall) -> None:
+        def body() -> None:
+            try:
+                self.conduct(run, root)
+            except BaseException as error:  # noqa: BLE001 - the request holds it; `output()` raises it
+                if not run.ended:
+                    run.end_stopped(root, error)
+
+        threading.Thread(target=body, name=f"durable-{run.id}", daemon=True).start()
+
+    def run_application(self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], origin: Origin) -> RequestRow:
+        """Accept a request and run it to its end, whatever that is."""
+        code = versions.live_code(None)
+        row, _ = self.accept(spec, args, kwargs, origin, code)
+        self.run_quietly(*self.launch(row, Launch(code), spec))
+        return row
+
+    def run_quietly(self, run: Run, root: ActiveCall) -> None:
+        """Drive the root; a failure is kept in the request. An interrupt by the user is raised all the same."""
+        try:
+            self.conduct(run, root)
+        except Exception:  # noqa: BLE001 - an application was called; its failure is recorded, `output()` raises it
+            if not run.ended:
+                raise
+
+    def application_coroutine(self, run: Run, root: ActiveCall) -> Coroutine[Any, Any, Any]:
+        """What calling an async application at the top of a cell gives."""
+        return self.conduct_async(run, root)
+
+    def with_listener(self, observer: Observer) -> Engine:
+        """Add an observer; returns itself."""
+        self.observers.append(observer)
+        return self
+
+    def replaced(self, **changes: Any) -> Engine:
+        """A copy with other parts: for tests."""
+        return replace(self, **changes)
+
+
+def main_is_interactive() -> bool:
+    """Whether the main module is a REPL or a notebook, not a script."""
+    return not hasattr(sys.modules["__main__"], "__file__")

@@ -1,0 +1,106 @@
+"""Running a recorded request again: an application by its function, a cell by its body."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+from types import CodeType
+from typing import TYPE_CHECKING, Any, Final
+
+from jupyter_durable.client import replay
+from jupyter_durable.client.durable_source import with_decorators
+from jupyter_durable.code.statements import once_called
+from jupyter_durable.context import current
+from jupyter_durable.core.model import Kind, RequestRow
+from jupyter_durable.errors import ReplayError, SDKUsageError
+from jupyter_durable.runner.stop import RunStopped
+
+if TYPE_CHECKING:
+    from jupyter_durable.client.engine import Engine
+    from jupyter_durable.client.versions import Loaded
+    from jupyter_durable.runner.call import ActiveCall
+    from jupyter_durable.runner.run import Run
+
+DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def run_recorded(
+    engine: Engine,
+    row: RequestRow,
+    choice: replay.Choice,
+    *,
+    strict: bool = False,
+    other_input: bool = False,
+    take_over: bool = False,
+) -> None:
+    """Run a request to its end. A failure of user code is kept in the request; a divergence is raised."""
+    from jupyter_durable.client.engine import Launch
+
+    code = replay.code_for(engine, row, choice.upgrade)
+    aside = set(replay.set_asides(engine, row, choice, code))
+    if other_input:
+        aside.update(replay.input_set_asides(engine, row))
+    rule = once_called(code.body) if code.body is not None else None
+    launch = Launch(code, strict, tuple(sorted(aside)), rule, not other_input, take_over)
+    if row.kind == Kind.FUNCTION:
+        spec = code.spec(row.application)
+        run, root = engine.launch(row, launch, spec)
+        engine.run_quietly(run, root)
+    else:
+        if code.body is None:
+            raise SDKUsageError(f"request {row.id}: the source of its cell was not stored; run the cell again instead")
+        run, root = engine.launch(row, launch, None)
+        _run_body(engine, run, root, code)
+    if isinstance(run.stopped, ReplayError):
+        raise run.stopped
+
+
+def _run_body(engine: Engine, run: Run, root: ActiveCall, code: Loaded) -> None:
+    """Execute the body of a cell in the namespace of its code."""
+    run.enter_root(root)
+    token = current.set(root)
+    error: BaseException | None = None
+    try:
+        _execute(code)
+    except (KeyboardInterrupt, SystemExit, RunStopped) as left:
+        error = left
+    except Exception as failure:  # noqa: BLE001 - the user's cell was executed; the request keeps its failure
+        error = failure
+    finally:
+        current.reset(token)
+    try:
+        _end(run, root, error)
+    finally:
+        engine.active.pop(run.id, None)
+
+
+def _end(run: Run, root: ActiveCall, error: BaseException | None) -> None:
+    if run.ended:
+        return
+    if run.stopped is not None or isinstance(error, KeyboardInterrupt | SystemExit | RunStopped):
+        run.end_stopped(root, None if isinstance(error, RunStopped) else error)
+        if run.stopped is None and error is not None:
+            raise error
+    elif error is not None:
+        root.settle_failed(error)
+    else:
+        root.succeed(None)
+
+
+def _execute(code: Loaded) -> None:
+    """The statements of the body; definitions are those of the code version, which are there already."""
+    assert code.body is not None
+    namespace: Any = code.namespace
+    tree = with_decorators(code.body)
+    tree.body = [
+        statement
+        for statement in tree.body
+        if not (isinstance(statement, DEFINITIONS) and statement.name in namespace)
+    ]
+    compiled: CodeType = compile(tree, "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    if compiled.co_flags & inspect.CO_COROUTINE:
+        made = eval(compiled, namespace)
+        asyncio.run(made)
+    else:
+        exec(compiled, namespace)

@@ -1,0 +1,48 @@
+"""Reading the journal of a request: the tree of its calls, and what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from jupyter_durable.core.calltree import CallNode, CallTree
+from jupyter_durable.core.model import ROOT, CallRow, RequestRow, Write
+from jupyter_durable.store.base import Store
+
+PAGE = 1000
+
+
+def rows_below(store: Store, serial: int, parent: int) -> Iterator[CallRow]:
+    """All children of one parent, read in pages."""
+    after = 0
+    while True:
+        page = store.children(serial, parent, after, PAGE)
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = page[-1].identity
+
+
+def records(store: Store, serial: int, *, values: bool = False) -> Iterator[Write]:
+    """Every record of a request, parents before children. Values are left out unless asked for: a tree shows none."""
+    parents = [0]
+    while parents:
+        parent = parents.pop()
+        yield from store.reached(serial, parent) if parent else ()
+        for row in rows_below(store, serial, parent):
+            if row.children != 0:
+                parents.append(row.identity)
+            yield row if values else row._replace(value=None, inputs=None)
+
+
+def load_tree(store: Store, request: RequestRow, *, live: bool) -> tuple[CallTree, CallNode | None]:
+    """The call tree of the last run. `live`: somebody is running the request now."""
+    tree = CallTree()
+    tree.apply(records(store, request.serial))
+    tree.apply(store.progress(request.serial))
+    tree.apply(store.logs(request.serial))
+    return tree, tree.tree(request.run, live=live)
+
+
+def root_row(store: Store, serial: int) -> CallRow | None:
+    """The row of the root call, None before the first run."""
+    return store.call(serial, 0, ROOT)

@@ -1,0 +1,82 @@
+"""Requests and trees as plain text, for terminals, logs and notebooks without a front end."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jupyter_durable.core.calltree import CallNode, Counts, spoken, summary, walk
+from jupyter_durable.core.model import RequestRow, Status
+
+MARKS: Final = {
+    Status.SUCCEEDED: "✓",
+    Status.FAILED: "✕",
+    Status.RUNNING: "●",
+    Status.CANCELLED: "⊘",
+    Status.INTERRUPTED: "◌",
+    Status.QUEUED: "…",
+    Status.WAITING: "…",
+}
+FOLD: Final = 50
+"""More children of one name than this are one line."""
+
+
+def escaped(text: str) -> str:
+    """One line without control and direction characters: names and errors are foreign text."""
+    return "".join(c if c.isprintable() and c not in BIDI else c.encode("unicode_escape").decode() for c in text)
+
+
+BIDI: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
+
+
+def request_text(row: RequestRow, status: str, counts: Counts | None) -> str:
+    """A request in one line."""
+    told = f" · {summary(counts)}" if counts is not None else ""
+    error = f" · {escaped(row.error)}" if row.error and status != Status.SUCCEEDED else ""
+    return f"{MARKS.get(status, '?')} {row.id} {escaped(row.application)} {status} · run {row.run}{told}{error}"
+
+
+def call_text(node: CallNode) -> str:
+    """A call in one line."""
+    source = "from checkpoint" if node.source == "checkpoint" else "ran"
+    parts = [f"{MARKS.get(node.status, '?')} {escaped(node.label)}", source]
+    if node.attempts > 1:
+        parts.append(f"{node.attempts} attempts")
+    if node.duration is not None:
+        parts.append(spoken(node.duration))
+    if not node.stored:
+        parts.append("not checkpointed")
+    if node.args_changed:
+        parts.append("△ arguments changed")
+    if node.code_changed:
+        parts.append("△ code changed")
+    if node.progress is not None and node.status == Status.RUNNING:
+        parts.append(f"{node.progress.current:g} of {node.progress.total:g}")
+    return " · ".join(parts)
+
+
+def tree_text(root: CallNode) -> str:
+    """The tree, one call a line; many siblings of one name and state are folded."""
+    lines: list[str] = []
+    hidden: set[int] = set()
+    for node in walk(root):
+        if node.parent in hidden or node.identity in hidden:
+            hidden.add(node.identity)
+            continue
+        lines.append("  " * node.depth + call_text(node))
+        for folded, line in _folds(node):
+            hidden.update(folded)
+            lines.append("  " * (node.depth + 1) + line)
+    return "\n".join(lines)
+
+
+def _folds(node: CallNode) -> list[tuple[set[int], str]]:
+    groups: dict[tuple[str, str, str], list[CallNode]] = {}
+    for child in node.children:
+        groups.setdefault((child.name, child.status, child.source), []).append(child)
+    folds = []
+    for (name, status, source), children in groups.items():
+        if len(children) > FOLD and status != Status.FAILED:
+            told = "from checkpoint" if source == "checkpoint" else "ran"
+            line = f"{MARKS.get(status, '?')} {escaped(name)} ×{len(children)} · {told}"
+            folds.append(({child.identity for child in children}, line))
+    return folds

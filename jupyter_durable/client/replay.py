@@ -1,0 +1,208 @@
+"""Replays and forks: what is set aside, which code runs, what will happen.
+
+Rules of this file
+- Everything a replay sets aside commits with the start of its run; until then nothing has changed.
+- A preview runs nothing and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jupyter_durable.client import versions
+from jupyter_durable.client.journal import records, rows_below
+from jupyter_durable.core import selection
+from jupyter_durable.core.calltree import CallTree
+from jupyter_durable.core.model import ROOT, CallRow, Flag, Kind, NewRequest, RequestRow, Status
+from jupyter_durable.core.nodes import Node, numbered, preorder
+from jupyter_durable.core.replay import reusable
+from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.runner.run import COUNTED
+from jupyter_durable.runner.sealing import Sealer, turn_of
+from jupyter_durable.serializer.digest import args_digest
+
+if TYPE_CHECKING:
+    from jupyter_durable.client.engine import Engine
+
+SetAside = tuple[tuple[int, int], ...]
+
+
+class ReplayMode:
+    """How a replay matches calls."""
+
+    ADAPTIVE = "adaptive"
+    STRICT = "strict"
+
+
+class Choice(NamedTuple):
+    """What of a recorded request is to run again."""
+
+    upgrade: bool = False
+    rerun: Any = None
+    """`"changed"`, or calls, or names of functions or calls (`name[n]`)."""
+    from_call: Any = None
+    """A call, or `name[n]`."""
+
+
+def nodes_of(engine: Engine, row: RequestRow) -> Node | None:
+    """The recorded calls of a request, without values."""
+    tree = CallTree()
+    tree.apply(records(engine.store, row.serial))
+    return tree.nodes()
+
+
+def code_for(engine: Engine, row: RequestRow, upgrade: bool) -> versions.Loaded:
+    """The code a replay runs: the recorded version, or what is defined now."""
+    recorded = engine.store.code(row.code_key)
+    if not upgrade:
+        return versions.recorded_code(recorded, engine.signer, row.id)
+    code = versions.live_code(None)
+    if row.kind == Kind.FUNCTION:
+        spec = code.spec(row.application)
+        return code._replace(version=versions.current_version({spec.name: spec.wrapper}, None, engine.signer))
+    body = versions.restored_version(recorded, engine.signer).body
+    return code._replace(version=versions.current_version({}, body, engine.signer), body=body)
+
+
+def set_asides(engine: Engine, row: RequestRow, choice: Choice, code: versions.Loaded) -> SetAside:
+    """What `choice` sets aside, as (parent, identity). Raises `SDKUsageError` for a call that is not there."""
+    if choice.rerun is None and choice.from_call is None:
+        return ()
+    root = nodes_of(engine, row)
+    if root is None:
+        return ()
+    aside: set[tuple[int, int]] = set()
+    if choice.rerun is not None:
+        aside.update(selection.rerun(root, _chosen(root, choice.rerun, code, row)))
+    if choice.from_call is not None:
+        aside.update(selection.from_call(root, _one(root, choice.from_call, row)))
+    return tuple(sorted(aside))
+
+
+def changed_calls(engine: Engine, row: RequestRow, code: versions.Loaded) -> SetAside:
+    """What `rerun="changed"` sets aside."""
+    return set_asides(engine, row, Choice(rerun="changed"), code)
+
+
+def _chosen(root: Node, wanted: Any, code: versions.Loaded, row: RequestRow) -> Iterable[int]:
+    if wanted == "changed":
+        changed = _changed(root, code)
+        return selection.choose(root, lambda call: call.identity in changed)
+    if isinstance(wanted, str) or not isinstance(wanted, Iterable):
+        wanted = [wanted]
+    chosen: list[int] = []
+    for each in wanted:
+        name = each if isinstance(each, str) else None
+        named = [call.identity for call in _rows(root) if name is not None and call.name == name and call.kind in COUNTED]
+        chosen += named or [_one(root, each, row)]
+    return chosen
+
+
+def _one(root: Node, wanted: Any, row: RequestRow) -> int:
+    """The identity of a call given as `name[n]`, a name, or an object with an identity."""
+    identity = getattr(wanted, "identity", wanted)
+    names = numbered(root)
+    if isinstance(identity, int) and identity in names:
+        return identity
+    text = str(wanted)
+    for known, name in names.items():
+        if name in (text, f"{text}[0]"):
+            return known
+    near = ", ".join(list(names.values())[:8])
+    raise SDKUsageError(f"request {row.id} has no call {text!r}; it has {near}{', …' if len(names) > 8 else ''}")
+
+
+def _rows(root: Node) -> Iterator[CallRow]:
+    return (node.row for node in preorder(root))
+
+
+def _changed(root: Node, code: versions.Loaded) -> dict[int, str]:
+    """Identities of calls whose code or arguments changed, and which of the two."""
+    changed: dict[int, str] = {}
+    hashes: dict[str, bytes | None] = {}
+    for row in _rows(root):
+        if row.kind not in COUNTED or row.identity == ROOT:
+            continue
+        if row.name not in hashes:
+            hashes[row.name] = _hash(code, row.name)
+        if row.flags & Flag.ARGS_CHANGED:
+            changed[row.identity] = "arguments changed"
+        elif hashes[row.name] is not None and row.code != hashes[row.name]:
+            changed[row.identity] = "code changed"
+    return changed
+
+
+def _hash(code: versions.Loaded, name: str) -> bytes | None:
+    try:
+        return code.code_of(code.spec(name))
+    except SDKUsageError:
+        return None  # a function that is gone cannot be called again: nothing to set aside
+
+
+def preview(engine: Engine, row: RequestRow, choice: Choice) -> selection.Preview:
+    """What a replay will do with the recorded calls; runs nothing."""
+    code = _code_to_look_at(engine, row, choice.upgrade or choice.rerun == "changed")
+    root = nodes_of(engine, row)
+    if root is None:
+        return selection.Preview((), 0.0)
+    aside = {identity for _, identity in set_asides(engine, row, choice, code)}
+    return selection.preview(root, aside, _changed(root, code))
+
+
+def _code_to_look_at(engine: Engine, row: RequestRow, upgrade: bool) -> versions.Loaded:
+    if upgrade:
+        return versions.live_code(None)
+    restored = versions.restored_version(engine.store.code(row.code_key), engine.signer)
+    return versions.live_code(None)._replace(
+        namespace=restored.namespace, hashes=versions.CodeHashes(restored.namespace), body=restored.body
+    )
+
+
+def forked(engine: Engine, row: RequestRow, choice: Choice, arguments: tuple[Any, ...] | None, id: str) -> RequestRow:
+    """A new request with the journal of another one, signed anew; what is chosen is set aside in it."""
+    code = versions.live_code(None)
+    old, new = engine.sealer(row.id, code), engine.sealer(id, code)
+    sealed = row.input
+    digest = row.input_digest
+    if arguments is not None:
+        digest, _ = args_digest((), arguments, {})
+        sealed = new.seal((arguments, {}), 0, 0)
+    elif sealed is not None:
+        sealed = new.seal(old.unseal(sealed, 0, 0)[0], 0, 0)
+    accepted, _ = engine.store.accept(
+        NewRequest(
+            id, row.application, row.kind, engine.clock.now(), sealed, digest, engine.store.code(row.code_key),
+            row.notebook, None, None, row.id, row.headers,
+        ),
+        _copied(engine, row, old, new),
+    )
+    return accepted
+
+
+def _copied(engine: Engine, row: RequestRow, old: Sealer, new: Sealer) -> Iterator[CallRow]:
+    parents = [0]
+    while parents:
+        for call in rows_below(engine.store, row.serial, parents.pop()):
+            if call.children != 0:
+                parents.append(call.identity)
+            yield _signed_again(call, old, new)
+
+
+def _signed_again(call: CallRow, old: Sealer, new: Sealer) -> CallRow:
+    """A copied call under the MACs of its new request. Its drift marks and its pass stay what they were."""
+    turn = turn_of(call.pass_no, call.attempts)
+    kept = old.transferred(call, new)
+    inputs = new.seal_again(call.inputs, old, call.identity, turn)
+    writes = new.seal_again(call.writes, old, call.identity, turn)
+    status = Status.INTERRUPTED if call.status == Status.RUNNING else call.status
+    return call._replace(mac=kept, inputs=inputs, writes=writes, status=status)
+
+
+def input_set_asides(engine: Engine, row: RequestRow) -> SetAside:
+    """With another input the root executes; what it calls is matched by its arguments."""
+    call = engine.store.call(row.serial, 0, ROOT)
+    return ((0, ROOT),) if call is not None and reusable(call) else ()
+
+
+__all__ = ["Choice", "ReplayMode", "changed_calls", "code_for", "forked", "nodes_of", "preview", "set_asides"]

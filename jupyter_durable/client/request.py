@@ -1,0 +1,388 @@
+"""What a user holds: requests and their calls.
+
+Rules of this file
+- A `Request` reads the store when it is asked; what it says is what holds now.
+- What is done with a request (replay, fork, cancel) is done by the engine; here it gets its name and its arguments.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from jupyter_durable.client import ownership, replay, versions
+from jupyter_durable.client.execution import run_recorded
+from jupyter_durable.client.journal import load_tree, root_row
+from jupyter_durable.client.render import request_text, tree_text
+from jupyter_durable.core.calltree import CallNode, Counts, count, walk
+from jupyter_durable.core.model import ENDED, ROOT, Progressed, RequestRow, RunRow, Status
+from jupyter_durable.core.selection import Preview
+from jupyter_durable.errors import RequestError, RequestFailed, RequestNotFinished, SDKUsageError, TimeoutError
+from jupyter_durable.serializer.failure import decode_failure, failure_text
+from jupyter_durable.runner.sealing import turn_of
+
+if TYPE_CHECKING:
+    from jupyter_durable.client.engine import Engine
+
+POLL_SECONDS: Final = 0.02
+ReplayMode = replay.ReplayMode
+
+
+class Call:
+    """One call of a request: `name[n]`, n counting from 0 the calls of that name in program order."""
+
+    def __init__(self, request: Request, node: CallNode, parent: Call | None) -> None:
+        self._request = request
+        self._node = node
+        self.parent = parent
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _SHOWN:
+            return getattr(self._node, name)
+        raise AttributeError(f"a Call has no attribute {name!r}; it has {', '.join(sorted(_SHOWN))}")
+
+    def __repr__(self) -> str:
+        return f"<{self._node.label} {self.status}, {self.source}>"
+
+    @property
+    def fingerprint(self) -> str:
+        """The place of the call in its request, 32 hexadecimal digits."""
+        return self._node.fingerprint.hex()
+
+    @property
+    def children(self) -> list[Call]:
+        """The calls it made, in program order."""
+        return [Call(self._request, child, self) for child in self._node.children]
+
+    @property
+    def error(self) -> BaseException | None:
+        """What a failed call raised."""
+        return self._request._failure(self._node) if self._node.status == Status.FAILED else None
+
+    @property
+    def error_text(self) -> str | None:
+        """What a failed call raised, as text; needs none of its classes."""
+        return self._request._failure_text(self._node) if self._node.status == Status.FAILED else None
+
+    def inputs(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The recorded arguments; texts stand for what could not be stored. Raises `SDKUsageError` when none were kept."""
+        return self._request._inputs(self._node)
+
+    def output(self) -> Any:
+        """The recorded result. Raises what the call raised, or `RequestNotFinished`."""
+        return self._request._value(self._node)
+
+    @property
+    def logs(self) -> str:
+        """What the call printed."""
+        return "".join(entry.text for entry in self._node.logs)
+
+
+_SHOWN: Final = frozenset(
+    {
+        "args_changed",
+        "attempts",
+        "code_changed",
+        "duration",
+        "identity",
+        "index",
+        "kind",
+        "name",
+        "progress",
+        "source",
+        "started_at",
+        "status",
+    }
+)
+
+
+class Request:
+    """One invocation of an application, or one execution of a cell that called durable functions."""
+
+    def __init__(self, engine: Engine, row: RequestRow) -> None:
+        self._engine = engine
+        self._row = row
+
+    # what it is
+
+    @property
+    def id(self) -> str:
+        """Id, as `req_…`."""
+        return self._row.id
+
+    @property
+    def application(self) -> str:
+        """Name of the application, or of the cell."""
+        return self._row.application
+
+    @property
+    def notebook(self) -> str | None:
+        """Path of the notebook or script."""
+        return self._row.notebook
+
+    def _now(self) -> RequestRow:
+        self._row = self._engine.store.request(self._row.id)
+        return self._row
+
+    @property
+    def status(self) -> str:
+        """queued, running, waiting, succeeded, failed, cancelled or interrupted."""
+        return status_of(self._now(), self._engine)
+
+    @property
+    def started_at(self) -> float | None:
+        """When the first run began, Unix seconds."""
+        return self._now().started_at
+
+    @property
+    def finished_at(self) -> float | None:
+        """When the last run ended, Unix seconds."""
+        return self._now().finished_at
+
+    @property
+    def runs(self) -> list[RunRow]:
+        """The original execution and every replay."""
+        return self._engine.store.runs(self._row.serial)
+
+    @property
+    def error(self) -> BaseException | None:
+        """What made the last run fail."""
+        if self.status not in (Status.FAILED, Status.CANCELLED):
+            return None
+        row = root_row(self._engine.store, self._row.serial)
+        if row is not None and row.status == Status.FAILED and row.mac is not None:
+            data = self._sealer().open(row)
+            return decode_failure(data, self._code().serializer)
+        return RequestFailed(self._row.error or self._row.status)
+
+    def __repr__(self) -> str:
+        return request_text(self._now(), self.status, self.counts())
+
+    def __str__(self) -> str:
+        return self.__repr__()
+
+    # outcome
+
+    def output(self) -> Any:
+        """The output. Raises `RequestFailed` (chained to the cause), `RequestError` verbatim, `RequestNotFinished`."""
+        __tracebackhide__ = True
+        status = self.status
+        if status not in ENDED:
+            raise RequestNotFinished(f"request {self.id} is {status}; wait for it with .wait()")
+        if status == Status.SUCCEEDED:
+            row = root_row(self._engine.store, self._row.serial)
+            return self._sealer().open(row) if row is not None and row.mac is not None else None
+        cause = self.error
+        if isinstance(cause, RequestError):
+            raise cause
+        what = self._row.error or status
+        raise RequestFailed(f"request {self.id} of {self.application} {status}: {what}. Replay it to go on") from cause
+
+    def wait(self, timeout: float | None = None) -> Request:
+        """Wait for the end, whatever it is. Raises `TimeoutError` after `timeout` seconds; the request goes on."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while self.status not in ENDED or self.id in self._engine.active:
+            if end is not None and time.monotonic() > end:
+                raise TimeoutError(f"request {self.id} has not ended within {timeout} s; it goes on")
+            time.sleep(POLL_SECONDS)
+        return self
+
+    async def _wait(self) -> Any:
+        while self.status not in ENDED or self.id in self._engine.active:
+            await asyncio.sleep(POLL_SECONDS)
+        return self.output()
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._wait().__await__()
+
+    # the tree
+
+    def _root(self) -> CallNode | None:
+        row = self._now()
+        live = status_of(row, self._engine) == Status.RUNNING
+        return load_tree(self._engine.store, row, live=live)[1]
+
+    def root_call(self) -> Call | None:
+        """The root of the call tree; None before the first run."""
+        node = self._root()
+        return Call(self, node, None) if node is not None else None
+
+    def counts(self) -> Counts | None:
+        """How many calls of the last run were reused, executed, failed."""
+        node = self._root()
+        return count(node) if node is not None else None
+
+    def calls(self, name: str | None = None) -> list[Call]:
+        """All calls in program order, without the root; only those of a function when `name` is given."""
+        found: list[Call] = []
+        root = self.root_call()
+        pending = list(reversed(root.children)) if root is not None else []
+        while pending:
+            call = pending.pop()
+            if name is None or call.name == name:
+                found.append(call)
+            pending.extend(reversed(call.children))
+        return found
+
+    def call(self, name: str, n: int = 0) -> Call:
+        """`name[n]`. Raises `SDKUsageError` naming the calls there are."""
+        if name.endswith("]"):
+            name, _, number = name[:-1].rpartition("[")
+            n = int(number)
+        for call in self.calls():
+            if call._node.label == f"{name}[{n}]":
+                return call
+        root = self.root_call()
+        if root is not None and name == root.name and n == 0:
+            return root
+        labels = [call._node.label for call in self.calls()]
+        more = ", …" if len(labels) > 8 else ""
+        raise SDKUsageError(f"request {self.id} has no call {name}[{n}]; it has {', '.join(labels[:8])}{more}")
+
+    def tree(self) -> str:
+        """The call tree as text."""
+        node = self._root()
+        return tree_text(node) if node is not None else "(no run yet)"
+
+    @property
+    def progress(self) -> list[Progressed]:
+        """The newest progress of each call that reported."""
+        return self._engine.store.progress(self._row.serial)
+
+    @property
+    def metrics(self) -> list[Any]:
+        """What calls measured."""
+        return self._engine.store.metrics(self._row.serial)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """State values as the successful root left them."""
+        row = root_row(self._engine.store, self._row.serial)
+        if row is None or row.writes is None:
+            return {}
+        values, _ = self._sealer().unseal(row.writes, row.identity, turn_of(row.pass_no, row.attempts))
+        return dict(values)
+
+    # what one can do with it
+
+    def replay(
+        self,
+        mode: str = ReplayMode.ADAPTIVE,
+        upgrade_to_latest_version: bool = False,
+        *,
+        rerun: Any = None,
+        from_call: Any = None,
+        take_over: bool = False,
+    ) -> Request:
+        """Run it again to its end: what succeeded is served from checkpoints. Returns the request.
+
+        `upgrade_to_latest_version` runs the code that is defined now instead of the recorded one. `rerun="changed"`
+        (implies the upgrade) executes the calls whose code or arguments changed, `rerun=[…]` calls or functions by
+        name, `from_call="name[n]"` that call and everything later. Raises `ReplayError` when a strict replay diverges
+        or something the recorded code needs is missing, `SDKUsageError` when somebody else runs the request.
+        """
+        if mode not in (ReplayMode.ADAPTIVE, ReplayMode.STRICT):
+            raise SDKUsageError(f"replay: mode must be ReplayMode.ADAPTIVE or ReplayMode.STRICT, not {mode!r}")
+        choice = replay.Choice(upgrade_to_latest_version or rerun == "changed", rerun, from_call)
+        run_recorded(self._engine, self._now(), choice, strict=mode == ReplayMode.STRICT, take_over=take_over)
+        return self
+
+    def fork(self, *, from_call: Any = None, input: Any = None, rerun: Any = None) -> Request:
+        """Do the same in a new request and leave this one alone.
+
+        `input` is the argument of the application, or a tuple of arguments; then the root executes, and its calls are
+        matched by their arguments only.
+        """
+        from jupyter_durable.client.engine import new_id
+
+        arguments = None if input is None else input if isinstance(input, tuple) else (input,)
+        row = replay.forked(self._engine, self._now(), replay.Choice(), arguments, new_id())
+        choice = replay.Choice(False, rerun, from_call)
+        run_recorded(self._engine, row, choice, other_input=arguments is not None)
+        return Request(self._engine, self._engine.store.request(row.id))
+
+    def preview(
+        self, mode: str = ReplayMode.ADAPTIVE, upgrade_to_latest_version: bool = False, *,
+        rerun: Any = None, from_call: Any = None,
+    ) -> Preview:
+        """What `replay` with the same arguments would do with each recorded call. Runs nothing."""
+        choice = replay.Choice(upgrade_to_latest_version or rerun == "changed", rerun, from_call)
+        return replay.preview(self._engine, self._now(), choice)
+
+    def cancel(self) -> None:
+        """Stop it; what succeeded is kept, and it can be replayed."""
+        run = self._engine.active.get(self.id)
+        if run is not None:
+            run.cancel()
+        else:
+            self._engine.store.cancel(self._row.serial)
+
+    def pin(self, pinned: bool = True) -> None:
+        """Keep it from garbage collection."""
+        self._engine.store.pin(self._row.serial, pinned)
+
+    def delete(self) -> None:
+        """Remove it with its values. Raises `SDKUsageError` while it runs."""
+        self._engine.store.delete(self._row.serial)
+
+    # values
+
+    def _code(self) -> versions.Loaded:
+        return versions.live_code(None)
+
+    def _sealer(self) -> Any:
+        return self._engine.sealer(self.id, self._code())
+
+    def _stored(self, node: CallNode) -> Any:
+        row = self._engine.store.call(self._row.serial, node.parent, node.identity)
+        assert row is not None
+        return row
+
+    def _failure(self, node: CallNode) -> BaseException:
+        return decode_failure(self._sealer().open(self._stored(node)), self._code().serializer)
+
+    def _failure_text(self, node: CallNode) -> str:
+        return failure_text(self._sealer().open(self._stored(node)))
+
+    def _value(self, node: CallNode) -> Any:
+        if node.status == Status.FAILED:
+            raise self._failure(node)
+        if node.status != Status.SUCCEEDED:
+            raise RequestNotFinished(f"{node.label} of request {self.id} is {node.status}; it has no result")
+        row = self._stored(node)
+        if row.mac is None:
+            if node.stored:
+                return None
+            raise SDKUsageError(f"{node.label} of request {self.id} completed, but its result was not checkpointed")
+        return self._sealer().open(row)
+
+    def _inputs(self, node: CallNode) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        row = self._stored(node)
+        if row.identity == ROOT and self._row.input is not None:
+            (args, kwargs), _ = self._sealer().unseal(self._row.input, 0, 0)
+            return args, kwargs
+        if row.inputs is None:
+            raise SDKUsageError(f"{node.label} of request {self.id}: its arguments were not kept")
+        (args, kwargs), _ = self._sealer().unseal(row.inputs, row.identity, turn_of(row.pass_no, row.attempts))
+        return args, kwargs
+
+
+def status_of(row: RequestRow, engine: Engine) -> str:
+    """The status of a request; one whose owner is gone reads `interrupted` at once."""
+    if row.status not in (Status.RUNNING, Status.WAITING) or row.id in engine.active:
+        return row.status
+    if row.owner is None or row.owner == ownership.this_owner() or ownership.alive(row.owner) is False:
+        return Status.INTERRUPTED
+    if ownership.alive(row.owner) is None and row.lease_until < engine.clock.now():
+        return Status.INTERRUPTED
+    return row.status
+
+
+def requests_of(engine: Engine, rows: Sequence[RequestRow]) -> list[Request]:
+    """Requests as a user holds them."""
+    return [Request(engine, row) for row in rows]
+
+
+__all__ = ["Call", "ReplayMode", "Request", "requests_of", "status_of", "walk"]

@@ -1,0 +1,265 @@
+"""Durable calls at the top: which request owns them.
+
+Rules of this file
+- All durable calls of one execution of a cell, or of a script's top level, form one request, made with the first of
+  them. An application called there is a request of its own, unless the cell's body is durable itself.
+- A cell, or a script, whose last request is anything but a success resumes it with the code of now.
+- The kernel says when a cell begins and ends; outside of a kernel there is one session, ended with the process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import inspect
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jupyter_durable.client import ownership, versions
+from jupyter_durable.code.statements import once_called
+from jupyter_durable.context import Scope
+from jupyter_durable.core.model import Kind, NewRequest, RequestRow, Status
+from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.function import Spec
+from jupyter_durable.runner.call import ActiveCall
+from jupyter_durable.runner.run import Run
+from jupyter_durable.runner.stop import RunStopped
+from jupyter_durable.serializer.digest import args_digest
+from jupyter_durable.store.base import Filter
+
+if TYPE_CHECKING:
+    from jupyter_durable.client.engine import Engine
+
+class Cell(NamedTuple):
+    """One execution of a cell, or of a script's top level."""
+
+    notebook: str | None
+    """Path of the notebook or script."""
+    key: str | None
+    """What finds its request again; None: nothing is ever resumed."""
+    title: str
+    source: str
+    kind: str = Kind.CELL
+    durable_body: bool = False
+    """`%%durable`: the body is the root call, applications called in it are children."""
+    once: bool = False
+    """After a success too the last request goes on, with what changed set aside."""
+    fresh: bool = False
+    """Always a new request."""
+
+
+class Resumed(NamedTuple):
+    """Told to whoever shows it when a cell resumes a request."""
+
+    request: RequestRow
+    run: Run
+
+
+class Sessions:
+    """The cell that executes now and the request of its durable calls."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.RLock()
+        self._cell: Cell | None = None
+        self._kernel = False
+        self._run: Run | None = None
+        self._root: ActiveCall | None = None
+        self.row: RequestRow | None = None
+        """The request of the cell, once it has one."""
+        self.on_begin: list[Callable[[RequestRow, Run, bool], None]] = []
+        """Called with the request of a cell when it begins; the last argument says whether it was resumed."""
+
+    def begin(self, cell: Cell) -> None:
+        """A cell begins to execute."""
+        with self._lock:
+            self._kernel = True
+            self._cell, self._run, self._root, self.row = cell, None, None, None
+
+    def end(self, error: BaseException | None) -> RequestRow | None:
+        """The cell has ended; its request, if it had one. Durable calls that come later raise."""
+        with self._lock:
+            run, root, row = self._run, self._root, self.row
+            self._cell = self._run = self._root = self.row = None
+        if run is None or root is None:
+            return None
+        try:
+            self._settle(run, root, error)
+        finally:
+            self._engine.active.pop(run.id, None)
+        return row
+
+    def _settle(self, run: Run, root: ActiveCall, error: BaseException | None) -> None:
+        if run.ended:
+            return
+        if run.stopped is not None or isinstance(error, KeyboardInterrupt | SystemExit | RunStopped):
+            run.end_stopped(root, error)
+            return
+        if error is not None:
+            root.settle_failed(error)
+            return
+        try:
+            root.succeed(None)
+        except RunStopped:
+            run.end_stopped(root, None)
+
+    @property
+    def run(self) -> Run | None:
+        """The run of the cell that executes now."""
+        return self._run
+
+    @property
+    def root(self) -> ActiveCall | None:
+        """The root call of the cell that executes now."""
+        return self._root
+
+    def place(self) -> tuple[str | None, str | None]:
+        """Notebook and cell of what executes now."""
+        cell = self._cell or self._script()
+        return (cell.notebook, cell.key) if cell is not None else (None, None)
+
+    def root_for(self, spec: Spec | None) -> Scope | None:
+        """The root call that owns a call of `spec` made now; None when it is to be a request of its own."""
+        root = self._root
+        if spec is not None and spec.application is not None and not (self._cell and self._cell.durable_body):
+            return None
+        if root is not None:
+            return root
+        with self._lock:
+            return self._root or self._open()
+
+    def _open(self) -> ActiveCall:
+        cell = self._cell
+        if cell is None:
+            if self._kernel:
+                raise SDKUsageError(
+                    "a durable function was called after its cell had ended (from a thread or callback); call it in a "
+                    "cell, or as an application with .submit()"
+                )
+            cell = self._cell = self._script()
+            atexit.register(self._at_exit)
+        row, resumed = self._request(cell)
+        launch = self._launch(cell, row, resumed)
+        self._run, self._root = self._engine.launch(row, launch, None)
+        self._run.enter_root(self._root)
+        self.row = row
+        for told in self.on_begin:
+            told(row, self._run, resumed)
+        return self._root
+
+    def _request(self, cell: Cell) -> tuple[RequestRow, bool]:
+        """The request to go on with, or a new one."""
+        engine = self._engine
+        if cell.key is not None and not cell.fresh:
+            for row in engine.store.requests(Filter(notebook=cell.notebook, cell=cell.key, limit=5)):
+                if row.kind != cell.kind:
+                    continue
+                if _resumable(row, engine.active) or (cell.once and row.status == Status.SUCCEEDED):
+                    return row, True
+                break
+        from jupyter_durable.client.engine import new_id
+
+        version = versions.current_version({}, cell.source, engine.signer)
+        new = NewRequest(
+            new_id(), cell.title, cell.kind, engine.clock.now(), None, b"", version,
+            cell.notebook, cell.key, None, None, None,
+        )
+        return engine.store.accept(new)[0], False
+
+    def _launch(self, cell: Cell, row: RequestRow, resumed: bool) -> Any:
+        from jupyter_durable.client import replay
+        from jupyter_durable.client.engine import Launch
+
+        rule = once_called(cell.source)
+        if not resumed:
+            return Launch(versions.live_code(None, cell.source), place_rule=rule)
+        version = versions.current_version({}, cell.source, self._engine.signer)
+        code = versions.live_code(version, cell.source)
+        aside: tuple[tuple[int, int], ...] = ()
+        if row.status == Status.SUCCEEDED:
+            aside = replay.changed_calls(self._engine, row, code)
+        return Launch(code, set_aside=aside, place_rule=rule)
+
+    def call_application(self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """An application called at the top: a request of its own, resumed when its last one here did not succeed."""
+        __tracebackhide__ = True
+        from jupyter_durable.client.engine import Launch, Origin
+
+        engine = self._engine
+        notebook, key = self.place()
+        row = self._resumable_application(spec, args, kwargs, notebook, key)
+        resumed = row is not None
+        version = versions.current_version({spec.name: spec.wrapper}, None, engine.signer) if resumed else None
+        code = versions.live_code(version)
+        if row is None:
+            row, _ = engine.accept(spec, args, kwargs, Origin(notebook, key), code)
+        run, root = engine.launch(row, Launch(code), spec)
+        for told in self.on_begin:
+            told(row, run, resumed)
+        return engine.application_coroutine(run, root) if spec.is_async else engine.conduct(run, root)
+
+    def _resumable_application(
+        self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], notebook: str | None, key: str | None
+    ) -> RequestRow | None:
+        cell = self._cell
+        if key is None or (cell is not None and cell.fresh):
+            return None
+        if spec.application is not None and spec.application.input_deserializer == "json":
+            given = self._engine.edge(spec).decode_input(args, kwargs)
+            args, kwargs = given.args, given.kwargs
+        digest, weak = args_digest(spec.params, args, kwargs)
+        wanted = Filter(notebook=notebook, cell=key, application=spec.name, limit=20)
+        for row in self._engine.store.requests(wanted):
+            if row.kind != Kind.FUNCTION or row.input_digest != digest or weak:
+                continue
+            once = cell is not None and cell.once and row.status == Status.SUCCEEDED
+            return row if once or _resumable(row, self._engine.active) else None
+        return None
+
+    def _script(self) -> Cell:
+        """The top level of a script; a REPL has no name, so nothing of it is resumed."""
+        path = getattr(sys.modules["__main__"], "__file__", None)
+        if path is None:
+            return Cell(None, None, "interactive", "", Kind.SCRIPT)
+        try:
+            source = inspect.getsource(sys.modules["__main__"])
+        except (OSError, TypeError):
+            source = ""
+        arguments = hashlib.blake2b("\0".join(sys.argv[1:]).encode(), digest_size=8).hexdigest()
+        return Cell(str(Path(path).absolute()), f"script:{arguments}", Path(path).name, source, Kind.SCRIPT)
+
+    def _at_exit(self) -> None:
+        """The script ends; whether by an exception, `sys.excepthook` has seen."""
+        error = getattr(sys, "last_value", None) or _Uncaught.seen
+        self.end(error)
+
+
+class _Uncaught:
+    """Remembers the exception that ends a script: at exit it is not to be had any more."""
+
+    seen: BaseException | None = None
+
+    def __init__(self, before: Callable[..., Any]) -> None:
+        self._before = before
+
+    def __call__(self, kind: type[BaseException], error: BaseException, trace: Any) -> None:
+        _Uncaught.seen = error
+        self._before(kind, error, trace)
+
+
+def watch_uncaught() -> None:
+    """See the exception that ends a script, and pass it on."""
+    if not isinstance(sys.excepthook, _Uncaught):
+        sys.excepthook = _Uncaught(sys.excepthook)
+
+
+def _resumable(row: RequestRow, active: Any) -> bool:
+    """Whether a cell goes on with this request: it did not succeed, and nobody runs it."""
+    if row.id in active:
+        return False
+    if row.status in (Status.RUNNING, Status.QUEUED, Status.WAITING):
+        return row.owner is None or row.owner == ownership.this_owner() or ownership.alive(row.owner) is False
+    return row.status != Status.SUCCEEDED

@@ -1,0 +1,144 @@
+"""`configure(...)`: settings of this process, and where each of them came from.
+
+Rules of this file
+- Later sources win: default, `[tool.jupyter-durable]` of the nearest pyproject.toml, `JUPYTER_DURABLE_…` environment
+  variables, `configure(...)`.
+- `configure` changes only the keys it is given; nothing at all when one of them is wrong.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Final
+
+from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.function import EXECUTORS, LATER_EXECUTORS, MAX_TIMEOUT
+from jupyter_durable.runner.settings import INPUT_BYTES, SLOTS
+from jupyter_durable.store.location import default_url
+
+DISPLAYS: Final = ("auto", "mime", "html", "text", "widget")
+PREFIX: Final = "JUPYTER_DURABLE_"
+UNITS: Final = {"": 1, "B": 1, "KIB": 1024, "MIB": 1024**2, "KB": 1000, "MB": 1000**2}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds in this process; `sources` says where each key came from."""
+
+    store: str = ""
+    """URL of the store."""
+    executor: str | None = None
+    max_concurrency: int = SLOTS
+    """Calls that run beside each other at most."""
+    default_timeout: float | None = None
+    """Seconds, for functions that say nothing; None: no limit."""
+    display: str = "auto"
+    inputs: int = INPUT_BYTES
+    """Bytes of arguments kept with each call; 0: none."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        names = [each.name for each in fields(self) if each.name != "sources"]
+        return "\n".join(f"{name} = {getattr(self, name)!r}  ({self.sources.get(name, 'default')})" for name in names)
+
+    def changed(self, values: Mapping[str, Any], source: str) -> Settings:
+        """With these keys from `source`. Raises `SDKUsageError` that names the key, its value and what it takes."""
+        known = {each.name for each in fields(self)} - {"sources"}
+        checked = {}
+        for name, value in values.items():
+            if name not in known:
+                raise SDKUsageError(f"{source}: unknown setting {name!r}; known are {', '.join(sorted(known))}")
+            checked[name] = _CHECKS[name](name, value, source)
+        return replace(self, **checked, sources={**self.sources, **dict.fromkeys(checked, source)})
+
+
+def _text(name: str, value: Any, source: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise SDKUsageError(f"{source}: {name} must be a text, not {value!r}")
+    return value
+
+
+def _executor(name: str, value: Any, source: str) -> str | None:
+    if value in LATER_EXECUTORS:
+        raise SDKUsageError(f"{source}: {name}={value!r} is not built yet; use one of {', '.join(EXECUTORS)}")
+    if value is not None and value not in EXECUTORS:
+        raise SDKUsageError(f"{source}: {name} must be one of {', '.join(EXECUTORS)}, not {value!r}")
+    return value  # type: ignore[no-any-return]
+
+
+def _display(name: str, value: Any, source: str) -> str:
+    if value not in DISPLAYS:
+        raise SDKUsageError(f"{source}: {name} must be one of {', '.join(DISPLAYS)}, not {value!r}")
+    return str(value)
+
+
+def _slots(name: str, value: Any, source: str) -> int:
+    number = _number(name, value, source)
+    if number != int(number) or number < 1:
+        raise SDKUsageError(f"{source}: {name} must be a whole number >= 1, not {value!r}")
+    return int(number)
+
+
+def _seconds(name: str, value: Any, source: str) -> float | None:
+    if value in (None, "", "none", "None"):
+        return None
+    number = _number(name, value, source)
+    if not 1 <= number <= MAX_TIMEOUT:
+        raise SDKUsageError(f"{source}: {name} must be seconds from 1 to {MAX_TIMEOUT}, or None, not {value!r}")
+    return number
+
+
+def _number(name: str, value: Any, source: str) -> float:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError):
+        raise SDKUsageError(f"{source}: {name} must be a number, not {value!r}") from None
+
+
+def _bytes(name: str, value: Any, source: str) -> int:
+    """`65536`, `"64KiB"`, `"1MB"`."""
+    text = str(value).strip().upper()
+    digits = text.rstrip("BIKM")
+    unit = text[len(digits) :]
+    if unit not in UNITS or not digits.strip().isdigit():
+        raise SDKUsageError(f'{source}: {name} must be a size such as "64KiB", not {value!r}')
+    return int(digits) * UNITS[unit]
+
+
+_CHECKS: Final = {
+    "store": _text,
+    "executor": _executor,
+    "max_concurrency": _slots,
+    "default_timeout": _seconds,
+    "display": _display,
+    "inputs": _bytes,
+}
+
+
+def load(environment: Mapping[str, str], directory: Path) -> Settings:
+    """Settings from the environment and the pyproject.toml at or above `directory`."""
+    settings = Settings(store=default_url())
+    for folder in (directory, *directory.parents):
+        path = folder / "pyproject.toml"
+        if path.is_file():
+            table = _table(path)
+            settings = settings.changed({name.replace("-", "_"): value for name, value in table.items()}, str(path))
+            break
+    given = {name.removeprefix(PREFIX).lower(): name for name in environment if name.startswith(PREFIX)}
+    for name, variable in given.items():
+        settings = settings.changed({name: environment[variable]}, variable)
+    return settings
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return {}  # not ours to judge: whoever the file is for will say what is wrong with it
+    table = data.get("tool", {}).get("jupyter-durable", {})
+    return table if isinstance(table, dict) else {}

@@ -1,0 +1,113 @@
+"""Code versions of requests: captured from the running notebook, restored from the store.
+
+Rules of this file
+- Snapshots are signed when they are made and verified before they are restored: they hold pickles.
+- Replay of recorded code stops before any call when something it needs is not there.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+import blake3
+
+from jupyter_durable.code.hashing import CodeHashes
+from jupyter_durable.code.snapshot import ClassRegistry, Version, capture, restore
+from jupyter_durable.core.model import CodeVersion
+from jupyter_durable.errors import ReplayError, SDKUsageError
+from jupyter_durable.function import Spec, options_of, redecorate, registry
+from jupyter_durable.serializer.base import Context, Signer
+from jupyter_durable.serializer.pickle import ValueSerializer
+
+CODE: Final = Context("code", 0, 0)
+SNAPSHOT: Final = "snapshot"
+
+
+def live_namespace() -> dict[str, Any]:
+    """The globals of the notebook, or of the script."""
+    return vars(sys.modules["__main__"])
+
+
+class Loaded(NamedTuple):
+    """The code a run executes."""
+
+    version: CodeVersion | None
+    """To be stored with the run; None when it is the recorded one."""
+    namespace: Mapping[str, Any]
+    body: str | None
+    hashes: CodeHashes
+    serializer: ValueSerializer
+
+    def code_of(self, spec: Spec) -> bytes:
+        """16 bytes over the code of a function."""
+        return self.hashes.of(spec.fn)
+
+    def spec(self, name: str) -> Spec:
+        """The durable function of a name, in this version of the code."""
+        found = self.namespace.get(name.partition(".")[0])
+        for part in name.split(".")[1:]:
+            found = getattr(found, part, None)
+        spec = getattr(found, "__durable__", None) or registry.get(name)
+        if not isinstance(spec, Spec):
+            raise SDKUsageError(
+                f"{name} is not defined here: run the cell that defines it, or replay the recorded code "
+                "(upgrade_to_latest_version=False)"
+            )
+        return spec
+
+
+def current_version(roots: Mapping[str, Any], body: str | None, signer: Signer) -> CodeVersion:
+    """A signed snapshot of the code that is defined now, as far as `roots` and a cell's `body` reach."""
+    secrets = {name for root in roots.values() for name in _secrets(root)}
+    data = capture(roots, live_namespace(), body=body, secrets=secrets, options=options_of)
+    key = blake3.blake3(data).digest()
+    return CodeVersion(key, data, signer.sign(CODE, SNAPSHOT, key))
+
+
+def _secrets(root: Any) -> tuple[str, ...]:
+    spec = getattr(root, "__durable__", None)
+    return spec.options.secrets if isinstance(spec, Spec) else ()
+
+
+def live_code(version: CodeVersion | None, body: str | None = None) -> Loaded:
+    """The code that is defined now; `version` is its snapshot."""
+    live = live_namespace()
+    hashes = CodeHashes(live)
+    serializer = ValueSerializer(ClassRegistry(live).find_class)
+    return Loaded(version, live, body, hashes, serializer)
+
+
+def recorded_code(recorded: CodeVersion, signer: Signer, request: str) -> Loaded:
+    """The code that a request ran. Raises `ReplayError` that names what is missing and how it is made."""
+    restored = restored_version(recorded, signer)
+    if restored.missing:
+        raise ReplayError(f"request {request} cannot be replayed yet: {_missing(restored)}")
+    hashes = CodeHashes(restored.namespace)
+    serializer = ValueSerializer(ClassRegistry(live_namespace(), restored).find_class)
+    return Loaded(None, restored.namespace, restored.body, hashes, serializer)
+
+
+def restored_version(recorded: CodeVersion, signer: Signer) -> Version:
+    """A verified snapshot as running code, complete or not."""
+    signer.verify(CODE, SNAPSHOT, recorded.key, recorded.mac)
+    if blake3.blake3(recorded.data).digest() != recorded.key:
+        signer.verify(CODE, SNAPSHOT, b"", recorded.mac)  # raises: the bytes are not those that were signed
+    return restore(recorded.data, redecorate=redecorate, live=live_namespace())
+
+
+def _missing(version: Version) -> str:
+    lines = []
+    for missing in version.missing:
+        made = f"run `{missing.statement}`" if missing.statement else "run the cell that makes it"
+        lines.append(f"`{missing.name}` is not stored; {made}, then replay")
+    return "; ".join(lines)
+
+
+def edge_of(cache: dict[Spec, Any], spec: Spec, make: Callable[..., Any]) -> Any:
+    """The JSON edge of an application, made once."""
+    known = cache.get(spec)
+    if known is None:
+        known = cache[spec] = make(spec.fn, bound=spec.owner is not None)
+    return known
