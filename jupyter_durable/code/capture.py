@@ -28,10 +28,10 @@ from jupyter_durable.code.classify import (
     is_plain_with_code,
     undecorated,
 )
-from jupyter_durable.code.credentials import holds_credential, is_credential, redacted
+from jupyter_durable.code.credentials import holds_credential, is_credential, redacted, shown
 from jupyter_durable.code.form import BODY, FORMAT, Snapshot
-from jupyter_durable.code.names import attached, callables_in, closure, uses
-from jupyter_durable.code.pickling import Table, Unstorable
+from jupyter_durable.code.names import annotations_of, attached, callables_in, closure, uses
+from jupyter_durable.code.pickling import HoldsCredential, Table, Unstorable
 from jupyter_durable.code.reads import names_needed
 from jupyter_durable.code.sources import RESTORED, find_class, find_function, methods, remembered, text_of
 
@@ -117,13 +117,16 @@ class _Reach:
         if fn.__globals__ is self._namespace:
             self.names(uses(fn))
             self._named(fn)
-        self._pending.extend(held for _, held in [*closure(fn), *attached(fn)])
+        else:
+            self._pending.extend(fn.__globals__.get(name) for name in uses(fn))
+        self._pending.extend(held for _, held in [*closure(fn), *attached(fn), *callables_in(annotations_of(fn))])
 
     def _class(self, cls: type) -> None:
         if home_module(cls, self._namespace) is not None:
             return
         self._named(cls)
         self._pending.extend([*methods(cls), *cls.__bases__, type(cls)])
+        self._pending.extend(held for _, held in callables_in(annotations_of(cls)))
         self.names(uses(cls))
 
     def _named(self, value: FunctionType | type) -> None:
@@ -195,7 +198,7 @@ class _Found:
         elif is_code(value) or durable_spec(value) is not None or (callable(value) and hasattr(value, "__wrapped__")):
             self._definitions[name] = value
         elif is_credential(name, value, self._secrets):
-            self._other(name)
+            self._others[name] = shown(self._statement(name), name, value, self._secrets)
         elif is_plain(value, DATA_LIMIT):
             self._as_data(name, value, table)
         elif is_plain_with_code(value, DATA_LIMIT):
@@ -219,13 +222,13 @@ class _Found:
         else:
             self._other(name)
 
-    def _other(self, name: str) -> None:
+    def _other(self, name: str, *, credential: bool = False) -> None:
         statement = self._statement(name)
         imported = statements.imported(statement, name)
         if imported is not None and name not in self._secrets:
             self._imports[name] = imported
         else:
-            self._others[name] = redacted(statement)
+            self._others[name] = redacted(statement, all_text=credential)
 
     def _statement(self, name: str) -> str:
         given = self._cells(name) if self._cells is not None else None
@@ -247,9 +250,9 @@ class _Found:
             table.clear()
             try:
                 table.dump({name: value})
-            except Unstorable:
+            except Unstorable as error:
                 del self._definitions[name]
-                self._other(name)
+                self._other(name, credential=isinstance(error, HoldsCredential))
         table.clear()
         return table.dump(self._definitions)
 

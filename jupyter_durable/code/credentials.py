@@ -30,6 +30,7 @@ _LOOKS: Final = re.compile(
     r"|\beyJ[\w-]{5,}\.eyJ[\w-]{5,}\.[\w-]*|\bxox[abprs]-[\w-]{8,}|\bhf_[A-Za-z0-9]{16,}|\bAIza[\w-]{20,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
 )
+_VARIABLE: Final = re.compile(r"[A-Z]+(_[A-Z]+)+")
 _SHORT: Final = 8
 """Literals under this many characters in code are words (`token="<pad>"`), not credentials."""
 
@@ -43,6 +44,15 @@ def is_credential(name: str, value: object, secrets: Collection[str] = ()) -> bo
         return True
     hidden = {os.environ.get(secret) for secret in secrets} - {None, ""}
     return any(text in hidden or looks_secret(text) or is_secret_field(field, text) for field, text in texts)
+
+
+def shown(statement: str, name: str, value: object, secrets: Collection[str] = ()) -> str:
+    """The statement that made a credential, to be shown: nothing of the value is in it."""
+    masked = redacted(statement)
+    alone = not isinstance(value, dict | list | tuple)
+    hidden = [text for field, text in texts_in(value) if alone or looks_secret(text) or is_secret_field(field, text)]
+    left = any(len(text) > 2 and text in masked for text in hidden)
+    return redacted(statement, all_text=True) if left or name in secrets or _NAME.search(name) else masked
 
 
 def looks_secret(text: str) -> bool:
@@ -60,22 +70,28 @@ def holds_credential(source: str) -> bool:
     return looks_secret(source) or any(len(node.value) >= _SHORT for node in _telling(parsed(source), _FIELD))
 
 
-def redacted(source: str) -> str:
-    """Source text with every credential written into it masked."""
+def redacted(source: str, *, all_text: bool = False) -> str:
+    """Source text with every credential written into it masked.
+
+    `all_text` masks every text literal but names of environment variables: for a statement that made a credential.
+    """
     lines = [line.encode() for line in source.split("\n")]
-    nodes = sorted(_telling(parsed(source), _NAME), key=lambda node: (node.lineno, node.col_offset), reverse=True)
-    for node in nodes:
-        if node.lineno == node.end_lineno:
-            line = lines[node.lineno - 1]
-            masked = repr(MASK).encode() + line[node.end_col_offset or 0 :]
-            lines[node.lineno - 1] = line[: node.col_offset] + masked
-        else:
-            lines[node.lineno - 1 : node.end_lineno] = [b"..."]
+    found = _literals(parsed(source)) if all_text else _telling(parsed(source), _NAME)
+    for node in sorted(found, key=lambda node: (node.lineno, node.col_offset), reverse=True):
+        first, last = lines[node.lineno - 1], lines[(node.end_lineno or node.lineno) - 1]
+        masked = first[: node.col_offset] + repr(MASK).encode() + last[node.end_col_offset or 0 :]
+        lines[node.lineno - 1 : node.end_lineno] = [masked]
     return _LOOKS.sub(MASK, b"\n".join(lines).decode())
 
 
 class _Literal(ast.Constant):
     value: str
+
+
+def _literals(tree: ast.AST | None) -> Iterator[_Literal]:
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and not _VARIABLE.fullmatch(node.value):
+            yield node  # type: ignore[misc]
 
 
 def _telling(tree: ast.AST | None, pattern: re.Pattern[str]) -> Iterator[_Literal]:

@@ -175,7 +175,7 @@ class _Walk:
         else:
             self._add(name, _shape(cls, durable=self._for_class))
         for base in cls.__bases__:
-            yield from self._used(f"{name}.{base.__name__}", base)
+            yield from self._used(base.__qualname__, base)
         own = [method.__code__ for method in methods(cls, durable=self._for_class)]
         read = [used for code in own for used in globals_read(code)]
         read += names_in(self._statement(found, names)) if found is not None else []

@@ -2,7 +2,7 @@
 
 Rules of this file
 - Functions are judged by their bytecode, nested functions included, so that attributes and locals never count.
-- Classes are judged by their methods, and by the statement that made them where its source is known.
+- Classes are judged by their methods: what the body of the `class` statement read is in the class already.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import CellType, CodeType, FunctionType
 from typing import Final
 
-from jupyter_durable.code.sources import find_class, methods
+from jupyter_durable.code.sources import methods, parsed
 
 _NESTED: Final = 4
 """How deep in containers functions are looked for."""
@@ -39,14 +39,22 @@ def names_in(tree: ast.AST) -> list[str]:
 
 
 def uses(value: FunctionType | type) -> list[str]:
-    """Names of the globals a function or class reads."""
+    """Names of the globals a function or class reads when it is used, those of annotations written as text included."""
+    names: dict[str, None] = {}
     if isinstance(value, FunctionType):
-        return list(globals_read(value.__code__))
-    names = {name: None for method in methods(value) for name in globals_read(method.__code__)}
-    found = find_class(value)
-    if found is not None:
-        names.update(dict.fromkeys(names_in(found.node)))
+        names.update(dict.fromkeys(globals_read(value.__code__)))
+    else:
+        names.update({name: None for method in methods(value) for name in globals_read(method.__code__)})
+    for annotation in annotations_of(value).values():
+        tree = parsed(annotation) if isinstance(annotation, str) else None
+        names.update(dict.fromkeys(names_in(tree) if tree is not None else ()))
     return list(names)
+
+
+def annotations_of(value: FunctionType | type) -> dict[str, object]:
+    """Annotations as they stand: nothing is evaluated that was not."""
+    found = vars(value).get("__annotations__", {}) if isinstance(value, type) else value.__annotations__
+    return dict(found)
 
 
 def names_used(code: CodeType) -> frozenset[str]:

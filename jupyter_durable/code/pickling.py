@@ -23,14 +23,17 @@ from typing import Any, Final
 import cloudpickle
 
 from jupyter_durable.code.classify import durable_spec, home_module
-from jupyter_durable.code.credentials import holds_credential, is_secret_field, looks_secret
+from jupyter_durable.code.credentials import holds_credential, is_credential, is_secret_field, looks_secret
 from jupyter_durable.code.form import Code
 from jupyter_durable.code.hashing import class_hash
-from jupyter_durable.code.names import cell_value, closure, is_empty, names_used
+from jupyter_durable.code.names import cell_value, closure, globals_read, is_empty, names_used
 from jupyter_durable.code.sources import RESTORED, Found, find_class, find_function
 
 VERBS: Final = "jupyter_durable.verb"
 NAMESPACE: Final = "jupyter_durable.namespace"
+SET: Final = "jupyter_durable.set"
+_SORTED: Final = frozenset({str, int, bytes, bool})
+"""Sets of these are written in order, so that the hash seed does not show in the bytes."""
 
 
 _REFUSALS: Final = (pickle.PicklingError, TypeError, AttributeError, ValueError, NameError, RecursionError, OSError)
@@ -39,6 +42,10 @@ _REFUSALS: Final = (pickle.PicklingError, TypeError, AttributeError, ValueError,
 
 class Unstorable(Exception):
     """A definition that cannot be kept by value."""
+
+
+class HoldsCredential(Unstorable):
+    """A definition with a credential in it, wherever it hides."""
 
 
 class Verb:
@@ -62,10 +69,13 @@ FIND_CLASS: Final = Verb("find_class")
 
 
 class _Space:
-    """Stands in a pickle for a dictionary of globals."""
+    """Stands in a pickle for a dictionary of globals: None for the notebook's, a module's by its name, else by number.
 
-    def __init__(self, module: str | None) -> None:
-        self.module = module
+    A numbered one belongs to generated functions (a named tuple's `__new__`); it fills up from their states.
+    """
+
+    def __init__(self, place: str | int | None) -> None:
+        self.place = place
 
 
 class Table:
@@ -164,15 +174,18 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
         super().__init__(target, protocol=5)
         self._table = table
         self._filled: dict[int, CellType] = {}
+        self._foreign: dict[int, int] = {}
 
     def persistent_id(self, value: Any) -> Any:
         kind = type(value)
         if kind is str and looks_secret(value):
-            raise Unstorable("holds a credential")
+            raise HoldsCredential("holds a credential")
+        if (kind is set or kind is frozenset) and value and {type(item) for item in value} <= _SORTED:
+            return (SET, (kind is frozenset, sorted(value, key=lambda item: (type(item).__name__, item))))
         if kind is Verb:
             return (VERBS, value.name)
         if kind is _Space:
-            return (NAMESPACE, value.module)
+            return (NAMESPACE, value.place)
         return None
 
     def reducer_override(self, value: Any) -> Any:
@@ -201,7 +214,7 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
             return NotImplemented
         space = self._space(fn)
         self._refuse_credentials(fn)
-        number = self._table.number(fn, own=space.module is None)
+        number = self._table.number(fn, own=not isinstance(space.place, str))
         cells = dict(zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True))
         contents = []
         for cell in cells.values():
@@ -219,6 +232,7 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
             "annotations": dict(fn.__annotations__),
             "attributes": dict(fn.__dict__),
             "cells": contents,
+            "globals": self._globals(fn) if isinstance(space.place, int) else {},
         }
         return MAKE_FUNCTION, (number, space, cells), state, None, None, SET_FUNCTION
 
@@ -229,18 +243,27 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
         held = [*closure(fn), *((parameter.name, parameter.default) for parameter in signature)]
         written = found is not None and holds_credential(found.whole)
         if written or any(is_secret_field(name, value) for name, value in held):
-            raise Unstorable("holds a credential")
+            raise HoldsCredential("holds a credential")
         if any(looks_secret(text) for text in _literals(fn.__code__)):
-            raise Unstorable("holds a credential")
+            raise HoldsCredential("holds a credential")
 
     def _space(self, fn: FunctionType) -> _Space:
         if fn.__globals__ is self._table.namespace:
             return _Space(None)
         name = fn.__globals__.get("__name__")
         module = sys.modules.get(name) if isinstance(name, str) else None
-        if module is None or vars(module) is not fn.__globals__ or name == "__main__":
-            raise Unstorable(f"{fn.__qualname__} belongs to a namespace that cannot be imported")
-        return _Space(str(name))
+        if module is None or vars(module) is not fn.__globals__:
+            self._foreign.setdefault(id(fn.__globals__), len(self._foreign))
+            return _Space(self._foreign[id(fn.__globals__)])
+        # What is generated for a class of the notebook (a dataclass's `__init__`) has the globals of `__main__`.
+        return _Space(None if name == "__main__" else str(name))
+
+    def _globals(self, fn: FunctionType) -> dict[str, Any]:
+        read = [*globals_read(fn.__code__), "__name__"]
+        found = {name: fn.__globals__[name] for name in read if name in fn.__globals__}
+        if any(is_credential(name, value) for name, value in found.items()):
+            raise HoldsCredential("reads a credential")
+        return found
 
     def _class(self, cls: type) -> Any:
         reduced = super().reducer_override(cls)
@@ -255,7 +278,7 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
             self._table.classes[cls.__qualname__] = digest
         found = find_class(cls)
         if found is not None and holds_credential(found.whole):
-            raise Unstorable("holds a credential")
+            raise HoldsCredential("holds a credential")
         if found is not None:
             self._table.keep(found)
         return MAKE_CLASS, (cls.__qualname__, digest, make, args), (setter, state), None, None, SET_CLASS

@@ -183,6 +183,7 @@ class _Unpickler(pickle.Unpickler):
         super().__init__(io.BytesIO(pickled))
         self._into = into
         self._own: set[int] = set()
+        self._foreign: dict[int, dict[str, Any]] = {}
         self._verbs: dict[str, Callable[..., Any]] = {
             "make_function": self._make_function,
             "set_function": self._set_function,
@@ -198,8 +199,13 @@ class _Unpickler(pickle.Unpickler):
         kind, name = pid
         if kind == pickling.VERBS:
             return self._verbs[name]
+        if kind == pickling.SET:
+            frozen, items = name
+            return frozenset(items) if frozen else set(items)
         if name is None:
             return self._into.namespace
+        if isinstance(name, int):
+            return self._foreign.setdefault(name, {})
         return vars(importlib.import_module(name))
 
     def find_class(self, module: str, name: str) -> Any:
@@ -229,6 +235,7 @@ class _Unpickler(pickle.Unpickler):
         fn.__kwdefaults__ = state["kwdefaults"]
         fn.__annotations__ = state["annotations"]
         fn.__dict__.update(state["attributes"])
+        fn.__globals__.update(state["globals"])
         for cell, held in state["cells"]:
             cell.cell_contents = held
 
@@ -254,12 +261,13 @@ def _code(snapshot: Snapshot, code: Code) -> types.CodeType:
         return loaded
     if code["source"]:
         compiled = compile(code["source"], code["filename"], "exec", dont_inherit=True)
-        for found in _all_code(compiled):
-            if (found.co_qualname, found.co_firstlineno) == (code["qualname"], code["first"]):
-                return found
+        place = code["qualname"], code["first"]
+        found = [one for one in _all_code(compiled) if (one.co_qualname, one.co_firstlineno) == place]
+        if len(found) == 1:  # two lambdas on one line cannot be told apart
+            return found[0]
     raise DeserializationError(
-        f"`{code['qualname']}` was stored by Python {_dotted(wrote)} without source that Python {_dotted(here)} could "
-        "compile: run the cell that defines it, then replay with upgrade_to_latest_version=True"
+        f"`{code['qualname']}` was stored by Python {_dotted(wrote)} without source from which Python "
+        f"{_dotted(here)} could make it: run the cell that defines it, then replay with upgrade_to_latest_version=True"
     )
 
 
