@@ -38,6 +38,8 @@ REUSED: Final = "reused"
 EXECUTED: Final = "executed"
 DEPENDS: Final = "depends on arguments"
 
+ITEMS: Final = "its items are matched one by one"
+
 SetAside = tuple[tuple[int, int], ...]
 
 
@@ -195,7 +197,7 @@ def _children(caller: _Seen, aside: set[int]) -> list[_Seen]:
         verdict, why = _alone(child.row, aside)
         if verdict == REUSED and kind == Kind.REDUCE and earlier != REUSED:
             verdict, why = earlier, "an earlier step of the reduce may not be reused"
-        elif verdict == REUSED and place_off and kind != Kind.MAP:
+        elif place_off and kind != Kind.MAP and (verdict == REUSED or why == ITEMS):
             verdict, why = DEPENDS, "a call before it runs again"
         place_off = place_off or child.row.identity in aside
         earlier = verdict if earlier == REUSED else earlier
@@ -208,7 +210,7 @@ def _alone(row: CallRow, aside: set[int]) -> tuple[str, str]:
     if row.identity in aside or row.flags & Flag.SET_ASIDE:
         return EXECUTED, "set aside"
     if row.kind in GROUPS:
-        return EXECUTED, "its items are matched one by one"
+        return EXECUTED, ITEMS
     if reusable(row):
         return REUSED, ""
     if row.flags & Flag.VOLATILE:

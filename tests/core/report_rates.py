@@ -3,8 +3,8 @@
     python -m tests.core.report_rates [TRIALS]
 
 A trial runs a random program, kills it or not, edits it, replays it with up to two more kills and lets the last replay
-finish. Wrong: the final result is not the one the edited program gives without checkpoints. Ends with 1 when a result was
-wrong without a mark, or wrong at all where all arguments are stable.
+finish. Wrong: the final result is not the one the edited program gives without checkpoints. Ends with 1 when a result
+was wrong without a mark, or wrong at all where all arguments are stable.
 """
 
 from __future__ import annotations

@@ -173,7 +173,14 @@ def test_preview_after_a_set_aside_depends_on_arguments():
     found = verdicts(selection.preview(tree(), ids(selection.rerun(tree(), [3])), {}))
     assert found["x[0]"] == ("executed", "set aside")
     assert found["y[0]"][0] == found["z[0]"][0] == "depends on arguments"
-    assert found["i[0]"][0] == "reused"
+    assert found["i.map[0]"][0] == found["i[0]"][0] == "depends on arguments"
+
+
+def test_preview_of_other_items_of_a_map():
+    """They do not depend on the one that is set aside."""
+    found = verdicts(selection.preview(tree(), ids(selection.rerun(tree(), [8])), {}))
+    assert (found["i.map[0]"], found["i[0]"]) == (("executed", "set aside"), ("reused", ""))
+    assert found["z[0]"][0] == "depends on arguments"
 
 
 def test_preview_of_a_success_reuses_the_root():

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_durable.core import places, replay
 from tests.core import laws
 from tests.core.mutants import MUTANTS, planted
 
@@ -17,10 +16,10 @@ seeds = st.integers(min_value=0, max_value=2**48)
 @pytest.fixture(autouse=True, params=[2, 512], ids=["pages of 2", "pages of 512"], scope="module")
 def _pages(request):
     """The size of a page changes nothing."""
-    before = places.PAGE, replay.PAGE
-    places.PAGE = replay.PAGE = request.param
-    yield
-    places.PAGE, replay.PAGE = before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jupyter_durable.core.replay.PAGE", request.param)
+        patch.setattr("jupyter_durable.core.places.PAGE", request.param)
+        yield
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)

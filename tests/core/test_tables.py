@@ -213,7 +213,7 @@ def test_strict(edit):
 def test_a_divergence_names_the_remedy():
     """Adaptive replay, or a fork."""
     matcher = StrictMatcher(Records(journal(["f1"])), Body(RUN_9, None), frozenset({1}), None)
-    with pytest.raises(Divergence, match="Replay in adaptive mode, .* or fork the request"):
+    with pytest.raises(Divergence, match=r"Replay in adaptive mode, .* or fork the request"):
         matcher.match(0, Kind.FUNCTION, "g", digest("1"))
 
 
