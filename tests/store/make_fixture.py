@@ -6,7 +6,7 @@ import gzip
 import tempfile
 from pathlib import Path
 
-from jupyter_durable.core.model import ROOT, ArgumentsDecide, Attempted, Logged, Metric, Progressed, Reached
+from jupyter_durable.core.model import ROOT, ArgumentsDecide, Attempted, Logged, Metric, Progressed, Reached, Write
 from jupyter_durable.store.sqlite.link import SCHEMA
 from jupyter_durable.store.sqlite.store import SqliteStore
 from tests.store.rows import BODY, ended, mark, outcome, started
@@ -24,7 +24,7 @@ def main() -> None:
         journal.later(Progressed(11, 1.0, 2.0, "half", "{}", 12.0))
         journal.later(Metric(11, "counter", "n", 1.0))
         journal.later(Logged(11, BODY, 12.0, "stdout", "printed"))
-        writes = [
+        writes: list[Write] = [
             Attempted(11, BODY, 1, 11.0, 0.1, b"error"),
             Reached(1, BODY, 20, 2, 3, 0),
             ArgumentsDecide(1, "f", BODY),
