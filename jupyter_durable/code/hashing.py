@@ -132,8 +132,8 @@ class _Walk:
             yield from self._function(name, value)
         elif isinstance(value, type):
             yield from self._class(name, value)
-        elif callable(value):
-            yield from self._used(name, getattr(value, "__wrapped__", None))
+        elif getattr(value, "__wrapped__", None) is not None:
+            yield from self._used(name, value.__wrapped__)  # type: ignore[attr-defined]
         for key, held in callables_in(value):
             yield from self._used(f"{name}.{key}", held)
         if (
@@ -176,11 +176,12 @@ class _Walk:
             self._add(name, _shape(cls, durable=self._for_class))
         for base in cls.__bases__:
             yield from self._used(base.__qualname__, base)
-        own = [method.__code__ for method in methods(cls, durable=self._for_class)]
-        read = [used for code in own for used in globals_read(code)]
-        read += names_in(self._statement(found, names)) if found is not None else []
-        attributes = frozenset[str]().union(*map(names_used, own))
-        for used in dict.fromkeys(read):
+        own = list(methods(cls, durable=self._for_class))
+        attributes = frozenset[str]().union(*(names_used(method.__code__) for method in own))
+        for method in own:
+            for used in globals_read(method.__code__):
+                yield from self._global(used, method.__globals__, attributes)
+        for used in names_in(self._statement(found, names)) if found is not None else ():
             yield from self._global(used, names, attributes)
 
     def _statement(self, found: Found, names: Mapping[str, object]) -> ast.AST:
@@ -212,7 +213,7 @@ class _Walk:
 
 def _shape(cls: type, *, durable: bool) -> bytes:
     """A class whose statement is not known: its methods' code, and names and types of its fields."""
-    rendered = [render_code(method.__code__) for method in methods(cls, durable=durable)]
+    rendered = sorted(render_code(method.__code__) for method in methods(cls, durable=durable))
     fields = sorted(f"{key}={type(held).__name__}".encode() for key, held in vars(cls).items() if key[:2] != "__")
     return b",".join([*rendered, *fields])
 

@@ -194,7 +194,7 @@ def methods(cls: type, *, durable: bool = True) -> Iterator[FunctionType]:
 
 def _fits(node: ast.ClassDef, cls: type) -> bool:
     """Whether the class can have come from this statement: same methods at their places, same fields and constants."""
-    known = set(vars(cls)) | set(getattr(cls, "__annotations__", ())) | set(getattr(cls, "__members__", ()))
+    known = set(vars(cls)) | set(vars(cls).get("__annotations__", ())) | set(getattr(cls, "__members__", ()))
     lines = {code.co_name: code.co_firstlineno for code in methods_code(cls)}
     for statement in node.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
