@@ -84,6 +84,7 @@ class Counts:
 
     reused: int
     executed: int
+    """Executed in this run and no longer running, whatever the outcome."""
     failed: int
     running: int
     args_changed: int
@@ -283,7 +284,7 @@ def count(root: CallNode) -> Counts:
     reused = [node for node in calls if node.source == CHECKPOINT and node.status == Status.SUCCEEDED]
     return Counts(
         reused=len(reused),
-        executed=sum(node.source == RAN for node in calls),
+        executed=sum(node.source == RAN and node.status != Status.RUNNING for node in calls),
         failed=sum(node.status == Status.FAILED for node in calls),
         running=sum(node.status == Status.RUNNING for node in calls),
         args_changed=sum(node.args_changed for node in calls),
