@@ -30,13 +30,19 @@ T = TypeVar("T")
 class Execution(Protocol):
     """One call that was begun: reused, or to be executed. `function.drive` turns it."""
 
-    spec: Spec
-    reused: bool
-    value: Any
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    invoke: Callable[..., Any]
-    """The function itself, or what runs it elsewhere: a worker thread under a deadline, a fresh stack."""
+    @property
+    def reused(self) -> bool:
+        """Whether it was served from its checkpoint; then `value` is its result."""
+
+    @property
+    def value(self) -> Any: ...
+    @property
+    def args(self) -> tuple[Any, ...]: ...
+    @property
+    def kwargs(self) -> dict[str, Any]: ...
+    @property
+    def invoke(self) -> Callable[..., Any]:
+        """The function itself, or what runs it elsewhere: a worker thread under a deadline, a fresh stack."""
 
     def attempt(self) -> contextvars.Token[Scope | None]:
         """Start an attempt: the running call of this context is now this one."""
@@ -77,9 +83,7 @@ class Scope(Protocol):
     @property
     def headers(self) -> Headers: ...
 
-    def begin(
-        self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], seq: int | None = None
-    ) -> Execution:
+    def begin(self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], seq: int | None = None) -> Execution:
         """Begin a call at the next place of this body, or at a place that was reserved for it."""
 
     def reserve(self) -> int:
@@ -140,9 +144,7 @@ class Engine(Protocol):
     def call_application(self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run an application as a request of its own; its output (a coroutine for an async one)."""
 
-    def submit(
-        self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], idempotency_key: str | None
-    ) -> Any:
+    def submit(self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], idempotency_key: str | None) -> Any:
         """Accept a request and return it at once."""
 
 
@@ -263,7 +265,12 @@ class Progress:
     ) -> None:
         """Report `current` of `total` (finite, not negative), with a line of text and string attributes."""
         for what, number in (("current", current), ("total", total)):
-            if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number) or number < 0:
+            if (
+                isinstance(number, bool)
+                or not isinstance(number, int | float)
+                or not math.isfinite(number)
+                or number < 0
+            ):
                 raise SDKUsageError(f"progress.update: {what} must be a finite number >= 0, not {number!r}")
         if message is not None and not isinstance(message, str):
             raise SDKUsageError(f"progress.update: message must be a string, not {type(message).__name__}")
@@ -279,11 +286,9 @@ class Progress:
                 total = len(iterable)  # type: ignore[arg-type]
             except TypeError:
                 total = 0
-        done = 0
         self.update(0, total, message)
-        for item in iterable:
+        for done, item in enumerate(iterable, start=1):
             yield item
-            done += 1
             self.update(done, max(total, done), message)
 
 

@@ -1,7 +1,7 @@
 """What users write: `@function()`, `@application()`, `@cls()`, and the durable functions these make.
 
 Rules of this file
-- A durable function is a plain Python function with attributes, so that `inspect`, doctest and tracebacks see a function.
+- A durable function is a plain Python function with attributes, so that `inspect` and tracebacks see a function.
 - What a wrapper does is begin a call in the running scope and drive it; what is decided is decided by the `Execution`.
 - Options are checked at the decorator; what they mean for a run is the runner's business.
 """
@@ -25,6 +25,7 @@ from jupyter_durable.values import Image
 
 P = ParamSpec("P")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 C = TypeVar("C", bound=type)
 
 MAX_TIMEOUT: Final = 172_800
@@ -70,11 +71,12 @@ class Retries:
                 raise SDKUsageError(f"Retries: {name} must be seconds >= 0, not {getattr(self, name)!r}")
         if not self.delay_multiplier >= 1:
             raise SDKUsageError(f"Retries: delay_multiplier must be >= 1, not {self.delay_multiplier!r}")
-        if isinstance(self.retry_on, type):
-            object.__setattr__(self, "retry_on", (self.retry_on,))
-        for kind in self.retry_on:
+        given: object = self.retry_on
+        kinds = given if isinstance(given, tuple) else (given,)  # users write one type without a tuple
+        for kind in kinds:
             if not (isinstance(kind, type) and issubclass(kind, BaseException)):
                 raise SDKUsageError(f"Retries: retry_on takes exception types, not {kind!r}")
+        object.__setattr__(self, "retry_on", kinds)
 
     def policy(self) -> RetryPolicy:
         """The same for the core."""
@@ -92,7 +94,7 @@ class FunctionOptions:
     memory: float = 1.0
     ephemeral_disk: float = 2.0
     gpu: str | list[str] | None = None
-    timeout: float | None | Unwritten = UNWRITTEN
+    timeout: float | Unwritten | None = UNWRITTEN
     image: Image | None = None
     secrets: tuple[str, ...] = ()
     retries: Retries | None = None
@@ -116,7 +118,9 @@ class FunctionOptions:
                 raise SDKUsageError(f"@function on {name}: {option} must be a whole number >= 1, not {value!r}")
         low_count, high_count = self.min_containers, self.max_containers
         if low_count is not None and high_count is not None and low_count > high_count:
-            raise SDKUsageError(f"@function on {name}: min_containers {low_count} is more than max_containers {high_count}")
+            raise SDKUsageError(
+                f"@function on {name}: min_containers {low_count} is more than max_containers {high_count}"
+            )
         if self.executor in LATER_EXECUTORS:
             raise SDKUsageError(
                 f"@function on {name}: executor={self.executor!r} is not built yet; use one of {', '.join(EXECUTORS)}"
@@ -187,7 +191,7 @@ class Owner:
         if self._instance is None:
             with self._lock:
                 if self._instance is None:
-                    made = self.cls.__new__(self.cls)
+                    made: object = object.__new__(self.cls)
                     self.init(made)
                     self._instance = made
         return self._instance
@@ -237,20 +241,18 @@ class Results(list[R], Generic[R]):
         return fn.reduce(self, *initial)
 
 
-class DurableFunction(Protocol[P, R]):
+class DurableFunction(Protocol[P, R_co]):
     """A durable function: called like the undecorated one."""
 
     __name__: str
     __durable__: Spec
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
-    def local(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def local(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """The undecorated function."""
 
-    def map(
-        self, items: Any, *, max_concurrency: int | None = None, return_exceptions: bool = False
-    ) -> Results[Any]:
+    def map(self, items: Any, *, max_concurrency: int | None = None, return_exceptions: bool = False) -> Results[Any]:
         """Call it for each item, each with its own checkpoint; results in the order of the items."""
 
     def reduce(self, items: Any, *initial: Any) -> Any:
@@ -392,7 +394,7 @@ def function(
     description: str = "",
     *,
     retries: Retries | int | None = None,
-    timeout: float | None | Unwritten = UNWRITTEN,
+    timeout: float | Unwritten | None = UNWRITTEN,
     durable: bool = True,
     executor: str | None = None,
     **resources: Any,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-class RETURN_WHEN(IntEnum):
+class RETURN_WHEN(IntEnum):  # noqa: N801 - the public name of Tensorlake
     """When `Future.wait` returns."""
 
     FIRST_COMPLETED = 0

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import sys
 import threading
 import warnings
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -125,7 +124,7 @@ class Engine:
             if settings.store != self.settings.store:
                 if self.active:
                     raise SDKUsageError(
-                        f"configure(store=…): requests are running ({', '.join(self.active)}); wait for them or cancel them"
+                        f"configure(store=…): requests are running ({', '.join(self.active)}); wait or cancel"
                     )
                 opened = open_store(settings.store)
                 self.sessions.end(None)
@@ -235,7 +234,9 @@ class Engine:
             now + settings.lease_seconds,
             take_over=launch.take_over or gone or mine,
         )
-        good = frozenset(run.run for run in self.store.runs(row.serial) if run.status not in (Status.DIVERGED, Status.RUNNING))
+        good = frozenset(
+            run.run for run in self.store.runs(row.serial) if run.status not in (Status.DIVERGED, Status.RUNNING)
+        )
         retries = spec.application.retries if spec is not None and spec.application is not None else None
         options = RunOptions(
             launch.strict,
@@ -277,7 +278,9 @@ class Engine:
         row = root.row
         if row is None or run.options.strict or not reusable(row) or row.flags & Flag.VOLATILE:
             return None
-        run.end_served(Finish(None, Status.SUCCEEDED, Status.SUCCEEDED, None, self.clock.now(), 0, run.reused, run.saved))
+        run.end_served(
+            Finish(None, Status.SUCCEEDED, Status.SUCCEEDED, None, self.clock.now(), 0, run.reused, run.saved)
+        )
         self.active.pop(run.id, None)
         return row
 
@@ -330,24 +333,10 @@ class Engine:
         """Drive the root; a failure is kept in the request. An interrupt by the user is raised all the same."""
         try:
             self.conduct(run, root)
-        except Exception:  # noqa: BLE001 - an application was called; its failure is recorded, `output()` raises it
+        except Exception:
             if not run.ended:
                 raise
 
     def application_coroutine(self, run: Run, root: ActiveCall) -> Coroutine[Any, Any, Any]:
         """What calling an async application at the top of a cell gives."""
         return self.conduct_async(run, root)
-
-    def with_listener(self, observer: Observer) -> Engine:
-        """Add an observer; returns itself."""
-        self.observers.append(observer)
-        return self
-
-    def replaced(self, **changes: Any) -> Engine:
-        """A copy with other parts: for tests."""
-        return replace(self, **changes)
-
-
-def main_is_interactive() -> bool:
-    """Whether the main module is a REPL or a notebook, not a script."""
-    return not hasattr(sys.modules["__main__"], "__file__")

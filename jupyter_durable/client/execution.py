@@ -94,9 +94,7 @@ def _execute(code: Loaded) -> None:
     namespace: Any = code.namespace
     tree = with_decorators(code.body)
     tree.body = [
-        statement
-        for statement in tree.body
-        if not (isinstance(statement, DEFINITIONS) and statement.name in namespace)
+        statement for statement in tree.body if not (isinstance(statement, DEFINITIONS) and statement.name in namespace)
     ]
     compiled: CodeType = compile(tree, "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     if compiled.co_flags & inspect.CO_COROUTINE:

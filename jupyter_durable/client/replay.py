@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyter_durable.client import versions
 from jupyter_durable.client.journal import records, rows_below
+from jupyter_durable.code.hashing import CodeHashes
 from jupyter_durable.core import selection
 from jupyter_durable.core.calltree import CallTree
 from jupyter_durable.core.model import ROOT, CallRow, Flag, Kind, NewRequest, RequestRow, Status
@@ -94,7 +95,9 @@ def _chosen(root: Node, wanted: Any, code: versions.Loaded, row: RequestRow) -> 
     chosen: list[int] = []
     for each in wanted:
         name = each if isinstance(each, str) else None
-        named = [call.identity for call in _rows(root) if name is not None and call.name == name and call.kind in COUNTED]
+        named = [
+            call.identity for call in _rows(root) if name is not None and call.name == name and call.kind in COUNTED
+        ]
         chosen += named or [_one(root, each, row)]
     return chosen
 
@@ -140,13 +143,15 @@ def _hash(code: versions.Loaded, name: str) -> bytes | None:
         return None  # a function that is gone cannot be called again: nothing to set aside
 
 
-def preview(engine: Engine, row: RequestRow, choice: Choice) -> selection.Preview:
+def preview(engine: Engine, row: RequestRow, choice: Choice, *, strict: bool) -> selection.Preview:
     """What a replay will do with the recorded calls; runs nothing."""
     code = _code_to_look_at(engine, row, choice.upgrade or choice.rerun == "changed")
     root = nodes_of(engine, row)
     if root is None:
         return selection.Preview((), 0.0)
     aside = {identity for _, identity in set_asides(engine, row, choice, code)}
+    if strict:
+        aside.add(ROOT)  # a strict replay compares, so the root always executes
     return selection.preview(root, aside, _changed(root, code))
 
 
@@ -155,12 +160,12 @@ def _code_to_look_at(engine: Engine, row: RequestRow, upgrade: bool) -> versions
         return versions.live_code(None)
     restored = versions.restored_version(engine.store.code(row.code_key), engine.signer)
     return versions.live_code(None)._replace(
-        namespace=restored.namespace, hashes=versions.CodeHashes(restored.namespace), body=restored.body
+        namespace=restored.namespace, hashes=CodeHashes(restored.namespace), body=restored.body
     )
 
 
-def forked(engine: Engine, row: RequestRow, choice: Choice, arguments: tuple[Any, ...] | None, id: str) -> RequestRow:
-    """A new request with the journal of another one, signed anew; what is chosen is set aside in it."""
+def forked(engine: Engine, row: RequestRow, arguments: tuple[Any, ...] | None, id: str) -> RequestRow:
+    """A new request with the journal of another one, signed anew."""
     code = versions.live_code(None)
     old, new = engine.sealer(row.id, code), engine.sealer(id, code)
     sealed = row.input
@@ -172,8 +177,18 @@ def forked(engine: Engine, row: RequestRow, choice: Choice, arguments: tuple[Any
         sealed = new.seal(old.unseal(sealed, 0, 0)[0], 0, 0)
     accepted, _ = engine.store.accept(
         NewRequest(
-            id, row.application, row.kind, engine.clock.now(), sealed, digest, engine.store.code(row.code_key),
-            row.notebook, None, None, row.id, row.headers,
+            id,
+            row.application,
+            row.kind,
+            engine.clock.now(),
+            sealed,
+            digest,
+            engine.store.code(row.code_key),
+            row.notebook,
+            None,
+            None,
+            row.id,
+            row.headers,
         ),
         _copied(engine, row, old, new),
     )

@@ -20,8 +20,8 @@ from jupyter_durable.core.calltree import CallNode, Counts, count, walk
 from jupyter_durable.core.model import ENDED, ROOT, Progressed, RequestRow, RunRow, Status
 from jupyter_durable.core.selection import Preview
 from jupyter_durable.errors import RequestError, RequestFailed, RequestNotFinished, SDKUsageError, TimeoutError
-from jupyter_durable.serializer.failure import decode_failure, failure_text
 from jupyter_durable.runner.sealing import turn_of
+from jupyter_durable.serializer.failure import decode_failure, failure_text
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
@@ -67,7 +67,7 @@ class Call:
         return self._request._failure_text(self._node) if self._node.status == Status.FAILED else None
 
     def inputs(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The recorded arguments; texts stand for what could not be stored. Raises `SDKUsageError` when none were kept."""
+        """The recorded arguments; texts stand for what could not be stored. Raises `SDKUsageError`."""
         return self._request._inputs(self._node)
 
     def output(self) -> Any:
@@ -298,18 +298,22 @@ class Request:
         from jupyter_durable.client.engine import new_id
 
         arguments = None if input is None else input if isinstance(input, tuple) else (input,)
-        row = replay.forked(self._engine, self._now(), replay.Choice(), arguments, new_id())
+        row = replay.forked(self._engine, self._now(), arguments, new_id())
         choice = replay.Choice(False, rerun, from_call)
         run_recorded(self._engine, row, choice, other_input=arguments is not None)
         return Request(self._engine, self._engine.store.request(row.id))
 
     def preview(
-        self, mode: str = ReplayMode.ADAPTIVE, upgrade_to_latest_version: bool = False, *,
-        rerun: Any = None, from_call: Any = None,
+        self,
+        mode: str = ReplayMode.ADAPTIVE,
+        upgrade_to_latest_version: bool = False,
+        *,
+        rerun: Any = None,
+        from_call: Any = None,
     ) -> Preview:
         """What `replay` with the same arguments would do with each recorded call. Runs nothing."""
         choice = replay.Choice(upgrade_to_latest_version or rerun == "changed", rerun, from_call)
-        return replay.preview(self._engine, self._now(), choice)
+        return replay.preview(self._engine, self._now(), choice, strict=mode == ReplayMode.STRICT)
 
     def cancel(self) -> None:
         """Stop it; what succeeded is kept, and it can be replayed."""

@@ -33,6 +33,7 @@ from jupyter_durable.store.base import Filter
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
 
+
 class Cell(NamedTuple):
     """One execution of a cell, or of a script's top level."""
 
@@ -164,8 +165,18 @@ class Sessions:
 
         version = versions.current_version({}, cell.source, engine.signer)
         new = NewRequest(
-            new_id(), cell.title, cell.kind, engine.clock.now(), None, b"", version,
-            cell.notebook, cell.key, None, None, None,
+            new_id(),
+            cell.title,
+            cell.kind,
+            engine.clock.now(),
+            None,
+            b"",
+            version,
+            cell.notebook,
+            cell.key,
+            None,
+            None,
+            None,
         )
         return engine.store.accept(new)[0], False
 

@@ -47,7 +47,7 @@ class Settings:
     def changed(self, values: Mapping[str, Any], source: str) -> Settings:
         """With these keys from `source`. Raises `SDKUsageError` that names the key, its value and what it takes."""
         known = {each.name for each in fields(self)} - {"sources"}
-        checked = {}
+        checked: dict[str, Any] = {}
         for name, value in values.items():
             if name not in known:
                 raise SDKUsageError(f"{source}: unknown setting {name!r}; known are {', '.join(sorted(known))}")

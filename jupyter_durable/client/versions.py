@@ -8,7 +8,7 @@ Rules of this file
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import blake3
@@ -103,11 +103,3 @@ def _missing(version: Version) -> str:
         made = f"run `{missing.statement}`" if missing.statement else "run the cell that makes it"
         lines.append(f"`{missing.name}` is not stored; {made}, then replay")
     return "; ".join(lines)
-
-
-def edge_of(cache: dict[Spec, Any], spec: Spec, make: Callable[..., Any]) -> Any:
-    """The JSON edge of an application, made once."""
-    known = cache.get(spec)
-    if known is None:
-        known = cache[spec] = make(spec.fn, bound=spec.owner is not None)
-    return known

@@ -20,7 +20,7 @@ import copy
 import random
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from jupyter_durable.context import Deferred, MapOptions, Scope, current, drive, drive_async
 from jupyter_durable.core.deadline import Deadline
@@ -274,7 +274,7 @@ class ActiveCall:
         if not isinstance(value, Future):
             return value
         if value.started:
-            raise SDKUsageError(f"{self.name} returned a Future that is running; return its .result(), or do not start it")
+            raise SDKUsageError(f"{self.name} returned a running Future; return its .result(), or do not start it")
         return value.result()
 
     async def resolve_async(self, value: Any) -> Any:
@@ -315,7 +315,7 @@ class ActiveCall:
         else:
             loop = asyncio.get_running_loop()
             durable: asyncio.Future[BaseException | None] = loop.create_future()
-            run.post(row, lambda error: loop.call_soon_threadsafe(_set, durable, error), writes)
+            run.post(row, lambda error: _set_soon(loop, durable, error), writes)
             error = await durable
             if error is not None:
                 run.stop(error)
@@ -402,7 +402,7 @@ class ActiveCall:
             return delay
         self._failed(error)
 
-    def _failed(self, error: BaseException) -> Any:
+    def _failed(self, error: BaseException) -> NoReturn:
         """Record the final failure and raise it as the caller gets it."""
         __tracebackhide__ = True
         run = self.run
@@ -431,7 +431,7 @@ class ActiveCall:
             encode_failure(error, self.run.is_user_frame), self.identity, self.pass_no * 4096 + self.attempts
         )
 
-    def _interrupted(self, error: BaseException) -> Any:
+    def _interrupted(self, error: BaseException) -> NoReturn:
         """The call was cut off: it executes again on replay. What it started is given up."""
         __tracebackhide__ = True
         run = self.run
@@ -663,9 +663,14 @@ class ActiveCall:
         self.run.log(self, stream, text)
 
 
-def _set(future: asyncio.Future[BaseException | None], error: BaseException | None) -> None:
-    if not future.done():
-        future.set_result(error)
+def _set_soon(
+    loop: asyncio.AbstractEventLoop, durable: asyncio.Future[BaseException | None], error: BaseException | None
+) -> None:
+    def settle() -> None:
+        if not durable.done():
+            durable.set_result(error)
+
+    loop.call_soon_threadsafe(settle)
 
 
 __all__ = ["ActiveCall", "Served"]

@@ -29,9 +29,13 @@ from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable.serializer.digest import args_digest, value_digest
 
 if TYPE_CHECKING:
-    from jupyter_durable.runner.body import Body
     from jupyter_durable.function import Spec
+    from jupyter_durable.runner.body import Body
     from jupyter_durable.runner.call import ActiveCall, Served
+
+
+Outcome = tuple[Any, BaseException | None]
+"""Result of an item, or what it raised."""
 
 
 def _combined(digests: Iterable[bytes]) -> bytes:
@@ -78,7 +82,7 @@ def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[t
     with body.lock:
         rows: Sequence[tuple[CallRow | None, bool]] = [(None, False)] * len(items)
         if body.matcher is not None:
-            rows = run.match_items(node, body, plan.name, [digest for digest, _ in digests])
+            rows = run.match_items(body, plan.name, [digest for digest, _ in digests])
         body.next_seq = len(items)
         for seq, (row, changed) in enumerate(rows):
             if row is not None and plan.durable and reusable(row):
@@ -130,7 +134,7 @@ def run_map(parent: ActiveCall, spec: Spec, items: Any, options: MapOptions, seq
         begun = _begin_items(node, spec, values, digests)
         outcomes = _drive_items(node, begun, options)
         results = _gathered(outcomes, options)
-    except BaseException as error:  # noqa: BLE001 - users' functions were called; `fail` settles the node and raises
+    except BaseException as error:
         current.reset(token)
         node.fail(error)
         raise
@@ -139,9 +143,11 @@ def run_map(parent: ActiveCall, spec: Spec, items: Any, options: MapOptions, seq
     return results
 
 
-def _drive_items(node: ActiveCall, begun: list[ActiveCall | Served], options: MapOptions) -> list[tuple[Any, BaseException | None]]:
+def _drive_items(
+    node: ActiveCall, begun: list[ActiveCall | Served], options: MapOptions
+) -> list[tuple[Any, BaseException | None]]:
     """Drive the items that execute; (value, error) of all."""
-    outcomes: list[tuple[Any, BaseException | None]] = [(call.value, None) for call in begun]
+    outcomes: list[Outcome] = [(call.value, None) for call in begun]
     execute = [n for n, call in enumerate(begun) if not call.reused]
     tally = _Tally(node, len(execute))
     if not execute:
@@ -249,7 +255,7 @@ async def run_map_async(
 
         outcomes = list(await asyncio.gather(*(one(call) for call in begun)))
         results = _gathered(outcomes, options)
-    except BaseException as error:  # noqa: BLE001 - users' functions were called; `fail` settles the node and raises
+    except BaseException as error:
         current.reset(token)
         node.fail(error)
         raise
@@ -333,7 +339,9 @@ class _Chain:
         self.node.open_body().next_seq = len(self.items)
 
 
-def _reduce_node(parent: ActiveCall, spec: Spec, values: list[Any], initial: tuple[Any, ...], seq: int | None) -> ActiveCall:
+def _reduce_node(
+    parent: ActiveCall, spec: Spec, values: list[Any], initial: tuple[Any, ...], seq: int | None
+) -> ActiveCall:
     digests = [value_digest(value)[0] for value in (*initial[:1], *values)]
     return _node(parent, spec, Kind.REDUCE, _combined(digests), seq)
 
@@ -362,7 +370,7 @@ def run_reduce(parent: ActiveCall, spec: Spec, items: Any, initial: tuple[Any, .
             call = chain.begin(item)
             chain.add(call, drive(call))
         chain.end()
-    except BaseException as error:  # noqa: BLE001 - a user's function was called; `fail` settles the node and raises
+    except BaseException as error:
         current.reset(token)
         node.fail(error)
         raise
@@ -391,7 +399,7 @@ async def run_reduce_async(
             call = chain.begin(item)
             chain.add(call, await drive_async(call))
         chain.end()
-    except BaseException as error:  # noqa: BLE001 - a user's function was called; `fail` settles the node and raises
+    except BaseException as error:
         current.reset(token)
         node.fail(error)
         raise

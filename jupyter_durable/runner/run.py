@@ -18,7 +18,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
 from jupyter_durable.core.model import ROOT, CallRow, Flag, Kind, Lease, Logged, Progressed, Status, Write
 from jupyter_durable.core.replay import NEW, AdaptiveMatcher, WrongMatch
@@ -244,9 +244,7 @@ class Run:
         except Divergence as divergence:
             self._diverge(divergence)
 
-    def match_items(
-        self, node: ActiveCall, body: Body, name: str, digests: Sequence[bytes]
-    ) -> Sequence[tuple[CallRow | None, bool]]:
+    def match_items(self, body: Body, name: str, digests: Sequence[bytes]) -> Sequence[tuple[CallRow | None, bool]]:
         """The recorded items of a map. The body's lock is held."""
         try:
             return body.matcher.match_items(0, name, digests)  # type: ignore[union-attr]
@@ -260,7 +258,7 @@ class Run:
         except Divergence as divergence:
             self._diverge(divergence)
 
-    def _diverge(self, divergence: Divergence) -> Any:
+    def _diverge(self, divergence: Divergence) -> NoReturn:
         self.stop(ReplayError(f"request {self.id}: {divergence}"))
         raise RunStopped from None
 
@@ -395,7 +393,7 @@ class Run:
     # ending
 
     def stop(self, error: BaseException) -> None:
-        """Nothing more may begin; what runs is thrown out of its code where that is possible. The first reason holds."""
+        """Nothing more may begin; what runs is thrown out of its code where possible. The first reason holds."""
         with self.lock:
             if self.stopped is not None or self.ended:
                 return
@@ -431,7 +429,7 @@ class Run:
             elif call.thread_id == main:
                 signal.pthread_kill(call.thread_id, signal.SIGINT)  # so that time.sleep(60) ends
                 main = None
-            elif call.thread_id is not None and not call.kind == Kind.MAP:
+            elif call.thread_id is not None and call.kind != Kind.MAP:
                 throw_into(call.thread_id, RunStopped)
 
     def settle_cancelled(self, call: ActiveCall) -> bool:
@@ -480,8 +478,11 @@ class Run:
             status = Status.FAILED
         if not self.ended:
             writes = root.close_reached()
-            row = root.row_of(Status.CANCELLED if status == Status.CANCELLED else Status.INTERRUPTED, NOTHING,
-                              self.monotonic() - root.started)
+            row = root.row_of(
+                Status.CANCELLED if status == Status.CANCELLED else Status.INTERRUPTED,
+                NOTHING,
+                self.monotonic() - root.started,
+            )
             try:
                 self.finish(row, status, reason, writes)
             except RunStopped:

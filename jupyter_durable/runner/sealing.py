@@ -125,8 +125,8 @@ class Sealer:
         """The value, and whether it is only a preview. Raises `DeserializationError`."""
         codec, mac, head = _opened(sealed)
         self._signer.verify(Context(self._request, identity, turn), codec + "@", head, mac)
-        head, *buffers = _split(head)
-        return self._serializer.decode(PLAIN if codec == PREVIEW else codec, bytes(head), buffers), codec == PREVIEW
+        first, *buffers = _split(head)
+        return self._serializer.decode(PLAIN if codec == PREVIEW else codec, bytes(first), buffers), codec == PREVIEW
 
 
 def _opened(sealed: bytes) -> tuple[str, bytes, bytes]:
@@ -140,7 +140,7 @@ def _opened(sealed: bytes) -> tuple[str, bytes, bytes]:
 def _joined(head: bytes, buffers: Sequence[memoryview]) -> bytes:
     if not buffers:
         return b"\0" + head
-    parts = [b"\1", len(head).to_bytes(8, "little"), head]
+    parts: list[bytes | memoryview] = [b"\1", len(head).to_bytes(8, "little"), head]
     for buffer in buffers:
         raw = buffer.cast("B") if buffer.format != "B" or buffer.ndim != 1 else buffer
         parts += [raw.nbytes.to_bytes(8, "little"), raw]
