@@ -130,6 +130,8 @@ class _Data:
     def _inside(self, value: Any, kind: type, depth: int) -> bytes:
         if kind.__module__.split(".")[0] in {"numpy", "pandas"}:
             return self._array(value)
+        if hasattr(value, "__len__") and len(value) > self._left:
+            raise _NotPlain
         state = fields_of(value)
         if state is not None or isinstance(value, Mapping):
             rows = (state if state is not None else value).items()

@@ -197,14 +197,14 @@ class _Found:
             self._imports[name] = (module, getattr(value, "__qualname__", None) or getattr(value, "__name__", ""))
         elif is_code(value) or durable_spec(value) is not None or (callable(value) and hasattr(value, "__wrapped__")):
             self._definitions[name] = value
+        elif not is_plain_with_code(value, DATA_LIMIT):
+            self._other(name)
         elif is_credential(name, value, self._secrets):
             self._others[name] = shown(self._statement(name), name, value, self._secrets)
         elif is_plain(value, DATA_LIMIT):
             self._as_data(name, value, table)
-        elif is_plain_with_code(value, DATA_LIMIT):
-            self._definitions[name] = value
         else:
-            self._other(name)
+            self._definitions[name] = value
 
     def _module(self, name: str, module: ModuleType) -> None:
         if sys.modules.get(module.__name__) is module and module.__name__ != "__main__":

@@ -45,7 +45,10 @@ VALUE_TYPES: Final = frozenset(
 SEQUENCES: Final = frozenset({list, tuple, set, frozenset, deque})
 MAPPINGS: Final = frozenset({dict, OrderedDict, defaultdict, Counter})
 FRAMES: Final = frozenset({"DataFrame", "Series", "Index", "RangeIndex", "DatetimeIndex"})
+NUMBERS: Final = frozenset({type(None), bool, int, float, complex})
 _DEPTH: Final = 50
+_ITEM: Final = 3
+"""Bytes that the pickle of an item takes at least."""
 
 
 class Spec(Protocol):
@@ -118,6 +121,8 @@ def _texts(value: object, field: str, depth: int) -> list[tuple[str, str]]:
     if depth > _DEPTH:
         return []
     if isinstance(value, list | set | frozenset | deque) or type(value) is tuple:
+        if set(map(type, value)) <= NUMBERS:
+            return []
         return [row for item in value for row in _texts(item, field, depth + 1)]
     rows = value if isinstance(value, Mapping) else fields_of(value) or {}
     inner = [row for key, item in rows.items() for row in _texts(item, str(key), depth + 1)]
@@ -143,7 +148,7 @@ class _Plain:
 
     def holds(self, value: Any, depth: int) -> bool:
         kind = type(value)
-        self._left -= len(value) if kind in {str, bytes, bytearray} else 1
+        self._left -= len(value) if kind in {str, bytes, bytearray} else _ITEM
         if self._left < 0 or depth > _DEPTH:
             return False
         if kind in ATOMS or kind in VALUE_TYPES or kind is bytearray or isinstance(value, enum.Enum):
@@ -153,15 +158,23 @@ class _Plain:
         if self._code and kind is functools.partial:
             return all(self.holds(part, depth + 1) for part in (value.func, value.args, value.keywords))
         if kind in SEQUENCES:
-            return len(value) <= self._left and all(self.holds(item, depth + 1) for item in value)
+            return self._sequence(value, depth)
         if kind in MAPPINGS:
-            return len(value) <= self._left and all(
+            return len(value) * _ITEM <= self._left and all(
                 self.holds(key, depth + 1) and self.holds(item, depth + 1) for key, item in value.items()
             )
         if kind.__module__.split(".")[0] in {"numpy", "pandas"}:
             return self._array(value, kind)
         state = fields_of(value)
         return state is not None and all(self.holds(item, depth + 1) for item in state.values())
+
+    def _sequence(self, value: Any, depth: int) -> bool:
+        if len(value) * _ITEM > self._left:
+            return False
+        if set(map(type, value)) <= NUMBERS:
+            self._left -= len(value) * _ITEM
+            return True
+        return all(self.holds(item, depth + 1) for item in value)
 
     def _array(self, value: Any, kind: type) -> bool:
         """Arrays and frames without Python objects in them."""

@@ -136,14 +136,9 @@ class _Walk:
             yield from self._used(name, value.__wrapped__)  # type: ignore[attr-defined]
         for key, held in callables_in(value):
             yield from self._used(f"{name}.{key}", held)
-        if (
-            not callable(value)
-            and not self._for_class
-            and name not in self._parts
-            and not is_credential(name.rpartition(".")[2], value)
-        ):
+        if not callable(value) and not self._for_class and name not in self._parts:
             rendered = render_data(value, DATA_LIMIT)
-            if rendered is not None:
+            if rendered is not None and not is_credential(name.rpartition(".")[2], value):
                 self._add(name, rendered)
 
     def _function(self, name: str, fn: FunctionType) -> Iterator[tuple[str, object]]:

@@ -15,8 +15,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import CellType, CodeType, FunctionType
 from typing import Final
 
+from jupyter_durable.code.classify import ATOMS
 from jupyter_durable.code.sources import methods, parsed
 
+CONTAINERS: Final = frozenset({dict, list, tuple, set, frozenset})
 _NESTED: Final = 4
 """How deep in containers functions are looked for."""
 _READS: Final = frozenset({opcode.opmap["LOAD_GLOBAL"], opcode.opmap["LOAD_NAME"]})
@@ -86,11 +88,14 @@ def callables_in(value: object, depth: int = 0) -> Iterator[tuple[str, object]]:
     if isinstance(value, functools.partial):
         value = [value.func, *value.args, value.keywords]
     rows: Iterable[tuple[object, object]] = ()
+    held = value.values() if type(value) is dict else value
+    if type(value) not in CONTAINERS or set(map(type, held)) <= ATOMS:  # type: ignore[call-overload]
+        return
     if type(value) is dict:
         rows = value.items()
     elif type(value) in {list, tuple}:
         rows = enumerate(value)  # type: ignore[arg-type]
-    elif type(value) in {set, frozenset}:
+    else:
         rows = ((getattr(item, "__qualname__", ""), item) for item in value)  # type: ignore[attr-defined]
     for key, item in rows:
         if callable(item):

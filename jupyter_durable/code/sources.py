@@ -109,6 +109,15 @@ def parsed(text: str) -> ast.Module | None:
         return None
 
 
+@functools.lru_cache(maxsize=256)
+def _functions(text: str) -> dict[tuple[str, int], ast.FunctionDef | ast.AsyncFunctionDef]:
+    """All `def` statements of a text by name and first line, decorators included, as code objects count."""
+    tree = parsed(text)
+    nodes = ast.walk(tree) if tree is not None else ()
+    found = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return {(node.name, first_line(node)): node for node in found}
+
+
 def find_function(fn: FunctionType) -> Found | None:
     """The `def` or `lambda` that made a function, None when its source is not available."""
     code = fn.__code__
@@ -119,19 +128,8 @@ def find_function(fn: FunctionType) -> Found | None:
     if code.co_name == "<lambda>":
         node: Definition | None = _lambda_of(tree, code)
     else:
-        node = next((found for found in _definitions(tree, code.co_name) if _starts_at(found, code)), None)
+        node = _functions(text).get((code.co_name, code.co_firstlineno))
     return Found(node, code.co_filename, text) if node is not None else None
-
-
-def _definitions(tree: ast.AST, name: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
-            yield node
-
-
-def _starts_at(node: ast.FunctionDef | ast.AsyncFunctionDef, code: CodeType) -> bool:
-    lines = {node.lineno, *(decorator.lineno for decorator in node.decorator_list)}
-    return code.co_firstlineno in lines
 
 
 def _lambda_of(tree: ast.AST, code: CodeType) -> ast.Lambda | None:
