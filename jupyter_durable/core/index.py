@@ -39,6 +39,9 @@ class Index:
         for row in every(recorded):
             if row.pass_no < pass_no:
                 self._add(row, claimed_up_to)
+        self._moved_codes = [
+            self._codes.get((row.kind, row.name), -1) for row in moved if self._position(row.identity) is None
+        ]
         decided = [one for one in recorded.decided() if one.pass_no < pass_no]
         self._by_arguments_only = frozenset(one.name for one in decided)
         self._suspect = frozenset(one.pass_no for one in decided) | self._found_suspect()
@@ -78,6 +81,11 @@ class Index:
         if row.kind in (Kind.MAP, Kind.REDUCE) and row.name in self._by_arguments_only:
             return row._replace(flags=row.flags | Flag.TAKEN_OVER)  # its items may have matched those of another map
         return row
+
+    def only_one(self, position: int) -> bool:
+        """Whether no other call of this kind and function is recorded here."""
+        code = self._code[position]
+        return self._code.count(code) + self._moved_codes.count(code) == 1
 
     def _add(self, row: CallRow, claimed_up_to: int) -> None:
         position = len(self._identities)

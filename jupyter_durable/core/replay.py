@@ -17,6 +17,8 @@ Rules of this file
 - An unfinished call that is matched by (2) with other arguments executes under the identity of another call. It is
   returned with `Flag.TAKEN_OVER`: in its own body rule (2) must be off (the caller passes an empty `place_rule`), since
   there other arguments follow from its own. The caller keeps the flag on the row (`carried`), so this survives a kill.
+  The same holds for a map or reduce node, unless it is the only recorded one of its function here: several are a loop,
+  whose next map must not be served the items of another; a single one may have items that hold the current time.
 - After a set-aside call has executed and ended, rule (2) is off: in this body through `ended`, in later ones through
   `Flag.RENEWED` on its row, for siblings that were not reached since.
 - Memory: on the straight path (calls arrive in order of identity) one page of rows. The first call that is not the next
@@ -200,11 +202,10 @@ class AdaptiveMatcher:
         if row.digest == digest:
             return Matched(row, False)
         self._taken[kind, name, row.digest] = row
-        if kind in WITH_ARGUMENTS:
-            if not reusable(row):
-                row = row._replace(flags=row.flags | Flag.TAKEN_OVER)
-            return Matched(row, True)
-        return Matched(row, False)
+        drifts = kind in WITH_ARGUMENTS
+        if not reusable(row) if drifts else not index.only_one(position):
+            row = row._replace(flags=row.flags | Flag.TAKEN_OVER)
+        return Matched(row, drifts)
 
     def _allowed(self, name: str) -> bool:
         rule = self._body.place_rule

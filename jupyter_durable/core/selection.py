@@ -152,8 +152,8 @@ class _Seen(NamedTuple):
 def preview(root: Node, set_aside: Collection[int], changed: Mapping[int, str]) -> Preview:
     """What a replay will do. Runs nothing.
 
-    `set_aside`: identities from `rerun` or `from_call`. `changed`: identity to what changed ("code of helper"), for
-    calls that would be reused all the same.
+    `set_aside`: identities from `rerun` or `from_call`. `changed`: identity to what changed ("code"), for
+    calls that would be reused all the same, or that are set aside for it.
     """
     aside = set(set_aside)
     seen = _judge(root, aside)
@@ -166,7 +166,7 @@ def preview(root: Node, set_aside: Collection[int], changed: Mapping[int, str]) 
         row = one.node.row
         verdict = after[row.identity]
         why = one.why if verdict == one.verdict else ""
-        if verdict == REUSED and row.identity in changed:
+        if row.identity in changed and (verdict == REUSED or why == "set aside"):
             why = f"{changed[row.identity]} changed"
         counts = verdict == REUSED and not one.covered and row.kind not in GROUPS
         saves = (row.duration or 0.0) if counts else 0.0

@@ -11,11 +11,12 @@ Rules of this file
 - `durable=False` calls are not compared.
 - Where matching by place is off (`Body.place_rule`, or a set-aside call has ended), a call with other arguments keeps
   its identity, but its outcome is set aside.
-- The matcher reads all rows once when the first call arrives, and keeps 16 bytes of each.
+- The matcher reads all rows once when the first call arrives, and keeps their identities by place.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
 from jupyter_durable.core.model import CallRow, Flag, Kind, Reached
@@ -50,7 +51,7 @@ class StrictMatcher:
         self._body = body
         self._good_runs = good_runs
         self._length = length
-        self._path: list[int] | None = None
+        self._path: array[int] | None = None
         self._places_of: dict[tuple[str, str, bytes], int] | None = None
         self._reader = Reader(recorded)
         self._stretches = Stretches(body.pass_no)
@@ -130,7 +131,7 @@ class StrictMatcher:
             return None
         return self._reader.read(path[seq])
 
-    def _loaded(self) -> list[int]:
+    def _loaded(self) -> array[int]:
         """Identities of the path by place."""
         if self._path is None:
             present = self._body.pass_no
@@ -146,7 +147,7 @@ class StrictMatcher:
             for seq, identity in enumerate(path):
                 if identity == NOBODY and any_run.at(seq) not in known:
                     path[seq] = any_run.at(seq)
-            self._path = path
+            self._path = array("q", path)
         return self._path
 
     def _siblings(self) -> dict[tuple[str, str, bytes], int]:

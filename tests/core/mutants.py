@@ -120,6 +120,7 @@ MUTANTS: dict[str, list[tuple[type, str, Any]]] = {
     "reused calls stand nowhere": [(Places, "reached", reached_ignored)],
     "items of a map are matched in turn": [(AdaptiveMatcher, "match_items", items_in_turn)],
     "an identity taken over is not marked": [(AdaptiveMatcher, "_by_place", not_taken_over)],
+    "a map in a loop takes the items of another": [(Index, "only_one", lambda self, position: True)],
     "where executed calls stood is forgotten": [(Index, "__init__", moved_forgotten)],
     "a weak digest of a suspect pass is served": [(Index, "claim", weak_served)],
     "rule (2) after a set-aside call has ended": [(AdaptiveMatcher, "ended", nothing)],

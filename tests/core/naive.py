@@ -93,7 +93,8 @@ class NaiveAdaptive:
             return row.identity, False, self.flags(row)
         self.by_place.append(row)
         if kind not in ARGUMENT_KINDS:
-            return row.identity, False, self.flags(row)
+            alone = [(one.kind, one.name) for one in self.rows].count((kind, name)) == 1
+            return row.identity, False, self.flags(row) | (0 if alone else Flag.TAKEN_OVER)
         served = row.status == "succeeded" and not row.flags & (Flag.SET_ASIDE | Flag.NOT_STORED | Flag.VOLATILE)
         return row.identity, True, self.flags(row) | (0 if served else Flag.TAKEN_OVER)
 

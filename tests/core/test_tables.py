@@ -109,6 +109,15 @@ def test_an_item_changed_in_a_map_takes_the_record_at_its_place():
     assert [(one.row and one.row.identity, one.args_changed) for one in found] == [(2, False), (3, True), (4, False)]
 
 
+@pytest.mark.parametrize(("maps", "by_arguments_only"), [(1, False), (2, True)])
+def test_the_items_of_a_map_in_a_loop_match_by_arguments_only(maps, by_arguments_only):
+    """Where several maps of a function are recorded, one at another's place must not be served its items."""
+    rows = [row(n + 2, n, "f", n, kind=Kind.MAP) for n in range(maps)]
+    found = AdaptiveMatcher(Records(rows), Body(RUN_9, None)).match(0, Kind.MAP, "f", digest("other")).row
+    assert found is not None
+    assert bool(found.flags & Flag.TAKEN_OVER) is by_arguments_only
+
+
 def test_in_a_cell_rule_2_holds_only_for_the_names_given():
     """A cell's body cannot start over, so functions called more than once match by arguments only."""
     assert adaptive(RECORDED, ["f5", "g6", "f7", "g8"], frozenset("f")) == (["g6", "g8"], ["f5", "f7"])
