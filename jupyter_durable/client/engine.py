@@ -109,6 +109,11 @@ class Engine:
                 self._signer = KeyFile(path).signer()
             return self._signer
 
+    def forget_signer(self) -> None:
+        """The key file has changed: it is read again before the next value."""
+        with self._lock:
+            self._signer = None
+
     @property
     def workers(self) -> Workers:
         """Threads and loops."""

@@ -134,6 +134,18 @@ class KeyFile:
         _sync_directory(self.path.parent)
         return key_id(key)
 
+    def trust(self, other: Path) -> tuple[str, ...]:
+        """Verify with the keys of another key file from now on, too; their ids. New values keep this user's own key.
+
+        Raises `StoreError` when the other file is missing, damaged or can be read by others.
+        """
+        own = self.keys()
+        added = [key for key in _keys_in(other) if key not in own]
+        if added:
+            os.replace(self._write(b"".join((*own, *added))), self.path)
+            _sync_directory(self.path.parent)
+        return tuple(key_id(key) for key in added)
+
     def _create(self) -> None:
         """Write beside, then link: a second process, or a crash, never sees half a key."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -158,19 +170,23 @@ class KeyFile:
 
     def _read(self) -> tuple[bytes, ...]:
         _check_directory(self.path.parent)
-        try:
-            descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-        except OSError as error:
-            raise StoreError(f"the signing key {self.path} cannot be read: {error.strerror}") from error
-        with os.fdopen(descriptor, "rb") as file:
-            _check_file(self.path, os.fstat(descriptor))
-            data = file.read()
-        if not data or len(data) % KEY_BYTES:
-            raise StoreError(
-                f"the signing key {self.path} is damaged ({len(data)} bytes). Put it back from a backup, or move it "
-                "aside: a new one is made, and values signed so far need `%durable trust`"
-            )
-        return tuple(data[start : start + KEY_BYTES] for start in range(0, len(data), KEY_BYTES))
+        return _keys_in(self.path)
+
+
+def _keys_in(path: Path) -> tuple[bytes, ...]:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    except OSError as error:
+        raise StoreError(f"the signing key {path} cannot be read: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        _check_file(path, os.fstat(descriptor))
+        data = file.read()
+    if not data or len(data) % KEY_BYTES:
+        raise StoreError(
+            f"the signing key {path} is damaged ({len(data)} bytes). Put it back from a backup, or move it "
+            "aside: a new one is made, and values signed so far need `%durable trust`"
+        )
+    return tuple(data[start : start + KEY_BYTES] for start in range(0, len(data), KEY_BYTES))
 
 
 def _check_file(path: Path, status: os.stat_result) -> None:

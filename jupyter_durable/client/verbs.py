@@ -1,0 +1,423 @@
+"""The verbs that `%durable` and `jupyter durable` share: what they find out, and what they do.
+
+Rules of this file
+- Nothing is printed and nothing is drawn here: plain records go back, or a `Request`, or a text of the core.
+- A verb finds its request by id, by a prefix, or by `last`, and raises `SDKUsageError` that says what there is.
+- The same verbs are methods of `Request`; here they get the words of a command line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import platform
+import re
+import sqlite3
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from jupyter_durable.client import ownership
+from jupyter_durable.client.request import Call, ReplayMode, Request, status_of
+from jupyter_durable.core.calltree import CallNode, walk
+from jupyter_durable.core.model import NewRun, RequestRow, RunRow, Status
+from jupyter_durable.core.selection import Preview
+from jupyter_durable.errors import DeserializationError, SDKUsageError
+from jupyter_durable.serializer.signing import KeyFile
+from jupyter_durable.store.base import Filter, Finding, Finish, Swept
+from jupyter_durable.store.location import default_url
+
+if TYPE_CHECKING:
+    from jupyter_durable.client.engine import Engine
+
+LARGE_STORE: Final = 5 * 1000**3
+"""Bytes; above it the user is told, nothing is deleted."""
+LISTED: Final = 20
+"""Requests that a list shows unless more are asked for."""
+STATUSES: Final = tuple(value for name, value in vars(Status).items() if name.isupper() and value != Status.DIVERGED)
+_UNITS: Final = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+_CALL: Final = re.compile(r"(?P<name>.+?)(?:\[(?P<n>\d+)\])?")
+
+
+class Info(NamedTuple):
+    """A request as lists show it. Times are Unix seconds."""
+
+    id: str
+    application: str
+    kind: str
+    status: str
+    accepted_at: float
+    started_at: float | None
+    finished_at: float | None
+    runs: int
+    executed: int
+    """Calls that executed in the last run."""
+    reused: int
+    """Calls that the last run served from checkpoints."""
+    saved: float
+    """Seconds that the last run saved."""
+    notebook: str | None
+    cell: str | None
+    pinned: bool
+    forked_from: str | None
+    error: str | None
+    held_by: str | None
+    """Who runs it now, in words."""
+
+
+class Overview(NamedTuple):
+    """What `%durable` alone says."""
+
+    store: str
+    bytes: int
+    running: tuple[Info, ...]
+    last: tuple[Info, ...]
+
+
+class Shown(NamedTuple):
+    """What `show` says of one request."""
+
+    info: Info
+    runs: tuple[RunRow, ...]
+    root: CallNode | None
+    """The call tree; None before the first run."""
+
+
+class Wish(NamedTuple):
+    """How a request is to be replayed, previewed or forked."""
+
+    strict: bool = False
+    latest: bool = False
+    """The code that is defined now instead of the recorded one."""
+    from_call: str | None = None
+    rerun: str | None = None
+    """`changed`, or names of functions or calls, separated by commas."""
+    take_over: bool = False
+
+    @property
+    def mode(self) -> str:
+        """The mode of the replay."""
+        return ReplayMode.STRICT if self.strict else ReplayMode.ADAPTIVE
+
+    @property
+    def chosen(self) -> str | list[str] | None:
+        """`rerun` as `Request.replay` takes it."""
+        if self.rerun is None or self.rerun == "changed":
+            return self.rerun
+        return [name.strip() for name in self.rerun.split(",") if name.strip()]
+
+
+class Printed(NamedTuple):
+    """What one call printed."""
+
+    call: str
+    at: float
+    stream: str
+    text: str
+
+
+# finding
+
+
+def find(engine: Engine, id: str = "last") -> Request:
+    """A request by id, unique prefix (with or without `req_`) or `last`. Raises `SDKUsageError`."""
+    if id != "last" and not id.startswith("req_"):
+        id = f"req_{id}"
+    return Request(engine, engine.store.request(id))
+
+
+def call_of(request: Request, text: str) -> Call:
+    """A call by `name[n]`, or `name` for the first. Raises `SDKUsageError` naming the calls there are."""
+    parts = _CALL.fullmatch(text)
+    if parts is None:
+        raise SDKUsageError(f"{text!r} does not name a call; write name[n], n counting from 0")
+    return request.call(parts["name"], int(parts["n"] or 0))
+
+
+def call_names(request: Request) -> list[str]:
+    """`name[n]` of every call, in program order."""
+    root = request._root()
+    return [node.label for node in walk(root)[1:]] if root is not None else []
+
+
+# looking
+
+
+def info(engine: Engine, row: RequestRow) -> Info:
+    """A request as lists show it."""
+    runs = engine.store.runs(row.serial)
+    last = runs[-1] if runs else None
+    active = engine.active.get(row.id)
+    status = status_of(row, engine)
+    return Info(
+        row.id,
+        row.application,
+        row.kind,
+        status,
+        row.accepted_at,
+        row.started_at,
+        row.finished_at,
+        row.run,
+        active.executed if active is not None else last.executed if last is not None else 0,
+        active.reused if active is not None else last.reused if last is not None else 0,
+        active.saved if active is not None else last.saved if last is not None else 0.0,
+        row.notebook,
+        row.cell,
+        row.pinned,
+        row.forked_from,
+        row.error if status != Status.SUCCEEDED else None,
+        ownership.described(row.owner) if row.owner is not None and status == Status.RUNNING else None,
+    )
+
+
+def listing(engine: Engine, wanted: Filter = Filter(limit=LISTED)) -> list[Info]:  # noqa: B008 - a plain value
+    """Requests, newest accepted first. A `status` is the one that holds now, not the one last written."""
+    if wanted.status is not None and wanted.status not in STATUSES:
+        raise SDKUsageError(f"status {wanted.status!r} is unknown; known are {', '.join(STATUSES)}")
+    if wanted.status not in (Status.RUNNING, Status.INTERRUPTED, Status.WAITING):
+        return [info(engine, row) for row in engine.store.requests(wanted)]
+    found: list[Info] = []
+    page = wanted._replace(status=None, limit=200)
+    while len(found) < wanted.limit and (rows := engine.store.requests(page)):
+        found += [info(engine, row) for row in rows if status_of(row, engine) == wanted.status]
+        page = page._replace(before=rows[-1].serial)
+    return found[: wanted.limit]
+
+
+def overview(engine: Engine, limit: int = 5) -> Overview:
+    """Where things are stored, what runs, the last requests."""
+    running = listing(engine, Filter(status=Status.RUNNING, limit=limit))
+    return Overview(
+        engine.settings.store, engine.store.size(), tuple(running), tuple(listing(engine, Filter(limit=limit)))
+    )
+
+
+def show(engine: Engine, id: str = "last") -> Shown:
+    """One request with its runs and its tree."""
+    request = find(engine, id)
+    return Shown(info(engine, request._now()), tuple(request.runs), request._root())
+
+
+def logs(engine: Engine, id: str = "last", call: str | None = None) -> list[Printed]:
+    """What the calls of a request printed, in program order; of one call when it is named."""
+    request = find(engine, id)
+    if call is not None:
+        nodes = [call_of(request, call)._node]
+    else:
+        root = request._root()
+        nodes = walk(root) if root is not None else []
+    return [Printed(node.label, log.at, log.stream, log.text) for node in nodes for log in node.logs]
+
+
+def inputs(engine: Engine, id: str, call: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The recorded arguments of a call."""
+    return call_of(find(engine, id), call).inputs()
+
+
+def output(engine: Engine, id: str = "last", call: str | None = None) -> Any:
+    """The recorded result of a request, or of one of its calls."""
+    request = find(engine, id)
+    return request.output() if call is None else call_of(request, call).output()
+
+
+# doing
+
+
+def replay(engine: Engine, id: str = "last", wish: Wish = Wish()) -> Request:  # noqa: B008 - a plain value
+    """Run a request again to its end. Raises what `Request.replay` raises."""
+    return find(engine, id).replay(
+        wish.mode, wish.latest, rerun=wish.chosen, from_call=wish.from_call, take_over=wish.take_over
+    )
+
+
+def preview(engine: Engine, id: str = "last", wish: Wish = Wish()) -> Preview:  # noqa: B008 - a plain value
+    """What that replay would do. Runs nothing."""
+    return find(engine, id).preview(wish.mode, wish.latest, rerun=wish.chosen, from_call=wish.from_call)
+
+
+def fork(engine: Engine, id: str = "last", *, wish: Wish = Wish(), input: Any = None) -> Request:  # noqa: B008
+    """The same in a new request, run to its end."""
+    return find(engine, id).fork(from_call=wish.from_call, rerun=wish.chosen, input=input)
+
+
+def cancel(engine: Engine, id: str = "last") -> Request:
+    """Stop a request. Raises `SDKUsageError` when it has ended already."""
+    request = find(engine, id)
+    status = request.status
+    if status in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED):
+        raise SDKUsageError(f"request {request.id} has {_ended(status)} already; there is nothing to cancel")
+    if status == Status.INTERRUPTED:
+        _let_go(engine, request._now(), Status.CANCELLED)
+    else:
+        request.cancel()
+    return request
+
+
+def delete(engine: Engine, id: str) -> str:
+    """Remove a request with its values; its id. Raises `SDKUsageError` while somebody runs it."""
+    request = find(engine, id)
+    row = request._now()
+    if request.status == Status.INTERRUPTED and row.status in (Status.RUNNING, Status.WAITING):
+        _let_go(engine, row, Status.INTERRUPTED)
+    request.delete()
+    return request.id
+
+
+def pin(engine: Engine, id: str = "last", pinned: bool = True) -> Request:
+    """Keep a request from garbage collection, or no longer."""
+    request = find(engine, id)
+    request.pin(pinned)
+    return request
+
+
+def _let_go(engine: Engine, row: RequestRow, status: str) -> None:
+    """End the last run of a request whose owner is gone."""
+    if row.status in (Status.FAILED, Status.CANCELLED, status):
+        return
+    now = engine.clock.now()
+    lease = engine.store.begin(
+        row.serial, ownership.this_owner(), NewRun("adaptive", now, None, ()), now + 15.0, take_over=True
+    )
+    engine.store.journal(lease).finish(Finish(None, status, status, None, now, 0, 0, 0.0))
+
+
+def _ended(status: str) -> str:
+    return "been cancelled" if status == Status.CANCELLED else status
+
+
+# the store
+
+
+def use_store(engine: Engine, url: str) -> str:
+    """Keep requests at another place from now on; the URL that holds."""
+    return engine.configure({"store": url}).store
+
+
+def gc(engine: Engine, older_than: float, *, dry_run: bool) -> Swept:
+    """Remove requests that ended more than `older_than` seconds ago, and values that nothing refers to."""
+    return engine.store.gc(older_than=older_than, now=engine.clock.now(), dry_run=dry_run)
+
+
+def trust(engine: Engine, key: str) -> tuple[str, ...]:
+    """Load values that another key signed: add the keys of that file to this user's; their ids.
+
+    New values are signed with this user's own key as before.
+    """
+    added = _key_file().trust(Path(key).expanduser())
+    engine.forget_signer()
+    return added
+
+
+def _key_file() -> KeyFile:
+    return KeyFile(Path(default_url().removeprefix("sqlite:///")).parent / "key")
+
+
+def doctor(engine: Engine) -> list[Finding]:
+    """What is well and what is not: the store, the key, the versions."""
+    found = [Finding("ok", f"store: {engine.settings.store} ({spoken_bytes(engine.store.size())})")]
+    found += engine.store.check()
+    if engine.store.size() > LARGE_STORE:
+        found.append(
+            Finding(
+                "warning",
+                f"the store holds {spoken_bytes(engine.store.size())}. Nothing is deleted by itself: "
+                "`%durable gc --older-than 30d --dry-run` or `jupyter durable gc` shows what could go",
+            )
+        )
+    found.append(_key_finding(engine))
+    gone = listing(engine, Filter(status=Status.INTERRUPTED, limit=100))
+    if gone:
+        names = ", ".join(each.id for each in gone[:3]) + (", …" if len(gone) > 3 else "")
+        found.append(Finding("ok", f"{len(gone)} interrupted, can be replayed: {names}"))
+    found.append(
+        Finding("ok", f"Python {platform.python_version()} at {sys.executable}, SQLite {sqlite3.sqlite_version}")
+    )
+    return found
+
+
+def _key_finding(engine: Engine) -> Finding:
+    """Whether this user's key vouches for the newest request."""
+    own = _key_file().signer().key_id
+    newest = engine.store.requests(Filter(limit=1))
+    if not newest:
+        return Finding("ok", f"signing key {own}")
+    from jupyter_durable.client import versions
+
+    try:
+        code = engine.store.code(newest[0].code_key)
+        engine.signer.verify(versions.CODE, versions.SNAPSHOT, code.key, code.mac)
+    except DeserializationError:
+        return Finding(
+            "warning",
+            f"request {newest[0].id} was signed with another key than yours ({own}): only its "
+            "metadata is shown. If you trust who wrote it, get that user's key file: `%durable trust PATH_OF_KEY`",
+        )
+    return Finding("ok", f"signing key {own}, it signed the newest request")
+
+
+# words
+
+
+def seconds_of(text: str) -> float:
+    """A length of time: `90`, `90s`, `15min`, `2h`, `30d`, `4w`; in seconds. Raises `SDKUsageError`."""
+    parts = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
+    if parts is None or (parts[2] or "s") not in _UNITS:
+        raise SDKUsageError(f"{text!r} is no length of time; write for example 90s, 15min, 2h, 30d or 4w")
+    return float(parts[1]) * _UNITS[parts[2] or "s"]
+
+
+def time_of(text: str, now: float) -> float:
+    """A point in time, Unix seconds: an age as `seconds_of` takes it, or a date such as 2026-01-31 or 2026-01-31T08:00.
+
+    Raises `SDKUsageError`.
+    """
+    with contextlib.suppress(ValueError):
+        return datetime.datetime.fromisoformat(text.strip()).timestamp()
+    try:
+        return now - seconds_of(text)
+    except SDKUsageError:
+        raise SDKUsageError(
+            f"{text!r} is no time; write an age such as 2h or 7d, or a date such as 2026-01-31"
+        ) from None
+
+
+def spoken_bytes(count: int) -> str:
+    """A size as people say it."""
+    size = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+__all__ = [
+    "Info",
+    "Overview",
+    "Printed",
+    "Shown",
+    "Wish",
+    "call_names",
+    "call_of",
+    "cancel",
+    "delete",
+    "doctor",
+    "find",
+    "fork",
+    "gc",
+    "info",
+    "inputs",
+    "listing",
+    "logs",
+    "output",
+    "overview",
+    "pin",
+    "preview",
+    "replay",
+    "seconds_of",
+    "show",
+    "spoken_bytes",
+    "time_of",
+    "trust",
+    "use_store",
+]
