@@ -130,9 +130,9 @@ def _changed(root: Node, code: versions.Loaded) -> dict[int, str]:
         if row.name not in hashes:
             hashes[row.name] = _hash(code, row.name)
         if row.flags & Flag.ARGS_CHANGED:
-            changed[row.identity] = "arguments changed"
+            changed[row.identity] = "arguments"
         elif hashes[row.name] is not None and row.code != hashes[row.name]:
-            changed[row.identity] = "code changed"
+            changed[row.identity] = "code"
     return changed
 
 
