@@ -49,7 +49,6 @@ def test_a_forbidden_import_breaks_its_contract(tmp_path: Path, module: str, sta
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "jupyter_durable", packages / "jupyter_durable", ignore=ignore)
     shutil.copytree(ROOT / "kernel" / "jupyter_durable_kernel", packages / "jupyter_durable_kernel", ignore=ignore)
-    (packages / "jupyter_durable" / "__init__.py").touch()
     with (packages / "jupyter_durable" / module).open("a") as file:
         file.write(f"\n{statement}\n")
     lint_imports = Path(sys.executable).with_name("lint-imports")
