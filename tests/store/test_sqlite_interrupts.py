@@ -66,18 +66,22 @@ def storm(path: Path, interrupts: int) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", _STORM, str(path), str(Path.cwd()), str(interrupts)], stdout=subprocess.PIPE, text=True
     )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    draw = random.Random(7)
-    deadline = time.monotonic() + 30 + interrupts / 20
-    while process.poll() is None:
-        assert time.monotonic() < deadline, "hangs"
-        os.kill(process.pid, signal.SIGINT)
-        time.sleep(draw.random() * 0.003)
-    hits, stuck, missing, acknowledged = map(int, process.stdout.read().split())
-    process.stdout.close()
-    assert (hits, stuck, missing) == (interrupts, 0, 0)
-    assert acknowledged >= interrupts
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        draw = random.Random(7)
+        deadline = time.monotonic() + 30 + interrupts / 20
+        while process.poll() is None:
+            assert time.monotonic() < deadline, "hangs"
+            os.kill(process.pid, signal.SIGINT)
+            time.sleep(draw.random() * 0.003)
+        hits, stuck, missing, acknowledged = map(int, process.stdout.read().split())
+        process.stdout.close()
+        assert (hits, stuck, missing) == (interrupts, 0, 0)
+        assert acknowledged >= interrupts
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT to others here")
