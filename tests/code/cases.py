@@ -54,10 +54,12 @@ CASES = {
         "(0, [1, 2], {'k': 3}, 4)",
     ),
     "plain globals": _main(
-        "import datetime, decimal, pathlib\nA = {'x': [1, (2, 3)], 'y': {4}}\nB = datetime.date(2026, 1, 2)\n"
-        "C = decimal.Decimal('1.5')\nD = pathlib.PurePosixPath('a/b')\ndef main():\n    return A, B.year, C, str(D)",
+        "import datetime, decimal, pathlib\nA = {'x': [1, (2, 3)], 'y': {4}}\nS = {'p', 'q', 'r', 's'}\n"
+        "B = datetime.date(2026, 1, 2)\n"
+        "C = decimal.Decimal('1.5')\nD = pathlib.PurePosixPath('a/b')\n"
+        "def main():\n    return A, B.year, C, str(D), len(S)",
         "main()",
-        "({'x': [1, (2, 3)], 'y': {4}}, 2026, Decimal('1.5'), 'a/b')",
+        "({'x': [1, (2, 3)], 'y': {4}}, 2026, Decimal('1.5'), 'a/b', 4)",
     ),
     "arrays and frames": _main(
         "import numpy as np, pandas as pd\nW = np.arange(4.0)\nT = pd.DataFrame({'a': [1, 2], 'b': ['x', 'y']})\n"

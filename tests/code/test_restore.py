@@ -80,6 +80,15 @@ def test_a_changed_class_is_the_versions_and_the_live_one_stays_as_it_is():
     assert version.namespace["check"](made)
 
 
+def test_restoring_does_not_touch_the_live_class():
+    book = Notebook(CELL, USE)
+    data = book.snapshot("make")
+    method = book["A"].m
+    version = bring_back(data, book.names)
+    assert version.namespace["A"] is book["A"]
+    assert book["A"].m is method
+
+
 def test_restoring_does_not_touch_the_class_it_was_made_of():
     book = Notebook(CELL, USE)
     before, method = book["A"], book["A"].m
