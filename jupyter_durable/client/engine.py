@@ -254,6 +254,7 @@ class Engine:
         environment = Environment(self.store, launch.code.serializer, self.signer, settings, self.workers)
         run = Run(environment, lease, options, launch.code.code_of)
         self.active[row.id] = run
+        run.on_end.append(lambda: self._forget(row.id))
         name = spec.name if spec is not None else row.application
         root = run.root(spec, name, row.kind, root_row(self.store, row.serial))
         root.digest = row.input_digest
@@ -264,6 +265,9 @@ class Engine:
             if listener is not None:
                 run.listeners.append(listener)
         return run, root
+
+    def _forget(self, id: str) -> None:
+        self.active.pop(id, None)
 
     def _prepare_input(self, run: Run, root: ActiveCall, row: RequestRow, spec: Spec) -> None:
         assert row.input is not None
@@ -286,7 +290,6 @@ class Engine:
         run.end_served(
             Finish(None, Status.SUCCEEDED, Status.SUCCEEDED, None, self.clock.now(), 0, run.reused, run.saved)
         )
-        self.active.pop(run.id, None)
         return row
 
     def conduct(self, run: Run, root: ActiveCall) -> Any:
@@ -301,8 +304,6 @@ class Engine:
             return drive(root)
         except (RunStopped, KeyboardInterrupt, SystemExit, GeneratorExit) as left:
             raise run.end_stopped(root, None if isinstance(left, RunStopped) else left) from None
-        finally:
-            self.active.pop(run.id, None)
 
     async def conduct_async(self, run: Run, root: ActiveCall) -> Any:
         """As `conduct`, for an async application in the running loop."""
@@ -314,8 +315,6 @@ class Engine:
             return await drive_async(root)
         except (RunStopped, KeyboardInterrupt, SystemExit, asyncio.CancelledError) as left:
             raise run.end_stopped(root, None if isinstance(left, RunStopped) else left) from None
-        finally:
-            self.active.pop(run.id, None)
 
     def _in_background(self, run: Run, root: ActiveCall) -> None:
         def body() -> None:

@@ -51,12 +51,12 @@ def run_recorded(
         if code.body is None:
             raise SDKUsageError(f"request {row.id}: the source of its cell was not stored; run the cell again instead")
         run, root = engine.launch(row, launch, None)
-        _run_body(engine, run, root, code)
+        _run_body(run, root, code)
     if isinstance(run.stopped, ReplayError):
         raise run.stopped
 
 
-def _run_body(engine: Engine, run: Run, root: ActiveCall, code: Loaded) -> None:
+def _run_body(run: Run, root: ActiveCall, code: Loaded) -> None:
     """Execute the body of a cell in the namespace of its code."""
     run.enter_root(root)
     token = current.set(root)
@@ -69,10 +69,7 @@ def _run_body(engine: Engine, run: Run, root: ActiveCall, code: Loaded) -> None:
         error = failure
     finally:
         current.reset(token)
-    try:
-        _end(run, root, error)
-    finally:
-        engine.active.pop(run.id, None)
+    _end(run, root, error)
 
 
 def _end(run: Run, root: ActiveCall, error: BaseException | None) -> None:

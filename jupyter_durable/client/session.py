@@ -87,10 +87,7 @@ class Sessions:
             self._cell = self._run = self._root = self.row = None
         if run is None or root is None:
             return None
-        try:
-            self._settle(run, root, error)
-        finally:
-            self._engine.active.pop(run.id, None)
+        self._settle(run, root, error)
         return row
 
     def _settle(self, run: Run, root: ActiveCall, error: BaseException | None) -> None:

@@ -169,6 +169,9 @@ class ActiveCall:
                 row, changed = run.match(self, body, (seq, Kind.FUNCTION, plan.name, digest))
                 if row is not None and plan.durable and reusable(row):
                     return self.serve(body, row, seq, plan, changed)
+                # What was served so far is known at the latest with the outcome of what executes after it: a wrong
+                # match of a pass that is killed is found through these.
+                run.later_all(body.matcher.take_reached())
         call = ActiveCall(self, run, spec, Kind.FUNCTION, plan, (body.pass_no, seq, digest, plan.flags | weak))
         call.enter(row, args, kwargs)
         return call

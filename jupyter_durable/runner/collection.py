@@ -92,6 +92,8 @@ def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[t
             call = ActiveCall(node, run, spec, Kind.MAP_ITEM, plan, (body.pass_no, seq, digest, plan.flags | weak))
             call.row = row
             begun.append(call)
+        if body.matcher is not None:
+            run.later_all(body.matcher.take_reached())
     for item, call in zip(items, begun, strict=True):
         if not call.reused:
             call.enter(call.row, (item,), {})

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 BEAT_SECONDS: Final = 0.05
 """A started mark waits this long at most."""
-CANCEL_SECONDS: Final = 0.4
+GRACE_SECONDS: Final = 0.5
+"""How long user code may take to notice that its run was stopped."""
+CANCEL_SECONDS: Final = 0.3
 """How often a cancel by another process is looked for."""
 
 
@@ -63,11 +65,20 @@ class Pulse:
                 else:
                     cancelled = beat % look == 0 and run.cancel_requested()
             except StoreError as error:
-                if not self._over.is_set():
-                    run.stop(error)
+                if self._over.is_set():
+                    return
+                run.stop(error)
+            else:
+                if cancelled:
+                    run.cancel()
+            if run.stopped is not None:
+                self._end_by_force()
                 return
-            if cancelled:
-                run.cancel()
+
+    def _end_by_force(self) -> None:
+        """The run was stopped. A thread that sits in C code does not notice: the request ends without it."""
+        if not self._over.wait(GRACE_SECONDS) and self._run.root_call is not None:
+            self._run.end_stopped(self._run.root_call, None)
 
     def _mark(self) -> None:
         """Calls that have been open since the last beat get their started mark."""

@@ -125,6 +125,9 @@ class Run:
         self.plans: dict[Any, Plan] = {}
         self.listeners: list[Listener] = []
         self.stopped: BaseException | None = None
+        self.root_call: ActiveCall | None = None
+        self.on_end: list[Callable[[], None]] = []
+        """Called once when the run has ended, in whichever thread ends it."""
         self.ended = False
         self.interrupted_by_store = False
         self.must_store_output = False
@@ -194,6 +197,7 @@ class Run:
         """The root call, to be driven (an application) or entered (a cell)."""
         plan = self.plan(spec) if spec is not None else self._bare_plan(("root", name), name, False)
         call = ActiveCall(None, self, spec, kind, plan, (self.number << 16, 0, b"", plan.flags))
+        self.root_call = call
         call.row = recorded
         call.identity = ROOT
         if recorded is not None and recorded.status in (Status.RUNNING, Status.INTERRUPTED):
@@ -459,13 +463,18 @@ class Run:
             self.stop(failure)
             raise RunStopped from None
         finally:
-            self.ended = True
+            self._over()
+
+    def _over(self) -> None:
+        self.ended = True
+        for told in self.on_end:
+            told()
 
     def end_served(self, finish: Finish) -> None:
         """The root's recorded outcome is served: the run ends without having executed anything."""
         self._pulse.stop()
         self.journal.finish(finish)
-        self.ended = True
+        self._over()
 
     def end_stopped(self, root: ActiveCall, interrupt: BaseException | None) -> DurableError | BaseException:
         """The root was left because the run was stopped or interrupted: settle it; the error to raise."""
@@ -476,7 +485,7 @@ class Run:
         status = Status.INTERRUPTED if isinstance(reason, StoreError) else Status.CANCELLED
         if isinstance(reason, ReplayError):
             status = Status.FAILED
-        if not self.ended:
+        if self.open.pop(ROOT, None) is not None:
             writes = root.close_reached()
             row = root.row_of(
                 Status.CANCELLED if status == Status.CANCELLED else Status.INTERRUPTED,
