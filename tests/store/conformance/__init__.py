@@ -1,0 +1,11 @@
+"""What every store does. A subclass of `StoreConformance` says how to open one, by a fixture `store`."""
+
+from __future__ import annotations
+
+from tests.store.conformance.care import CareLaws
+from tests.store.conformance.journals import JournalLaws
+from tests.store.conformance.requests import RequestLaws
+
+
+class StoreConformance(RequestLaws, JournalLaws, CareLaws):
+    """All laws."""
