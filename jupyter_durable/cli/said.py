@@ -1,0 +1,155 @@
+"""What a command has to say, apart from how it is written.
+
+Rules of this file
+- Plain records: `document` is what a program gets as JSON, `parts` are what a person reads.
+- JSON holds times as Unix seconds and lengths as seconds; a value that JSON has no form for stands as its `repr`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from jupyter_durable.client.verbs import Info, Shown
+from jupyter_durable.core.calltree import CallNode, Counts, spoken, to_json
+from jupyter_durable.core.model import RunRow, Status
+from jupyter_durable.core.selection import Preview
+
+
+class Grid(NamedTuple):
+    """A table: cells are plain text, foreign text included."""
+
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+class Tree(NamedTuple):
+    """A call tree."""
+
+    root: CallNode
+
+
+class Value(NamedTuple):
+    """A Python value that was recorded."""
+
+    value: Any
+
+
+Part = str | Grid | Tree | Value
+
+
+class Said(NamedTuple):
+    """What a command has to say."""
+
+    document: Any
+    """For `--json`: only what JSON has."""
+    parts: Sequence[Part] = ()
+    code: int = 0
+    """Exit code: 0, or 1 when the request failed."""
+
+
+def info_json(info: Info) -> dict[str, Any]:
+    """A request as lists show it."""
+    return info._asdict()
+
+
+def run_json(run: RunRow) -> dict[str, Any]:
+    """One run of a request."""
+    return run._replace(code_key=b"")._asdict() | {"code_key": run.code_key.hex()}
+
+
+def tree_json(root: CallNode | None) -> dict[str, Any]:
+    """Summary, counts and calls; empty before the first run."""
+    if root is None:
+        return {"summary": "", "counts": dict.fromkeys(Counts.__slots__, 0), "calls": []}
+    return to_json(root)
+
+
+def shown_json(shown: Shown) -> dict[str, Any]:
+    """A request with its runs and its calls."""
+    return {
+        "request": info_json(shown.info),
+        "runs": [run_json(run) for run in shown.runs],
+        **tree_json(shown.root),
+    }
+
+
+def preview_json(request: str, preview: Preview) -> dict[str, Any]:
+    """What a replay would do."""
+    return {"request": request, "saved": preview.saved, "calls": [call._asdict() for call in preview.calls]}
+
+
+def value_json(value: Any) -> dict[str, Any]:
+    """A value: itself where JSON has it, always its type and its `repr`."""
+    form: dict[str, Any] = {"type": _type_name(value), "repr": repr(value), "json": False}
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return form
+    return form | {"json": True, "value": json.loads(text)}
+
+
+def _type_name(value: Any) -> str:
+    kind = type(value)
+    return (
+        kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    )
+
+
+def exit_code(status: str) -> int:
+    """1 unless the request succeeded."""
+    return 0 if status == Status.SUCCEEDED else 1
+
+
+def moment(seconds: float) -> str:
+    """A time of this machine's zone."""
+    return datetime.datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def calls_text(info: Info) -> str:
+    """How many calls the last run executed and reused."""
+    reused = f"{info.reused} from checkpoint · " if info.reused else ""
+    saved = f" · saved {spoken(info.saved)}" if info.saved >= 0.05 else ""
+    return f"{reused}{info.executed} ran{saved}"
+
+
+def facts(info: Info) -> Grid:
+    """What there is to say of one request besides its calls."""
+    told = {
+        "name": info.application,
+        "status": info.status + (f", held by {info.held_by}" if info.held_by else ""),
+        "accepted": moment(info.accepted_at),
+        "notebook": info.notebook,
+        "cell": info.cell,
+        "forked from": info.forked_from,
+        "pinned": "yes" if info.pinned else None,
+        "error": info.error,
+    }
+    return Grid(("request", info.id), tuple((name, text) for name, text in told.items() if text))
+
+
+def runs_grid(runs: Sequence[RunRow]) -> Grid:
+    """The original execution and every replay."""
+    return Grid(
+        ("run", "mode", "status", "started", "ran", "from checkpoint", "saved"),
+        tuple(
+            (
+                str(run.run),
+                run.mode,
+                run.status,
+                moment(run.started_at),
+                str(run.executed),
+                str(run.reused),
+                spoken(run.saved),
+            )
+            for run in runs
+        ),
+    )
+
+
+def preview_parts(preview: Preview) -> list[Part]:
+    """The verdicts as a table, and the sum."""
+    rows = tuple(("  " * call.depth + call.call, call.verdict, call.why) for call in preview.calls)
+    return [Grid(("call", "verdict", "why"), rows), str(preview).rpartition("\n")[2]]

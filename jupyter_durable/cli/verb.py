@@ -1,0 +1,114 @@
+"""What every command shares: `--json`, `--store`, the engine it works on, and how it ends.
+
+Rules of this file
+- A command runs in an empty `__main__`: recorded code must find its own names, never those of this program.
+- With `--json` stdout holds one document; what user code prints while it runs goes to stderr.
+- Every error of ours is one sentence on stderr. Others are bugs and keep their traceback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import sys
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any
+
+import typer
+
+from jupyter_durable.cli import drawing
+from jupyter_durable.cli.said import Said
+from jupyter_durable.client import this_engine
+from jupyter_durable.client.engine import Engine
+from jupyter_durable.errors import DurableError, InternalError, ReplayError, RequestFailed, SDKUsageError
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")]
+StoreUrl = Annotated[str | None, typer.Option("--store", metavar="URL", help="Where requests are kept.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command is given besides its own arguments."""
+
+    engine: Engine
+    json: bool
+
+
+@dataclass(slots=True)
+class Everywhere:
+    """Options given before the verb."""
+
+    json: bool = False
+    store: str | None = None
+
+
+def verb(command: Callable[..., Said]) -> Callable[..., None]:
+    """Make a command of a function of `Asked` and its own arguments; `--json` and `--store` are added."""
+
+    @functools.wraps(command)
+    def run(ctx: typer.Context, **given: Any) -> None:
+        before = ctx.find_root().obj or Everywhere()
+        json = given.pop("json") or before.json
+        store = given.pop("store") or before.store
+        raise typer.Exit(perform(lambda asked: command(asked, **given), json=json, store=store))
+
+    hints = typing.get_type_hints(command, include_extras=True)
+    own = list(inspect.signature(command).parameters.values())[1:]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter("ctx", keyword, annotation=typer.Context),
+        *(each.replace(kind=keyword, annotation=hints[each.name]) for each in own),
+        inspect.Parameter("json", keyword, default=False, annotation=Json),
+        inspect.Parameter("store", keyword, default=None, annotation=StoreUrl),
+    ]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    return run
+
+
+def perform(action: Callable[[Asked], Said], *, json: bool, store: str | None) -> int:
+    """Do it, write what it says, give the exit code."""
+    try:
+        with _engine(store) as engine:
+            with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
+                said = action(Asked(engine, json))
+            drawing.write(said, as_json=json)
+    except InternalError:
+        raise
+    except (RequestFailed, ReplayError) as error:
+        drawing.complain(str(error))
+        return 1
+    except DurableError as error:
+        drawing.complain(str(error))
+        return 2
+    except KeyboardInterrupt:
+        drawing.complain("interrupted")
+        return 130
+    return said.code
+
+
+@contextlib.contextmanager
+def _engine(store: str | None) -> Iterator[Engine]:
+    """The engine of this process on the store that was asked for, in an empty `__main__`."""
+    engine = this_engine()
+    main, warn = sys.modules["__main__"], engine.warn
+    sys.modules["__main__"] = ModuleType("__main__")
+    engine.warn = lambda text: print(f"Note: {drawing.lines_escaped(text)}", file=sys.stderr)
+    try:
+        if store is not None:
+            engine.configure({"store": store})
+        yield engine
+    finally:
+        sys.modules["__main__"], engine.warn = main, warn
+
+
+def must_exist(url: str) -> None:
+    """Raise `SDKUsageError` when the file of a store is not there: looking must not make one by a typing error."""
+    path = Path(url.removeprefix("sqlite:///")).expanduser()
+    if url.startswith("sqlite:///") and not path.exists():
+        raise SDKUsageError(f"there is no store at {path.absolute()}; check --store")
