@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import inspect
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_durable.client import replay
-from jupyter_durable.client.durable_source import with_decorators
+from jupyter_durable.client.cell_options import parsed_options
+from jupyter_durable.client.durable_source import DECORATOR, commented, decorate, is_durable_cell
 from jupyter_durable.code.statements import once_called
 from jupyter_durable.context import current
 from jupyter_durable.core.model import Kind, RequestRow
@@ -62,7 +62,7 @@ def _run_body(run: Run, root: ActiveCall, code: Loaded) -> None:
     token = current.set(root)
     error: BaseException | None = None
     try:
-        _execute(code)
+        _execute(engine, code)
     except (KeyboardInterrupt, SystemExit, RunStopped) as left:
         error = left
     except Exception as failure:  # noqa: BLE001 - the user's cell was executed; the request keeps its failure
@@ -85,17 +85,21 @@ def _end(run: Run, root: ActiveCall, error: BaseException | None) -> None:
         root.succeed(None)
 
 
-def _execute(code: Loaded) -> None:
+def _execute(engine: Engine, code: Loaded) -> None:
     """The statements of the body; definitions are those of the code version, which are there already."""
     assert code.body is not None
     namespace: Any = code.namespace
-    tree = with_decorators(code.body)
+    tree = ast.parse(commented(code.body))
+    if is_durable_cell(code.body):
+        options = parsed_options(code.body)
+        tree = decorate(tree, options.plain)
+        namespace[DECORATOR] = options.make_recorded
     tree.body = [
         statement for statement in tree.body if not (isinstance(statement, DEFINITIONS) and statement.name in namespace)
     ]
     compiled: CodeType = compile(tree, "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     if compiled.co_flags & inspect.CO_COROUTINE:
-        made = eval(compiled, namespace)
-        asyncio.run(made)
+        # Not `asyncio.run`: in a notebook a loop runs in this thread already.
+        engine.workers.loops.submit(0, lambda: eval(compiled, namespace)).result()
     else:
         exec(compiled, namespace)

@@ -1,0 +1,99 @@
+"""The first line of a `%%durable` cell: what it may say, and what it means for the functions of the cell.
+
+Rules of this file
+- A line that cannot be understood is an `SDKUsageError` of one line that names the word and what is known.
+- Values are checked here, before anything of the cell runs.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.function import FunctionOptions, Spec, as_retries, durable_wrapper, make_durable
+
+USAGE: Final = (
+    "%%durable [NAME] [--plain NAMES] [--retries N] [--timeout SECONDS] [--executor inline|thread] [--once | --fresh]"
+)
+FLAGS: Final = ("--once", "--fresh")
+VALUED: Final = ("--plain", "--retries", "--timeout", "--executor")
+
+
+@dataclass(frozen=True, slots=True)
+class CellOptions:
+    """What the first line of a `%%durable` cell says."""
+
+    name: str | None = None
+    plain: tuple[str, ...] = ()
+    once: bool = False
+    fresh: bool = False
+    function: FunctionOptions = FunctionOptions()
+
+    def make_durable(self, fn: Callable[..., Any]) -> Any:
+        """What the decorator of the cell does with a function."""
+        return make_durable(fn, self.function)
+
+    def make_recorded(self, fn: Callable[..., Any]) -> Any:
+        """The same for recorded code: it does not take the place of the live function of its name."""
+        return durable_wrapper(Spec(fn, self.function))
+
+
+def parsed_options(source: str) -> CellOptions:
+    """The options of a `%%durable` cell from its source. Raises `SDKUsageError`."""
+    first = next((line for line in source.split("\n") if line.strip()), "").strip()
+    try:
+        words = iter(shlex.split(first)[1:])
+    except ValueError as error:
+        raise SDKUsageError(f"%%durable: {error} in {first!r}. Usage: {USAGE}") from None
+    options = CellOptions()
+    for word in words:
+        if word.startswith("-"):
+            options = _with_option(options, word, words)
+        elif options.name is not None:
+            raise SDKUsageError(f"%%durable: one NAME is enough, not {options.name!r} and {word!r}. Usage: {USAGE}")
+        else:
+            options = replace(options, name=word)
+    if options.once and options.fresh:
+        raise SDKUsageError("%%durable: --once goes on with the last request, --fresh starts a new one; choose one")
+    return options
+
+
+def _with_option(options: CellOptions, word: str, words: Iterator[str]) -> CellOptions:
+    name, equals, given = word.partition("=")
+    if name in FLAGS and not equals:
+        return replace(options, **{name[2:]: True})
+    if name not in VALUED:
+        known = ", ".join((*VALUED, *FLAGS))
+        raise SDKUsageError(f"%%durable: unknown option {word!r}; known are {known}")
+    value = given if equals else next(words, None)
+    if not value or value.startswith("--"):
+        raise SDKUsageError(f"%%durable: {name} needs a value. Usage: {USAGE}")
+    if name == "--plain":
+        names = tuple(part for part in value.replace(",", " ").split() if part)
+        return replace(options, plain=(*options.plain, *names))
+    return replace(options, function=_function_options(options.function, name[2:], value))
+
+
+def _function_options(function: FunctionOptions, name: str, value: str) -> FunctionOptions:
+    made: Any = value
+    if name == "retries":
+        made = as_retries("%%durable --retries", _number(name, value, int))
+    elif name == "timeout":
+        made = None if value.lower() == "none" else _number(name, value, float)
+    changed = replace(function, **{name: made})
+    try:
+        changed.check("%%durable")
+    except SDKUsageError as error:
+        raise SDKUsageError(str(error).removeprefix("@function on ")) from None
+    return changed
+
+
+def _number(name: str, value: str, kind: Callable[[str], Any]) -> Any:
+    try:
+        return kind(value)
+    except ValueError:
+        what = "a whole number" if kind is int else "a number of seconds"
+        raise SDKUsageError(f"%%durable: --{name} takes {what}, not {value!r}") from None
