@@ -477,17 +477,25 @@ def cls(init_timeout: float | None = None) -> Callable[[C], C]:
         init = target.__init__  # type: ignore[misc]
         if init is not object.__init__ and len(inspect.signature(init).parameters) > 1:
             raise SDKUsageError(f"@cls() on {target.__name__}: __init__ takes no parameters but self")
-        owner = Owner(target, init)
-        for member in vars(target).values():
-            spec = getattr(member, "__durable__", None)
-            if isinstance(spec, Spec):
-                spec.owner = owner
-                spec.params = spec.params[1:]
         target.__init__ = _empty_init  # type: ignore[misc]
         target.__durable_init__ = init  # type: ignore[attr-defined]
+        own_methods(target)
         return target
 
     return decorate
+
+
+def own_methods(target: type) -> None:
+    """Tell the durable methods of a `@cls()` class whose they are, where they do not know it yet."""
+    init = vars(target).get("__durable_init__")
+    if init is None:
+        return
+    owner = Owner(target, init)
+    for member in vars(target).values():
+        spec = getattr(member, "__durable__", None)
+        if isinstance(spec, Spec) and spec.owner is None:
+            spec.owner = owner
+            spec.params = spec.params[1:]
 
 
 def _empty_init(self: object) -> None:

@@ -18,6 +18,7 @@ from jupyter_durable.client.journal import load_tree, root_row
 from jupyter_durable.client.render import request_text, tree_text
 from jupyter_durable.core.calltree import CallNode, Counts, count, walk
 from jupyter_durable.core.model import ENDED, ROOT, Progressed, RequestRow, RunRow, Status
+from jupyter_durable.core.nodes import called
 from jupyter_durable.core.selection import Preview
 from jupyter_durable.errors import RequestError, RequestFailed, RequestNotFinished, SDKUsageError, TimeoutError
 from jupyter_durable.runner.sealing import turn_of
@@ -215,13 +216,16 @@ class Request:
         return count(node) if node is not None else None
 
     def calls(self, name: str | None = None) -> list[Call]:
-        """All calls in program order, without the root; only those of a function when `name` is given."""
+        """All calls in program order, without the root; only those of a function when `name` is given.
+
+        Map and reduce nodes are called `name.map` and `name.reduce`.
+        """
         found: list[Call] = []
         root = self.root_call()
         pending = list(reversed(root.children)) if root is not None else []
         while pending:
             call = pending.pop()
-            if name is None or call.name == name:
+            if name is None or called(call.kind, call.name) == name:
                 found.append(call)
             pending.extend(reversed(call.children))
         return found

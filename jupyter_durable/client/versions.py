@@ -17,7 +17,7 @@ from jupyter_durable.code.hashing import CodeHashes
 from jupyter_durable.code.snapshot import ClassRegistry, Version, capture, restore
 from jupyter_durable.core.model import CodeVersion
 from jupyter_durable.errors import ReplayError, SDKUsageError
-from jupyter_durable.function import Spec, options_of, redecorate, registry
+from jupyter_durable.function import Spec, durable_functions, options_of, own_methods, redecorate, registry
 from jupyter_durable.serializer.base import Context, Signer
 from jupyter_durable.serializer.pickle import ValueSerializer
 
@@ -60,7 +60,7 @@ class Loaded(NamedTuple):
 
 def current_version(roots: Mapping[str, Any], body: str | None, signer: Signer) -> CodeVersion:
     """A signed snapshot of the code that is defined now, as far as `roots` and a cell's `body` reach."""
-    secrets = {name for root in roots.values() for name in _secrets(root)}
+    secrets = {name for root in durable_functions(live_namespace()).values() for name in _secrets(root)}
     data = capture(roots, live_namespace(), body=body, secrets=secrets, options=options_of)
     key = blake3.blake3(data).digest()
     return CodeVersion(key, data, signer.sign(CODE, SNAPSHOT, key))
@@ -94,7 +94,11 @@ def restored_version(recorded: CodeVersion, signer: Signer) -> Version:
     signer.verify(CODE, SNAPSHOT, recorded.key, recorded.mac)
     if blake3.blake3(recorded.data).digest() != recorded.key:
         signer.verify(CODE, SNAPSHOT, b"", recorded.mac)  # raises: the bytes are not those that were signed
-    return restore(recorded.data, redecorate=redecorate, live=live_namespace())
+    version = restore(recorded.data, redecorate=redecorate, live=live_namespace())
+    for value in version.namespace.values():
+        if isinstance(value, type):
+            own_methods(value)
+    return version
 
 
 def _missing(version: Version) -> str:

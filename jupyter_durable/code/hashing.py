@@ -3,7 +3,8 @@
 Rules of this file
 - Counted: the function, the notebook's functions and classes it uses (through globals, closures, defaults, bases),
   those of local modules, and the plain-data globals they read (64 KiB each; credentials never).
-- Not counted: durable functions that are called (their name stands in the source), installed libraries.
+- Not counted: durable functions that are called (their name stands in the source), installed libraries, and globals
+  that the code itself changes (a cache, a list of results): they are its memory, not its code.
 - A hash is over named parts, so that "what changed" can name a helper.
 - Nothing is remembered here unless asked for: `CodeHashes` remembers, by identity, until told to forget.
 """
@@ -30,6 +31,7 @@ from jupyter_durable.code.names import (
     closure,
     globals_of,
     globals_read,
+    names_changed,
     names_in,
     names_used,
     uses,
@@ -107,6 +109,8 @@ class _Walk:
         self._namespace = namespace if namespace is not None else {}
         self._for_class = for_class
         self._parts: dict[str, bytes] = {}
+        self._data: set[str] = set()
+        self._changed: set[str] = set()
         self._seen: dict[int, object] = {}
 
     def parts(self, root: object) -> dict[str, bytes]:
@@ -119,6 +123,8 @@ class _Walk:
                     continue
                 self._seen[id(value)] = value
             pending.extend(self._visit(name, value))
+        for name in self._data & self._changed:
+            del self._parts[name]
         return self._parts
 
     def _add(self, name: str, data: bytes) -> None:
@@ -140,12 +146,15 @@ class _Walk:
             rendered = render_data(value, DATA_LIMIT)
             if rendered is not None and not is_credential(name.rpartition(".")[2], value):
                 self._add(name, rendered)
+                self._data.add(name)
 
     def _function(self, name: str, fn: FunctionType) -> Iterator[tuple[str, object]]:
         library = _library(fn)
         if library is None:
             found = find_function(fn)
             self._add(name, render_tree(found.node, fn.__globals__) if found is not None else render_code(fn.__code__))
+            if found is not None:
+                self._changed |= names_changed(found.node)
             attributes = names_used(fn.__code__)
             for used in uses(fn):
                 yield from self._global(used, fn.__globals__, attributes)

@@ -19,6 +19,13 @@ from jupyter_durable.code.classify import ATOMS
 from jupyter_durable.code.sources import methods, parsed
 
 CONTAINERS: Final = frozenset({dict, list, tuple, set, frozenset})
+_CHANGING: Final = frozenset(
+    name
+    for kind in (list, dict, set, bytearray)
+    for name in dir(kind)
+    if name in dir(kind) and not hasattr(tuple, name) and not hasattr(frozenset, name) and not hasattr(bytes, name)
+) - {"get", "items", "keys", "values", "fromkeys"}
+"""Methods by which builtin containers are changed in place."""
 _NESTED: Final = 4
 """How deep in containers functions are looked for."""
 _READS: Final = frozenset({opcode.opmap["LOAD_GLOBAL"], opcode.opmap["LOAD_NAME"]})
@@ -38,6 +45,20 @@ def names_in(tree: ast.AST) -> list[str]:
     """Every name that is read anywhere in a piece of source, in order."""
     found = (node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
     return list(dict.fromkeys(found))
+
+
+def names_changed(tree: ast.AST) -> set[str]:
+    """Names whose value a piece of source changes in place: `name[…] = …`, `name.append(…)` and the like."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load) and isinstance(node.value, ast.Name):
+            found.add(node.value.id)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGING:
+            held = node.func.value
+            found |= {held.id} if isinstance(held, ast.Name) else set()
+        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            found.add(node.target.id)
+    return found
 
 
 def uses(value: FunctionType | type) -> list[str]:
