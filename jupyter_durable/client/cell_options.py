@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from jupyter_durable.errors import SDKUsageError
@@ -30,7 +30,7 @@ class CellOptions:
     plain: tuple[str, ...] = ()
     once: bool = False
     fresh: bool = False
-    function: FunctionOptions = FunctionOptions()
+    function: FunctionOptions = field(default_factory=FunctionOptions)
 
     def make_durable(self, fn: Callable[..., Any]) -> Any:
         """What the decorator of the cell does with a function."""
@@ -64,7 +64,7 @@ def parsed_options(source: str) -> CellOptions:
 def _with_option(options: CellOptions, word: str, words: Iterator[str]) -> CellOptions:
     name, equals, given = word.partition("=")
     if name in FLAGS and not equals:
-        return replace(options, **{name[2:]: True})
+        return replace(options, once=options.once or name == "--once", fresh=options.fresh or name == "--fresh")
     if name not in VALUED:
         known = ", ".join((*VALUED, *FLAGS))
         raise SDKUsageError(f"%%durable: unknown option {word!r}; known are {known}")

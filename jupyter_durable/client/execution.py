@@ -62,7 +62,7 @@ def _run_body(run: Run, root: ActiveCall, code: Loaded) -> None:
     token = current.set(root)
     error: BaseException | None = None
     try:
-        _execute(engine, code)
+        _execute(run, code)
     except (KeyboardInterrupt, SystemExit, RunStopped) as left:
         error = left
     except Exception as failure:  # noqa: BLE001 - the user's cell was executed; the request keeps its failure
@@ -85,7 +85,7 @@ def _end(run: Run, root: ActiveCall, error: BaseException | None) -> None:
         root.succeed(None)
 
 
-def _execute(engine: Engine, code: Loaded) -> None:
+def _execute(run: Run, code: Loaded) -> None:
     """The statements of the body; definitions are those of the code version, which are there already."""
     assert code.body is not None
     namespace: Any = code.namespace
@@ -100,6 +100,6 @@ def _execute(engine: Engine, code: Loaded) -> None:
     compiled: CodeType = compile(tree, "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     if compiled.co_flags & inspect.CO_COROUTINE:
         # Not `asyncio.run`: in a notebook a loop runs in this thread already.
-        engine.workers.loops.submit(0, lambda: eval(compiled, namespace)).result()
+        run.workers.loops.submit(0, lambda: eval(compiled, namespace)).result()
     else:
         exec(compiled, namespace)
