@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyter_durable.client import versions
-from jupyter_durable.client.journal import records, rows_below
+from jupyter_durable.client.journal import records
 from jupyter_durable.code.hashing import CodeHashes
 from jupyter_durable.core import selection
 from jupyter_durable.core.calltree import CallTree
@@ -26,6 +26,8 @@ from jupyter_durable.serializer.digest import args_digest
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
 
+REACHED, NOT_REACHED = 1, 0
+"""Passes of copied calls: both are before every pass of the first run."""
 SetAside = tuple[tuple[int, int], ...]
 
 
@@ -166,7 +168,7 @@ def _code_to_look_at(engine: Engine, row: RequestRow, upgrade: bool) -> versions
 
 def forked(engine: Engine, row: RequestRow, arguments: tuple[Any, ...] | None, id: str) -> RequestRow:
     """A new request with the journal of another one, signed anew."""
-    code = versions.live_code(None)
+    code = versions.code_to_read_with(lambda: engine.store.code(row.code_key), engine.signer)
     old, new = engine.sealer(row.id, code), engine.sealer(id, code)
     sealed = row.input
     digest = row.input_digest
@@ -196,22 +198,28 @@ def forked(engine: Engine, row: RequestRow, arguments: tuple[Any, ...] | None, i
 
 
 def _copied(engine: Engine, row: RequestRow, old: Sealer, new: Sealer) -> Iterator[CallRow]:
-    parents = [0]
-    while parents:
-        for call in rows_below(engine.store, row.serial, parents.pop()):
-            if call.children != 0:
-                parents.append(call.identity)
-            yield _signed_again(call, old, new)
+    """The calls as if one run before the first had made them: each at its newest place."""
+    root = nodes_of(engine, row)
+    pending = [(root, REACHED, 0)] if root is not None else []
+    while pending:
+        node, pass_no, seq = pending.pop()
+        call = engine.store.call(row.serial, node.row.parent, node.row.identity)
+        assert call is not None
+        yield _signed_again(call, old, new, (pass_no, seq))
+        pending += [(child, REACHED, at) for at, child in enumerate(node.children)]
+        pending += [(child, NOT_REACHED, child.row.seq) for child in node.others]
 
 
-def _signed_again(call: CallRow, old: Sealer, new: Sealer) -> CallRow:
-    """A copied call under the MACs of its new request. Its drift marks and its pass stay what they were."""
-    turn = turn_of(call.pass_no, call.attempts)
-    kept = old.transferred(call, new)
-    inputs = new.seal_again(call.inputs, old, call.identity, turn)
-    writes = new.seal_again(call.writes, old, call.identity, turn)
+def _signed_again(call: CallRow, old: Sealer, new: Sealer, place: tuple[int, int]) -> CallRow:
+    """A copied call at its newest place, under the MACs of its new request."""
     status = Status.INTERRUPTED if call.status == Status.RUNNING else call.status
-    return call._replace(mac=kept, inputs=inputs, writes=writes, status=status)
+    copied = call._replace(pass_no=place[0], seq=place[1], status=status)
+    before, now = turn_of(call.pass_no, call.attempts), turn_of(copied.pass_no, call.attempts)
+    return copied._replace(
+        mac=old.transferred(call, new, now),
+        inputs=new.seal_again(call.inputs, old, call.identity, (before, now)),
+        writes=new.seal_again(call.writes, old, call.identity, (before, now)),
+    )
 
 
 def input_set_asides(engine: Engine, row: RequestRow) -> SetAside:

@@ -100,22 +100,22 @@ class Sealer:
         _, head, _ = self._serializer.encode(previews)
         return self._sealed(PREVIEW, _joined(head, ()), identity, turn)
 
-    def transferred(self, row: CallRow, to: Sealer) -> bytes | None:
+    def transferred(self, row: CallRow, to: Sealer, turn: int) -> bytes | None:
         """The MAC of a copied call in another request, once the one it has was checked."""
         if row.mac is None:
             return None
         codec, data = (row.codec, row.value) if row.value is not None else (row.codec + BLOB, row.blob or b"")
-        turn = turn_of(row.pass_no, row.attempts)
-        self._signer.verify(Context(self._request, row.identity, turn), codec, data, row.mac)
+        before = turn_of(row.pass_no, row.attempts)
+        self._signer.verify(Context(self._request, row.identity, before), codec, data, row.mac)
         return to._sign(Context(to._request, row.identity, turn), codec, data)
 
-    def seal_again(self, sealed: bytes | None, old: Sealer, identity: int, turn: int) -> bytes | None:
-        """Sealed bytes of another request under this one's MAC, without decoding them."""
+    def seal_again(self, sealed: bytes | None, old: Sealer, identity: int, turns: tuple[int, int]) -> bytes | None:
+        """Sealed bytes of another request under this one's MAC, without decoding them. `turns`: theirs and ours."""
         if sealed is None:
             return None
         codec, mac, data = _opened(sealed)
-        old._signer.verify(Context(old._request, identity, turn), codec + "@", data, mac)
-        return self._sealed(codec, data, identity, turn)
+        old._signer.verify(Context(old._request, identity, turns[0]), codec + "@", data, mac)
+        return self._sealed(codec, data, identity, turns[1])
 
     def _sealed(self, codec: str, head: bytes, identity: int, turn: int) -> bytes:
         mac = self._sign(Context(self._request, identity, turn), codec + "@", head)

@@ -24,6 +24,35 @@ class Killed(BaseException):
     """The kernel died here: nothing after it was written."""
 
 
+class DeadJournal:
+    """The journal of a process that was killed: nothing is written any more."""
+
+    def __init__(self, lease: Any) -> None:
+        self.lease = lease
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *args, **kwargs: None
+
+
+class Die:
+    """`die()` in user code: SIGKILL as the store sees it. What was queued had its 50 ms."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self._notebook = notebook
+
+    def __call__(self) -> None:
+        engine = self._notebook.engine
+        for run in list(engine.active.values()):
+            run._pulse._mark()
+            run._pulse.stop()
+            run.journal.flush()
+            run.journal = DeadJournal(run.lease)
+        raise Killed
+
+    def __reduce__(self) -> Any:
+        raise TypeError("not to be stored")
+
+
 class Ran:
     """`ran(x)` in user code: an execution, seen from outside of the store. Like a client, it cannot be stored."""
 
@@ -57,7 +86,7 @@ class Notebook:
         self.warnings: list[str] = []
         self.engine = Engine(Settings(store=f"sqlite:///{self._path}"), warn=self.warnings.append)
         context.engine.set(self.engine)
-        self.namespace.update(ran=Ran(self.log), Killed=Killed)
+        self.namespace.update(ran=Ran(self.log), die=Die(self), Killed=Killed)
         self.namespace[DECORATOR] = lambda fn: make_durable(fn, FunctionOptions())
         exec("import time, jupyter_durable as jd\nfrom jupyter_durable import *\nimport random", self.namespace)
 
@@ -74,12 +103,7 @@ class Notebook:
             exec(compile(with_decorators(text), name, "exec"), self.namespace)
         except Killed:
             self.engine.active.clear()
-            row = sessions.row
-            if sessions.run is not None:
-                sessions.run.ended = True
-                sessions.run._pulse.stop()
-                sessions.run.journal.flush()
-            return Request(self.engine, row) if row is not None else None
+            return Request(self.engine, sessions.row) if sessions.row is not None else None
         except BaseException as raised:
             error = raised
         row = sessions.end(error)

@@ -18,7 +18,7 @@ def f10(x): ran(10); return x + 1
 """.strip()
 GOOD = "def f7(x): ran(7); return x + 1"
 RAISES = "def f7(x): ran(7); raise ValueError('seven')"
-DIES = "def f7(x): ran(7); raise Killed"
+DIES = "def f7(x): ran(7); die(); return x + 1"
 WRONG = "def f7(x): ran(7); return _helper(x)"
 CHAIN = "out = f10(f9(f8(f7(f6(f5(f4(f3(f2(f1(0))))))))))"
 FIRST_SEVEN = [1, 2, 3, 4, 5, 6, 7]
@@ -46,14 +46,11 @@ def test_killed_in_the_seventh_then_the_cells_run_again_executes_four(notebook):
 def test_killed_in_the_seventh_then_replay_in_a_fresh_kernel_executes_four(notebook):
     """The new kernel receives nothing but the replay: code and variables come from the store."""
     notebook.cell(DEFINE, key="define")
-    notebook.cell(seventh("import os\n" + GOOD.replace("return", "os.environ.get('DIE') and die(); return")), key="seven")
-    notebook.namespace["die"] = None
-    notebook.cell("def die(): raise Killed", key="die")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DIE", "1")
-        request = notebook.cell(CHAIN)
+    notebook.cell(seventh(DIES), key="seven")
+    request = notebook.cell(CHAIN)
     assert notebook.executed() == FIRST_SEVEN
     notebook.restart()
+    notebook.namespace["die"] = lambda: None
     again = notebook.last()
     assert again.id == request.id
     assert again.status == "interrupted"
