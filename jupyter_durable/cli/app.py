@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -16,9 +17,12 @@ from jupyter_durable.client import verbs
 from jupyter_durable.client.render import request_text
 from jupyter_durable.client.request import Request
 from jupyter_durable.client.verbs import Info, Wish
-from jupyter_durable.core.model import ENDED
-from jupyter_durable.errors import StoreError
+from jupyter_durable.core.model import ENDED, Status
+from jupyter_durable.errors import DeserializationError, RequestFailed, StoreError
 from jupyter_durable.store.base import Filter, Finding
+
+SHOWN_FAILURES: Final = 5
+"""Calls whose traceback `show` prints."""
 
 app = typer.Typer(
     add_completion=False,
@@ -90,8 +94,24 @@ def _grid(found: Sequence[Info]) -> Grid:
 def show(asked: Asked, id: Id = "last") -> Said:
     """Show one request: its state, its runs, its tree of calls."""
     shown = verbs.show(asked.engine, id)
-    parts = [said.facts(shown.info), said.runs_grid(shown.runs)]
-    return Said(said.shown_json(shown), [*parts, "", Tree(shown.root)] if shown.root is not None else parts)
+    parts: list[Part] = [said.facts(shown.info), said.runs_grid(shown.runs)]
+    failures = _failures(verbs.find(asked.engine, shown.info.id))
+    if shown.root is not None:
+        parts += ["", Tree(shown.root)]
+    for name, text in failures.items():
+        parts += ["", f"{name} failed:", text]
+    return Said({**said.shown_json(shown), "failures": failures}, parts)
+
+
+def _failures(request: Request) -> dict[str, str]:
+    """What failed by itself, not by a call below it, and the recorded traceback."""
+    failed = [call for call in request.calls() if call.status == Status.FAILED]
+    own = [call for call in failed if not any(child.status == Status.FAILED for child in call.children)]
+    texts: dict[str, str] = {}
+    for call in own[:SHOWN_FAILURES]:
+        with contextlib.suppress(DeserializationError):  # signed by another key: only metadata is shown
+            texts[call._node.label] = (call.error_text or "").rstrip()
+    return texts
 
 
 @app.command()
@@ -146,8 +166,12 @@ def output(
     second: Annotated[str | None, typer.Argument(hidden=True)] = None,
 ) -> Said:
     """Show the recorded result of a request, or of one of its calls."""
-    id, call = _id_and_call(first, second)
-    value = verbs.output(asked.engine, id, call)
+    id, name = _id_and_call(first, second)
+    if name is not None:
+        call = verbs.call_of(verbs.find(asked.engine, id), name)
+        if call.status == Status.FAILED:
+            raise RequestFailed(f"{name} failed, it has no result:\n{call.error_text}")
+    value = verbs.output(asked.engine, id, name)
     return Said(said.value_json(value), [Value(value)])
 
 
@@ -160,7 +184,8 @@ def logs(
 ) -> Said:
     """Show what the calls of a request printed, or one of them."""
     printed = verbs.logs(asked.engine, *_id_and_call(first, second))
-    return Said([each._asdict() for each in printed], ["".join(each.text for each in printed).removesuffix("\n")])
+    text = "".join(each.text for each in printed).removesuffix("\n")
+    return Said([each._asdict() for each in printed], [text or "(nothing was printed)"])
 
 
 def _id_and_call(first: str, second: str | None) -> tuple[str, str | None]:

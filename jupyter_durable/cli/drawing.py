@@ -37,6 +37,11 @@ STYLES: Final = {
     "warning": "yellow",
     "error": "bold red",
 }
+WIDE: Final = 120
+"""Columns of a terminal that holds whole tables."""
+LEFT_OUT: Final = frozenset({"notebook", "accepted", "mode"})
+"""Columns that a narrower one does without."""
+WHOLE: Final = frozenset({"request", "status", "accepted", "state"})
 _BY_MARK: Final = {MARKS[status]: style for status, style in STYLES.items() if status in MARKS}
 
 
@@ -95,7 +100,7 @@ def plain(part: Part) -> Iterator[str]:
 def _draw(console: Console, part: Part) -> None:
     match part:
         case Grid():
-            console.print(_table(part))
+            console.print(_table(part, console.width))
         case Tree(root):
             for line in tree_text(root).split("\n"):
                 console.print(_tree_line(line), soft_wrap=True)
@@ -114,16 +119,18 @@ def _draw_value(console: Console, value: Any) -> None:
         console.print(Pretty(value, max_length=200, max_string=10_000))
 
 
-def _table(grid: Grid) -> Any:
+def _table(grid: Grid, width: int) -> Any:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for head in grid.heads:
-        table.add_column(head, overflow="fold", no_wrap=head in ("request", "status", "accepted"))
+    shown = [at for at, head in enumerate(grid.heads) if width >= WIDE or head not in LEFT_OUT]
+    for at in shown:
+        table.add_column(grid.heads[at], overflow="fold", no_wrap=grid.heads[at] in WHOLE)
     for row in grid.rows:
-        table.add_row(*(Text(escaped(cell), style=STYLES.get(cell.partition(" ")[2] or cell, "")) for cell in row))
+        cells = [row[at] for at in shown]
+        table.add_row(*(Text(escaped(cell), style=STYLES.get(cell.partition(" ")[2] or cell, "")) for cell in cells))
     return table
 
 

@@ -48,14 +48,20 @@ class Everywhere:
 
 
 def verb(command: Callable[..., Said]) -> Callable[..., None]:
-    """Make a command of a function of `Asked` and its own arguments; `--json` and `--store` are added."""
+    """Make a command of a function of `Asked` and its own arguments; `--json` and `--store` are added.
+
+    A store that is named but not there is an error, except for `run`: a slip of the pen must not make a new one.
+    """
 
     @functools.wraps(command)
     def run(ctx: typer.Context, **given: Any) -> None:
         before = ctx.find_root().obj or Everywhere()
         json = given.pop("json") or before.json
         store = given.pop("store") or before.store
-        raise typer.Exit(perform(lambda asked: command(asked, **given), json=json, store=store))
+        makes_store = command.__name__ == "run"
+        raise typer.Exit(
+            perform(lambda asked: command(asked, **given), json=json, store=store, makes_store=makes_store)
+        )
 
     hints = typing.get_type_hints(command, include_extras=True)
     own = list(inspect.signature(command).parameters.values())[1:]
@@ -71,9 +77,11 @@ def verb(command: Callable[..., Said]) -> Callable[..., None]:
     return run
 
 
-def perform(action: Callable[[Asked], Said], *, json: bool, store: str | None) -> int:
+def perform(action: Callable[[Asked], Said], *, json: bool, store: str | None, makes_store: bool) -> int:
     """Do it, write what it says, give the exit code."""
     try:
+        if store is not None and not makes_store:
+            must_exist(store)
         with _engine(store) as engine:
             with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
                 said = action(Asked(engine, json))
@@ -108,7 +116,7 @@ def _engine(store: str | None) -> Iterator[Engine]:
 
 
 def must_exist(url: str) -> None:
-    """Raise `SDKUsageError` when the file of a store is not there: looking must not make one by a typing error."""
+    """Raise `SDKUsageError` when the file of a store is not there: looking must not make one by a slip of the pen."""
     path = Path(url.removeprefix("sqlite:///")).expanduser()
     if url.startswith("sqlite:///") and not path.exists():
         raise SDKUsageError(f"there is no store at {path.absolute()}; check --store")

@@ -333,12 +333,16 @@ class Request:
 
     def delete(self) -> None:
         """Remove it with its values. Raises `SDKUsageError` while it runs."""
-        self._engine.store.delete(self._row.serial)
+        row = self._now()
+        if row.status in (Status.RUNNING, Status.WAITING) and status_of(row, self._engine) == Status.INTERRUPTED:
+            self._engine.settle_ownerless(row)
+        self._engine.store.delete(row.serial)
 
     # values
 
     def _code(self) -> versions.Loaded:
-        return versions.live_code(None)
+        engine = self._engine
+        return versions.code_to_read_with(lambda: engine.store.code(self._row.code_key), engine.signer)
 
     def _sealer(self) -> Any:
         return self._engine.sealer(self.id, self._code())

@@ -7,8 +7,9 @@ Rules of this file
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 import blake3
@@ -23,6 +24,7 @@ from jupyter_durable.serializer.pickle import ValueSerializer
 
 CODE: Final = Context("code", 0, 0)
 SNAPSHOT: Final = "snapshot"
+MAIN: Final = frozenset({"__main__", "__mp_main__"})
 
 
 def live_namespace() -> dict[str, Any]:
@@ -77,6 +79,20 @@ def live_code(version: CodeVersion | None, body: str | None = None) -> Loaded:
     hashes = CodeHashes(live)
     serializer = ValueSerializer(ClassRegistry(live).find_class)
     return Loaded(version, live, body, hashes, serializer)
+
+
+def code_to_read_with(recorded: Callable[[], CodeVersion], signer: Signer) -> Loaded:
+    """The live code, for reading values: a class that its notebook defined is restored when a value first needs it."""
+    live = ClassRegistry(live_namespace())
+
+    @functools.cache
+    def version() -> ClassRegistry:
+        return ClassRegistry(live_namespace(), restored_version(recorded(), signer))
+
+    def find_class(module: str, qualname: str) -> Any:
+        return (version() if module in MAIN else live).find_class(module, qualname)
+
+    return live_code(None)._replace(serializer=ValueSerializer(find_class))
 
 
 def recorded_code(recorded: CodeVersion, signer: Signer, request: str) -> Loaded:
