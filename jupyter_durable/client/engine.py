@@ -83,6 +83,8 @@ class Engine:
     _store: Store | None = None
     _signer: Signer | None = None
     _workers: Workers | None = None
+    _unsaved: dict[str, list[CallRow]] = field(default_factory=dict)
+    """Outcomes that a full store refused, by request; the next run of the request commits them first."""
     _edges: dict[Spec, JsonEdge] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     sessions: Sessions = field(init=False)
@@ -254,7 +256,9 @@ class Engine:
         environment = Environment(self.store, launch.code.serializer, self.signer, settings, self.workers)
         run = Run(environment, lease, options, launch.code.code_of)
         self.active[row.id] = run
-        run.on_end.append(lambda: self._forget(row.id))
+        run.on_end.append(lambda: self._forget(run))
+        for unsaved in self._unsaved.pop(row.id, ()):
+            run.record(unsaved)  # succeeded in a run whose store was full; there is room again, or this raises
         name = spec.name if spec is not None else row.application
         root = run.root(spec, name, row.kind, root_row(self.store, row.serial))
         root.digest = row.input_digest
@@ -266,8 +270,18 @@ class Engine:
                 run.listeners.append(listener)
         return run, root
 
-    def _forget(self, id: str) -> None:
-        self.active.pop(id, None)
+    def settle_ownerless(self, row: RequestRow) -> None:
+        """A request whose owner is gone becomes interrupted in the store too."""
+        now = self.clock.now()
+        lease = self.store.begin(
+            row.serial, ownership.this_owner(), NewRun("adaptive", now, None, ()), now + 1, take_over=True
+        )
+        self.store.journal(lease).close()
+
+    def _forget(self, run: Run) -> None:
+        self.active.pop(run.id, None)
+        if run.unsaved:
+            self._unsaved[run.id] = run.unsaved
 
     def _prepare_input(self, run: Run, root: ActiveCall, row: RequestRow, spec: Spec) -> None:
         assert row.input is not None

@@ -9,7 +9,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import itertools
 import json
@@ -136,8 +135,8 @@ class Run:
         self.state = StateLog()
         self.reused = self.executed = self.args_changed = self.code_changed = 0
         self.saved = 0.0
-        self.unsaved: CallRow | None = None
-        """A result that the store refused; it can be committed when there is room again."""
+        self.unsaved: list[CallRow] = []
+        """Outcomes that the store refused; they can be committed when there is room again."""
         self._store = store
         self._code_of = code_of
         self._warned: set[str] = set()
@@ -316,13 +315,19 @@ class Run:
         try:
             self.journal.record(row, writes)
         except StoreError as error:
-            self.unsaved = row
+            self.unsaved.append(row)
             self.stop(error)
             raise RunStopped from None
 
     def post(self, row: CallRow, done: Callable[[BaseException | None], None], writes: Sequence[Write] = ()) -> None:
         """Hand an outcome over to be committed."""
-        self.journal.post(row, done, writes)
+
+        def told(error: BaseException | None) -> None:
+            if error is not None:
+                self.unsaved.append(row)
+            done(error)
+
+        self.journal.post(row, told, writes)
 
     def later(self, write: Write) -> None:
         """Queue a write for the next commit."""
@@ -377,7 +382,7 @@ class Run:
         """As `sleep`, in the running loop."""
         end = self.monotonic() + seconds
         while self.stopped is None and (left := end - self.monotonic()) > 0:
-            await asyncio.sleep(min(left, 0.1))
+            await self.settings.clock.sleep(min(left, 0.1))
 
     def blocked(self) -> contextlib.AbstractContextManager[None]:
         """The slot of the calling thread is free meanwhile."""
