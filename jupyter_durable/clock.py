@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from typing import Protocol
@@ -19,6 +20,9 @@ class Clock(Protocol):
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Wait until the event is set or the seconds are over; whether it is set."""
 
+    async def sleep(self, seconds: float) -> None:
+        """Let the running loop go on for `seconds`."""
+
 
 class SystemClock:
     """The clocks of this machine."""
@@ -29,3 +33,7 @@ class SystemClock:
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Wait on the operating system."""
         return event.wait(seconds)
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep in the running loop."""
+        await asyncio.sleep(seconds)

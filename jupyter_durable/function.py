@@ -9,10 +9,11 @@ Rules of this file
 from __future__ import annotations
 
 import asyncio.coroutines
+import contextlib
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from types import ModuleType
 from typing import Any, Final, Generic, ParamSpec, Protocol, TypeVar, cast
@@ -361,6 +362,16 @@ class Registry:
     def get(self, name: str) -> Spec | None:
         """The newest definition of a name."""
         return self._specs.get(name)
+
+    @contextlib.contextmanager
+    def as_it_was(self) -> Iterator[None]:
+        """What is defined inside is forgotten at the end."""
+        before = dict(self._specs)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._specs = before
 
 
 registry = Registry()

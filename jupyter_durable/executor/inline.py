@@ -20,7 +20,7 @@ class InlineExecutor:
         done: concurrent.futures.Future[T] = concurrent.futures.Future()
         try:
             done.set_result(body())
-        except BaseException as error:  # noqa: BLE001 - a user's function was called; the Future carries the error
+        except BaseException as error:
             done.set_exception(error)
             if not isinstance(error, Exception):
                 raise
