@@ -8,6 +8,7 @@ Rules of this file
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import secrets
 import threading
 import warnings
@@ -27,6 +28,7 @@ from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.function import Spec
 from jupyter_durable.runner.call import ActiveCall
+from jupyter_durable.runner.pulse import GRACE_SECONDS
 from jupyter_durable.runner.run import Environment, Run, RunOptions, Workers
 from jupyter_durable.runner.sealing import Sealer
 from jupyter_durable.runner.settings import Listener, RunSettings
@@ -224,10 +226,11 @@ class Engine:
         """Acquire the request and begin a run. Raises `SDKUsageError` when somebody else holds it."""
         now = self.clock.now()
         settings = RunSettings(
-            self.clock,
-            self.settings.default_timeout,
-            self.settings.max_concurrency,
-            self.settings.inputs,
+            clock=self.clock,
+            default_timeout=self.settings.default_timeout,
+            executor=self.settings.executor,
+            max_concurrency=self.settings.max_concurrency,
+            input_bytes=self.settings.inputs,
             warn=self.warn,
         )
         if row.id in self.active:
@@ -313,11 +316,22 @@ class Engine:
         if row is not None:
             return run.open_value(row)
         if root.plan.is_async:
-            return self.workers.loops.submit(0, lambda: self.conduct_async(run, root)).result()
+            return self._conduct_on_a_loop(run, root)
         try:
             return drive(root)
         except (RunStopped, KeyboardInterrupt, SystemExit, GeneratorExit) as left:
             raise run.end_stopped(root, None if isinstance(left, RunStopped) else left) from None
+
+    def _conduct_on_a_loop(self, run: Run, root: ActiveCall) -> Any:
+        """An async application that synchronous code waits for: an interrupt of the wait cancels it."""
+        __tracebackhide__ = True
+        done = self.workers.loops.submit(0, lambda: self.conduct_async(run, root))
+        try:
+            return done.result()
+        except (KeyboardInterrupt, SystemExit):
+            run.cancel()
+            concurrent.futures.wait([done], GRACE_SECONDS)
+            raise
 
     async def conduct_async(self, run: Run, root: ActiveCall) -> Any:
         """As `conduct`, for an async application in the running loop."""

@@ -34,6 +34,7 @@ from jupyter_durable.runner import collection, waiting
 from jupyter_durable.runner.body import Body
 from jupyter_durable.runner.sealing import NOTHING, Kept
 from jupyter_durable.runner.stop import RunStopped, StartOver
+from jupyter_durable.serializer.canonical import FLAT
 from jupyter_durable.serializer.digest import args_digest, value_digest
 from jupyter_durable.serializer.dual import as_function_error
 from jupyter_durable.serializer.failure import encode_failure
@@ -237,23 +238,26 @@ class ActiveCall:
         self.thread_id = threading.get_ident()
         if self.plan.is_async:
             self.task = asyncio.current_task()
+        retries = self.plan.retries
+        if retries:
+            self.marked = True  # before the pulse sees the call: this mark is committed here
         run.open[self.identity] = self
-        if self.plan.retries:
+        if retries:
             self._prepare_retries()
         if self.parent is not None and self.parent.deadline is not None:
             self.parent.deadline = self.parent.deadline.paused(self.turn_started)
-        if run.listeners:
-            row = self.row_of(Status.RUNNING)
-            for listener in run.listeners:
-                listener.started(row)
+        for listener in run.listeners:
+            if listener.hears_starts:  # making the row costs as much as the rest of a call
+                listener.started(self.row_of(Status.RUNNING))
         return current.set(self)
 
     def _prepare_retries(self) -> None:
         """The budget must survive a kill, and each further attempt gets arguments as they were."""
-        self.mark()
-        self.run.flush()
-        self.durable_mark = True
+        self._mark_durably()
         if self.pristine is None:
+            if FLAT.issuperset(map(type, self.args)) and not self.kwargs:
+                self.pristine = (self.args, self.kwargs)  # nobody can change them, and a deep copy costs 20 us here
+                return
             try:
                 self.pristine = copy.deepcopy((self.args, self.kwargs))
             except Exception as error:  # noqa: BLE001 - __deepcopy__ of the user's objects was called
@@ -503,6 +507,11 @@ class ActiveCall:
         self.marked = True
         self.run.later(self.row_of(Status.RUNNING))
 
+    def _mark_durably(self) -> None:
+        """Commit the started mark as an outcome is committed: alone in this thread, without a hop to the store's."""
+        self.marked = self.durable_mark = True
+        self.run.record(self.row_of(Status.RUNNING))
+
     def row_of(self, status: str, kept: Kept = NOTHING, duration: float | None = None) -> CallRow:
         """This call as a row."""
         run = self.run
@@ -631,9 +640,7 @@ class ActiveCall:
     def idempotency_key(self) -> str:
         """Stable for this call: its identity is made durable before the key is handed out."""
         if not self.durable_mark:
-            self.mark()
-            self.run.flush()
-            self.durable_mark = True
+            self._mark_durably()
         return f"{self.run.id}-{self.identity}"
 
     def set_state(self, key: str, value: Any) -> None:

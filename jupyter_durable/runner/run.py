@@ -73,6 +73,13 @@ class Workers:
         self.limited: dict[str, ThreadExecutor] = {}
         self.stuck: dict[tuple[str, int], Any] = {}
         """Attempts that were given up and whose thread still runs, by request and identity."""
+        self._permits: dict[tuple[str, int], threading.Semaphore] = {}
+        self._lock = threading.Lock()
+
+    def permits(self, name: str, limit: int) -> threading.Semaphore:
+        """The permits of an async function with `max_concurrency`."""
+        with self._lock:
+            return self._permits.setdefault((name, limit), threading.Semaphore(limit))
 
 
 class RunOptions(NamedTuple):
@@ -148,6 +155,7 @@ class Run:
         """What this run does with a function; made once."""
         options = spec.options
         timeout = self.settings.default_timeout if isinstance(options.timeout, Unwritten) else options.timeout
+        executor = options.executor or self.settings.executor
         policy = options.retries.policy() if options.retries is not None else self.options.retries or ONCE
         made = self.plans[spec] = Plan(
             spec.name,
@@ -156,8 +164,8 @@ class Run:
             policy,
             policy.max_retries > 0,
             timeout,
-            timeout is not None or options.executor == "thread",
-            options.executor == "inline",
+            timeout is not None or executor == "thread" or options.max_concurrency is not None,
+            executor == "inline" and options.max_concurrency is None,
             spec.is_async,
             options.durable,
             0 if options.durable else Flag.VOLATILE,

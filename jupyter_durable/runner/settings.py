@@ -21,6 +21,9 @@ SLOTS: Final = 16
 class Listener(Protocol):
     """Sees what happens in a run, in the thread where it happens: it must be quick and must not raise."""
 
+    hears_starts: bool
+    """False: `started` is not called; what executes now is seen in `Run.open`."""
+
     def started(self, row: CallRow) -> None:
         """A call began to execute."""
 
@@ -43,6 +46,7 @@ class RunSettings:
 
     clock: Clock = field(default_factory=SystemClock)
     default_timeout: float | None = None
+    executor: str | None = None
     max_concurrency: int = SLOTS
     input_bytes: int = INPUT_BYTES
     lease_seconds: float = LEASE_SECONDS

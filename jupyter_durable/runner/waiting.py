@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_durable.core.deadline import Deadline
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from jupyter_durable.runner.call import ActiveCall
 
 POLL_SECONDS: Final = 0.1
+PERMIT_SECONDS: Final = 0.005
 SETTLE_SECONDS: Final = 0.8
 """How long children that were told to stop may take before they are given up."""
 
@@ -56,9 +58,9 @@ def _on_worker(call: ActiveCall, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         return fn(*args, **kwargs)
 
     call.deadline = Deadline.started(call.plan.timeout, run.monotonic())
-    done = run.workers.threads.submit(in_copied_context(body))
-    assert call.parent is None or call.parent is not call
-    with (call.parent or call).blocked() if call.parent is not None else call.run.blocked():
+    # A function with `max_concurrency` has threads of its own, so the limit holds however it is called.
+    done = run.threads_of(call.plan).submit(in_copied_context(body))
+    with call.parent.blocked() if call.parent is not None else run.blocked():
         while not done.done():
             concurrent.futures.wait([done], POLL_SECONDS)
             if done.done():
@@ -122,8 +124,33 @@ def _remaining(call: ActiveCall) -> float:
 
 
 async def _async_with_deadline(call: ActiveCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    run = call.run
-    call.deadline = Deadline.started(call.plan.timeout, run.monotonic())
+    async with _permit(call):
+        return await _under_deadline(call, args, kwargs)
+
+
+@contextlib.asynccontextmanager
+async def _permit(call: ActiveCall) -> AsyncIterator[None]:
+    """One of the function's `max_concurrency` permits. A call inside another call of the function shares its permit,
+    so that recursion cannot wait for itself."""
+    limit = call.plan.max_concurrency
+    above = call.parent
+    while above is not None and above.name != call.name:
+        above = above.parent
+    if limit is None or above is not None:
+        yield
+        return
+    permits = call.run.workers.permits(call.name, limit)
+    while not permits.acquire(blocking=False):  # callers may be on several loops, so no loop's own semaphore will do
+        await asyncio.sleep(PERMIT_SECONDS)
+        call.check()
+    try:
+        yield
+    finally:
+        permits.release()
+
+
+async def _under_deadline(call: ActiveCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    call.deadline = Deadline.started(call.plan.timeout, call.run.monotonic())
     body = asyncio.ensure_future(call.plan.fn(*args, **kwargs))
     try:
         while not body.done():
