@@ -74,8 +74,12 @@ class Sessions:
         self.on_begin: list[Callable[[RequestRow, Run, bool], None]] = []
         """Called with the request of a cell when it begins; the last argument says whether it was resumed."""
 
+        self.amend: Callable[[Cell], Cell] = lambda cell: cell
+        """What becomes of a cell before it begins: `jupyter durable run` says here how it executes a notebook."""
+
     def begin(self, cell: Cell) -> None:
         """A cell begins to execute."""
+        cell = self.amend(cell)
         with self._lock:
             self._kernel = True
             self._cell, self._run, self._root, self.row = cell, None, None, None
