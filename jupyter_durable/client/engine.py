@@ -315,6 +315,7 @@ class Engine:
         row = self.served(run, root)
         if row is not None:
             return run.open_value(row)
+        run.thread_id = threading.get_ident()
         if root.plan.is_async:
             return self._conduct_on_a_loop(run, root)
         try:
@@ -339,6 +340,7 @@ class Engine:
         row = self.served(run, root)
         if row is not None:
             return run.open_value(row)
+        run.thread_id = run.thread_id or threading.get_ident()
         try:
             return await drive_async(root)
         except (RunStopped, KeyboardInterrupt, SystemExit, asyncio.CancelledError) as left:

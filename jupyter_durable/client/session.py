@@ -67,6 +67,7 @@ class Sessions:
         self._lock = threading.RLock()
         self._cell: Cell | None = None
         self._kernel = False
+        self._thread_id = threading.main_thread().ident
         self._run: Run | None = None
         self._root: ActiveCall | None = None
         self.row: RequestRow | None = None
@@ -83,6 +84,7 @@ class Sessions:
         with self._lock:
             self._kernel = True
             self._cell, self._run, self._root, self.row = cell, None, None, None
+            self._thread_id = threading.get_ident()
 
     def end(self, error: BaseException | None) -> RequestRow | None:
         """The cell has ended; its request, if it had one. Durable calls that come later raise."""
@@ -128,10 +130,31 @@ class Sessions:
         root = self._root
         if spec is not None and spec.application is not None and not (self._cell and self._cell.durable_body):
             return None
+        if threading.get_ident() != self._thread_id:
+            root = self._root_for_thread(spec) or root
         if root is not None:
             return root
         with self._lock:
             return self._root or self._open()
+
+    def _root_for_thread(self, spec: Spec | None) -> ActiveCall | None:
+        """A thread that user code started without a context says nothing of its call: the only run that goes on has it.
+
+        The cell counts as one when its own thread is free to make calls. Raises `SDKUsageError` when there are several.
+        """
+        runs = [run for run in list(self._engine.active.values()) if not run.ended]
+        cell = self._run is None and (self._cell is not None or not self._kernel)
+        if cell and all(run.thread_id != self._thread_id for run in runs):
+            owners = len(runs) + 1
+        else:
+            owners = len(runs)
+        if owners > 1:
+            raise SDKUsageError(
+                f"{spec.name if spec is not None else 'a durable call'} was called in a thread of its own while {owners} "
+                "requests run, and nothing says whose call it is: use f.map(items), which runs items on threads, or "
+                "start the thread with contextvars.copy_context().run(...)"
+            )
+        return runs[0].root_call if runs else None
 
     def _open(self) -> ActiveCall:
         cell = self._cell

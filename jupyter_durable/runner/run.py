@@ -135,6 +135,8 @@ class Run:
         self.on_end: list[Callable[[], None]] = []
         """Called once when the run has ended, in whichever thread ends it."""
         self.ended = False
+        self.thread_id: int | None = None
+        """The thread that does nothing else until the run ends."""
         self.interrupted_by_store = False
         self.must_store_output = False
         self.output: Callable[[Any], Any] = lambda value: value
@@ -217,7 +219,7 @@ class Run:
         root.attempts += 1
         root.started_at, root.started = self.now(), self.monotonic()
         root.turn_started = root.started
-        root.thread_id = threading.get_ident()
+        root.thread_id = self.thread_id = threading.get_ident()
         self.open[ROOT] = root
 
     # matching
