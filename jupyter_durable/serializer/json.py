@@ -128,8 +128,8 @@ class JsonEdge:
 
 
 def _changes(path: str, before: Any, after: Any) -> Iterator[str]:
-    """Where the two differ. 1 and 1.0 do not: JSON has one kind of number."""
-    if type(before) is not type(after):
+    """Where the two differ. 1 and 1.0 do not: JSON has one kind of number. Nor a list and what a map returns."""
+    if type(before) is not type(after) and not (isinstance(before, list) and type(after) is list):
         numbers = type(before) in _NUMBERS and type(after) in _NUMBERS and before == after
         if not numbers:
             yield path

@@ -14,6 +14,7 @@ import pydantic
 import pytest
 
 from jupyter_durable.errors import SDKUsageError, SerializationError
+from jupyter_durable.function import Results
 from jupyter_durable.serializer.json import JsonEdge
 from jupyter_durable.values import File, Headers, HttpBody
 
@@ -164,3 +165,8 @@ def test_pydantic_is_imported_with_the_first_value_only() -> None:
     source = "import sys, jupyter_durable.serializer.json; print('pydantic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", source], text=True, capture_output=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_what_a_map_returned_is_a_list_to_json() -> None:
+    output = JsonEdge(plain).encode_output(Results([1, 2]))
+    assert (output.value, output.changed) == ([1, 2], [])
