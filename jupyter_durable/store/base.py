@@ -101,7 +101,7 @@ class Journal(Protocol):
     lease: Lease
 
     def record(self, row: CallRow, writes: Sequence[Write] = ()) -> None:
-        """Commit the outcome of a call, with `writes`, and return when it is durable.
+        """Commit the outcome of a call, or a started mark, with `writes`, and return when it is durable.
 
         Alone it is one autocommit statement in the calling thread; when anything is queued, the group commits in
         the store's thread. The outcome of a call that is no longer open (same pass and attempt already settled)

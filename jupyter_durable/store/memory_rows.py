@@ -58,8 +58,7 @@ class Kept:
         old = self.find(row.parent, row.identity)
         if old is not None:
             then, now = (old.pass_no, old.attempts), (row.pass_no, row.attempts)
-            still_open = old.status == Status.RUNNING and row.status != Status.RUNNING
-            if then > now or (then == now and not still_open):
+            if then > now or (then == now and old.status != Status.RUNNING):
                 return False
         self.put(row)
         return True
