@@ -144,14 +144,12 @@ class Sessions:
         """
         runs = [run for run in list(self._engine.active.values()) if not run.ended]
         cell = self._run is None and (self._cell is not None or not self._kernel)
-        if cell and all(run.thread_id != self._thread_id for run in runs):
-            owners = len(runs) + 1
-        else:
-            owners = len(runs)
+        owners = len(runs) + (cell and all(run.thread_id != self._thread_id for run in runs))
         if owners > 1:
+            name = spec.name if spec is not None else "a durable call"
             raise SDKUsageError(
-                f"{spec.name if spec is not None else 'a durable call'} was called in a thread of its own while {owners} "
-                "requests run, and nothing says whose call it is: use f.map(items), which runs items on threads, or "
+                f"{name} was called in a thread of its own while {owners} requests run, "
+                "and nothing says whose call it is: use f.map(items), which runs items on threads, or "
                 "start the thread with contextvars.copy_context().run(...)"
             )
         return runs[0].root_call if runs else None

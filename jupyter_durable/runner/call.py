@@ -32,6 +32,7 @@ from jupyter_durable.executor.thread import blocked
 from jupyter_durable.future import Future, in_copied_context, settled, settled_async
 from jupyter_durable.runner import collection, waiting
 from jupyter_durable.runner.body import Body
+from jupyter_durable.runner.changes import Watched, watch
 from jupyter_durable.runner.sealing import NOTHING, Kept
 from jupyter_durable.runner.stop import RunStopped, StartOver
 from jupyter_durable.serializer.canonical import FLAT
@@ -96,6 +97,7 @@ class ActiveCall:
         "task",
         "thread_id",
         "turn_started",
+        "watched",
         "writes",
     )
 
@@ -128,6 +130,7 @@ class ActiveCall:
         self.result_digest: bytes | None = None
         self.started_at = 0.0
         self.task: asyncio.Task[Any] | None = None
+        self.watched: Watched | None = None
         if parent is None:
             self.depth, self.async_depth = 0, int(bool(spec is not None and spec.is_async))
         else:
@@ -195,6 +198,8 @@ class ActiveCall:
         run, parent, plan = self.run, self.parent, self.plan
         self.args = args
         self.kwargs = kwargs
+        if args or kwargs:
+            self.watched = watch(self.spec.params, args, kwargs)
         if row is None:
             self.identity = next(run.identities)
         else:
@@ -335,11 +340,20 @@ class ActiveCall:
         self._leave()
         writes = self.close_body()
         run = self.run
+        if self.watched is not None:
+            self._warn_of_changes(self.watched.changed(value))
         kept = self._keep(value)
         if self.kind == Kind.REDUCE_STEP:
             self.result_digest = value_digest(value)[0]
         self._take_out()
         return self.row_of(Status.SUCCEEDED, kept, run.monotonic() - self.started), writes
+
+    def _warn_of_changes(self, names: list[str]) -> None:
+        for name in names:
+            self.run.warn(
+                f"{self.name} changed its argument `{name}`. When the call is served from its checkpoint that change "
+                "does not happen: change a copy, or return what was changed."
+            )
 
     def _keep(self, value: Any) -> Kept:
         run = self.run
