@@ -90,13 +90,18 @@ class Message:
         return {"role": "assistant", "content": self.content, "stop_reason": self.stop_reason}
 
 
+def conversation(messages: list[dict[str, Any]]) -> str:
+    """What stands for a conversation in the log: no two agents hold the same."""
+    return hashlib.blake2b(json.dumps(messages).encode(), digest_size=8).hexdigest()
+
+
 class Messages:
     """`client.messages`."""
 
     def create(self, *, messages: list[dict[str, Any]], **_: Any) -> Message:
         """The next message. Raises `RateLimitError` and `InternalServerError`."""
         _service.admit()
-        asked = hashlib.blake2b(json.dumps(messages).encode(), digest_size=8).hexdigest()
+        asked = conversation(messages)
         executed("model asked", asked)
         time.sleep(random.uniform(0.1, 0.3))
         answer = _next(messages)
