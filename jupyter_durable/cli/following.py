@@ -22,6 +22,8 @@ from jupyter_durable.runner.run import Run
 class Following:
     """Counts the calls of a run; drawn anew some times a second by rich."""
 
+    hears_starts = True
+
     def __init__(self) -> None:
         self._what = "getting ready"
         self._ran = self._reused = 0
