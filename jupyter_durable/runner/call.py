@@ -300,7 +300,8 @@ class ActiveCall:
         if self.start_over is not None:
             self.fail(StartOver())
             return drive(self)
-        waiting.for_children(self)
+        if self.body is not None:
+            waiting.for_children(self)
         row, writes = self.completed(value)
         run = self.run
         if self.parent is None:
@@ -528,33 +529,33 @@ class ActiveCall:
 
     def row_of(self, status: str, kept: Kept = NOTHING, duration: float | None = None) -> CallRow:
         """This call as a row."""
-        run = self.run
-        parent = self.parent.identity if self.parent is not None else 0
+        run, plan, parent, body = self.run, self.plan, self.parent, self.body
         turn = self.pass_no * 4096 + self.attempts
-        body = self.body
-        return CallRow(
-            parent,
+        codec, value, blob, mac = kept
+        columns = (
+            parent.identity if parent is not None else 0,
             self.identity,
             self.pass_no,
             self.seq,
             self.kind,
-            self.plan.name,
+            plan.name,
             status,
             self.flags,
             self.digest,
-            self.plan.code,
+            plan.code,
             self.attempts,
             self.started_at,
             duration,
-            kept.codec,
-            kept.value,
-            kept.blob,
-            kept.mac,
+            codec,
+            value,
+            blob,
+            mac,
             run.seal_inputs(self, turn),
             run.seal_writes(self, turn) if self.writes and status == Status.SUCCEEDED else None,
-            body.next_seq if body is not None and duration is not None else (0 if duration is not None else None),
+            None if duration is None else body.next_seq if body is not None else 0,
             self.result_digest,
         )
+        return tuple.__new__(CallRow, columns)  # its own constructor is a Python function of 21 parameters
 
     # what user code asks of its call (Scope)
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NoReturn
 
 from jupyter_durable.errors import DeserializationError, SerializationError
@@ -34,6 +34,7 @@ __all__ = ["OUT_OF_BAND_BYTES", "ValueSerializer", "explain"]
 FindClass = Callable[[str, str], Any]
 
 _ATOMS: Final = frozenset({type(None), bool, int, float, str, bytes})
+_is_flat: Final = _ATOMS.issuperset
 # The opcodes that name a global: without one of these bytes a pickle has nothing that it could call.
 _NAMING: Final = b"ci\x82\x83\x84\x93"
 _SHORT: Final = 64
@@ -55,6 +56,12 @@ class ValueSerializer:
             return tuple.__new__(Encoded, (PLAIN, pickle.dumps(value, PROTOCOL), ()))
         head = _plain(value)
         return Encoded(PLAIN, head) if head is not None else self._pickled(value, root)
+
+    def encode_arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Encoded:
+        """As `encode((args, kwargs))`; flat arguments are seen to be plain without a look at the pickle (1 us less)."""
+        if not kwargs and _is_flat(map(type, args)):
+            return tuple.__new__(Encoded, (PLAIN, pickle.dumps((args, kwargs), PROTOCOL), ()))
+        return self.encode((args, kwargs))
 
     def decode(self, codec: str, head: bytes, buffers: list[memoryview]) -> object:
         """The value of bytes whose MAC was checked. Raises `DeserializationError`."""
