@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import secrets
 import threading
 import warnings
@@ -25,7 +26,7 @@ from jupyter_durable.clock import Clock, SystemClock
 from jupyter_durable.context import Scope, drive, drive_async
 from jupyter_durable.core.model import CallRow, Flag, Kind, NewRequest, NewRun, RequestRow, Status
 from jupyter_durable.core.replay import reusable
-from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.errors import SDKUsageError, StoreError
 from jupyter_durable.function import Spec
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.pulse import GRACE_SECONDS
@@ -370,6 +371,15 @@ class Engine:
         except Exception:
             if not run.ended:
                 raise
+
+    def let_go(self) -> None:
+        """The process is about to end: what runs is recorded as interrupted, so that others need not find that out."""
+        for run in list(self.active.values()):
+            with contextlib.suppress(StoreError):
+                now = self.clock.now()
+                run.end_served(
+                    Finish(None, Status.INTERRUPTED, Status.INTERRUPTED, None, now, run.executed, run.reused, run.saved)
+                )
 
     def application_coroutine(self, run: Run, root: ActiveCall) -> Coroutine[Any, Any, Any]:
         """What calling an async application at the top of a cell gives."""

@@ -1,0 +1,263 @@
+"""`%load_ext jupyter_durable`: the hooks round the execution of a cell.
+
+Rules of this file
+- A cell's session begins in `pre_run_cell` and ends in `post_run_cell`; cells that run inside of a cell belong to it.
+- Nothing here may break a cell that calls no durable function: it does not even open a store.
+- What is added to the shell is remembered, and taken away by `%unload_ext`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from jupyter_durable.client import this_engine
+from jupyter_durable.client.cell_options import CellOptions, parsed_options
+from jupyter_durable.client.durable_source import DECORATOR, Verdict, is_durable_cell
+from jupyter_durable.core.model import Status
+from jupyter_durable.errors import DurableError, SDKUsageError
+from jupyter_durable.runner.stop import RunStopped
+from jupyter_durable_kernel import cells, tracebacks
+from jupyter_durable_kernel.magics import DurableMagics, complete
+from jupyter_durable_kernel.streams import Tee
+from jupyter_durable_kernel.views import Views
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from jupyter_durable.client.engine import Engine
+    from jupyter_durable.core.model import RequestRow
+    from jupyter_durable.runner.run import Run
+
+BEAT_SECONDS: Final = 0.15
+"""While a cell runs its loop wakes this often, so that an interrupt is seen during `await`."""
+_SLOT: Final = "jupyter_durable_extension"
+
+
+class Extension:
+    """What this package adds to one shell."""
+
+    def __init__(self, shell: InteractiveShell, engine: Engine) -> None:
+        self.shell: Any = shell
+        self.engine = engine
+        self.once = False
+        """`%durable once on`: every cell goes on with its last request."""
+        self.directory = os.getcwd()
+        self.views = Views(self.shell, engine)
+        self._tee = Tee()
+        self._decorating = cells.Decorating(self._tell_verdicts)
+        self._depth = 0
+        self._key = ""
+        self._told: dict[str, list[str]] = {}
+        self._begun: list[RequestRow] = []
+        self._beat: asyncio.TimerHandle | None = None
+        self._before: dict[str, Any] = {}
+
+    # adding and taking away
+
+    def load(self) -> None:
+        """Add everything to the shell."""
+        shell, engine = self.shell, self.engine
+        shell.events.register("pre_run_cell", self.pre_run_cell)
+        shell.events.register("post_run_cell", self.post_run_cell)
+        shell.input_transformers_cleanup.append(self.comment_first_line)
+        shell.ast_transformers.append(self._decorating)
+        DurableMagics(self).register(shell)
+        shell.set_hook("complete_command", self.complete, str_key="%durable")
+        self._before["showtraceback"] = shell.showtraceback
+        shell.showtraceback = self.showtraceback
+        self._before["warn"] = engine.warn
+        engine.warn = self.views.warn
+        engine.observers.append(self.views.observe)
+        engine.sessions.on_begin.append(self.begun)
+        self._begin_loading_cell()
+
+    def unload(self) -> None:
+        """Take everything away. A cell that runs keeps its request to its end."""
+        shell, engine = self.shell, self.engine
+        shell.events.unregister("pre_run_cell", self.pre_run_cell)
+        shell.events.unregister("post_run_cell", self.post_run_cell)
+        shell.input_transformers_cleanup.remove(self.comment_first_line)
+        shell.ast_transformers.remove(self._decorating)
+        for kind in ("line", "cell"):
+            shell.magics_manager.magics[kind].pop("durable", None)
+        shell.showtraceback = self._before["showtraceback"]
+        engine.warn = self._before["warn"]
+        engine.observers.remove(self.views.observe)
+        engine.sessions.on_begin.remove(self.begun)
+        self._tee.remove()
+        self._end(None)
+
+    def _begin_loading_cell(self) -> None:
+        """The cell that loads the extension has begun already: its durable calls are one request, too."""
+        kernel = getattr(self.shell, "kernel", None)
+        parent = kernel.get_parent("shell") if kernel is not None else {}
+        source = parent.get("content", {}).get("code", "")
+        self._depth = 1 if source else 0
+        if source:
+            counted = parent["content"].get("store_history", True)
+            self._begin((source, source), parent.get("metadata", {}).get("cellId"), counted)
+        else:
+            self.engine.sessions.begin(cells.made_cell(None, (self.directory, "", None), None, False))
+            self.engine.sessions.end(None)
+
+    # a cell
+
+    def comment_first_line(self, lines: list[str]) -> list[str]:
+        """The text transformer; inside of a running cell a `%%durable` is not the cell's first line, and an error."""
+        return lines if self._depth else cells.first_line_as_comment(lines)
+
+    def pre_run_cell(self, info: Any) -> None:
+        """A cell begins."""
+        self._depth += 1
+        if self._depth > 1:
+            return
+        transformed = getattr(info, "transformed_cell", None)
+        if transformed is None:
+            self._depth = 0  # older IPython: the text is not in the record, and our transformer must see it
+            try:
+                transformed = self.shell.transform_cell(info.raw_cell)
+            except SyntaxError:
+                transformed = info.raw_cell
+            self._depth = 1
+        cell_id = getattr(info, "cell_id", None) or self._cell_id()
+        self._begin((info.raw_cell, transformed), cell_id, info.store_history)
+
+    def _cell_id(self) -> str | None:
+        kernel = getattr(self.shell, "kernel", None)
+        parent = kernel.get_parent("shell") if kernel is not None else {}
+        found = parent.get("metadata", {}).get("cellId")
+        return str(found) if found else None
+
+    def _begin(self, texts: tuple[str, str], cell_id: str | None, counted: bool) -> None:
+        """`texts`: the cell as written, and as Python; `counted`: it has a number."""
+        raw, transformed = texts
+        options: CellOptions | SDKUsageError | None = None
+        if is_durable_cell(raw):
+            try:
+                options = parsed_options(raw)
+                self.shell.user_ns[DECORATOR] = options.make_durable
+                self.shell.user_ns_hidden[DECORATOR] = None
+            except SDKUsageError as error:
+                options = error
+        self._decorating.switch(options)
+        namespace = self.shell.user_ns
+        place = (
+            cells.notebook_path(namespace, self.directory),
+            cells.python_source(raw, transformed),
+            self.shell.execution_count - 1 if counted else None,
+        )
+        said = options if isinstance(options, CellOptions) else None
+        cell = cells.made_cell(said, place, cell_id, self.once)
+        self._key = cell.key or ""
+        self._begun.clear()
+        self.engine.sessions.begin(cell)
+        self.views.begin_cell(durable_body=said is not None)
+        self._tee.install()
+        self._start_beating()
+
+    def post_run_cell(self, result: Any) -> None:
+        """A cell has ended."""
+        if self._depth == 0:
+            return  # an empty cell, or one that began before the extension was loaded
+        self._depth -= 1
+        if self._depth == 0:
+            error = KeyboardInterrupt() if result is None else result.error_in_exec or result.error_before_exec
+            self._end(KeyboardInterrupt() if isinstance(error, asyncio.CancelledError) else error)
+
+    def _end(self, error: BaseException | None) -> None:
+        self._decorating.switch(None)
+        if self._beat is not None:
+            self._beat.cancel()
+            self._beat = None
+        try:
+            self.engine.sessions.end(error)
+        except (DurableError, RunStopped) as failure:
+            self.views.warn(f"the end of this cell's request was not recorded ({failure}); it reads as interrupted")
+        self._tee.forget()
+        self.views.end_cell()
+
+    def _start_beating(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return  # a terminal: an interrupt wakes its loop by itself
+
+        def beat() -> None:
+            self._beat = loop.call_later(BEAT_SECONDS, beat)
+
+        if self._beat is not None:
+            self._beat.cancel()
+        beat()
+
+    def begun(self, row: RequestRow, run: Run, resumed: bool) -> None:
+        """A request of this cell begins."""
+        self._begun.append(row)
+        self.views.tell_resumed(run, resumed)
+
+    def _tell_verdicts(self, found: Sequence[Verdict]) -> None:
+        """Once for each cell, and again when the answer changes."""
+        lines = cells.verdict_lines(found)
+        if lines and self._told.get(self._key) != lines:
+            self._told[self._key] = lines
+            self.views.notice(lines)
+
+    # what the magics ask for
+
+    def complete(self, shell: Any, event: Any) -> list[str]:
+        """What may come next in a line of `%durable`; IPython passes the shell first."""
+        del shell
+        return complete(self.engine, event.text_until_cursor.lstrip())
+
+    def evaluated(self, expression: str) -> Any:
+        """The value of an expression in the user's namespace. Raises `SDKUsageError`."""
+        try:
+            return eval(expression, self.shell.user_global_ns, self.shell.user_ns)
+        # The user's expression was evaluated; it may raise anything.
+        except Exception as error:
+            raise SDKUsageError(f"{expression!r} raises {type(error).__name__}: {error}") from error
+
+    def show_value(self, value: Any) -> None:
+        """Show a value as the last expression of a cell would be."""
+        self.shell.displayhook(value)
+
+    # errors
+
+    def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """As the shell shows it, with the user's frames only and how to go on."""
+        found = exc_tuple if exc_tuple is not None else sys.exc_info()
+        if not isinstance(found, tuple) or len(found) != 3 or found[1] is None or isinstance(found[1], SyntaxError):
+            return self._before["showtraceback"](exc_tuple, *args, **kwargs)
+        shown = tracebacks.tidied(found[1], found[2])
+        id = self._failing()
+        if id is not None:
+            tracebacks.note(shown[1], f"request {id} · resume: run the cell again, or %durable replay {id}")
+        return self._before["showtraceback"](shown, *args, **kwargs)
+
+    def _failing(self) -> str | None:
+        """The request that fails with the exception that is shown now."""
+        row = self.engine.sessions.row
+        if row is not None:
+            return row.id
+        for begun in reversed(self._begun):
+            if self.engine.store.request(begun.id).status != Status.SUCCEEDED:
+                return begun.id
+        return None
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """`%load_ext jupyter_durable`."""
+    extension = Extension(shell, this_engine())
+    setattr(shell, _SLOT, extension)
+    extension.load()
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """`%unload_ext jupyter_durable`."""
+    extension: Extension | None = getattr(shell, _SLOT, None)
+    if extension is not None:
+        extension.unload()
+        delattr(shell, _SLOT)

@@ -1,0 +1,65 @@
+"""Tracebacks as users read them: their frames, the original exception once, and how to go on.
+
+Rules of this file
+- An exception that crossed durable calls is shown as one traceback, from the cell down to where it was raised.
+- Frames of the engine, and of what it waits with, are left out; nothing of the user's is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+import jupyter_durable
+from jupyter_durable.errors import FunctionError
+
+_ENGINE: Final = (str(Path(jupyter_durable.__file__).parent), str(Path(__file__).parent))
+_WAITING: Final = tuple(
+    str(Path(file).parent) if Path(file).name == "__init__.py" else file
+    for file in (asyncio.__file__, concurrent.futures.__file__, threading.__file__)
+)
+Exc = tuple[type[BaseException], BaseException, TracebackType | None]
+
+
+def tidied(error: BaseException, trace: TracebackType | None) -> Exc:
+    """The exception to show, with a traceback of the user's frames."""
+    entries = list(_entries(trace))
+    while isinstance(error, FunctionError) and error.__cause__ is not None:
+        error = error.__cause__
+        entries += _entries(error.__traceback__)
+    kept: list[TracebackType] = []
+    seen: set[tuple[int, int]] = set()
+    waiting = False
+    for entry in entries:
+        filename = entry.tb_frame.f_code.co_filename
+        ours = filename.startswith(_ENGINE)
+        waiting = ours or (waiting and filename.startswith(_WAITING))
+        place = (id(entry.tb_frame), entry.tb_lasti)
+        if not waiting and place not in seen:
+            seen.add(place)
+            kept.append(entry)
+    return type(error), error, _joined(kept)
+
+
+def _entries(trace: TracebackType | None) -> Iterator[TracebackType]:
+    while trace is not None:
+        yield trace
+        trace = trace.tb_next
+
+
+def _joined(entries: list[TracebackType]) -> TracebackType | None:
+    joined: TracebackType | None = None
+    for entry in reversed(entries):
+        joined = TracebackType(joined, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return joined
+
+
+def note(error: BaseException, text: str) -> None:
+    """A line under the traceback, once."""
+    if text not in getattr(error, "__notes__", ()):
+        error.add_note(text)

@@ -1,0 +1,72 @@
+"""What is shown of the values of a call: made in the kernel, once, and only for calls that are shown.
+
+Rules of this file
+- Only what stands in the row is read: a large value is not loaded to be shown in a few words.
+- A value that cannot be read (foreign, damaged, of a class that is gone) is shown as nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jupyter_durable.client.request import Call, Request
+from jupyter_durable.core.calltree import CallNode
+from jupyter_durable.core.model import ROOT, Kind, RequestRow, Status
+from jupyter_durable.core.nodes import GROUPS
+from jupyter_durable_kernel import previews
+
+if TYPE_CHECKING:
+    from jupyter_durable.client.engine import Engine
+
+
+class Told(NamedTuple):
+    """A call's values in words."""
+
+    arguments: str = ""
+    output: str = ""
+    error: str = ""
+
+
+class Values:
+    """Previews of one request, remembered."""
+
+    def __init__(self, engine: Engine, row: RequestRow) -> None:
+        self._request = Request(engine, row)
+        self._known: dict[tuple[int, int, int, str], Told] = {}
+
+    def of(self, node: CallNode) -> Told:
+        """Arguments, output and error of a call that has ended; arguments of one that runs where they are known."""
+        row = node.row
+        key = (row.identity, row.pass_no, row.attempts, node.status)
+        told = self._known.get(key)
+        if told is None:
+            told = self._known[key] = self._read(node)
+        return told
+
+    def _read(self, node: CallNode) -> Told:
+        if node.kind in GROUPS or node.status == Status.RUNNING:
+            return Told()
+        call = Call(self._request, node, None)
+        return Told(
+            _attempted(lambda: previews.arguments(*call.inputs())),
+            _attempted(lambda: self._output(node)) if node.status == Status.SUCCEEDED else "",
+            _attempted(lambda: call.error_text or ""),
+        )
+
+    def _output(self, node: CallNode) -> str:
+        request = self._request
+        stored = request._engine.store.call(request._row.serial, node.parent, node.identity)
+        if stored is None or stored.mac is None or (node.identity == ROOT and stored.kind != Kind.FUNCTION):
+            return ""
+        if stored.blob is not None:
+            return "<a large value>"
+        value = request._sealer().open(stored)
+        return previews.preview(value) if value is not None else ""
+
+
+def _attempted(make: Any) -> str:
+    try:
+        return str(make())
+    # Loading runs code of the user's classes, which may raise anything; a preview is not worth a failed view.
+    except Exception:  # noqa: BLE001
+        return ""

@@ -1,0 +1,248 @@
+"""Live outputs: what a request does, shown under its cell while it does it.
+
+Rules of this file
+- A view appears for a `%%durable` body, for an application, and for any request of a cell that lasts over a second,
+  fails or is resumed. A short successful one stays silent.
+- At most ten updates a second; the last state is always shown. The calls themselves only append to a queue.
+- One thread looks after all views, and only while there are any.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from jupyter_durable.client.journal import load_tree, root_row
+from jupyter_durable.client.request import status_of
+from jupyter_durable.core.calltree import CallNode, Counts
+from jupyter_durable.core.model import CallRow, Kind, Logged, Progressed, RequestRow, Status
+from jupyter_durable.errors import DurableError
+from jupyter_durable.runner.stop import RunStopped
+from jupyter_durable_kernel import page
+from jupyter_durable_kernel.folding import Folding
+from jupyter_durable_kernel.values import Values
+
+if TYPE_CHECKING:
+    from jupyter_durable.client.engine import Engine
+    from jupyter_durable.runner.run import Run
+    from jupyter_durable.runner.settings import Listener
+
+PERIOD: Final = 0.1
+SILENT_SECONDS: Final = 1.0
+WHOLE: Final = 5_000
+"""A request of up to so many calls is read back from the store for its last state."""
+VIEWS_OF_A_CELL: Final = 12
+
+
+class LiveView:
+    """One run of one request under its cell. A `Listener` of the run."""
+
+    hears_starts = False
+
+    def __init__(self, views: Views, run: Run, row: RequestRow, urgent: bool) -> None:
+        self._views = views
+        self.run = run
+        self.row = row
+        self._urgent = urgent
+        self.resumed = run.number > 1
+        self._began = time.monotonic()
+        self._queue: deque[tuple[Any, ...]] = deque()
+        self._folding = Folding(run)
+        self._values = Values(views.engine, row)
+        self._context = contextvars.copy_context()
+        self._lock = threading.Lock()
+        self._shown: dict[str, str] = {}
+        self._not_before = 0.0
+        self.over = False
+
+    # what the run tells
+
+    def started(self, row: CallRow) -> None:
+        """Not asked for."""
+
+    def settled(self, row: CallRow) -> None:
+        """A call ended and is durable."""
+        self._queue.append((row,))
+
+    def reused(self, row: CallRow, seq: int, pass_no: int, flags: int) -> None:
+        """A call was served from its checkpoint at a place."""
+        self._queue.append((row, seq, pass_no, flags))
+
+    def progressed(self, progress: Progressed) -> None:
+        """A call reported how far it is."""
+        self._queue.append((None, progress))
+
+    def logged(self, log: Logged) -> None:
+        """A call printed."""
+        self._queue.append((None, log))
+
+    # what is shown
+
+    def look(self) -> None:
+        """Take in what was told, and show it when there is reason to."""
+        with self._lock:
+            if self.over:
+                return
+            self._take_in()
+            if self.run.ended:
+                self._finish()
+            elif time.monotonic() >= self._not_before and self._due():
+                self._show(Status.RUNNING, self._folding.tree())
+
+    def _due(self) -> bool:
+        return self._urgent or self.resumed or time.monotonic() - self._began > SILENT_SECONDS
+
+    def finish(self) -> None:
+        """The run has ended: show its last state, unless nobody needs to see it."""
+        with self._lock:
+            if not self.over:
+                self._take_in()
+                self._finish()
+
+    def _take_in(self) -> None:
+        queue, folding = self._queue, self._folding
+        while queue:
+            told = queue.popleft()
+            if told[0] is None:
+                folding.told(told[1])
+            elif len(told) == 1:
+                folding.settled(told[0])
+            else:
+                folding.reused(*told)
+
+    def _finish(self) -> None:
+        self.over = True
+        self.row = self._views.engine.store.request(self.row.id)
+        status = status_of(self.row, self._views.engine)
+        if self._due() or self._shown or self.run.reused or status != Status.SUCCEEDED:
+            self._show(status, self._last_tree())
+
+    def _last_tree(self) -> CallNode | None:
+        """Read back where calls stand in the store that nobody told of: below reused ones, in earlier runs."""
+        folding = self._folding
+        root = root_row(self._views.engine.store, self.row.serial)
+        if root is not None:
+            folding.settled(root)
+        told_all = folding.whole and not self.resumed
+        if told_all or self.run.lease.next_identity + self.run.executed > WHOLE:
+            return folding.tree()
+        tree = load_tree(self._views.engine.store, self.row, live=False)[1]
+        folding.tallies.clear()
+        return tree
+
+    def _show(self, status: str, root: CallNode | None) -> None:
+        began = time.monotonic()
+        state = page.State(
+            self.row,
+            status,
+            root,
+            self._folding.tallies,
+            self._counted(root),
+            self.resumed,
+            self._views.engine.clock.now(),
+        )
+        made = page.bundle(state, self._values)
+        if made != self._shown:
+            self._context.run(self._views.publish, made, f"{self.row.id}-{self.run.number}", bool(self._shown))
+            self._shown = made
+        # A large tree takes long to draw: never more than a tenth of the time goes into views.
+        self._not_before = time.monotonic() + 10 * (time.monotonic() - began)
+
+    def _counted(self, root: CallNode | None) -> Counts:
+        run = self.run
+        if root is None:
+            return Counts(run.reused, run.executed, 0, 0, run.args_changed, run.code_changed, run.saved)
+        return page.counted(root, self._folding.tallies)
+
+
+class Views:
+    """All live views of a kernel."""
+
+    def __init__(self, shell: Any, engine: Engine) -> None:
+        self._shell = shell
+        self.engine = engine
+        self._live = hasattr(shell, "kernel")
+        self._views: list[LiveView] = []
+        self._lock = threading.Lock()
+        self._ticking = False
+        self._durable_body = False
+        self._of_cell = 0
+
+    def begin_cell(self, *, durable_body: bool) -> None:
+        """A cell begins."""
+        self._durable_body = durable_body
+        self._of_cell = 0
+
+    def end_cell(self) -> None:
+        """A cell has ended: what has ended with it is shown as it is."""
+        for view in self._all():
+            if view.run.ended:
+                self._drop(view)
+        if self._of_cell > VIEWS_OF_A_CELL:
+            more = self._of_cell - VIEWS_OF_A_CELL
+            self.notice([f"and {more:,} more requests of this cell: %durable list"])
+
+    def observe(self, run: Run, row: RequestRow) -> Listener | None:
+        """A run begins. An `Observer` of the engine."""
+        self._of_cell += 1
+        if self._of_cell > VIEWS_OF_A_CELL:
+            return None
+        urgent = row.kind == Kind.FUNCTION or self._durable_body
+        view = LiveView(self, run, row, urgent)
+        with self._lock:
+            self._views.append(view)
+            start = self._live and not self._ticking
+            self._ticking = self._ticking or start
+        if start:
+            threading.Thread(target=self._tick, name="durable-views", daemon=True).start()
+        return view
+
+    def tell_resumed(self, run: Run, resumed: bool) -> None:
+        """Whether a cell's request goes on with an earlier one."""
+        for view in self._all():
+            if view.run is run:
+                view.resumed = resumed
+
+    def _all(self) -> list[LiveView]:
+        with self._lock:
+            return list(self._views)
+
+    def _drop(self, view: LiveView) -> None:
+        with contextlib.suppress(DurableError, RunStopped):  # the store has failed: the run itself has said so
+            view.finish()
+        with self._lock, contextlib.suppress(ValueError):
+            self._views.remove(view)
+
+    def _tick(self) -> None:
+        while True:
+            time.sleep(PERIOD)
+            for view in self._all():
+                with contextlib.suppress(DurableError, RunStopped):
+                    view.look()
+                if view.over:
+                    self._drop(view)
+            with self._lock:
+                if not self._views:
+                    self._ticking = False
+                    return
+
+    # publishing
+
+    def publish(self, bundle: dict[str, Any], id: str, update: bool) -> None:
+        """Show or update an output. A terminal shows it once, at its end."""
+        if self.engine.settings.display == "text":
+            bundle = {"text/plain": bundle["text/plain"]}
+        self._shell.display_pub.publish(data=bundle, metadata={}, transient={"display_id": id}, update=update)
+
+    def notice(self, lines: Sequence[str]) -> None:
+        """A quiet remark under the cell."""
+        self._shell.display_pub.publish(data=page.notice(lines), metadata={})
+
+    def warn(self, text: str) -> None:
+        """Something the user should know."""
+        self._shell.display_pub.publish(data=page.notice([text], warning=True), metadata={})
