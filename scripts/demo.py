@@ -71,9 +71,11 @@ class Place(NamedTuple):
 class Kernel:
     """A real kernel; `sent` is all that it was given."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, place: Place, **environment: str) -> None:
         self._manager = KernelManager(kernel_name="python3")
-        self._manager.start_kernel(cwd=str(EXAMPLES), env={**os.environ, **environment})
+        environment = {**os.environ, "EXECUTION_LOG": str(place.log), **environment}
+        with (place.folder / "kernels.log").open("ab") as messages:
+            self._manager.start_kernel(cwd=str(EXAMPLES), env=environment, stdout=messages, stderr=messages)
         self._client = self._manager.blocking_client()
         self._client.start_channels()
         self._client.wait_for_ready(timeout=PATIENCE)
@@ -143,7 +145,7 @@ def bar(console: Console, text: str, total: int | None) -> Iterator[Any]:
 
 def first_kernel(place: Place, kill_after: int, console: Console) -> Kernel:
     """Run the notebook until the model has given `kill_after` answers; then kill the kernel."""
-    kernel = Kernel({"JUPYTER_DURABLE_STORE": place.store, "EXECUTION_LOG": str(place.log)})
+    kernel = Kernel(place, JUPYTER_DURABLE_STORE=place.store)
     with bar(console, "the notebook runs", kill_after) as show:
         for source in notebook_cells():
             for _ in kernel.run(source):
@@ -158,7 +160,7 @@ def first_kernel(place: Place, kill_after: int, console: Console) -> Kernel:
 def second_kernel(place: Place, console: Console) -> tuple[Kernel, str]:
     """A new kernel that replays; the kernel and what it said."""
     before = place.answers
-    kernel = Kernel({"EXECUTION_LOG": str(place.log)})
+    kernel = Kernel(place)
     said: list[str] = []
     try:
         with bar(console, "the new kernel replays", None) as show:
@@ -188,10 +190,10 @@ def report(place: Place, request: Request, again: set[str], seconds: float, cons
     """What came of it, and where to look at it."""
     show_tree(request, console)
     console.print()
-    console.print(Text(repr(request), style="bold"))
+    console.print(Text(repr(request), style="bold"), soft_wrap=True)
     twice = f"[bold red]{len(again)}[/]" if again else "[bold green]none[/]"
-    console.print(f"answers that were recorded and paid for again: {twice}   ([dim]{place.log}[/])")
-    console.print(f"[dim]{seconds:.0f} s[/]\n")
+    console.print(f"answers that were recorded, and paid for again all the same: {twice}")
+    console.print(f"[dim]counted in {place.log}; {seconds:.0f} s[/]\n", soft_wrap=True)
     console.print("Look at it in JupyterLab: open research_agent.ipynb after")
     console.print(f"  [bold]JUPYTER_DURABLE_STORE={place.store} scripts/lab[/]", soft_wrap=True)
     console.print("and type [bold]%durable tree last[/] into a cell.")
@@ -201,14 +203,14 @@ def demonstrate(place: Place, kill_after: int, console: Console) -> bool:
     """The whole of it. True: the claims hold."""
     begun = time.monotonic()
     console.rule("[bold]1 · a notebook in a real kernel")
-    console.print("three agents, each asking a slow, random, rate-limited model: examples/research_agent.ipynb\n")
+    console.print("examples/research_agent.ipynb: three agents, each asking a slow, random, rate-limited model\n")
     killed = first_kernel(place, kill_after, console)
     console.print(f"\n[bold red]kill -9 {killed.pid}[/] after {kill_after} answers, in the middle of the others\n")
 
     jupyter_durable.configure(store=place.store)
     request = jupyter_durable.get_request("last")
     recorded = conversations(request.calls("ask"))
-    console.print(Text(repr(request), style="dim"))
+    console.print(Text(repr(request), style="dim"), soft_wrap=True)
 
     console.rule("[bold]2 · a new kernel, which is given three lines")
     for line in resume_lines(place.store):
