@@ -74,9 +74,10 @@ class Writer:
 
     def stop(self) -> None:
         """Commit what is queued and end the thread."""
-        if self._thread is not None and self.link.unusable is None:
+        thread = self._thread  # it forgets itself when it ends, which may be before we wait for it
+        if thread is not None and self.link.unusable is None:
             self._inbox.put(_STOP)
-            self._thread.join()
+            thread.join()
 
     def _put(self, item: _Item) -> None:
         if self.link.unusable is not None:
