@@ -3,7 +3,6 @@
 Rules of this file
 - A durable function is a plain Python function with attributes, so that `inspect` and tracebacks see a function.
 - What a wrapper does is begin a call in the running scope and drive it; what is decided is decided by the `Execution`.
-- Options are checked at the decorator; what they mean for a run is the runner's business.
 """
 
 from __future__ import annotations
@@ -14,188 +13,29 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from types import ModuleType
 from typing import Any, Final, Generic, ParamSpec, Protocol, TypeVar, cast
 
 from jupyter_durable.context import Execution, MapOptions, current, drive, drive_async, engine, scope_here
-from jupyter_durable.core.retry import RetryPolicy
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.future import FutureMaker
-from jupyter_durable.values import Image
+from jupyter_durable.options import (
+    MAX_TIMEOUT,
+    UNWRITTEN,
+    ApplicationOptions,
+    FunctionOptions,
+    Retries,
+    Unwritten,
+    as_retries,
+    bounded,
+)
+from jupyter_durable.owner import Owner
 
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 C = TypeVar("C", bound=type)
-
-MAX_TIMEOUT: Final = 172_800
-MAX_RETRIES: Final = 10
-EXECUTORS: Final = ("inline", "thread")
-LATER_EXECUTORS: Final = ("process", "ray")
-REGIONS: Final = ("us-east-1", "eu-west-1")
-
-
-class Unwritten:
-    """Type of `UNWRITTEN`: an option the user did not give, which is not the same as None."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "<unwritten>"
-
-
-UNWRITTEN: Final = Unwritten()
-
-
-@dataclass(frozen=True, slots=True)
-class Retries:
-    """How often, and when, a failed call runs again.
-
-    Delays are seconds: `initial_delay * delay_multiplier ** n`, at most `max_delay`, with `jitter` a random part of it.
-    Only exceptions in `retry_on` are retried; `RequestError` never is.
-    """
-
-    max_retries: int = 0
-    initial_delay: float = 1.0
-    max_delay: float = 60.0
-    delay_multiplier: float = 2.0
-    jitter: bool = True
-    retry_on: tuple[type[BaseException], ...] = (Exception,)
-
-    def __post_init__(self) -> None:
-        number = self.max_retries
-        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= MAX_RETRIES:
-            raise SDKUsageError(f"Retries: max_retries must be a whole number from 0 to {MAX_RETRIES}, not {number!r}")
-        for name in ("initial_delay", "max_delay"):
-            if not getattr(self, name) >= 0:
-                raise SDKUsageError(f"Retries: {name} must be seconds >= 0, not {getattr(self, name)!r}")
-        if not self.delay_multiplier >= 1:
-            raise SDKUsageError(f"Retries: delay_multiplier must be >= 1, not {self.delay_multiplier!r}")
-        given: object = self.retry_on
-        kinds = given if isinstance(given, tuple) else (given,)  # users write one type without a tuple
-        for kind in kinds:
-            if not (isinstance(kind, type) and issubclass(kind, BaseException)):
-                raise SDKUsageError(f"Retries: retry_on takes exception types, not {kind!r}")
-        object.__setattr__(self, "retry_on", kinds)
-
-    def policy(self) -> RetryPolicy:
-        """The same for the core."""
-        return RetryPolicy(
-            self.max_retries, self.initial_delay, self.max_delay, self.delay_multiplier, self.jitter, self.retry_on
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionOptions:
-    """What `@function(...)` was given. Units: cpu cores, memory and disk GB, timeout seconds."""
-
-    description: str = ""
-    cpu: float = 1.0
-    memory: float = 1.0
-    ephemeral_disk: float = 2.0
-    gpu: str | list[str] | None = None
-    timeout: float | Unwritten | None = UNWRITTEN
-    image: Image | None = None
-    secrets: tuple[str, ...] = ()
-    retries: Retries | None = None
-    region: str | None = None
-    durable: bool = True
-    max_concurrency: int | None = None
-    warm_containers: int | None = None
-    min_containers: int | None = None
-    max_containers: int | None = None
-    executor: str | None = None
-
-    def check(self, name: str) -> None:
-        """Raises `SDKUsageError` that names the function, the option, its value and its bounds."""
-        for option, low, high in (("cpu", 1, 8), ("memory", 1, 32), ("ephemeral_disk", 2, 50)):
-            _bounded(name, option, getattr(self, option), low, high)
-        if not isinstance(self.timeout, Unwritten) and self.timeout is not None:
-            _bounded(name, "timeout", self.timeout, 1, MAX_TIMEOUT)
-        for option in ("max_concurrency", "warm_containers", "min_containers", "max_containers"):
-            value = getattr(self, option)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise SDKUsageError(f"@function on {name}: {option} must be a whole number >= 1, not {value!r}")
-        low_count, high_count = self.min_containers, self.max_containers
-        if low_count is not None and high_count is not None and low_count > high_count:
-            raise SDKUsageError(
-                f"@function on {name}: min_containers {low_count} is more than max_containers {high_count}"
-            )
-        if self.executor in LATER_EXECUTORS:
-            raise SDKUsageError(
-                f"@function on {name}: executor={self.executor!r} is not built yet; use one of {', '.join(EXECUTORS)}"
-            )
-        if self.executor is not None and self.executor not in EXECUTORS:
-            raise SDKUsageError(
-                f"@function on {name}: executor must be one of {', '.join(EXECUTORS)}, not {self.executor!r}"
-            )
-        _known_region(name, self.region)
-        if self.image is not None and not isinstance(self.image, Image):
-            raise SDKUsageError(f"@function on {name}: image must be an Image, not {type(self.image).__name__}")
-
-
-@dataclass(frozen=True, slots=True)
-class ApplicationOptions:
-    """What `@application(...)` was given."""
-
-    tags: Mapping[str, str] = field(default_factory=dict)
-    retries: Retries | None = None
-    region: str | None = None
-    input_deserializer: str = "json"
-    output_serializer: str = "json"
-    allow: tuple[str, ...] = ()
-
-    def check(self, name: str) -> None:
-        """Raises `SDKUsageError` that names the application and the option."""
-        for option in ("input_deserializer", "output_serializer"):
-            if getattr(self, option) not in ("json", "pickle"):
-                raise SDKUsageError(f'@application on {name}: {option} must be "json" or "pickle"')
-        for key, value in self.tags.items():
-            if not isinstance(key, str) or not isinstance(value, str):
-                raise SDKUsageError(f"@application on {name}: tags must map strings to strings, not {key!r}: {value!r}")
-        _known_region(name, self.region)
-
-
-def _bounded(name: str, option: str, value: object, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise SDKUsageError(f"@function on {name}: {option} must be a number from {low} to {high}, not {value!r}")
-
-
-def _known_region(name: str, region: str | None) -> None:
-    if region is not None and region not in REGIONS:
-        raise SDKUsageError(f"{name}: region must be one of {', '.join(REGIONS)}, not {region!r}")
-
-
-def as_retries(name: str, value: Retries | int | None) -> Retries | None:
-    """`retries=3` is `retries=Retries(max_retries=3)`."""
-    if value is None or isinstance(value, Retries):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise SDKUsageError(f"{name}: retries takes Retries(...) or a whole number, not {value!r}")
-    return Retries(max_retries=value)
-
-
-class Owner:
-    """The class of a durable method: `__init__` runs once per process, on first use."""
-
-    __slots__ = ("_instance", "_lock", "cls", "init")
-
-    def __init__(self, cls: type, init: Callable[..., None]) -> None:
-        self.cls = cls
-        self.init = init
-        self._instance: object | None = None
-        self._lock = threading.Lock()
-
-    def instance(self) -> object:
-        """The one instance of this process."""
-        if self._instance is None:
-            with self._lock:
-                if self._instance is None:
-                    made: object = object.__new__(self.cls)
-                    self.init(made)
-                    self._instance = made
-        return self._instance
 
 
 class Spec:
@@ -424,7 +264,8 @@ def function(
         if name not in known:
             raise SDKUsageError(f"@function: unknown option {name!r}; known are {', '.join(sorted(known))}")
     if "secrets" in resources:
-        resources["secrets"] = tuple(resources["secrets"])
+        names = resources["secrets"]
+        resources["secrets"] = tuple(names) if isinstance(names, list) else names
 
     def decorate(fn: Callable[P, R]) -> DurableFunction[P, R]:
         if _unwrap("function", fn) is not None:
@@ -459,7 +300,7 @@ def application(
         durable: Any = target if spec else make_durable(target, FunctionOptions())
         own: Spec = durable.__durable__
         options = ApplicationOptions(
-            dict(tags or {}),
+            tags or {},
             as_retries(f"@application on {own.name}", retries),
             region,
             input_deserializer,
@@ -479,8 +320,10 @@ def cls(init_timeout: float | None = None) -> Callable[[C], C]:
     `__init__(self)` runs once per process, on first use of a method (within `init_timeout` seconds where it is given);
     `Class()` itself does nothing.
     """
+    if isinstance(init_timeout, type):
+        raise SDKUsageError("@cls must be called: write @cls() above the class")
     if init_timeout is not None:
-        _bounded("@cls", "init_timeout", init_timeout, 1, MAX_TIMEOUT)
+        bounded("@cls", "init_timeout", init_timeout, 1, MAX_TIMEOUT)
 
     def decorate(target: C) -> C:
         if not isinstance(target, type):
@@ -490,6 +333,7 @@ def cls(init_timeout: float | None = None) -> Callable[[C], C]:
             raise SDKUsageError(f"@cls() on {target.__name__}: __init__ takes no parameters but self")
         target.__init__ = _empty_init  # type: ignore[misc]
         target.__durable_init__ = init  # type: ignore[attr-defined]
+        target.__durable_init_timeout__ = init_timeout  # type: ignore[attr-defined]
         own_methods(target)
         return target
 
@@ -501,7 +345,7 @@ def own_methods(target: type) -> None:
     init = vars(target).get("__durable_init__")
     if init is None:
         return
-    owner = Owner(target, init)
+    owner = Owner(target, init, vars(target).get("__durable_init_timeout__"))
     for member in vars(target).values():
         spec = getattr(member, "__durable__", None)
         if isinstance(spec, Spec) and spec.owner is None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from jupyter_durable.errors import SDKUsageError
-from jupyter_durable.function import FunctionOptions, Spec, as_retries, durable_wrapper, make_durable
+from jupyter_durable.function import Spec, durable_wrapper, make_durable
+from jupyter_durable.options import FunctionOptions, as_retries
 
 USAGE: Final = (
     "%%durable [NAME] [--plain NAMES] [--retries N] [--timeout SECONDS] [--executor inline|thread] [--once | --fresh]"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyter_durable.errors import SDKUsageError
-from jupyter_durable.function import EXECUTORS, LATER_EXECUTORS, MAX_TIMEOUT
+from jupyter_durable.options import EXECUTORS, LATER_EXECUTORS, MAX_TIMEOUT
 from jupyter_durable.runner.settings import INPUT_BYTES, SLOTS
 from jupyter_durable.store.location import default_url
 

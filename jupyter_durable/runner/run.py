@@ -27,7 +27,8 @@ from jupyter_durable.core.strict import Divergence, StrictMatcher
 from jupyter_durable.errors import Cancelled, DurableError, ReplayError, StoreError
 from jupyter_durable.executor.loop import LoopThreads
 from jupyter_durable.executor.thread import ThreadExecutor, blocked
-from jupyter_durable.function import Spec, Unwritten
+from jupyter_durable.function import Spec
+from jupyter_durable.options import Unwritten
 from jupyter_durable.runner.body import Body, Journalled
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.pulse import Pulse
