@@ -94,8 +94,7 @@ def _said(wanted: NotebookRun, view: RunView, ended: Ended | None, cells: int) -
         "requests": [info_json(info) for info in requests],
     }
     if ended is not None:
-        where = f"cell {ended.cell}" if ended.cell else "before the first cell"
-        complain(f"{where}: {ended.what}")
+        complain(f"cell {ended.cell}: {ended.what}" if ended.cell else ended.what)
         how = f"{wanted.out} holds it so far; run the same command again to go on from the checkpoints"
         return Said(document, [how], ended.code)
     reused, ran = sum(info.reused for info in requests), sum(info.executed for info in requests)
@@ -116,47 +115,55 @@ class _Running:
         self._execution = execution
         self._view = view
         self._signal: int | None = None
-        self._late = False
+        self._started = self._late = False
         self._pending: set[asyncio.Task[None]] = set()
         own: dict[str, Any] = {} if wanted.kernel is None else {"kernel_name": wanted.kernel}
+        # ipykernel's own warnings would stand between the lines of the terminal; errors stay.
+        own["extra_arguments"] = ["--log-level=ERROR"]
         self._client: Any = NotebookClient(notebook, timeout=None, on_cell_execute=self._name_cell, **own)
 
     async def execute(self, environment: dict[str, str]) -> Ended | None:
-        """All cells in their order; None when all succeeded."""
-        client = self._client
-        manager = client.create_kernel_manager()
+        """All cells in their order; None when all succeeded. Raises `SDKUsageError` when no kernel can be had."""
+        manager = self._client.create_kernel_manager()
         with self._signals():
             try:
-                await client.async_start_new_kernel(env=environment, cwd=str(self._wanted.notebook.parent))
-                await client.async_start_new_kernel_client()
-                refused = await self._prepare()
-                following = asyncio.ensure_future(self._view.follow())
-                try:
-                    ended = refused or await self._cells()
-                finally:
-                    following.cancel()
-            except NoSuchKernel as error:
-                known = ", ".join(sorted(KernelSpecManager().find_kernel_specs()))
-                raise SDKUsageError(f"there is no kernel {error.name!r}; --kernel takes one of {known}") from error
+                ended = await self._start(environment) or await self._followed()
             finally:
                 await self._end_kernel(manager)
-        if ended is None:
-            self._view.done()
+        self._view.done(ended is None)
         return ended
 
-    async def _prepare(self) -> Ended | None:
-        """Load the extension and say how cells begin."""
+    async def _start(self, environment: dict[str, str]) -> Ended | None:
+        """A kernel with the extension, told how cells begin."""
         client = self._client
+        try:
+            await client.async_start_new_kernel(env=environment, cwd=str(self._wanted.notebook.parent))
+            await client.async_start_new_kernel_client()
+        except NoSuchKernel as error:
+            known = ", ".join(sorted(KernelSpecManager().find_kernel_specs()))
+            raise SDKUsageError(f"there is no kernel {error.name!r}; --kernel takes one of {known}") from error
+        except RuntimeError as error:
+            if self._signal is not None:
+                return self._interrupted()
+            raise SDKUsageError(f"the kernel {client.kernel_name!r} does not start: {error}") from error
         reply = await client.kc.execute_interactive(
             self._execution.setup, store_history=False, allow_stdin=False, output_hook=_unseen
         )
+        self._started = True
         content = reply["content"]
-        if content["status"] == "ok":
-            return None
-        raise SDKUsageError(
-            f"the kernel {client.km.kernel_name!r} cannot load jupyter_durable ({content.get('ename')}: "
-            f"{content.get('evalue')}); install jupyter-durable[notebook] in its environment"
-        )
+        if content["status"] != "ok":
+            raise SDKUsageError(
+                f"the kernel {client.km.kernel_name!r} cannot load jupyter_durable ({content.get('ename')}: "
+                f"{content.get('evalue')}); install jupyter-durable[notebook] in its environment"
+            )
+        return self._interrupted() if self._signal is not None else None
+
+    async def _followed(self) -> Ended | None:
+        following = asyncio.ensure_future(self._view.follow())
+        try:
+            return await self._cells()
+        finally:
+            following.cancel()
 
     async def _cells(self) -> Ended | None:
         for at, cell in enumerate(self._notebook.cells):
@@ -215,8 +222,8 @@ class _Running:
 
     def _on_signal(self, number: int) -> None:
         """Interrupt the cell; whoever asks twice does not wait."""
-        again, self._signal = self._signal is not None, number
-        self._begin(self._kill() if again else self._interrupt())
+        at_once, self._signal = self._signal is not None or not self._started, number
+        self._begin(self._kill() if at_once else self._interrupt())
 
     def _too_late(self) -> None:
         self._late = True

@@ -75,9 +75,9 @@ class RunView:
         else:
             print(f"cell {number} of {self._cells}", file=sys.stderr, flush=True)
 
-    def done(self) -> None:
-        """All cells have ended."""
-        if self._bar is not None:
+    def done(self, succeeded: bool) -> None:
+        """Nothing runs any more; look a last time."""
+        if self._bar is not None and succeeded:
             self._bar.update(self._task, completed=self._cells, description="done")
         self.look()
 
