@@ -72,7 +72,7 @@ class Sealer:
 
     def open(self, row: CallRow) -> Any:
         """The value of a row. Raises `DeserializationError`."""
-        context = Context(self._request, row.identity, turn_of(row.pass_no, row.attempts))
+        context: Context = _new(Context, (self._request, row.identity, turn_of(row.pass_no, row.attempts)))
         if row.mac is None:
             raise DeserializationError(
                 f"request {self._request}: {row.name} has no stored value (an earlier reduce value, or never stored)"

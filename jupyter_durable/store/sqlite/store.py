@@ -95,7 +95,9 @@ class SqliteStore:
     # journals, read
 
     def children(self, serial: int, parent: int, after: int, limit: int) -> list[CallRow]:
-        return list(map(CallRow._make, self._read(statements.CHILDREN, (serial, parent, after, limit))))
+        found = self._read(statements.CHILDREN, (serial, parent, after, limit))
+        # As CallRow._make, which is a Python function: replays read every row of a request through here.
+        return [tuple.__new__(CallRow, row) for row in found]
 
     def call(self, serial: int, parent: int, identity: int) -> CallRow | None:
         found = self._read(statements.CALL, (serial, parent, identity))
