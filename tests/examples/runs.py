@@ -34,10 +34,15 @@ def loaded(path: Path) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.parent))
+    before = sys.modules.get(spec.name)
+    sys.modules[spec.name] = module  # dataclasses look there for their module while it is executed
     try:
         spec.loader.exec_module(module)
     finally:
         sys.path.remove(str(path.parent))
+        del sys.modules[spec.name]
+        if before is not None:
+            sys.modules[spec.name] = before
     return module
 
 
