@@ -1,0 +1,47 @@
+"""The fork server: `python -B -m tests.crash.server FOLDER`, one order a line in, one verdict a line out.
+
+The package is imported once; every process of a case is a fork, which takes milliseconds where a start takes 0.3 s.
+Nothing is opened before a fork, and there is one thread.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter
+
+from tests.crash.case import Order, Stagehand
+
+PRELOADED: Final = (
+    "jupyter_durable.client.execution",
+    "jupyter_durable.client.render",
+    "jupyter_durable.store.memory",
+    "jupyter_durable.store.migrations.v1",
+    "jupyter_durable.store.sqlite.store",
+    "pydantic",
+    "sqlite_utils",
+    "zstandard",
+)
+
+
+def main() -> None:
+    for name in PRELOADED:
+        importlib.import_module(name)
+    TypeAdapter(int)  # its first use loads more
+    gc.freeze()
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what workloads print is no answer
+    hand = Stagehand(Path(sys.argv[1]))
+    for request in sys.stdin:
+        verdict = hand.play(Order(**json.loads(request)))
+        print(json.dumps(verdict._asdict()), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
