@@ -40,7 +40,7 @@ class Cell(NamedTuple):
     notebook: str | None
     """Path of the notebook or script."""
     key: str | None
-    """What finds its request again; None: nothing is ever resumed."""
+    """What finds its request again, `cell:…` where it is the id of a cell; None: nothing is ever resumed."""
     title: str
     source: str
     kind: str = Kind.CELL
@@ -177,7 +177,8 @@ class Sessions:
         """The request to go on with, or a new one."""
         engine = self._engine
         if cell.key is not None and not cell.fresh:
-            for row in engine.store.requests(Filter(notebook=cell.notebook, cell=cell.key, limit=5)):
+            found = Filter(notebook=cell.notebook, cell=cell.key, limit=5)
+            for row in engine.store.requests(found) or (self._adopted(cell) and engine.store.requests(found)) or ():
                 if row.kind != cell.kind:
                     continue
                 if _resumable(row, engine.active) or (cell.once and row.status == Status.SUCCEEDED):
@@ -201,6 +202,16 @@ class Sessions:
             None,
         )
         return engine.store.accept(new)[0], False
+
+    def _adopted(self, cell: Cell) -> int:
+        """Requests of a notebook that was moved here: its cells have kept their ids, and the old path is gone."""
+        if cell.notebook is None or not (cell.key or "").startswith("cell:"):
+            return 0
+        for row in self._engine.store.requests(Filter(cell=cell.key, limit=20)):
+            before = row.notebook
+            if before and before.endswith(".ipynb") and before != cell.notebook and not Path(before).exists():
+                return self._engine.store.move(before, cell.notebook)
+        return 0
 
     def _launch(self, cell: Cell, row: RequestRow, resumed: bool) -> Any:
         from jupyter_durable.client import replay
@@ -245,7 +256,10 @@ class Sessions:
             args, kwargs = given.args, given.kwargs
         digest, weak = args_digest(spec.params, args, kwargs)
         wanted = Filter(notebook=notebook, cell=key, application=spec.name, limit=20)
-        for row in self._engine.store.requests(wanted):
+        rows = self._engine.store.requests(wanted)
+        if not rows and cell is not None and self._adopted(cell):
+            rows = self._engine.store.requests(wanted)
+        for row in rows:
             if row.kind != Kind.FUNCTION or row.input_digest != digest or weak:
                 continue
             once = cell is not None and cell.once and row.status == Status.SUCCEEDED

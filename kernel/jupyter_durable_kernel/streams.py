@@ -8,6 +8,7 @@ Rules of this file
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ class Tee:
     def __init__(self) -> None:
         self._undo: dict[str, Callable[[], None]] = {}
         self._room: dict[tuple[str, int], int] = {}
+        self.here = threading.local()
 
     def install(self) -> None:
         """Extend what `sys.stdout` and `sys.stderr` are now; again at each cell, since IPython puts back its own."""
@@ -73,8 +75,15 @@ class _Write:
         self._before = before
 
     def __call__(self, text: str) -> Any:
-        self._tee.keep(self._name, text)
-        return self._before(text)
+        here = self._tee.here
+        if getattr(here, "writing", False):
+            return self._before(text)  # IPython has put its own `write` between two of ours
+        here.writing = True
+        try:
+            self._tee.keep(self._name, text)
+            return self._before(text)
+        finally:
+            here.writing = False
 
 
 def _restored(stream: Any, write: _Write) -> None:
