@@ -8,7 +8,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -136,6 +135,8 @@ def load(environment: Mapping[str, str], directory: Path) -> Settings:
 
 
 def _table(path: Path) -> dict[str, Any]:
+    import tomllib  # 5 ms, and most notebooks have no pyproject.toml above them
+
     try:
         data = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
