@@ -258,7 +258,7 @@ class Engine:
             row.headers,
         )
         environment = Environment(self.store, launch.code.serializer, self.signer, settings, self.workers)
-        run = Run(environment, lease, options, launch.code.code_of)
+        run = Run(environment, lease, options, launch.code)
         self.active[row.id] = run
         run.on_end.append(lambda: self._forget(run))
         for unsaved in self._unsaved.pop(row.id, ()):
@@ -303,8 +303,10 @@ class Engine:
     def served(self, run: Run, root: ActiveCall) -> CallRow | None:
         """The root's recorded success, when this run may serve it; then the run is over."""
         row = root.row
-        if row is None or run.options.strict or not reusable(row) or row.flags & Flag.VOLATILE:
+        if row is None or run.options.strict or not reusable(row) or root.plan.flags & Flag.VOLATILE:
             return None
+        if run.drifted(row, root.plan):
+            return None  # the code was upgraded: the body runs, so that what is served says what has changed
         run.end_served(
             Finish(None, Status.SUCCEEDED, Status.SUCCEEDED, None, self.clock.now(), 0, run.reused, run.saved)
         )

@@ -130,19 +130,12 @@ def _changed(root: Node, code: versions.Loaded) -> dict[int, str]:
         if row.kind not in COUNTED or row.identity == ROOT:
             continue
         if row.name not in hashes:
-            hashes[row.name] = _hash(code, row.name)
+            hashes[row.name] = code.code_named(row.name)
         if row.flags & Flag.ARGS_CHANGED:
             changed[row.identity] = "arguments"
         elif hashes[row.name] is not None and row.code != hashes[row.name]:
             changed[row.identity] = "code"
     return changed
-
-
-def _hash(code: versions.Loaded, name: str) -> bytes | None:
-    try:
-        return code.code_of(code.spec(name))
-    except SDKUsageError:
-        return None  # a function that is gone cannot be called again: nothing to set aside
 
 
 def preview(engine: Engine, row: RequestRow, choice: Choice, *, strict: bool) -> selection.Preview:

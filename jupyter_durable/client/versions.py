@@ -46,6 +46,13 @@ class Loaded(NamedTuple):
         """16 bytes over the code of a function."""
         return self.hashes.of(spec.fn)
 
+    def code_named(self, name: str) -> bytes | None:
+        """The code of the function of a name; None when it is not defined."""
+        try:
+            return self.code_of(self.spec(name))
+        except SDKUsageError:
+            return None
+
     def spec(self, name: str) -> Spec:
         """The durable function of a name, in this version of the code."""
         found = self.namespace.get(name.partition(".")[0])

@@ -11,6 +11,7 @@ Rules of this file
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 ROOT: Final = 1
@@ -113,6 +114,27 @@ class CallRow(NamedTuple):
     """How many calls the last body of this call created; None until a body has ended."""
     result: bytes | None
     """16-byte digest of the result; only reduce steps keep it."""
+    below: bytes | None = None
+    """Names and code hashes of the functions that were called below (`pack_codes`), None when there were none. When the
+    call is reused as a whole, this is how a change of code below it is seen."""
+
+
+def pack_codes(codes: Mapping[str, bytes]) -> bytes:
+    """Names with 16-byte code hashes as the bytes of `CallRow.below`."""
+    parts = []
+    for name, code in sorted(codes.items()):
+        raw = name.encode()
+        parts.append(len(raw).to_bytes(2, "little") + raw + code)
+    return b"".join(parts)
+
+
+def unpack_codes(packed: bytes) -> Iterator[tuple[str, bytes]]:
+    """(name, code hash) of `pack_codes`."""
+    at = 0
+    while at < len(packed):
+        end = at + 2 + int.from_bytes(packed[at : at + 2], "little")
+        yield packed[at + 2 : end].decode(), packed[end : end + 16]
+        at = end + 16
 
 
 class Reached(NamedTuple):

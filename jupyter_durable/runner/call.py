@@ -24,7 +24,18 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from jupyter_durable.context import Deferred, MapOptions, Scope, current, drive, drive_async
 from jupyter_durable.core.deadline import Deadline
-from jupyter_durable.core.model import ArgumentsDecide, Attempted, CallRow, Flag, Kind, Metric, Status, Write
+from jupyter_durable.core.model import (
+    ArgumentsDecide,
+    Attempted,
+    CallRow,
+    Flag,
+    Kind,
+    Metric,
+    Status,
+    Write,
+    pack_codes,
+    unpack_codes,
+)
 from jupyter_durable.core.replay import WrongMatch, carried, reusable
 from jupyter_durable.core.retry import decide
 from jupyter_durable.errors import Cancelled, SDKUsageError, SerializationError, StoreError
@@ -68,6 +79,7 @@ class ActiveCall:
         "args",
         "async_depth",
         "attempts",
+        "below",
         "bodies",
         "body",
         "deadline",
@@ -122,6 +134,7 @@ class ActiveCall:
         self.body: Body | None = None
         self.bodies = 0
         self.writes: dict[str, tuple[int, Any]] | None = None
+        self.below: dict[str, bytes] | None = None
         self.deadline: Deadline | None = None
         self.marked = self.durable_mark = self.fenced = False
         self.handoff: Callable[[BaseException | None], None] | None = None
@@ -182,9 +195,10 @@ class ActiveCall:
 
     def serve(self, body: Body, row: CallRow, seq: int, plan: Plan, changed: bool, *, opened: bool = True) -> Served:
         """The recorded outcome of a call at `seq`, its value only if `opened`. The body's lock is held."""
-        flags = (Flag.ARGS_CHANGED if changed else 0) | (Flag.CODE_CHANGED if row.code != plan.code else 0)
-        body.matcher.reuse(seq, row, flags)  # type: ignore[union-attr]
         run = self.run
+        flags = (Flag.ARGS_CHANGED if changed else 0) | (Flag.CODE_CHANGED if run.drifted(row, plan) else 0)
+        body.matcher.reuse(seq, row, flags)  # type: ignore[union-attr]
+        self._called(row.name, row.code, row.below)
         value = run.open_value(row) if opened else None
         run.count_reused(row, flags)
         if row.writes is not None:
@@ -395,6 +409,7 @@ class ActiveCall:
         """The outcome is durable."""
         run, parent = self.run, self.parent
         if parent is not None:
+            parent._called(row.name, row.code, row.below)
             if self.writes:
                 run.merge_writes(parent, self.writes)
             if self.row is not None and self.row.flags & Flag.SET_ASIDE and parent.body is not None:
@@ -404,6 +419,16 @@ class ActiveCall:
         run.count_executed(self)
         for listener in run.listeners:
             listener.settled(row)
+
+    def _called(self, name: str, code: bytes, below: bytes | None) -> None:
+        """Remember the code that ran below this call."""
+        known = self.below
+        if known is None:
+            known = self.below = {}
+        if code:
+            known[name] = code
+        if below is not None:
+            known.update(unpack_codes(below))
 
     def fail(self, error: BaseException) -> float:
         """Settle the attempt as failed: the delay before the next one in seconds; raises when there is none."""
@@ -554,8 +579,9 @@ class ActiveCall:
             run.seal_writes(self, turn) if self.writes and status == Status.SUCCEEDED else None,
             None if duration is None else body.next_seq if body is not None else 0,
             self.result_digest,
+            pack_codes(self.below) if self.below and status == Status.SUCCEEDED else None,
         )
-        return tuple.__new__(CallRow, columns)  # its own constructor is a Python function of 21 parameters
+        return tuple.__new__(CallRow, columns)  # its own constructor is a Python function of 22 parameters
 
     # what user code asks of its call (Scope)
 

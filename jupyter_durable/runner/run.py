@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
 
-from jupyter_durable.core.model import ROOT, CallRow, Flag, Kind, Lease, Logged, Progressed, Status, Write
+from jupyter_durable.core.model import ROOT, CallRow, Flag, Kind, Lease, Logged, Progressed, Status, Write, unpack_codes
 from jupyter_durable.core.replay import NEW, AdaptiveMatcher, WrongMatch
 from jupyter_durable.core.replay import Body as BodyPlace
 from jupyter_durable.core.retry import RetryPolicy
@@ -33,7 +33,7 @@ from jupyter_durable.runner.body import Body, Journalled
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.pulse import Pulse
 from jupyter_durable.runner.sealing import NOTHING, Sealer, turn_of
-from jupyter_durable.runner.settings import Listener, RunSettings
+from jupyter_durable.runner.settings import Code, Listener, RunSettings
 from jupyter_durable.runner.state import StateLog
 from jupyter_durable.runner.stop import RunStopped, StartOver, throw_into
 from jupyter_durable.serializer.base import Signer
@@ -112,7 +112,7 @@ class Run:
     """One run. Make it, execute its root, and it is over."""
 
     def __init__(
-        self, environment: Environment, lease: Lease, options: RunOptions, code_of: Callable[[Spec], bytes]
+        self, environment: Environment, lease: Lease, options: RunOptions, code: Code
     ) -> None:
         store, settings = environment.store, environment.settings
         self.id = lease.id
@@ -148,7 +148,8 @@ class Run:
         self.unsaved: list[CallRow] = []
         """Outcomes that the store refused; they can be committed when there is room again."""
         self._store = store
-        self._code_of = code_of
+        self._code = code
+        self._drift: dict[bytes, bool] = {}
         self._warned: set[str] = set()
         self._pulse = Pulse(self)
 
@@ -163,7 +164,7 @@ class Run:
         made = self.plans[spec] = Plan(
             spec.name,
             spec.call if spec.owner is not None else spec.fn,
-            self._code_of(spec),
+            self._code.code_of(spec),
             policy,
             policy.max_retries > 0,
             timeout,
@@ -275,6 +276,19 @@ class Run:
     def _diverge(self, divergence: Divergence) -> NoReturn:
         self.stop(ReplayError(f"request {self.id}: {divergence}"))
         raise RunStopped from None
+
+    def drifted(self, row: CallRow, plan: Plan) -> bool:
+        """Whether the code of a recorded call, or of what it called, differs from what this run would execute."""
+        if row.code != plan.code:
+            return True
+        below = row.below
+        if below is None:
+            return False
+        known = self._drift.get(below)
+        if known is None:
+            now = ((code, self._code.code_named(name)) for name, code in unpack_codes(below))
+            known = self._drift[below] = any(current is not None and code != current for code, current in now)
+        return known
 
     # counting and state
 

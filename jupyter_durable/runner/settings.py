@@ -54,10 +54,11 @@ class RunSettings:
     """Tells the user something once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
-    """The code a run executes: how a spec is hashed."""
+class Code(Protocol):
+    """The code a run executes; answers are remembered."""
 
-    hashes: Callable[[Spec], bytes]
-    """16 bytes over the code of a function; quick when asked again."""
-    namespace: Mapping[str, Any] = field(default_factory=dict)
+    def code_of(self, spec: Spec) -> bytes:
+        """16 bytes over the code of a function."""
+
+    def code_named(self, name: str) -> bytes | None:
+        """The same for the function of a name; None when there is none."""

@@ -104,3 +104,23 @@ class Stop:
 
     def __reduce__(self) -> tuple:
         raise TypeError("not to be stored")
+
+
+def test_a_silently_wrong_function_of_a_finished_application_is_said_by_an_upgraded_replay(notebook):
+    """The output of a success is served, unless its code or the code below it has changed: then the replay says so."""
+    functions = "@function()\ndef inner(x): ran('inner'); return x + {n}\n@function()\ndef outer(x): ran('outer'); return inner(x)\n"
+    notebook.cell(functions.format(n=100), key="f")
+    notebook.cell("@application()\n@function()\ndef app() -> int: return outer(1) + 1", key="app")
+    notebook.cell("app()")
+    request = notebook.last()
+    notebook.executed()
+    request.replay(upgrade_to_latest_version=True)
+    assert request.root_call().source == "checkpoint"
+    notebook.cell(functions.format(n=1), key="f")
+    request.replay(upgrade_to_latest_version=True)
+    assert notebook.executed() == []
+    assert [call.name for call in request.calls() if call.code_changed] == ["outer"]
+    assert "1 reused with changed code" in str(request)
+    request.replay(rerun="changed")
+    assert notebook.executed() == ["outer", "inner"]
+    assert request.output() == 3

@@ -61,6 +61,7 @@ _CALL_COLUMNS = """
     writes BLOB,
     children INTEGER,
     result BLOB,
+    below BLOB,
 """
 
 _TABLES = (
