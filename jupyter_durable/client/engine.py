@@ -54,6 +54,7 @@ class Launch(NamedTuple):
     set_aside: tuple[tuple[int, int], ...] = ()
     place_rule: frozenset[str] | None = None
     match_by_place: bool = True
+    reuse_changed: bool = True
     take_over: bool = False
 
 
@@ -250,12 +251,13 @@ class Engine:
         )
         retries = spec.application.retries if spec is not None and spec.application is not None else None
         options = RunOptions(
-            launch.strict,
-            good,
-            launch.place_rule,
-            launch.match_by_place,
-            retries.policy() if retries is not None else None,
-            row.headers,
+            strict=launch.strict,
+            good_runs=good,
+            place_rule=launch.place_rule,
+            reuse_changed=launch.reuse_changed,
+            match_by_place=launch.match_by_place,
+            retries=retries.policy() if retries is not None else None,
+            headers=row.headers,
         )
         environment = Environment(self.store, launch.code.serializer, self.signer, settings, self.workers)
         run = Run(environment, lease, options, launch.code)

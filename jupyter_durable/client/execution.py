@@ -42,7 +42,15 @@ def run_recorded(
     if other_input:
         aside.update(replay.input_set_asides(engine, row))
     rule = once_called(code.body) if code.body is not None else None
-    launch = Launch(code, strict, tuple(sorted(aside)), rule, not other_input, take_over)
+    launch = Launch(
+        code,
+        strict,
+        tuple(sorted(aside)),
+        rule,
+        match_by_place=not other_input,
+        reuse_changed=choice.rerun != "changed",
+        take_over=take_over,
+    )
     if row.kind == Kind.FUNCTION:
         spec = code.spec(row.application)
         run, root = engine.launch(row, launch, spec)

@@ -14,8 +14,8 @@ from jupyter_durable.client import versions
 from jupyter_durable.client.journal import records
 from jupyter_durable.code.hashing import CodeHashes
 from jupyter_durable.core import selection
-from jupyter_durable.core.calltree import CallTree
-from jupyter_durable.core.model import ROOT, CallRow, Flag, Kind, NewRequest, RequestRow, Status
+from jupyter_durable.core.calltree import CallTree, walk
+from jupyter_durable.core.model import ROOT, CallRow, Kind, NewRequest, RequestRow, Status
 from jupyter_durable.core.nodes import Node, numbered, preorder
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import SDKUsageError
@@ -48,11 +48,22 @@ class Choice(NamedTuple):
     """A call, or `name[n]`."""
 
 
-def nodes_of(engine: Engine, row: RequestRow) -> Node | None:
+class Recorded(NamedTuple):
     """The recorded calls of a request, without values."""
+
+    root: Node
+    args_changed: frozenset[int]
+    """Calls that the last run reused with other arguments than the recorded ones."""
+
+
+def recorded(engine: Engine, row: RequestRow) -> Recorded | None:
+    """What is recorded of a request; None before its first run."""
     tree = CallTree()
     tree.apply(records(engine.store, row.serial))
-    return tree.nodes()
+    root, shown = tree.nodes(), tree.tree(row.run, live=False)
+    if root is None or shown is None:
+        return None
+    return Recorded(root, frozenset(node.identity for node in walk(shown) if node.args_changed))
 
 
 def code_for(engine: Engine, row: RequestRow, upgrade: bool) -> versions.Loaded:
@@ -72,12 +83,13 @@ def set_asides(engine: Engine, row: RequestRow, choice: Choice, code: versions.L
     """What `choice` sets aside, as (parent, identity). Raises `SDKUsageError` for a call that is not there."""
     if choice.rerun is None and choice.from_call is None:
         return ()
-    root = nodes_of(engine, row)
-    if root is None:
+    known = recorded(engine, row)
+    if known is None:
         return ()
+    root = known.root
     aside: set[tuple[int, int]] = set()
     if choice.rerun is not None:
-        aside.update(selection.rerun(root, _chosen(root, choice.rerun, code, row)))
+        aside.update(selection.rerun(root, _chosen(known, choice.rerun, code, row)))
     if choice.from_call is not None:
         aside.update(selection.from_call(root, _one(root, choice.from_call, row)))
     return tuple(sorted(aside))
@@ -88,9 +100,10 @@ def changed_calls(engine: Engine, row: RequestRow, code: versions.Loaded) -> Set
     return set_asides(engine, row, Choice(rerun="changed"), code)
 
 
-def _chosen(root: Node, wanted: Any, code: versions.Loaded, row: RequestRow) -> Iterable[int]:
+def _chosen(known: Recorded, wanted: Any, code: versions.Loaded, row: RequestRow) -> Iterable[int]:
+    root = known.root
     if wanted == "changed":
-        changed = _changed(root, code)
+        changed = _changed(known, code)
         return selection.choose(root, lambda call: call.identity in changed)
     if isinstance(wanted, str) or not isinstance(wanted, Iterable):
         wanted = [wanted]
@@ -122,16 +135,16 @@ def _rows(root: Node) -> Iterator[CallRow]:
     return (node.row for node in preorder(root))
 
 
-def _changed(root: Node, code: versions.Loaded) -> dict[int, str]:
+def _changed(known: Recorded, code: versions.Loaded) -> dict[int, str]:
     """Identities of calls whose code or arguments changed, and which of the two."""
     changed: dict[int, str] = {}
     hashes: dict[str, bytes | None] = {}
-    for row in _rows(root):
+    for row in _rows(known.root):
         if row.kind not in COUNTED or row.identity == ROOT:
             continue
         if row.name not in hashes:
             hashes[row.name] = code.code_named(row.name)
-        if row.flags & Flag.ARGS_CHANGED:
+        if row.identity in known.args_changed:
             changed[row.identity] = "arguments"
         elif hashes[row.name] is not None and row.code != hashes[row.name]:
             changed[row.identity] = "code"
@@ -141,13 +154,13 @@ def _changed(root: Node, code: versions.Loaded) -> dict[int, str]:
 def preview(engine: Engine, row: RequestRow, choice: Choice, *, strict: bool) -> selection.Preview:
     """What a replay will do with the recorded calls; runs nothing."""
     code = _code_to_look_at(engine, row, choice.upgrade or choice.rerun == "changed")
-    root = nodes_of(engine, row)
-    if root is None:
+    known = recorded(engine, row)
+    if known is None:
         return selection.Preview((), 0.0)
     aside = {identity for _, identity in set_asides(engine, row, choice, code)}
     if strict:
         aside.add(ROOT)  # a strict replay compares, so the root always executes
-    return selection.preview(root, aside, _changed(root, code))
+    return selection.preview(known.root, aside, _changed(known, code))
 
 
 def _code_to_look_at(engine: Engine, row: RequestRow, upgrade: bool) -> versions.Loaded:
@@ -192,8 +205,8 @@ def forked(engine: Engine, row: RequestRow, arguments: tuple[Any, ...] | None, i
 
 def _copied(engine: Engine, row: RequestRow, old: Sealer, new: Sealer) -> Iterator[CallRow]:
     """The calls as if one run before the first had made them: each at its newest place."""
-    root = nodes_of(engine, row)
-    pending = [(root, REACHED, 0)] if root is not None else []
+    known = recorded(engine, row)
+    pending = [(known.root, REACHED, 0)] if known is not None else []
     while pending:
         node, pass_no, seq = pending.pop()
         call = engine.store.call(row.serial, node.row.parent, node.row.identity)
@@ -221,4 +234,4 @@ def input_set_asides(engine: Engine, row: RequestRow) -> SetAside:
     return ((0, ROOT),) if call is not None and reusable(call) else ()
 
 
-__all__ = ["Choice", "ReplayMode", "changed_calls", "code_for", "forked", "nodes_of", "preview", "set_asides"]
+__all__ = ["Choice", "ReplayMode", "changed_calls", "code_for", "forked", "preview", "recorded", "set_asides"]

@@ -223,9 +223,9 @@ class Sessions:
         version = versions.current_version({}, cell.source, self._engine.signer)
         code = versions.live_code(version, cell.source)
         aside: tuple[tuple[int, int], ...] = ()
-        if row.status == Status.SUCCEEDED:
+        if cell.once:
             aside = replay.changed_calls(self._engine, row, code)
-        return Launch(code, set_aside=aside, place_rule=rule)
+        return Launch(code, set_aside=aside, place_rule=rule, reuse_changed=not cell.once)
 
     def call_application(self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """An application called at the top: a request of its own, resumed when its last one here did not succeed."""

@@ -185,7 +185,9 @@ class ActiveCall:
             if body.matcher is not None:
                 row, changed = run.match(self, body, (seq, Kind.FUNCTION, plan.name, digest))
                 if row is not None and plan.durable and reusable(row):
-                    return self.serve(body, row, seq, plan, changed)
+                    if not changed or run.options.reuse_changed:
+                        return self.serve(body, row, seq, plan, changed)
+                    row = row._replace(flags=row.flags | Flag.TAKEN_OVER)
                 # What was served so far is known at the latest with the outcome of what executes after it: a wrong
                 # match of a pass that is killed is found through these.
                 run.later_all(body.matcher.take_reached())

@@ -18,7 +18,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from jupyter_durable.context import MapOptions, current, drive, drive_async
-from jupyter_durable.core.model import CallRow, Dropped, Kind
+from jupyter_durable.core.model import CallRow, Dropped, Flag, Kind
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.executor.thread import ThreadExecutor
@@ -86,8 +86,10 @@ def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[t
         body.next_seq = len(items)
         for seq, (row, changed) in enumerate(rows):
             if row is not None and plan.durable and reusable(row):
-                begun.append(node.serve(body, row, seq, plan, changed))
-                continue
+                if not changed or run.options.reuse_changed:
+                    begun.append(node.serve(body, row, seq, plan, changed))
+                    continue
+                row = row._replace(flags=row.flags | Flag.TAKEN_OVER)
             digest, weak = digests[seq]
             call = ActiveCall(node, run, spec, Kind.MAP_ITEM, plan, (body.pass_no, seq, digest, plan.flags | weak))
             call.row = row

@@ -91,6 +91,8 @@ class RunOptions(NamedTuple):
     """Runs that make up the reference path."""
     place_rule: frozenset[str] | None = None
     """In the body of a cell: the functions that may match by place."""
+    reuse_changed: bool = True
+    """False with `rerun="changed"`: a call with other arguments than the recorded ones executes, under its identity."""
     match_by_place: bool = True
     """False in a fork with another input: rule (2) is off everywhere."""
     retries: RetryPolicy | None = None
@@ -111,9 +113,7 @@ class Environment(NamedTuple):
 class Run:
     """One run. Make it, execute its root, and it is over."""
 
-    def __init__(
-        self, environment: Environment, lease: Lease, options: RunOptions, code: Code
-    ) -> None:
+    def __init__(self, environment: Environment, lease: Lease, options: RunOptions, code: Code) -> None:
         store, settings = environment.store, environment.settings
         self.id = lease.id
         self.number = lease.run

@@ -133,3 +133,47 @@ class Die:
 
     def __reduce__(self) -> tuple:
         raise TypeError("not to be stored")
+
+
+def test_rerun_changed_executes_what_was_reused_with_other_arguments(notebook):
+    """A mark is an offer: `rerun="changed"` takes it, for arguments as for code."""
+    notebook.cell(
+        "@function()\ndef f(x): ran('f'); return 1\n@function()\ndef g(x): ran('g'); return x\n"
+        "@application()\n@function()\ndef app() -> int:\n    a = f(time.time())\n    maybe()\n    return g(a)",
+        key="app",
+    )
+    notebook.namespace["maybe"] = Maybe()
+    with pytest.raises(ZeroDivisionError):
+        notebook.cell("app()")
+    request = notebook.last()
+    notebook.namespace["maybe"].fails = False
+    request.replay()
+    assert notebook.executed() == ["f", "g"]
+    assert [call.name for call in request.calls() if call.args_changed] == ["f"]
+    request.replay(rerun="changed")
+    assert notebook.executed() == ["f"]
+
+
+def test_once_executes_a_call_whose_parameter_was_edited(notebook):
+    """`--once` serves what is unchanged: an edited parameter is a change, whatever stood at its place."""
+    notebook.cell("%%durable\ndef f(x): ran(x); return x\ndef g(x): ran(x); return x\n", key="f")
+    notebook.cell("a = f(1)\nb = g(2)", once=True)
+    notebook.executed()
+    notebook.cell("a = f(1)\nb = g(2)", once=True)
+    assert notebook.executed() == []
+    notebook.cell("a = f(1)\nb = g(3)", once=True)
+    assert notebook.executed() == [3]
+    assert notebook.namespace["b"] == 3
+
+
+class Maybe:
+    """Fails until it is told not to; outside of the store."""
+
+    fails = True
+
+    def __call__(self) -> None:
+        if self.fails:
+            raise ZeroDivisionError
+
+    def __reduce__(self) -> tuple:
+        raise TypeError("not to be stored")

@@ -75,7 +75,9 @@ def test_children_of_a_failed_attempt_are_served_to_the_next_one(notebook):
         "@function()\ndef child(x): ran(('child', x)); return x\n"
         "@function(retries=Retries(max_retries=1, initial_delay=0))\ndef parent():\n"
         "    a = child(1)\n    do(RequestContext.get().attempt)\n    return a + child(2)\n"
-        "@application()\n@function()\ndef app() -> int: return parent()", key="app")
+        "@application()\n@function()\ndef app() -> int: return parent()",
+        key="app",
+    )
     notebook.namespace["do"] = Do(a1=ValueError())
     notebook.cell("app()")
     assert notebook.executed() == [("child", 1), ("child", 2)]
@@ -101,7 +103,9 @@ def test_a_timeout_settles_the_call_while_its_thread_sleeps_on(notebook):
     notebook.cell(
         "import time\n@function(timeout=1)\ndef slow():\n    time.sleep(1.6)\n    ran('end')\n    return 1\n"
         "@application()\n@function()\ndef app() -> int:\n    try:\n        return slow()\n"
-        "    except TimeoutError:\n        return -1", key="app")
+        "    except TimeoutError:\n        return -1",
+        key="app",
+    )
     began = time.monotonic()
     notebook.cell("out = app()")
     assert time.monotonic() - began < 1.5
@@ -113,7 +117,9 @@ def test_a_cancelled_request_keeps_what_succeeded(notebook):
     """Cancel, then replay: only what had not ended runs."""
     notebook.cell(
         "import time\n@function()\ndef quick(x): ran(x); return x\n@function()\ndef slow(x):\n    ran('slow')\n"
-        "    wait(); return x\n@application()\n@function()\ndef app() -> int: return slow(quick(1))", key="app")
+        "    wait(); return x\n@application()\n@function()\ndef app() -> int: return slow(quick(1))",
+        key="app",
+    )
     notebook.namespace["wait"] = Wait()
     request = notebook.namespace["app"].submit()
     notebook.namespace["wait"].entered.wait(5)
@@ -153,7 +159,9 @@ def test_a_holder_whose_request_was_taken_over_writes_nothing_more(notebook):
 
     notebook.cell(
         "@function()\ndef f(x):\n    ran(x)\n    steal(x)\n    return x\n"
-        "@application()\n@function()\ndef app() -> int: return f(1) + f(2)", key="app")
+        "@application()\n@function()\ndef app() -> int: return f(1) + f(2)",
+        key="app",
+    )
     notebook.namespace["steal"] = Steal(notebook.engine)
     with pytest.raises(LeaseLost):
         notebook.cell("app()")

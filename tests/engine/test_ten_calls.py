@@ -143,8 +143,10 @@ def test_the_same_call_three_times_keeps_three_values(notebook):
 def test_a_lock_in_a_result_completes_and_only_that_call_runs_again(notebook):
     """A result that cannot be stored is no failure."""
     notebook.cell("import threading", key="imports")
-    notebook.cell("%%durable\ndef made(x): ran('made'); return {'lock': threading.Lock()}\n"
-                  "def after(x): ran('after'); return 1", key="define")
+    notebook.cell(
+        "%%durable\ndef made(x): ran('made'); return {'lock': threading.Lock()}\ndef after(x): ran('after'); return 1",
+        key="define",
+    )
     with pytest.raises(ZeroDivisionError):
         notebook.cell("a = made(1)\nb = after(2)\n1/0")
     assert notebook.executed() == ["made", "after"]

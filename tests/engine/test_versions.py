@@ -20,12 +20,18 @@ def test_a_replay_runs_the_recorded_code_whatever_is_defined_now(notebook):
 
 def test_a_missing_client_is_named_with_its_statement_before_any_call_runs(notebook):
     """A replay that needs a live object says so, and how to make it."""
-    notebook.cell("class Client:\n    def __init__(self): self.lock = __import__('threading').Lock()\n"
-                  "    def ask(self, q):\n        ran(q)\n        return q.upper()", key="class")
+    notebook.cell(
+        "class Client:\n    def __init__(self): self.lock = __import__('threading').Lock()\n"
+        "    def ask(self, q):\n        ran(q)\n        return q.upper()",
+        key="class",
+    )
     notebook.cell("client = Client()", key="client")
-    notebook.cell("@application()\n@function()\ndef ask(q: str) -> str:\n    first = one(q)\n    return two(first)\n"
-                  "@function()\ndef one(q): ran('one'); return q\n"
-                  "@function()\ndef two(q):\n    if FAIL: raise RuntimeError('down')\n    return client.ask(q)\nFAIL = True", key="app")
+    notebook.cell(
+        "@application()\n@function()\ndef ask(q: str) -> str:\n    first = one(q)\n    return two(first)\n"
+        "@function()\ndef one(q): ran('one'); return q\n"
+        "@function()\ndef two(q):\n    if FAIL: raise RuntimeError('down')\n    return client.ask(q)\nFAIL = True",
+        key="app",
+    )
     with pytest.raises(RuntimeError):
         notebook.cell("ask('hello')")
     notebook.executed()
@@ -36,8 +42,11 @@ def test_a_missing_client_is_named_with_its_statement_before_any_call_runs(noteb
     assert notebook.executed() == []
     assert request.status == "failed"
     notebook.cell("FAIL = False", key="fail")
-    notebook.cell("class Client:\n    def __init__(self): self.lock = __import__('threading').Lock()\n"
-                  "    def ask(self, q):\n        ran(q)\n        return q.upper()", key="class")
+    notebook.cell(
+        "class Client:\n    def __init__(self): self.lock = __import__('threading').Lock()\n"
+        "    def ask(self, q):\n        ran(q)\n        return q.upper()",
+        key="class",
+    )
     notebook.cell("client = Client()", key="client")
     request.replay()
     assert notebook.executed() == ["hello"]
@@ -65,7 +74,9 @@ def test_a_durable_class_replays_in_a_fresh_kernel(notebook):
         "@cls()\nclass Model:\n    def __init__(self):\n        ran('init')\n        self.k = 10\n"
         "    @function()\n    def predict(self, x):\n        ran(('predict', x))\n        return self.k * x\n"
         "@application()\n@function()\ndef app() -> list:\n    m = Model()\n    out = [m.predict(1), m.predict(2)]\n"
-        "    if stop(): raise RuntimeError\n    return [*out, m.predict(3)]\n", key="app")
+        "    if stop(): raise RuntimeError\n    return [*out, m.predict(3)]\n",
+        key="app",
+    )
     notebook.namespace["stop"] = Stop(True)
     with pytest.raises(RuntimeError):
         notebook.cell("app()")
