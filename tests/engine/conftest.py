@@ -93,19 +93,18 @@ class Notebook:
 
     def cell(self, source: str, *, key: str | None = "cell", **options: Any) -> Request | None:
         """Run a cell; its request, if it made one. What the cell raises is raised, except `Killed`."""
-        text = source if source.startswith(("\n", "%%")) else source
         name = f"<cell {next(self._numbers)}>"
-        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-        durable = text.lstrip().startswith("%%durable")
+        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+        durable = source.lstrip().startswith("%%durable")
         sessions = self.engine.sessions
-        sessions.begin(Cell("/nb.ipynb", key, "cell", text, durable_body=durable, **options))
+        sessions.begin(Cell("/nb.ipynb", key, "cell", source, durable_body=durable, **options))
         error: BaseException | None = None
         try:
-            exec(compile(with_decorators(text), name, "exec"), self.namespace)
+            exec(compile(with_decorators(source), name, "exec"), self.namespace)
         except Killed:
             self.engine.active.clear()
             return Request(self.engine, sessions.row) if sessions.row is not None else None
-        except BaseException as raised:
+        except BaseException as raised:  # noqa: BLE001 - the cell of a test was executed
             error = raised
         row = sessions.end(error)
         if error is not None:

@@ -58,8 +58,8 @@ def test_attempts_are_counted_over_a_kill(notebook):
 def test_a_final_failure_gets_a_fresh_budget_on_replay(notebook):
     """Four attempts failed: the replay has four again."""
     notebook.cell(FLAKY, key="app")
-    notebook.namespace["do"] = Do(a1=ValueError(), a2=ValueError(), a3=ValueError(), a4=ValueError())
-    with pytest.raises(ValueError):
+    notebook.namespace["do"] = Do(a1=ValueError(), a2=ValueError(), a3=ValueError(), a4=ValueError("four"))
+    with pytest.raises(ValueError, match="four"):
         notebook.cell("app()")
     assert notebook.executed() == [1, 2, 3, 4]
     notebook.namespace["do"] = Do(a1=ValueError())

@@ -118,7 +118,7 @@ def test_time_as_an_argument_executes_four(notebook):
     notebook.cell(DEFINE, key="define")
     notebook.cell(seventh(RAISES), key="seven")
     chain = CHAIN.replace("f1(0)", "f1(time.time())")
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="seven"):
         notebook.cell(chain)
     notebook.executed()
     notebook.cell(seventh(GOOD), key="seven")

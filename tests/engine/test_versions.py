@@ -119,7 +119,8 @@ class Stop:
 
 def test_a_silently_wrong_function_of_a_finished_application_is_said_by_an_upgraded_replay(notebook):
     """The output of a success is served, unless its code or the code below it has changed: then the replay says so."""
-    functions = "@function()\ndef inner(x): ran('inner'); return x + {n}\n@function()\ndef outer(x): ran('outer'); return inner(x)\n"
+    functions = "@function()\ndef inner(x): ran('inner'); return x + {n}\n"
+    functions += "@function()\ndef outer(x): ran('outer'); return inner(x)\n"
     notebook.cell(functions.format(n=100), key="f")
     notebook.cell("@application()\n@function()\ndef app() -> int: return outer(1) + 1", key="app")
     notebook.cell("app()")
