@@ -23,6 +23,10 @@ from jupyter_durable_kernel.values import Values
 
 ERROR_CHARACTERS: Final = 2_000
 LOG_CHARACTERS: Final = 1_000
+OPENED: Final = 20
+"""A call of the first level with at most so many children stands open."""
+BESIDE_FAILURES: Final = 5
+"""Calls shown of many siblings, beside those that failed."""
 INDENT: Final = 18
 """Pixels a level."""
 
@@ -47,6 +51,10 @@ STYLE: Final = """<style>
 _CLASS: Final = {Status.SUCCEEDED: "ok", Status.FAILED: "err", Status.RUNNING: "run"}
 
 
+_Part = tuple[CallNode, int] | str
+"""A call with its level, or what is written already."""
+
+
 class Shown(NamedTuple):
     """What a page shows."""
 
@@ -55,6 +63,9 @@ class Shown(NamedTuple):
     root: CallNode | None
     tallies: Mapping[Group, Tally]
     headline: str
+    """How the calls went, and what to do about what drifted."""
+    summary: str
+    """How the calls went."""
     chosen: frozenset[int]
     """Identities of the calls that get a row of their own."""
     now: float
@@ -81,7 +92,7 @@ class _Axis(NamedTuple):
 def page(shown: Shown, values: Values) -> str:
     """The whole output."""
     body = _Tree(shown, values).render() if shown.root is not None else ""
-    opened = "" if shown.status == Status.SUCCEEDED else " open"
+    opened = "" if shown.status == Status.SUCCEEDED and "changed" not in shown.summary else " open"
     return (
         f'{STYLE}<div class="jpd"><details{opened}><summary class="h">{_head(shown)}</summary>'
         f"{_summary(shown)}{body}</details></div>"
@@ -101,8 +112,9 @@ def _text(text: str, length: int = 400) -> str:
 
 
 def _block(text: str, length: int) -> str:
-    """Text of several lines."""
-    lines = text if len(text) <= length else "…" + text[-length:]
+    """Text of several lines, its middle left out where it is long."""
+    head = length // 4
+    lines = text if len(text) <= length else f"{text[:head]}\n…\n{text[head - length :]}"
     return "\n".join(html.escape(escaped(line)) for line in lines.expandtabs(4).split("\n"))
 
 
@@ -118,9 +130,9 @@ def _head(shown: Shown) -> str:
     if root is not None and root.progress is not None and shown.status == Status.RUNNING:
         parts.append(_progress(root.progress))
     if shown.status == Status.SUCCEEDED:
-        parts.append(f'<span class="s">{_text(shown.headline)}</span>')
+        parts.append(f'<span class="s">{_text(shown.summary)}</span>')
     if root is not None:
-        parts.append(f'<span class="s">{spoken(_lasted(root, shown.now))}</span>')
+        parts.append(f'<span class="s">{lasting(_lasted(root, shown.now))}</span>')
     return " ".join(parts)
 
 
@@ -154,24 +166,25 @@ class _Tree:
     def render(self) -> str:
         """All rows, without recursion into deep trees: a stack of what is still to be written."""
         out: list[str] = []
-        stack: list[CallNode | str] = list(self._below(self._root))[::-1]
+        stack = list(self._below(self._root, 0))[::-1]
         while stack:
             part = stack.pop()
             if isinstance(part, str):
                 out.append(part)
                 continue
-            row, details = self._row(part), self._details(part)
-            inner = list(self._below(part))
+            node, level = part
+            row, details = self._row(node, level), self._details(node)
+            inner = list(self._below(node, level + 1))
             if not inner and not details:
                 out.append(f'<div class="r">{row}</div>')
                 continue
-            opened = " open" if _opened(part) else ""
+            opened = " open" if _opened(node) else ""
             out.append(f'<details{opened}><summary class="r">{row}</summary>{details}')
             stack.append("</details>")
             stack.extend(reversed(inner))
         return "".join(out)
 
-    def _below(self, node: CallNode) -> Iterator[CallNode | str]:
+    def _below(self, node: CallNode, level: int) -> Iterator[_Part]:
         """The children as rows, many of one name as one row with the chosen ones below it."""
         groups: dict[tuple[str, str], list[CallNode]] = defaultdict(list)
         for child in node.children:
@@ -187,15 +200,15 @@ class _Tree:
             if len(groups[group]) + tally.ran + tally.reused > FOLD:
                 if group not in done:
                     done.add(group)
-                    yield from self._fold(groups[group], tally, node.depth + 1)
+                    yield from self._fold(groups[group], tally, level)
             elif child.identity in self._shown.chosen:
-                yield child
+                yield child, level
             else:
                 hidden += 1
         if hidden:
-            yield _more(hidden, node.depth + 1)
+            yield _more(hidden, level)
 
-    def _fold(self, calls: list[CallNode], tally: Tally, depth: int) -> Iterator[CallNode | str]:
+    def _fold(self, calls: list[CallNode], tally: Tally, level: int) -> Iterator[_Part]:
         """One row for all, opening to those that are shown."""
         total = len(calls) + tally.ran + tally.reused
         failed = [call for call in calls if call.status == Status.FAILED]
@@ -211,18 +224,22 @@ class _Tree:
         kind = "run" if running else "err" if lost else "ok"
         mark = MARKS[Status.RUNNING if running else Status.FAILED if lost else Status.SUCCEEDED]
         name = f"{called(calls[0].kind, calls[0].name)} ×{total:,}"
-        row = _cells((depth, kind, mark), _text(name, 80), " · ".join(counts), (source, spoken(seconds), ""))
+        told = f'<span class="a">{" · ".join(counts)}</span>'
+        row = _cells((level, kind, mark), _text(name, 80), told, (source, lasting(seconds), ""))
         yield f'<details{" open" if lost else ""}><summary class="r">{row}</summary>'
         shown = [call for call in calls if call.identity in self._shown.chosen]
-        shown = (failed + [call for call in shown if call.status != Status.FAILED])[: FOLD // 2]
-        yield from shown
+        good = [call for call in shown if call.status != Status.FAILED]
+        shown = failed[: FOLD // 2] + good[: BESIDE_FAILURES if failed else FOLD // 2]
+        yield from ((call, level + 1) for call in shown)
         if total > len(shown):
-            yield _more(total - len(shown), depth + 1)
+            yield _more(total - len(shown), level + 1)
         yield "</details>"
 
-    def _row(self, node: CallNode) -> str:
+    def _row(self, node: CallNode, level: int) -> str:
         told = self._values.of(node)
         text = told.arguments + (f" → {told.output}" if told.output else "")
+        if node.kind in GROUPS and node.children:
+            text = f"{len(node.children):,} items"
         extra = f'<span class="a">{_text(text, 160)}</span>' if text else ""
         if node.progress is not None and node.status == Status.RUNNING:
             extra += _progress(node.progress)
@@ -233,14 +250,14 @@ class _Tree:
         if node.status == Status.RUNNING:
             source = "running"
         source += f" · attempt {node.attempts}" if node.attempts > 1 else ""
-        duration = spoken(node.duration) if node.duration is not None else ""
-        head = (node.depth, _CLASS.get(node.status, "warn"), MARKS.get(node.status, "?"))
+        duration = lasting(node.duration) if node.duration is not None else ""
+        head = (level, _CLASS.get(node.status, "warn"), MARKS.get(node.status, "?"))
         return _cells(head, _text(node.label, 80), extra, (source, duration, self._axis.bar(node, self._shown.now)))
 
     def _details(self, node: CallNode) -> str:
         told = self._values.of(node)
         parts = []
-        if told.error:
+        if told.error and not _passed_on(node):
             parts.append(f'<pre class="err">{_block(told.error, ERROR_CHARACTERS)}</pre>')
         printed = "".join(log.text for log in node.logs)
         if printed.strip():
@@ -249,28 +266,38 @@ class _Tree:
 
 
 def _cells(head: tuple[int, str, str], name: str, extra: str, last: tuple[str, str, str]) -> str:
-    """One row; `head` is depth, class and glyph, `last` is source, duration and bar."""
-    depth, kind, mark = head
+    """One row; `head` is level, class and glyph, `last` is source, duration and bar."""
+    level, kind, mark = head
     source, duration, bar = last
     return (
-        f'<span class="n" style="padding-left:{min(depth - 1, 20) * INDENT}px"><span class="{kind}">{mark}</span> '
+        f'<span class="n" style="padding-left:{min(level, 20) * INDENT}px"><span class="{kind}">{mark}</span> '
         f"<code>{name}</code> {extra}</span> "
         f'<span class="s">{source}</span> <span class="d">{duration}</span>{bar or "<span></span>"}'
     )
 
 
-def _more(count: int, depth: int) -> str:
+def _more(count: int, level: int) -> str:
     return (
-        f'<div class="r"><span class="n s" style="padding-left:{min(depth - 1, 20) * INDENT}px">'
+        f'<div class="r"><span class="n s" style="padding-left:{min(level, 20) * INDENT}px">'
         f"… and {count:,} more</span></div>"
     )
+
+
+def _passed_on(node: CallNode) -> bool:
+    """Whether a failure is that of a call below, where it is shown."""
+    return any(child.status == Status.FAILED for child in node.children)
+
+
+def lasting(seconds: float) -> str:
+    """A duration; short ones in milliseconds."""
+    return spoken(seconds) if seconds >= 0.95 else f"{seconds * 1000:.0f} ms"
 
 
 def _opened(node: CallNode) -> bool:
     """Whether a call stands open: something failed or runs in it, or it was run and is not many."""
     if node.status in (Status.FAILED, Status.RUNNING, Status.CANCELLED, Status.INTERRUPTED):
         return True
-    return node.kind in GROUPS and len(node.children) <= FOLD and node.depth <= 1
+    return node.source == "ran" and node.depth <= 1 and len(node.children) <= OPENED
 
 
 def _axis(root: CallNode, now: float) -> _Axis:

@@ -21,6 +21,8 @@ from jupyter_durable_kernel.values import Values
 
 HTML_BYTES: Final = 100_000
 TEXT_LINES: Final = 40
+FAILED_LINES: Final = 10
+"""Failed calls that are named beyond those lines."""
 _ROWS: Final = (150, 60, 20, 5)
 """Calls shown at most: the first number with which the page stays below its limit."""
 
@@ -74,6 +76,7 @@ def _plain(state: State) -> str:
     if root is not None:
         tree = tree_text(root).split("\n")[1:]
         lines += tree[:TEXT_LINES]
+        lines += [line for line in tree[TEXT_LINES:] if line.lstrip().startswith(MARKS[Status.FAILED])][:FAILED_LINES]
         more = len(tree) - TEXT_LINES
         if more > 0 or state.tallies:
             lines.append(f"… all calls: %durable tree {row.id}")
@@ -84,7 +87,8 @@ def _html(state: State, values: Values) -> str:
     made = ""
     for limit in _ROWS:
         chosen = _chosen(state.root, limit) if state.root is not None else frozenset()
-        shown = Shown(state.row, state.status, state.root, state.tallies, headline(state), chosen, state.now)
+        texts = (headline(state), summary(state.counts))
+        shown = Shown(state.row, state.status, state.root, state.tallies, *texts, chosen, state.now)
         made = markup.page(shown, values)
         if len(made.encode("utf-8", "replace")) <= HTML_BYTES:
             break

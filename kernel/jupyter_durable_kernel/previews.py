@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from jupyter_durable.code.credentials import MASK, is_secret_field, looks_secret
+from jupyter_durable.function import Results
 
 LENGTH: Final = 90
 """Characters of one preview."""
@@ -36,13 +37,15 @@ def preview(value: Any, depth: int = _DEPTH) -> str:
         return shortened(repr(value), 40)
     if kind in (list, tuple, set, frozenset, dict):
         return _collection(value, kind, depth)
+    if kind is Results:
+        return _collection(value, list, depth)
     return _described(value, kind)
 
 
 def _collection(value: Any, kind: type, depth: int) -> str:
     count = len(value)
     if count > _ITEMS or depth == 0:
-        return f"<{kind.__name__} of {count:,}>" if depth < _DEPTH or kind is dict else f"[{count:,} items]"
+        return f"<{kind.__name__} of {count:,}>" if kind in (set, frozenset, dict) else f"[{count:,} items]"
     if kind is dict:
         items = [
             f"{preview(key, 0)}: {MASK if is_secret_field(str(key), item) else preview(item, depth - 1)}"

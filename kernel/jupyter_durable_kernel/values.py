@@ -7,7 +7,8 @@ Rules of this file
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_durable.client.request import Call, Request
 from jupyter_durable.core.calltree import CallNode
@@ -17,6 +18,10 @@ from jupyter_durable_kernel import previews
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
+
+
+_CELL: Final = re.compile(r'"[^"]*ipykernel_\d+[/\\]\d+\.py"')
+"""How ipykernel calls a cell."""
 
 
 class Told(NamedTuple):
@@ -50,7 +55,7 @@ class Values:
         return Told(
             _attempted(lambda: previews.arguments(*call.inputs())),
             _attempted(lambda: self._output(node)) if node.status == Status.SUCCEEDED else "",
-            _attempted(lambda: call.error_text or ""),
+            _CELL.sub("cell", _attempted(lambda: call.error_text or "")),
         )
 
     def _output(self, node: CallNode) -> str:
