@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from jupyter_durable.core.model import (
     ArgumentsDecide,
@@ -35,10 +35,14 @@ from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.store.base import Buffer, Filter, Finding, Swept
 from jupyter_durable.store.blobs import BlobFolder
 from jupyter_durable.store.sqlite import care, requests, statements
-from jupyter_durable.store.sqlite.faults import read_failed
+from jupyter_durable.store.sqlite.faults import broken, read_failed
 from jupyter_durable.store.sqlite.journal import SqliteJournal
 from jupyter_durable.store.sqlite.link import Link
 from jupyter_durable.store.sqlite.writer import Writer
+
+_CALL_REQUIRED: Final = CallRow._fields.index("duration")
+_REQUEST_REQUIRED: Final = RequestRow._fields.index("started_at")
+"""So many columns at the beginning of a row are never NULL."""
 
 
 class SqliteStore:
@@ -58,6 +62,16 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise read_failed(self._link.name, error) from error
 
+    def _whole(self, rows: list[tuple[Any, ...]], required: int) -> list[tuple[Any, ...]]:
+        """The rows, when none has a NULL among its first columns: a damaged page reads as NULLs, without an error."""
+        for row in rows:
+            if None in row[:required]:
+                raise broken(self._link.name, ValueError("a row of it lacks what every row has"))
+        return rows
+
+    def _rows(self, query: tuple[str, Sequence[object]]) -> list[RequestRow]:
+        return [requests.row_of(row) for row in self._whole(self._read(*query), _REQUEST_REQUIRED)]
+
     # requests
 
     def accept(self, new: NewRequest, calls: Iterable[CallRow] = ()) -> tuple[RequestRow, bool]:
@@ -73,10 +87,10 @@ class SqliteStore:
         return SqliteJournal(self._writer, lease)
 
     def request(self, id: str) -> RequestRow:
-        return requests.only(id, [requests.row_of(row) for row in self._read(*requests.find(id))])
+        return requests.only(id, self._rows(requests.find(id)))
 
     def requests(self, filter: Filter) -> list[RequestRow]:
-        return [requests.row_of(row) for row in self._read(*requests.listing(filter))]
+        return self._rows(requests.listing(filter))
 
     def cancel(self, serial: int) -> None:
         self._writer.run(partial(requests.cancel, serial=serial))
@@ -95,12 +109,12 @@ class SqliteStore:
     # journals, read
 
     def children(self, serial: int, parent: int, after: int, limit: int) -> list[CallRow]:
-        found = self._read(statements.CHILDREN, (serial, parent, after, limit))
+        found = self._whole(self._read(statements.CHILDREN, (serial, parent, after, limit)), _CALL_REQUIRED)
         # As CallRow._make, which is a Python function: replays read every row of a request through here.
         return [tuple.__new__(CallRow, row) for row in found]
 
     def call(self, serial: int, parent: int, identity: int) -> CallRow | None:
-        found = self._read(statements.CALL, (serial, parent, identity))
+        found = self._whole(self._read(statements.CALL, (serial, parent, identity)), _CALL_REQUIRED)
         return CallRow._make(found[0]) if found else None
 
     def reached(self, serial: int, parent: int) -> list[Reached]:
