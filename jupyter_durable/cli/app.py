@@ -18,7 +18,7 @@ from jupyter_durable.client.render import request_text
 from jupyter_durable.client.request import Request
 from jupyter_durable.client.verbs import Info, Wish
 from jupyter_durable.core.model import ENDED, Status
-from jupyter_durable.errors import DeserializationError, RequestFailed, StoreError
+from jupyter_durable.errors import DeserializationError, RequestFailed, SDKUsageError, StoreError
 from jupyter_durable.store.base import Filter, Finding
 
 SHOWN_FAILURES: Final = 5
@@ -35,11 +35,11 @@ app = typer.Typer(
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="A request: its id, a prefix, or `last`.")]
 GivenId = Annotated[str, typer.Argument(metavar="ID", help="A request: its id, a prefix, or `last`.")]
-Latest = Annotated[bool, typer.Option("--latest", help="Run the code that is defined now, not the recorded one.")]
+Latest = Annotated[bool, typer.Option("--latest", hidden=True)]
 From = Annotated[str | None, typer.Option("--from", metavar="CALL", help="Run this call and everything after it.")]
 Rerun = Annotated[
     str | None,
-    typer.Option("--rerun", metavar="changed|NAME", help="Run what changed, or these calls or functions (a,b[2])."),
+    typer.Option("--rerun", metavar="NAME", help="Run these functions or calls again: a,b[2]."),
 ]
 
 
@@ -134,7 +134,7 @@ def preview(
 ) -> Said:
     """Say what a replay would do with each recorded call; nothing runs."""
     request = verbs.find(asked.engine, id)
-    foreseen = verbs.preview(asked.engine, request.id, Wish(False, latest, from_call, rerun))
+    foreseen = verbs.preview(asked.engine, request.id, _wish(Wish(False, latest, from_call, rerun)))
     return Said(said.preview_json(request.id, foreseen), said.preview_parts(foreseen))
 
 
@@ -213,7 +213,7 @@ def replay(  # noqa: PLR0913 - the options a user sees
 ) -> Said:
     """Run a request again: what succeeded is served from checkpoints."""
     request = verbs.find(asked.engine, id)
-    wish = Wish(strict, latest, from_call, rerun, take_over)
+    wish = _wish(Wish(strict, latest, from_call, rerun, take_over))
     with following.shown(asked):
         return _ended(verbs.replay(asked.engine, request.id, wish), asked)
 
@@ -228,16 +228,26 @@ def fork(
     input: Annotated[str | None, typer.Option("--input", metavar="VALUE", help="Another input: JSON, or text.")] = None,
 ) -> Said:
     """Do the same in a new request and leave this one alone."""
-    wish = Wish(from_call=from_call, rerun=rerun)
+    wish = _wish(Wish(from_call=from_call, rerun=rerun))
     with following.shown(asked):
         given = None if input is None else running.json_or_text(input)
         return _ended(verbs.fork(asked.engine, id, wish=wish, input=given), asked)
 
 
+def _wish(wish: Wish) -> Wish:
+    """Refuse what needs the cells: nothing is defined here, and the request must not run without its functions."""
+    if wish.latest or wish.rerun == "changed":
+        raise SDKUsageError(
+            "the code of now is in the notebook, not here: run its cells again, `jupyter durable run` it, or replay "
+            "there with %durable replay --latest"
+        )
+    return wish
+
+
 def _ended(request: Request, asked: Asked) -> Said:
     shown = verbs.show(asked.engine, request.id)
     document = {"request": said.info_json(shown.info), **said.tree_json(shown.root)}
-    line = request_text(request._row, shown.info.status, request.counts())
+    line = request_text(request._now(), shown.info.status, request.counts())
     lines: list[Part] = [line] if shown.root is None else [Tree(shown.root), line]
     return Said(document, lines, said.exit_code(shown.info.status))
 

@@ -130,10 +130,11 @@ class Notebook:
             self._engine.store.close()
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for it; the clock only bounds the waiting."""
+def until(condition: Callable[[], bool], process: subprocess.Popen[str] | None = None) -> None:
+    """Wait for it while the process lives; the clock only bounds the waiting."""
     end = time.monotonic() + PATIENCE
     while not condition():
+        assert process is None or process.poll() is None, process.communicate()
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.005)
 

@@ -108,6 +108,15 @@ def test_a_strict_replay_of_unchanged_code_passes(terminal: Terminal):
     assert terminal.ran == [*LOADS, "total", "total"]
 
 
+@pytest.mark.parametrize("words", [["--latest"], ["--rerun", "changed"]])
+def test_the_code_of_now_is_not_here(terminal: Terminal, words: list[str]):
+    """Without the cells a request would run without its functions, so nothing runs."""
+    answer = terminal("replay", *words)
+    assert answer.code == 2
+    assert "%durable replay --latest" in answer.err
+    assert len(terminal.json("show")["runs"]) == 1
+
+
 def test_fork_leaves_the_request_alone(terminal: Terminal):
     terminal.mend()
     made = terminal.json("fork", "--input", "2")

@@ -107,7 +107,7 @@ def test_what_is_no_notebook_is_wrong_use(notebook: Notebook):
     assert "cannot be read as a notebook" in notebook.run(code=2)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(2, 7))])
 def test_no_acknowledged_call_runs_twice_when_the_runner_is_killed(notebook: Notebook, seed: int):
     """SIGKILL of the runner at random points: its kernel ends with it, and the next run need not wait."""
     notebook.mend()
@@ -117,7 +117,7 @@ def test_no_acknowledged_call_runs_twice_when_the_runner_is_killed(notebook: Not
     for _ in range(3):
         enough = len(notebook.ran) + draw.randrange(1, 7)
         process = notebook.start(*wanted)
-        until(functools.partial(notebook.has_run, enough))
+        until(functools.partial(notebook.has_run, enough), process)
         time.sleep(draw.random() * 0.05)  # within a call as well as between two
         kill(process)
         until(lambda: not any(alive(request) for request in notebook.requests()))
@@ -141,7 +141,7 @@ def alive(request: Request) -> bool:
 def test_the_notebook_is_readable_after_a_kill(notebook: Notebook):
     """What had ended stands in it; nothing of the last writing is left beside it."""
     process = notebook.start("-p", "pause", "5", "-p", "n", "1")
-    until(lambda: notebook.ran == ["load 0"])
+    until(functools.partial(notebook.has_run, 1), process)
     kill(process)
     written = notebook.executed()
     assert len(written.cells) == len(CELLS) + 2
@@ -153,7 +153,7 @@ def test_the_notebook_is_readable_after_a_kill(notebook: Notebook):
 def test_an_interrupt_settles_the_request_and_the_next_run_goes_on(notebook: Notebook, number: int):
     notebook.mend()
     process = notebook.start("-p", "pause", "0.2")
-    until(lambda: len(notebook.ran) == 3)
+    until(functools.partial(notebook.has_run, 3), process)
     process.send_signal(number)
     _, complaint = process.communicate(timeout=60)
     assert process.returncode == 128 + number
