@@ -10,13 +10,15 @@ Rules of this file
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import contextlib
 import contextvars
 import math
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from types import CodeType, CoroutineType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from jupyter_durable.errors import SDKUsageError
 
@@ -48,7 +50,7 @@ class Execution(Protocol):
         """Start an attempt: the running call of this context is now this one."""
 
     def resolve(self, value: Any) -> Any:
-        """The result of a tail call: a Future that the function returned unstarted."""
+        """The result of a tail call: a Future that the function returned unstarted, or a coroutine."""
 
     async def resolve_async(self, value: Any) -> Any:
         """As `resolve`, in the running loop."""
@@ -101,14 +103,25 @@ class Scope(Protocol):
         self, spec: Spec, items: Iterable[Any], initial: tuple[Any, ...], seq: int | None = None
     ) -> Coroutine[Any, Any, Any]: ...
 
-    def spawn(self, body: Callable[[], Any], is_async: bool) -> concurrent.futures.Future[Any]:
-        """Run `body` beside the calling code, in a copy of its context; the call ends only when it has ended."""
+    def spawn(
+        self, body: Callable[[], Any], is_async: bool, *, blocking: bool = False
+    ) -> concurrent.futures.Future[Any]:
+        """Run `body` beside the calling code, in a copy of its context; the call ends only when it has ended.
+
+        `blocking`: the caller waits for it in its thread, so an async body must not run on the loop of this thread.
+        """
 
     def blocked(self) -> contextlib.AbstractContextManager[None]:
         """While the calling thread waits for durable calls: its slot is free, the clock of its call stands still."""
 
     def check(self) -> None:
         """Raises when the request was cancelled or the attempt was given up."""
+
+    def pause(self, delay: float) -> None:
+        """Let `delay` seconds pass, without a slot; ends early, by raising, when the request is cancelled."""
+
+    async def pause_async(self, delay: float) -> None:
+        """As `pause`, in the running loop."""
 
     def recorded(self, name: str, make: Any) -> Any: ...
 
@@ -193,6 +206,15 @@ class Deferred:
     __slots__ = ()
 
 
+DEFERRED: Final = (Deferred, CoroutineType)
+"""Types of what may be deferred; a quick look before `is_deferred`."""
+
+
+def is_deferred(value: Any) -> bool:
+    """Whether a value is a Future, or the coroutine that calling an async durable function gave."""
+    return isinstance(value, Deferred) or (type(value) is CoroutineType and value.cr_code in DURABLE_CODE)
+
+
 def drive(call: Execution) -> Any:
     """Run one call to its end: one turn per attempt."""
     __tracebackhide__ = True
@@ -200,7 +222,7 @@ def drive(call: Execution) -> Any:
         token = call.attempt()
         try:
             value = call.invoke(*call.args, **call.kwargs)
-            if isinstance(value, Deferred):
+            if isinstance(value, DEFERRED) and is_deferred(value):
                 value = call.resolve(value)
         except BaseException as error:  # noqa: BLE001 - a user's function was called; `fail` decides, and raises
             current.reset(token)
@@ -218,7 +240,7 @@ async def drive_async(call: Execution) -> Any:
         token = call.attempt()
         try:
             value = await call.invoke(*call.args, **call.kwargs)
-            if isinstance(value, Deferred):
+            if isinstance(value, DEFERRED) and is_deferred(value):
                 value = await call.resolve_async(value)
         except BaseException as error:  # noqa: BLE001 - a user's function was called; `fail` decides, and raises
             current.reset(token)
@@ -227,6 +249,28 @@ async def drive_async(call: Execution) -> Any:
             current.reset(token)
             return await call.succeed_async(value)
         await call.pause_async(delay)
+
+
+async def begin_late(scope: Scope, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], seq: int) -> Any:
+    """Call an async function at a place kept for it, once its deferred arguments are there."""
+    __tracebackhide__ = True
+    names, given = list(kwargs), [*args, *kwargs.values()]
+    values = await asyncio.gather(*map(_awaited, given))
+    call = scope.begin(spec, tuple(values[: len(args)]), dict(zip(names, values[len(args) :], strict=True)), seq)
+    return call.value if call.reused else await drive_async(call)
+
+
+async def _awaited(value: Any) -> Any:
+    return await value if is_deferred(value) else value
+
+
+async def reused_value(call: Execution) -> Any:
+    """What calling an async function gives when the call is served from its checkpoint."""
+    return call.value
+
+
+DURABLE_CODE: Final[frozenset[CodeType]] = frozenset(made.__code__ for made in (drive_async, begin_late, reused_value))
+"""Code of the coroutines that durable functions return."""
 
 
 class State:

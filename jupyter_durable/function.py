@@ -17,7 +17,17 @@ from dataclasses import asdict, replace
 from types import ModuleType
 from typing import Any, Final, Generic, ParamSpec, Protocol, TypeVar, cast
 
-from jupyter_durable.context import Execution, MapOptions, current, drive, drive_async, engine, scope_here
+from jupyter_durable.context import (
+    MapOptions,
+    begin_late,
+    current,
+    drive,
+    drive_async,
+    engine,
+    is_deferred,
+    reused_value,
+    scope_here,
+)
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.future import FutureMaker
 from jupyter_durable.options import (
@@ -125,10 +135,6 @@ def _sync_wrapper(spec: Spec) -> Callable[..., Any]:
     return durable
 
 
-async def _value(call: Execution) -> Any:
-    return call.value
-
-
 def _async_wrapper(spec: Spec) -> Callable[..., Any]:
     # Not `async def`: the call takes its place when the coroutine is made, so that gather() keeps program order.
     def durable(*args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
@@ -136,8 +142,10 @@ def _async_wrapper(spec: Spec) -> Callable[..., Any]:
         scope = current.get() or engine.get().outermost(spec)
         if scope is None:
             return cast(Coroutine[Any, Any, Any], engine.get().call_application(spec, spec.bind(args), kwargs))
+        if any(map(is_deferred, args)) or (kwargs and any(map(is_deferred, kwargs.values()))):
+            return begin_late(scope, spec, args, kwargs, scope.reserve())
         call = scope.begin(spec, args, kwargs)
-        return _value(call) if call.reused else drive_async(call)
+        return reused_value(call) if call.reused else drive_async(call)
 
     mark = getattr(inspect, "markcoroutinefunction", None)
     if mark is not None:
@@ -182,17 +190,18 @@ def durable_wrapper(spec: Spec) -> Any:
 class Registry:
     """The durable functions of this process by name: one flat namespace, as in a deployed application."""
 
-    __slots__ = ("_lock", "_specs")
+    __slots__ = ("_lock", "_outside", "_specs")
 
     def __init__(self) -> None:
         self._specs: dict[str, Spec] = {}
+        self._outside: dict[str, Spec] = {}
         self._lock = threading.Lock()
 
     def add(self, spec: Spec) -> None:
         """Raises `SDKUsageError` when another module has defined the name; in one module it is a redefinition."""
         with self._lock:
             known = self._specs.get(spec.name)
-            if known is not None and known.module != spec.module:
+            if known is not None and known.module != spec.module and known is not self._outside.get(spec.name):
                 raise SDKUsageError(
                     f"the durable function {spec.name} is defined in {known.module} and in {spec.module}; "
                     "names are one namespace: rename one of them"
@@ -205,13 +214,14 @@ class Registry:
 
     @contextlib.contextmanager
     def as_it_was(self) -> Iterator[None]:
-        """What is defined inside is forgotten at the end."""
-        before = dict(self._specs)
+        """What is defined inside is forgotten at the end, and may take names that are taken outside."""
+        outside, before = self._outside, dict(self._specs)
+        self._outside = before
         try:
             yield
         finally:
             with self._lock:
-                self._specs = before
+                self._specs, self._outside = before, outside
 
 
 registry = Registry()

@@ -14,9 +14,9 @@ import contextvars
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar
 
-from jupyter_durable.context import Deferred, MapOptions, Scope, current, drive, drive_async, scope_here
+from jupyter_durable.context import Deferred, MapOptions, Scope, begin_late, current, drive, is_deferred, scope_here
 from jupyter_durable.errors import SDKUsageError, SerializationError, TimeoutError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class RETURN_WHEN(IntEnum):  # noqa: N801 - the public name of Tensorlake
 class Future(Deferred, Generic[R]):
     """The result, to come, of a durable call, map or reduce. It runs when it is started or asked for."""
 
-    __slots__ = ("_body", "_is_async", "_lock", "_name", "_outcome", "_scope", "_started")
+    __slots__ = ("_body", "_is_async", "_lock", "_loop", "_name", "_outcome", "_scope", "_started")
 
     def __init__(self, scope: Scope, name: str, body: Callable[[], Any], is_async: bool) -> None:
         self._scope = scope
@@ -45,6 +45,7 @@ class Future(Deferred, Generic[R]):
         self._is_async = is_async
         self._lock = threading.Lock()
         self._started = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._outcome: concurrent.futures.Future[R] = concurrent.futures.Future()
 
     def __repr__(self) -> str:
@@ -67,8 +68,9 @@ class Future(Deferred, Generic[R]):
             first, self._started = not self._started, True
         return first
 
-    def _launch(self) -> None:
-        spawned = self._scope.spawn(self._body, self._is_async)
+    def _launch(self, *, blocking: bool = False) -> None:
+        spawned = self._scope.spawn(self._body, self._is_async, blocking=blocking)
+        self._loop = getattr(spawned, "loop", None)
         spawned.add_done_callback(self._settle)
 
     def _settle(self, done: concurrent.futures.Future[R]) -> None:
@@ -87,13 +89,14 @@ class Future(Deferred, Generic[R]):
 
     def run_later(self, start_delay: float) -> Future[R]:
         """Start it after `start_delay` seconds (>= 0)."""
-        if not start_delay >= 0:
+        if not isinstance(start_delay, int | float) or not start_delay >= 0:
             raise SDKUsageError(f"run_later: the delay must be seconds >= 0, not {start_delay!r}")
         if not self._claim():
             raise SDKUsageError(f"the Future of {self._name} was started before; ask for its .result()")
         # The delay is part of what the call waits for, so it runs in the call's own thread or loop.
         work, is_async = self._body, self._is_async
-        self._body = _later_async(work, start_delay) if is_async else _later(work, start_delay)
+        scope = self._scope
+        self._body = _later_async(scope, work, start_delay) if is_async else _later(scope, work, start_delay)
         self._launch()
         return self
 
@@ -101,14 +104,20 @@ class Future(Deferred, Generic[R]):
         """The result; starts it if need be. Raises what the call raised, `TimeoutError` after `timeout` seconds."""
         __tracebackhide__ = True
         if self._claim():
-            self._launch()
+            self._launch(blocking=True)
         if not self._outcome.done():
             self._wait_here(timeout)
         return self._outcome.result()
 
     def _wait_here(self, timeout: float | None) -> None:
+        self._not_on_this_loop()
         if not _wait([self._outcome], timeout, concurrent.futures.ALL_COMPLETED, current.get() or self._scope):
             raise TimeoutError(f"{self._name} has not ended within {timeout} s; it goes on, ask again later")
+
+    def _not_on_this_loop(self) -> None:
+        """Raises `SDKUsageError` where waiting would stop the loop that it runs on."""
+        if self._loop is not None and self._loop is _loop_here() and not self._outcome.done():
+            raise SDKUsageError(f"the Future of {self._name} runs on this event loop: `await` it instead of waiting")
 
     def done(self) -> bool:
         """Whether it has ended, in success or failure."""
@@ -121,7 +130,8 @@ class Future(Deferred, Generic[R]):
 
     def coroutine(self) -> Coroutine[Any, Any, R]:
         """A coroutine that gives the result. Only in a running loop, before the start."""
-        asyncio.get_running_loop()
+        if _loop_here() is None:
+            raise SDKUsageError(f"{self._name}: a coroutine needs a running loop; ask for .result()")
         if self._started:
             raise SDKUsageError(f"the Future of {self._name} was started before; await it instead")
         return self._await()
@@ -130,6 +140,7 @@ class Future(Deferred, Generic[R]):
         if self._claim():
             if self._is_async:
                 # `await` runs in the awaiting loop, so that clients bound to it work.
+                self._loop = _loop_here()
                 return await self._in_this_loop()
             self._launch()
         return await asyncio.wrap_future(self._outcome)
@@ -159,7 +170,8 @@ class Future(Deferred, Generic[R]):
         given = list(futures)
         for future in given:
             if future._claim():
-                future._launch()
+                future._launch(blocking=True)
+            future._not_on_this_loop()
         when = {
             RETURN_WHEN.FIRST_COMPLETED: concurrent.futures.FIRST_COMPLETED,
             RETURN_WHEN.FIRST_FAILURE: concurrent.futures.FIRST_EXCEPTION,
@@ -196,38 +208,66 @@ def _wait(
                     return False
 
 
-def _later(body: Callable[[], Any], delay: float) -> Callable[[], Any]:
+def _later(scope: Scope, body: Callable[[], Any], delay: float) -> Callable[[], Any]:
     def delayed() -> Any:
-        scope = current.get()
-        if scope is not None:
-            with scope.blocked():
-                threading.Event().wait(delay)
+        scope.pause(delay)
         return body()
 
     return delayed
 
 
-def _later_async(body: Callable[[], Awaitable[Any]], delay: float) -> Callable[[], Any]:
+def _later_async(scope: Scope, body: Callable[[], Awaitable[Any]], delay: float) -> Callable[[], Any]:
     async def delayed() -> Any:
-        await asyncio.sleep(delay)
+        await scope.pause_async(delay)
         return await body()
 
     return delayed
 
 
-def settled(values: Sequence[Any]) -> list[Any]:
-    """The values, with Futures and coroutines of durable calls among them replaced by their results."""
-    for value in values:
+def _loop_here() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def settled(values: Sequence[Any], scope: Scope) -> list[Any]:
+    """The values, with Futures and coroutines of durable calls among them replaced by their results.
+
+    All of them run beside each other; `scope` is the call that waits.
+    """
+    given = [_as_future(value, scope) if is_deferred(value) else value for value in values]
+    for value in given:
         if isinstance(value, Future) and value._claim():
-            value._launch()
-    return [value.result() if isinstance(value, Future) else value for value in values]
+            value._launch(blocking=True)
+    return [value.result() if isinstance(value, Future) else value for value in given]
+
+
+def _as_future(value: Any, scope: Scope) -> Future[Any]:
+    return value if isinstance(value, Future) else Future(scope, value.__name__, lambda: value, True)
+
+
+def refuse_nested(name: str, values: Iterable[Any]) -> None:
+    """Raises `SerializationError` for a Future inside a list, tuple, set or dict among the arguments of a call."""
+    for value in values:
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, _CONTAINERS) else ()
+        for part in parts:
+            if is_deferred(part):
+                raise SerializationError(
+                    f"{name}: a Future or coroutine stands inside a {type(value).__name__}; pass it as an argument by "
+                    "itself, not inside a list or dict, or pass its .result()"
+                )
+        refuse_nested(name, [part for part in parts if isinstance(part, (dict, *_CONTAINERS))])
+
+
+_CONTAINERS: Final = (list, tuple, set, frozenset)
 
 
 async def settled_async(values: Sequence[Any]) -> list[Any]:
     """As `settled`, in the running loop."""
 
     async def one(value: Any) -> Any:
-        return await value if isinstance(value, Future) or asyncio.iscoroutine(value) else value
+        return await value if is_deferred(value) else value
 
     return list(await asyncio.gather(*(one(value) for value in values)))
 
@@ -250,8 +290,7 @@ class FutureMaker:
             return call.value if call.reused else drive(call)
 
         async def body_async() -> Any:
-            call = scope.begin(spec, tuple(await settled_async(args)), kwargs, seq)
-            return call.value if call.reused else await drive_async(call)
+            return await begin_late(scope, spec, args, kwargs, seq)
 
         return Future(scope, spec.name, body_async if spec.is_async else body, spec.is_async)
 

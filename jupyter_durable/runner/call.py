@@ -22,7 +22,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from jupyter_durable.context import Deferred, MapOptions, Scope, current, drive, drive_async
+from jupyter_durable.context import DEFERRED, MapOptions, Scope, current, drive, drive_async
 from jupyter_durable.core.deadline import Deadline
 from jupyter_durable.core.model import (
     ArgumentsDecide,
@@ -40,7 +40,7 @@ from jupyter_durable.core.replay import WrongMatch, carried, reusable
 from jupyter_durable.core.retry import decide
 from jupyter_durable.errors import Cancelled, SDKUsageError, SerializationError, StoreError
 from jupyter_durable.executor.thread import blocked
-from jupyter_durable.future import Future, in_copied_context, settled, settled_async
+from jupyter_durable.future import Future, in_copied_context, refuse_nested, settled, settled_async
 from jupyter_durable.runner import collection, waiting
 from jupyter_durable.runner.body import Body
 from jupyter_durable.runner.changes import Watched, watch
@@ -169,12 +169,14 @@ class ActiveCall:
         if spec.owner is not None:
             args = spec.bind(args)
         for value in args:
-            if isinstance(value, Deferred):
-                args = tuple(settled(args))
+            if isinstance(value, DEFERRED):
+                args = tuple(settled(args, self))
                 break
         if kwargs:
-            kwargs = dict(zip(kwargs, settled(list(kwargs.values())), strict=True))
+            kwargs = dict(zip(kwargs, settled(list(kwargs.values()), self), strict=True))
         digest, weak = args_digest(spec.params, args, kwargs)
+        if weak:
+            refuse_nested(spec.name, [*args, *kwargs.values()])
         plan = run.plans.get(spec) or run.plan(spec)
         body = self.body or self.open_body()
         with body.lock:
@@ -299,11 +301,9 @@ class ActiveCall:
 
     def resolve(self, value: Any) -> Any:
         """The result of a tail call."""
-        if not isinstance(value, Future):
-            return value
-        if value.started:
+        if isinstance(value, Future) and value.started:
             raise SDKUsageError(f"{self.name} returned a running Future; return its .result(), or do not start it")
-        return value.result()
+        return settled([value], self)[0]
 
     async def resolve_async(self, value: Any) -> Any:
         """As `resolve`, in the running loop."""
@@ -659,11 +659,13 @@ class ActiveCall:
         """A value that is made once and recorded: the time, a random number."""
         return collection.recorded_value(self, name, make)
 
-    def spawn(self, body: Callable[[], Any], is_async: bool) -> concurrent.futures.Future[Any]:
+    def spawn(
+        self, body: Callable[[], Any], is_async: bool, *, blocking: bool = False
+    ) -> concurrent.futures.Future[Any]:
         """Run `body` beside this one; this call ends only when it has ended."""
         self.check()
         own = self.body or self.open_body()
-        future = waiting.start(self, in_copied_context(body) if not is_async else body, is_async)
+        future = waiting.start(self, in_copied_context(body) if not is_async else body, is_async, blocking=blocking)
         own.spawned.append(future)
         return future
 

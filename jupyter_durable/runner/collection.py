@@ -23,7 +23,7 @@ from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.executor.thread import ThreadExecutor
 from jupyter_durable.function import Results
-from jupyter_durable.future import Future, in_copied_context, settled, settled_async
+from jupyter_durable.future import Future, in_copied_context, refuse_nested, settled, settled_async
 from jupyter_durable.runner import waiting
 from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable.serializer.digest import args_digest, value_digest
@@ -49,6 +49,13 @@ def _items(items: Any) -> list[Any]:
         return list(items)
     except TypeError:
         raise SDKUsageError(f"map and reduce take an iterable, not {type(items).__name__}") from None
+
+
+def _digests(spec: Spec, values: list[Any]) -> list[tuple[bytes, bool]]:
+    digests = [args_digest(spec.params, (value,), {}) for value in values]
+    if any(weak for _, weak in digests):
+        refuse_nested(f"{spec.name}.map", values)
+    return digests
 
 
 def _node(parent: ActiveCall, spec: Spec, kind: str, digest: bytes, seq: int | None) -> ActiveCall:
@@ -130,8 +137,8 @@ class _Tally:
 def run_map(parent: ActiveCall, spec: Spec, items: Any, options: MapOptions, seq: int | None) -> Results[Any]:
     """Call a synchronous function for each item."""
     __tracebackhide__ = True
-    values = settled(_items(items))
-    digests = [args_digest(spec.params, (value,), {}) for value in values]
+    values = settled(_items(items), parent)
+    digests = _digests(spec, values)
     node = _node(parent, spec, Kind.MAP, _combined(digest for digest, _ in digests), seq)
     token = node.attempt()
     try:
@@ -241,7 +248,7 @@ async def run_map_async(
     if seq is None:
         seq = parent.reserve()
     values = await settled_async(await items if isinstance(items, Future) else _items(items))
-    digests = [args_digest(spec.params, (value,), {}) for value in values]
+    digests = _digests(spec, values)
     node = _node(parent, spec, Kind.MAP, _combined(digest for digest, _ in digests), seq)
     token = node.attempt()
     try:
@@ -362,7 +369,7 @@ def _nothing_to_reduce(spec: Spec, values: list[Any], initial: tuple[Any, ...]) 
 def run_reduce(parent: ActiveCall, spec: Spec, items: Any, initial: tuple[Any, ...], seq: int | None) -> Any:
     """Fold the items with a synchronous function."""
     __tracebackhide__ = True
-    values, initial = settled(_items(items)), tuple(settled(initial))
+    values, initial = settled(_items(items), parent), tuple(settled(initial, parent))
     if _nothing_to_reduce(spec, values, initial):
         return (*initial, *values)[0]
     node = _reduce_node(parent, spec, values, initial, seq)

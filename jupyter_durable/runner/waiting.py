@@ -180,12 +180,17 @@ def on_fresh_stack(call: ActiveCall, body: Callable[[], Any]) -> Any:
     return done.result()
 
 
-def start(call: ActiveCall, body: Callable[[], Any], is_async: bool) -> concurrent.futures.Future[Any]:
-    """Run a child of `call` beside it: on a worker thread, or as a coroutine on the right loop."""
+def start(
+    call: ActiveCall, body: Callable[[], Any], is_async: bool, *, blocking: bool = False
+) -> concurrent.futures.Future[Any]:
+    """Run a child of `call` beside it: on a worker thread, or as a coroutine on the right loop.
+
+    `blocking`: the caller waits for it, so this thread's loop stands still meanwhile.
+    """
     run = call.run
     if not is_async:
         return run.workers.threads.submit(body)
-    if call.spec is not None and call.spec.is_async:
+    if call.spec is not None and call.spec.is_async and not blocking:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -205,6 +210,7 @@ def _on_this_loop(loop: asyncio.AbstractEventLoop, body: Callable[[], Any]) -> c
             done.set_exception(error)
 
     done.task = loop.create_task(run())  # type: ignore[attr-defined]  # the loop keeps weak references only
+    done.loop = loop  # type: ignore[attr-defined]
     return done
 
 

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final
 
+from jupyter_durable.errors import SerializationError
 from jupyter_durable.serializer.pickler import RefusingPickler, describe, reason_of, refusal
 
 __all__ = ["explain"]
@@ -49,7 +50,7 @@ def _first_refusing(value: object, root: str) -> tuple[str, object, str] | None:
             continue
         # This part refuses: the cause is it, or one of its own parts. What else waits is not needed any more.
         found = (path, part, reason)
-        queue = deque(_parts(path, part))
+        queue = deque(() if _says_so_itself(part) else _parts(path, part))
     return found
 
 
@@ -63,6 +64,17 @@ def _why(part: object) -> str | None:
     except Exception as error:  # noqa: BLE001
         return reason_of(error)
     return None
+
+
+def _says_so_itself(part: Any) -> bool:
+    """Whether its own `__reduce__` refuses with a reason for users; what it is made of is none of theirs."""
+    try:
+        part.__reduce_ex__(4)
+    except SerializationError:
+        return True
+    except Exception:  # noqa: BLE001 - `__reduce__` of the user's classes may raise anything
+        return False
+    return False
 
 
 def _parts(path: str, value: Any) -> Iterator[tuple[str, Any]]:

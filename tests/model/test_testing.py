@@ -18,6 +18,7 @@ from jupyter_durable import (
     run_local_application,
 )
 from jupyter_durable.testing import Bench, FakeClock, crash_after, executions, memory_store
+from tests.model.shared import add
 
 
 @function()
@@ -50,11 +51,6 @@ def sees(n: int) -> int:
 @function()
 def mapped(n: int) -> int:
     return sum(page.map(range(n)))
-
-
-@function()
-def add(a: int, b: int) -> int:
-    return a + b
 
 
 @application()
