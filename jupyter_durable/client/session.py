@@ -163,6 +163,7 @@ class Sessions:
                     "cell, or as an application with .submit()"
                 )
             cell = self._cell = self._script()
+            _ = self._engine.store  # opened first, so that it is closed last: the script's end is written to it
             atexit.register(self._at_exit)
         row, resumed = self._request(cell)
         launch = self._launch(cell, row, resumed)
@@ -205,11 +206,12 @@ class Sessions:
 
     def _adopted(self, cell: Cell) -> int:
         """Requests of a notebook that was moved here: its cells have kept their ids, and the old path is gone."""
-        if cell.notebook is None or not (cell.key or "").startswith("cell:"):
+        if cell.notebook is None or not (cell.key or "").startswith("cell:") or not Path(cell.notebook).exists():
             return 0
         for row in self._engine.store.requests(Filter(cell=cell.key, limit=20)):
             before = row.notebook
-            if before and before.endswith(".ipynb") and before != cell.notebook and not Path(before).exists():
+            elsewhere = before is not None and before.endswith(".ipynb") and before != cell.notebook
+            if before is not None and elsewhere and not Path(before).exists() and not _held(row, self._engine.active):
                 return self._engine.store.move(before, cell.notebook)
         return 0
 
@@ -305,8 +307,14 @@ def watch_uncaught() -> None:
 
 def _resumable(row: RequestRow, active: Any) -> bool:
     """Whether a cell goes on with this request: it did not succeed, and nobody runs it."""
+    return row.status != Status.SUCCEEDED and not _held(row, active)
+
+
+def _held(row: RequestRow, active: Any) -> bool:
+    """Whether somebody runs this request now."""
     if row.id in active:
+        return True
+    if row.status not in (Status.RUNNING, Status.QUEUED, Status.WAITING):
         return False
-    if row.status in (Status.RUNNING, Status.QUEUED, Status.WAITING):
-        return row.owner is None or row.owner == ownership.this_owner() or ownership.alive(row.owner) is False
-    return row.status != Status.SUCCEEDED
+    gone = row.owner is None or row.owner == ownership.this_owner() or ownership.alive(row.owner) is False
+    return not gone
