@@ -1,0 +1,56 @@
+/**
+ * What a view asks of the world around it.
+ *
+ * Rules of this file
+ * - No DOM and no Jupyter: a view works with any implementation, and without a kernel.
+ */
+
+/** What can be done with a request. */
+export type Verb =
+  | 'cancel'
+  | 'replay'
+  | 'preview'
+  | 'fork'
+  | 'debug'
+  | 'detail'
+  | 'page'
+  | 'snapshot';
+
+/** How a request is to be replayed; the fields of `Wish` in the kernel. */
+export interface IWish {
+  strict?: boolean;
+  latest?: boolean;
+  /** Identity of the call from which on everything executes. */
+  from_call?: number;
+  /** `changed`, or the identity of the call that executes. */
+  rerun?: 'changed' | number;
+}
+
+export interface IControls {
+  /** Why `verb` cannot be done now, in a sentence; null when it can. */
+  refusal(verb: Verb): string | null;
+
+  /** Ask the kernel, also while it is busy. Rejects with an `Error` whose message can be shown. */
+  ask(verb: Verb, content: Record<string, unknown>): Promise<unknown>;
+
+  /** Whether there is a cell whose execution resumes the request. */
+  readonly hasCell: boolean;
+
+  /** Execute the cell again as soon as the kernel is free. */
+  runCell(): void;
+
+  /** Do `act` as soon as the kernel is free. */
+  whenFree(act: () => void): void;
+
+  /** Whether something waits for the kernel. */
+  readonly queued: boolean;
+
+  /** Let go what waits. */
+  withdraw(): void;
+
+  /** Open a cell with `source` under this one, and execute it. */
+  runBelow(source: string): void;
+
+  /** Called when any answer above may have changed. */
+  changed: () => void;
+}

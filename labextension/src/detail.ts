@@ -1,0 +1,316 @@
+/**
+ * What stands below a selected call: error, inputs, output, log, and what can be done with it.
+ *
+ * Rules of this file
+ * - Previews are made in the kernel. Without one, what the notebook saved is shown.
+ * - Nothing is asked of the kernel that the user did not ask for.
+ */
+
+import { TranslationBundle } from '@jupyterlab/translation';
+import { IControls, IWish, Verb } from './controls';
+import { allow, button, element, patch, setAttribute, visible } from './dom';
+import { IDetail, IShownCall, Preview, readDetail } from './protocol';
+
+type Tab = 'error' | 'inputs' | 'output' | 'log';
+
+/** What a detail asks its view to do. */
+export interface IDetailActions {
+  replay(wish: IWish): void;
+  fork(text: string): void;
+  debug(call: IShownCall): void;
+  copy(call: IShownCall): void;
+}
+
+export class DetailView {
+  constructor(
+    controls: IControls,
+    actions: IDetailActions,
+    trans: TranslationBundle
+  ) {
+    this._controls = controls;
+    this._actions = actions;
+    this._trans = trans;
+    this._tabs.setAttribute('role', 'tablist');
+    this._body.setAttribute('role', 'tabpanel');
+    this.node = element('div', 'detail', [
+      this._tabs,
+      this._body,
+      this._buttons
+    ]);
+    this.node.addEventListener('keydown', event => event.stopPropagation());
+    this._makeButtons();
+  }
+
+  readonly node: HTMLElement;
+
+  /** What is asked besides the call itself: the request. */
+  content: Record<string, unknown> = {};
+
+  /** Whether the call is the root of an application, whose input can be another one. */
+  canFork = false;
+
+  render(call: IShownCall): void {
+    const key = `${call.id} ${call.status} ${call.attempts} ${call.started_at}`;
+    if (key !== this._key) {
+      const another = call.id !== this._call?.id;
+      this._key = key;
+      this._detail = saved(call);
+      this._failure = '';
+      if (another) {
+        this._tab = null;
+        this._editor.remove();
+      }
+      this._ask(call, key);
+    }
+    this._call = call;
+    this._renderTabs();
+    this._renderBody();
+    this._renderButtons(call);
+  }
+
+  private _ask(call: IShownCall, key: string): void {
+    if (this._controls.refusal('detail') !== null) {
+      return;
+    }
+    this._controls
+      .ask('detail', { ...this.content, call: call.id })
+      .then(reply => {
+        if (this._key === key) {
+          this._detail = readDetail(reply);
+          this._again();
+        }
+      })
+      .catch((error: Error) => {
+        if (this._key === key) {
+          this._failure = error.message;
+          this._again();
+        }
+      });
+  }
+
+  private _again(): void {
+    if (this._call !== null) {
+      this.render(this._call);
+    }
+  }
+
+  private _available(): Tab[] {
+    const detail = this._detail;
+    const found: Tab[] = detail.error ? ['error'] : [];
+    found.push('inputs');
+    if (!detail.error) {
+      found.push('output');
+    }
+    if (detail.logs.length) {
+      found.push('log');
+    }
+    return found;
+  }
+
+  private get _open(): Tab {
+    const tabs = this._available();
+    return this._tab !== null && tabs.includes(this._tab) ? this._tab : tabs[0];
+  }
+
+  private _renderTabs(): void {
+    const words: Record<Tab, string> = {
+      error: this._trans.__('Error'),
+      inputs: this._trans.__('Inputs'),
+      output: this._trans.__('Output'),
+      log: this._trans.__('Log')
+    };
+    patch(
+      this._tabs,
+      this._available(),
+      tab => tab,
+      tab => {
+        const made = button(words[tab], 'tab', () => {
+          this._tab = tab;
+          this._again();
+        });
+        made.setAttribute('role', 'tab');
+        return made;
+      },
+      (node, tab) =>
+        setAttribute(node, 'aria-selected', String(tab === this._open))
+    );
+  }
+
+  private _renderBody(): void {
+    const tab = this._open;
+    const state = JSON.stringify([tab, this._detail, this._failure]);
+    if (this._shown === state) {
+      return;
+    }
+    this._shown = state;
+    const parts =
+      tab === 'inputs'
+        ? this._inputs()
+        : tab === 'output'
+          ? this._output()
+          : tab === 'log'
+            ? logLines(this._detail.logs)
+            : [block(this._detail.error, 'error')];
+    if (this._failure) {
+      parts.push(element('div', 'quiet', visible(this._failure)));
+    }
+    this._body.replaceChildren(...parts);
+  }
+
+  private _inputs(): HTMLElement[] {
+    const inputs = this._detail.inputs;
+    if (inputs.length === 0) {
+      return [element('div', 'quiet', this._trans.__('no arguments'))];
+    }
+    return inputs.map(each =>
+      element('div', 'input', [
+        element('code', 'label', visible(each.name)),
+        preview(each.value)
+      ])
+    );
+  }
+
+  private _output(): HTMLElement[] {
+    const output = this._detail.output;
+    return output === null
+      ? [element('div', 'quiet', this._trans.__('no output'))]
+      : [preview(output)];
+  }
+
+  private _makeButtons(): void {
+    const trans = this._trans;
+    const on = (act: (call: IShownCall) => void) => () => {
+      if (this._call !== null) {
+        act(this._call);
+      }
+    };
+    const { replay, debug, copy } = this._actions;
+    this._add('replay', trans.__('Re-run this call'), {
+      title: trans.__(
+        'Replay: this call executes again, the others are reused'
+      ),
+      act: on(call => replay({ rerun: call.id }))
+    });
+    this._add('replay', trans.__('Replay from here'), {
+      title: trans.__('Replay: this call and all later ones execute again'),
+      act: on(call => replay({ from_call: call.id }))
+    });
+    this._fork = this._add('fork', trans.__('Fork with other input…'), {
+      title: trans.__('The same in a new request, with input you edit'),
+      act: () => this._edit()
+    });
+    this._add('debug', trans.__('Debug'), {
+      title: trans.__(
+        'Run the call again with its recorded input, in the debugger'
+      ),
+      act: on(debug)
+    });
+    this._add(null, trans.__('Copy as code'), {
+      title: trans.__('Copy Python that makes this call again'),
+      act: on(copy)
+    });
+  }
+
+  private _add(
+    verb: Verb | null,
+    label: string,
+    what: { title: string; act: () => void }
+  ): HTMLButtonElement {
+    const made = button(label, 'button', () => {
+      if (verb === null || this._controls.refusal(verb) === null) {
+        what.act();
+      }
+    });
+    this._verbs.push([made, verb, what.title]);
+    this._buttons.append(made);
+    return made;
+  }
+
+  private _renderButtons(call: IShownCall): void {
+    for (const [node, verb, title] of this._verbs) {
+      allow(node, verb === null ? null : this._controls.refusal(verb), title);
+    }
+    if (this._fork !== null) {
+      this._fork.hidden = !(this.canFork && call.depth === 0);
+    }
+  }
+
+  private _edit(): void {
+    const trans = this._trans;
+    const area = element('textarea', 'editor');
+    area.value = this._detail.input_text;
+    area.rows = Math.min(10, area.value.split('\n').length + 1);
+    area.setAttribute('aria-label', trans.__('Input of the new request, JSON'));
+    const go = button(trans.__('Fork'), 'button primary', () => {
+      this._actions.fork(area.value);
+      this._editor.remove();
+    });
+    const no = button(trans.__('Close'), 'button', () => this._editor.remove());
+    this._editor.replaceChildren(area, element('div', 'buttons', [go, no]));
+    this.node.append(this._editor);
+    area.focus();
+  }
+
+  private _controls: IControls;
+  private _actions: IDetailActions;
+  private _trans: TranslationBundle;
+  private _tabs = element('div', 'tabs');
+  private _body = element('div', 'body');
+  private _buttons = element('div', 'buttons');
+  private _editor = element('div', 'fork');
+  private _fork: HTMLButtonElement | null = null;
+  private _verbs: [HTMLButtonElement, Verb | null, string][] = [];
+  private _call: IShownCall | null = null;
+  private _detail: IDetail = saved(null);
+  private _failure = '';
+  private _key = '';
+  private _tab: Tab | null = null;
+  private _shown = '';
+}
+
+/** What the notebook itself knows of a call. */
+function saved(call: IShownCall | null): IDetail {
+  const words = (text: string): Preview => ({ type: 'text', text });
+  return {
+    inputs: call?.arguments ? [{ name: '', value: words(call.arguments) }] : [],
+    output: call?.output ? words(call.output) : null,
+    error: call?.error ?? '',
+    logs: call?.logs ?? [],
+    input_text: ''
+  };
+}
+
+function block(text: string, name: string): HTMLElement {
+  return element('pre', name, visible(text));
+}
+
+function logLines(logs: [string, string][]): HTMLElement[] {
+  return logs.map(([stream, text]) => {
+    const line = block(text, stream === 'stderr' ? 'log error' : 'log');
+    line.title = stream;
+    return line;
+  });
+}
+
+function preview(value: Preview): HTMLElement {
+  if (value.type === 'text') {
+    return block(value.text, 'value');
+  }
+  const note = element('div', 'quiet', visible(value.note));
+  if (value.type === 'image') {
+    const image = element('img', 'image');
+    image.src = `data:${value.mime};base64,${value.data}`;
+    image.alt = visible(value.note);
+    return element('div', '', [image, note]);
+  }
+  const cells = (texts: string[], tag: 'th' | 'td') =>
+    element(
+      'tr',
+      '',
+      texts.map(text => element(tag, '', visible(text)))
+    );
+  const head = element('thead', '', [cells(value.columns, 'th')]);
+  const rows = value.rows.map(row => cells(row, 'td'));
+  const table = element('table', 'table', [head, element('tbody', '', rows)]);
+  return element('div', 'scroll', [table, note]);
+}

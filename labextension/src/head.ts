@@ -1,0 +1,316 @@
+/**
+ * The first lines of a view: what the request is, how it went, and its controls.
+ *
+ * Rules of this file
+ * - Made once and patched: a button keeps its place while updates come.
+ * - A control that cannot work now is disabled and says why.
+ */
+
+import { TranslationBundle } from '@jupyterlab/translation';
+import { spoken } from './calltree';
+import { IControls, IWish, Verb } from './controls';
+import {
+  allow,
+  button,
+  element,
+  setAttribute,
+  setText,
+  show,
+  visible
+} from './dom';
+import { MenuView } from './menu';
+import { Model } from './model';
+import { ISnapshot } from './protocol';
+import { inOneLine, mark, progressText, statusWord, thousands } from './words';
+
+/** What the head asks its view to do. */
+export interface IHeadActions {
+  cancel(): void;
+  again(): void;
+  replay(wish: IWish): void;
+  preview(): void;
+  copyId(): void;
+}
+
+interface IItem {
+  node: HTMLButtonElement;
+  verb: Verb | null;
+  title: string;
+}
+
+export class HeadView {
+  constructor(
+    model: Model,
+    controls: IControls,
+    actions: IHeadActions,
+    trans: TranslationBundle
+  ) {
+    this._model = model;
+    this._controls = controls;
+    this._actions = actions;
+    this._trans = trans;
+    this._make();
+  }
+
+  readonly node = element('div', 'head');
+  readonly summary = element('div', 'summary');
+
+  /** What was asked and has not shown its effect yet, in words. */
+  pending = '';
+
+  render(snapshot: ISnapshot): void {
+    const { request } = snapshot;
+    const trans = this._trans;
+    const status = this._model.status;
+    setText(this._sign, mark(status));
+    setText(this._status, statusWord(status, trans));
+    setAttribute(this._state, 'data-status', status);
+    setText(this._name, visible(request.application));
+    const run = request.run > 1 ? trans.__(' · run %1', request.run) : '';
+    setText(this._id, `${visible(request.id)}${run}`);
+    this._renderProgress(snapshot);
+    this._renderButtons(status);
+    this._renderSummary(snapshot, status);
+    show(this.summary, this._model.expanded);
+    const open = this._model.expanded;
+    setText(this._twisty, open ? '▾' : '▸');
+    setAttribute(this._twisty, 'aria-expanded', String(open));
+  }
+
+  private _make(): void {
+    const trans = this._trans;
+    this._twisty = button('', 'twisty', () =>
+      this._model.expand(!this._model.expanded)
+    );
+    this._twisty.setAttribute('aria-label', trans.__('Calls'));
+    this._state.append(this._sign, this._status);
+    this._progress.append(this._share);
+    this._cancel = this._add('cancel', trans.__('Cancel'), {
+      title: trans.__('Stop it; what succeeded is kept'),
+      act: () => this._actions.cancel()
+    });
+    this._again = this._add('replay', trans.__('Replay'), {
+      title: '',
+      act: () => this._pressAgain()
+    });
+    this._again.node.classList.add('jp-durable-primary');
+    this._preview = this._add('preview', trans.__('Preview'), {
+      title: trans.__('What a replay would reuse and execute; runs nothing'),
+      act: () => this._actions.preview()
+    });
+    this._menu = new MenuView(this._controls, this._actions, trans);
+    this.node.append(
+      this._twisty,
+      this._state,
+      this._name,
+      this._id,
+      this._progress,
+      this._line,
+      element('span', 'space'),
+      this._cancel.node,
+      this._again.node,
+      this._preview.node,
+      this._menu.node
+    );
+    this._makeSummary();
+  }
+
+  private _makeSummary(): void {
+    const trans = this._trans;
+    this._drift = button('', 'link warn', () => {
+      if (this._controls.refusal('replay') === null) {
+        this._actions.replay({ rerun: 'changed' });
+      }
+    });
+    this._timeline = button(trans.__('Timeline'), 'toggle', () => {
+      this._model.timeline = !this._model.timeline;
+      this._model.changed();
+    });
+    this._failed = button(trans.__('Failed only'), 'toggle', () =>
+      this._model.filter(!this._model.failedOnly, this._model.search)
+    );
+    this._search.type = 'search';
+    this._search.placeholder = trans.__('Search calls');
+    this._search.setAttribute('aria-label', trans.__('Search calls'));
+    this._search.addEventListener('input', () =>
+      this._model.filter(this._model.failedOnly, this._search.value)
+    );
+    this._search.addEventListener('keydown', event => event.stopPropagation());
+    this.summary.append(
+      this._counts,
+      this._drift,
+      this._note,
+      element('span', 'space'),
+      this._timeline,
+      this._failed,
+      this._search
+    );
+  }
+
+  private _add(
+    verb: Verb,
+    label: string,
+    what: { title: string; act: () => void }
+  ): IItem {
+    const node = button(label, 'button', () => {
+      if (this._controls.refusal(verb) === null) {
+        what.act();
+      }
+    });
+    const item = { node, verb, title: what.title };
+    this._items.push(item);
+    return item;
+  }
+
+  private _pressAgain(): void {
+    if (this._controls.queued) {
+      this._controls.withdraw();
+    } else {
+      this._actions.again();
+    }
+  }
+
+  private _renderProgress(snapshot: ISnapshot): void {
+    const running = this._model.running;
+    const progress =
+      snapshot.calls.find(call => call.depth === 0)?.progress ?? null;
+    const shown = running && progress !== null && progress.total > 0;
+    show(this._progress, shown);
+    const began = snapshot.request.started_at ?? snapshot.at;
+    const elapsed = Math.max(0, this._model.now() - began);
+    let line = '';
+    if (shown && progress !== null) {
+      const share = Math.min(Math.max(progress.current / progress.total, 0), 1);
+      this._share.style.width = `${(share * 100).toFixed(1)}%`;
+      line = progressText(progress, elapsed, this._trans);
+    } else if (running) {
+      line = spoken(elapsed);
+    } else if (!this._model.expanded) {
+      line = inOneLine(snapshot, this._trans);
+    }
+    setText(this._line, this.pending || line);
+  }
+
+  private _renderButtons(status: string): void {
+    const trans = this._trans;
+    const running = status === 'running';
+    const well = status === 'succeeded';
+    const { queued, hasCell } = this._controls;
+    show(this._cancel.node, running);
+    show(this._again.node, !running && (!well || queued));
+    show(this._preview.node, !running && this._model.expanded);
+    show(this._menu.node, !running && this._model.expanded);
+    this._menu.render();
+    setText(
+      this._again.node,
+      queued ? trans.__('Queued · withdraw') : trans.__('Replay')
+    );
+    this._again.title = hasCell
+      ? trans.__('Execute this cell again: what succeeded is reused')
+      : trans.__('Run it again: what succeeded is reused');
+    for (const { node, verb, title } of [
+      ...this._items,
+      this._cancel,
+      this._again,
+      this._preview
+    ]) {
+      allow(node, verb === null ? null : this._controls.refusal(verb), title);
+    }
+  }
+
+  private _renderSummary(snapshot: ISnapshot, status: string): void {
+    const trans = this._trans;
+    const { counts } = snapshot;
+    const parts: [string, string][] = [];
+    if (counts.reused) {
+      parts.push([thousands(counts.reused), trans.__('from checkpoint')]);
+    }
+    parts.push([thousands(counts.executed), trans.__('ran')]);
+    if (counts.failed) {
+      parts.push([thousands(counts.failed), trans.__('failed')]);
+    }
+    if (counts.running && status === 'running') {
+      parts.push([thousands(counts.running), trans.__('running')]);
+    }
+    if (counts.saved >= 0.05) {
+      parts.push([spoken(counts.saved), trans.__('saved')]);
+    }
+    const state = JSON.stringify(parts);
+    if (this._counts.dataset.state !== state) {
+      this._counts.dataset.state = state;
+      this._counts.replaceChildren(
+        ...parts.map(([figure, word]) => {
+          const made = element('span', 'count', [element('b', '', figure)]);
+          made.append(` ${word}`);
+          return made;
+        })
+      );
+    }
+    this._renderDrift(counts.code_changed, counts.args_changed);
+    setText(
+      this._note,
+      snapshot.omitted && (this._model.search || this._model.failedOnly)
+        ? trans.__('searches the calls that are shown')
+        : ''
+    );
+    setAttribute(this._timeline, 'aria-pressed', String(this._model.timeline));
+    setAttribute(this._failed, 'aria-pressed', String(this._model.failedOnly));
+  }
+
+  private _renderDrift(code: number, args: number): void {
+    const trans = this._trans;
+    show(this._drift, code + args > 0);
+    const parts = [];
+    if (code) {
+      parts.push(
+        trans._n(
+          '%1 reused call has changed code',
+          '%1 reused calls have changed code',
+          code,
+          code
+        )
+      );
+    }
+    if (args) {
+      parts.push(
+        trans._n(
+          '%1 has changed arguments',
+          '%1 have changed arguments',
+          args,
+          args
+        )
+      );
+    }
+    setText(this._drift, trans.__('△ %1 — re-run', parts.join(' · ')));
+    allow(
+      this._drift,
+      this._controls.refusal('replay'),
+      trans.__('Re-run what changed')
+    );
+  }
+
+  private _model: Model;
+  private _controls: IControls;
+  private _actions: IHeadActions;
+  private _trans: TranslationBundle;
+  private _state = element('span', 'state');
+  private _sign = element('span', 'sign');
+  private _status = element('span', '');
+  private _name = element('b', 'application');
+  private _id = element('span', 'id');
+  private _progress = element('span', 'share wide');
+  private _share = element('u', '');
+  private _line = element('span', 'line');
+  private _counts = element('span', 'counts');
+  private _note = element('span', 'quiet');
+  private _search = element('input', 'search');
+  private _items: IItem[] = [];
+  private _twisty!: HTMLButtonElement;
+  private _menu!: MenuView;
+  private _cancel!: IItem;
+  private _again!: IItem;
+  private _preview!: IItem;
+  private _drift!: HTMLButtonElement;
+  private _timeline!: HTMLButtonElement;
+  private _failed!: HTMLButtonElement;
+}

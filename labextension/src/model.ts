@@ -1,0 +1,381 @@
+/**
+ * What a view shows: the newest snapshot, what the user opened, and the rows that follow from both.
+ *
+ * Rules of this file
+ * - No DOM and no kernel. Rows are plain data with a key each; who draws them patches by key.
+ * - However many calls a request makes, rows are few: siblings are pages, and `MOST_ROWS` is a limit for all.
+ */
+
+import { Axis, ISpan } from './axis';
+import { IGroup, IPage, IShownCall, ISnapshot } from './protocol';
+import {
+  blank,
+  byParent,
+  grouped,
+  groupKey,
+  IPageOf,
+  IRow,
+  ISiblings
+} from './rows';
+
+export const PAGE = 50;
+export const MOST_ROWS = 400;
+const OPEN_AT_ONCE = 40;
+const FOLDED = 50;
+const BAD = ['failed', 'cancelled', 'interrupted'];
+const HOLDS_ITEMS = ['map', 'reduce'];
+const FRESH_SECONDS = 5;
+
+export class Model {
+  constructor(now: () => number) {
+    this._now = now;
+  }
+
+  /** The newest state; null before there is one. */
+  get snapshot(): ISnapshot | null {
+    return this._snapshot;
+  }
+
+  /** Called after every change. */
+  changed: () => void = () => undefined;
+
+  /** Called when rows are wanted that are not here. */
+  wanted: (page: IPageOf) => void = () => undefined;
+
+  failedOnly = false;
+  timeline = false;
+  search = '';
+  selected: string | null = null;
+
+  /** Take a newer state; an older one is left alone. */
+  take(snapshot: ISnapshot): boolean {
+    const known = this._snapshot;
+    if (known !== null && known.request.id === snapshot.request.id) {
+      if (snapshot.sequence < known.sequence) {
+        return false;
+      }
+      if (known.request.run !== snapshot.request.run) {
+        this._pages.clear();
+      }
+    }
+    this._snapshot = snapshot;
+    this._below = byParent(snapshot.calls);
+    this._groups = new Map(snapshot.groups.map(one => [groupKey(one), one]));
+    this._takenAt = this._now();
+    this._seen = Math.abs(this._now() - snapshot.at) < FRESH_SECONDS;
+    this.changed();
+    return true;
+  }
+
+  /** Whether the state comes from somebody who knows, and not from a saved notebook. */
+  get fresh(): boolean {
+    return this._seen;
+  }
+
+  /** Somebody who knows has said that this state holds. */
+  confirm(): void {
+    this._seen = true;
+    this.changed();
+  }
+
+  /** The status in words: what a saved notebook says of a running request may have changed since. */
+  get status(): string {
+    const status = this._snapshot?.request.status ?? '';
+    return status === 'running' && !this._seen ? 'last seen running' : status;
+  }
+
+  get running(): boolean {
+    return this.status === 'running';
+  }
+
+  /** The time of whoever made the snapshot. */
+  now(): number {
+    const at = this._snapshot?.at ?? 0;
+    return this.running ? at + this._now() - this._takenAt : at;
+  }
+
+  /** Whether the tree stands open: what went well is one line until it is opened. */
+  get expanded(): boolean {
+    if (this._expanded !== null) {
+      return this._expanded;
+    }
+    const counts = this._snapshot?.counts;
+    return (
+      this.status !== 'succeeded' ||
+      (counts !== undefined && counts.failed + counts.code_changed > 0)
+    );
+  }
+
+  expand(open: boolean): void {
+    this._expanded = open;
+    this.changed();
+  }
+
+  /** Open or close a row. */
+  toggle(row: IRow, open = !row.open): void {
+    if (!row.expandable || row.open === open) {
+      return;
+    }
+    this._opened.set(row.key, open);
+    const identity = row.call?.id ?? 0;
+    const nothing = row.call !== null && !this._below.has(identity);
+    if (open && row.group !== null) {
+      this._want({ ...row.group, offset: 0 });
+    } else if (open && nothing) {
+      this._want({ parent: identity, name: '', kind: '', offset: 0 });
+    }
+    this.changed();
+  }
+
+  select(key: string | null): void {
+    this.selected = key;
+    this.changed();
+  }
+
+  filter(failedOnly: boolean, search: string): void {
+    this.failedOnly = failedOnly;
+    this.search = search;
+    this.changed();
+  }
+
+  /** A page has come. */
+  takePage(of: IPageOf, page: IPage): void {
+    this._pages.set(groupKey(of), { ...page, offset: of.offset });
+    this.changed();
+  }
+
+  /** Ask for another page of the calls a pager stands for. */
+  turn(row: IRow, offset: number): void {
+    const of = this._pagers.get(row.key);
+    if (of !== undefined) {
+      this._want({ ...of, offset });
+    }
+  }
+
+  call(key: string | null): IShownCall | null {
+    return this.rows().find(row => row.key === key)?.call ?? null;
+  }
+
+  /** The lines of the tree, in order. */
+  rows(): IRow[] {
+    const rows: IRow[] = [];
+    this._pagers.clear();
+    const roots = this._below.get(0) ?? [];
+    const kept = this._kept();
+    for (const root of roots) {
+      this._push(rows, root, 0, kept);
+    }
+    if (rows.length > MOST_ROWS) {
+      rows.length = MOST_ROWS;
+      rows.push({ ...blank('more:limit', 0), total: -1 });
+    }
+    return rows;
+  }
+
+  /** The time axis of everything that is shown. */
+  axis(): Axis {
+    const spans: ISpan[] = [];
+    for (const call of this._snapshot?.calls ?? []) {
+      if (call.depth > 0 || call.children === 0) {
+        spans.push(this.span(call));
+      }
+    }
+    return new Axis(spans);
+  }
+
+  /** From when to when a call ran. */
+  span(call: IShownCall): ISpan {
+    const running = call.status === 'running' && call.duration === null;
+    const end = running ? this.now() : call.started_at + (call.duration ?? 0);
+    return { start: call.started_at, end: Math.max(end, call.started_at) };
+  }
+
+  private _want(of: IPageOf): void {
+    const { parent, name, kind, offset } = of;
+    this.wanted({ parent, name, kind, offset });
+  }
+
+  private _push(
+    rows: IRow[],
+    call: IShownCall,
+    depth: number,
+    kept: Set<number> | null
+  ): void {
+    if (rows.length > MOST_ROWS || (kept !== null && !kept.has(call.id))) {
+      return;
+    }
+    const key = `c${call.id}`;
+    const own = this._groupsOf(call.id);
+    const group =
+      HOLDS_ITEMS.includes(call.kind) && own.length === 1 ? own[0] : null;
+    const expandable = call.children > 0 || this._below.has(call.id);
+    const open =
+      expandable && (kept !== null || this._isOpen(key, call, own.length > 0));
+    rows.push({
+      ...blank(key, depth),
+      type: 'call',
+      call,
+      group,
+      expandable: expandable || group !== null,
+      open
+    });
+    if (!open) {
+      return;
+    }
+    if (group !== null) {
+      this._pushPage(rows, group, depth + 1, kept);
+    } else {
+      this._pushChildren(rows, call, depth + 1, kept);
+    }
+  }
+
+  private _pushChildren(
+    rows: IRow[],
+    call: IShownCall,
+    depth: number,
+    kept: Set<number> | null
+  ): void {
+    const known = this._below.get(call.id);
+    if (known === undefined) {
+      const of = { parent: call.id, name: '', kind: '', total: 0 };
+      this._pushPage(rows, of, depth, kept);
+      return;
+    }
+    const groups = new Map(
+      this._groupsOf(call.id).map(one => [groupKey(one), one])
+    );
+    const done = new Set<string>();
+    for (const child of known) {
+      const key = groupKey(child);
+      const group = groups.get(key);
+      if (group === undefined) {
+        this._push(rows, child, depth, kept);
+      } else if (!done.has(key)) {
+        done.add(key);
+        this._pushGroup(rows, group, depth, kept);
+      }
+    }
+  }
+
+  private _pushGroup(
+    rows: IRow[],
+    group: IGroup,
+    depth: number,
+    kept: Set<number> | null
+  ): void {
+    const key = groupKey(group);
+    const open = kept !== null || (this._opened.get(key) ?? false);
+    const type = 'group';
+    rows.push({ ...blank(key, depth), type, group, expandable: true, open });
+    if (open) {
+      this._pushPage(rows, group, depth + 1, kept);
+    }
+  }
+
+  /** A page of siblings: that which was asked for, else those that are here. */
+  private _pushPage(
+    rows: IRow[],
+    of: ISiblings & { total: number },
+    depth: number,
+    kept: Set<number> | null
+  ): void {
+    const key = groupKey(of);
+    const here = (this._below.get(of.parent) ?? []).filter(
+      call =>
+        (of.name === '' || groupKey(call) === key) &&
+        (kept === null || kept.has(call.id))
+    );
+    const page = kept === null ? this._pages.get(key) : undefined;
+    const shown = page?.calls ?? here.slice(0, PAGE);
+    const total = page?.total ?? Math.max(of.total, here.length);
+    for (const call of shown) {
+      this._push(rows, call, depth, kept);
+    }
+    if (kept === null && total > shown.length) {
+      const more = `more:${key}`;
+      this._pagers.set(more, { ...of, offset: page?.offset ?? 0 });
+      const offset = page?.offset ?? 0;
+      rows.push({ ...blank(more, depth), type: 'more', offset, total });
+    } else if (shown.length === 0 && kept === null) {
+      rows.push({ ...blank(`none:${key}`, depth), type: 'none' });
+    }
+  }
+
+  private _groupsOf(parent: number): IGroup[] {
+    const sent = [...this._groups.values()].filter(
+      one => one.parent === parent
+    );
+    const known = new Set(sent.map(groupKey));
+    const counted = new Map<string, IShownCall[]>();
+    for (const call of this._below.get(parent) ?? []) {
+      const key = groupKey(call);
+      counted.set(key, [...(counted.get(key) ?? []), call]);
+    }
+    for (const [key, calls] of counted) {
+      if (calls.length > FOLDED && !known.has(key)) {
+        sent.push(grouped(calls));
+      }
+    }
+    return sent;
+  }
+
+  private _isOpen(key: string, call: IShownCall, many: boolean): boolean {
+    const said = this._opened.get(key);
+    if (said !== undefined) {
+      return said;
+    }
+    if (call.depth === 0) {
+      return true;
+    }
+    const few = (this._snapshot?.calls.length ?? 0) <= OPEN_AT_ONCE;
+    return (
+      !many &&
+      this._below.has(call.id) &&
+      ((few && !HOLDS_ITEMS.includes(call.kind)) || this._troubled(call))
+    );
+  }
+
+  private _troubled(call: IShownCall): boolean {
+    return (this._below.get(call.id) ?? []).some(
+      child => BAD.includes(child.status) || this._troubled(child)
+    );
+  }
+
+  /** With a filter: the calls it lets through and their callers. */
+  private _kept(): Set<number> | null {
+    const text = this.search.trim().toLowerCase();
+    if (!this.failedOnly && text === '') {
+      return null;
+    }
+    const calls = this._snapshot?.calls ?? [];
+    const parents = new Map(calls.map(call => [call.id, call.parent]));
+    const kept = new Set<number>();
+    for (const call of calls) {
+      const said = `${call.label}\n${call.arguments}\n${call.output}\n${call.error}`;
+      if (
+        (!this.failedOnly || BAD.includes(call.status)) &&
+        said.toLowerCase().includes(text)
+      ) {
+        for (
+          let id: number | undefined = call.id;
+          id !== undefined && !kept.has(id);
+          id = parents.get(id)
+        ) {
+          kept.add(id);
+        }
+      }
+    }
+    return kept;
+  }
+
+  private _snapshot: ISnapshot | null = null;
+  private _below = new Map<number, IShownCall[]>();
+  private _groups = new Map<string, IGroup>();
+  private _pages = new Map<string, IPage & { offset: number }>();
+  private _pagers = new Map<string, IPageOf>();
+  private _opened = new Map<string, boolean>();
+  private _expanded: boolean | null = null;
+  private _seen = false;
+  private _takenAt = 0;
+  private _now: () => number;
+}

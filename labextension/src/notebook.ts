@@ -1,0 +1,188 @@
+/**
+ * Controls of a view that stands in a notebook.
+ *
+ * Rules of this file
+ * - The control channel only: comms and the shell channel wait until the running cell has ended.
+ * - In a notebook that is not trusted nothing is asked of a kernel.
+ * - What waits for the kernel waits here, so that it can be withdrawn.
+ */
+
+import { CodeCell } from '@jupyterlab/cells';
+import { NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
+import { Kernel, KernelMessage } from '@jupyterlab/services';
+import { ITranslator, TranslationBundle } from '@jupyterlab/translation';
+import { IControls, Verb } from './controls';
+import { REQUEST_TYPE } from './protocol';
+
+const ANSWER_MILLISECONDS = 10000;
+
+export class NotebookControls implements IControls {
+  constructor(
+    panel: NotebookPanel,
+    node: HTMLElement,
+    translator: ITranslator
+  ) {
+    this._panel = panel;
+    this._node = node;
+    this._translator = translator;
+    this._trans = translator.load('jupyter_durable');
+    const context = panel.sessionContext;
+    context.statusChanged.connect(this._onStatus, this);
+    context.kernelChanged.connect(this._onStatus, this);
+  }
+
+  /** Whether the output that shows the view is trusted. */
+  trusted = true;
+
+  changed: () => void = () => undefined;
+
+  get hasCell(): boolean {
+    return this._cell() !== null;
+  }
+
+  get queued(): boolean {
+    return this._waiting !== null;
+  }
+
+  refusal(verb: Verb): string | null {
+    if (!this.trusted) {
+      return this._trans.__('This notebook is not trusted.');
+    }
+    const kernel = this._kernel();
+    if (kernel === null) {
+      return this._trans.__('No kernel: start one to do this.');
+    }
+    if (kernel.connectionStatus !== 'connected') {
+      return this._trans.__('The kernel is not connected.');
+    }
+    if (verb === 'debug' && !this.hasCell) {
+      return this._trans.__('Only in a notebook.');
+    }
+    return null;
+  }
+
+  ask(verb: Verb, content: Record<string, unknown>): Promise<unknown> {
+    const refusal = this.refusal(verb);
+    const kernel = this._kernel();
+    if (refusal !== null || kernel === null) {
+      return Promise.reject(new Error(refusal ?? ''));
+    }
+    const silence = this._trans.__(
+      'The kernel does not answer. Has it loaded the extension? %load_ext jupyter_durable'
+    );
+    return Promise.race([
+      answer(kernel, { op: verb, ...content }),
+      new Promise<never>((_, reject) =>
+        window.setTimeout(() => reject(new Error(silence)), ANSWER_MILLISECONDS)
+      )
+    ]);
+  }
+
+  runCell(): void {
+    this.whenFree(() => {
+      const cell = this._cell();
+      if (cell !== null) {
+        void NotebookActions.runCells(
+          this._panel.content,
+          [cell],
+          this._panel.sessionContext,
+          undefined,
+          this._translator
+        );
+      }
+    });
+  }
+
+  whenFree(act: () => void): void {
+    if (this._kernel()?.status === 'busy') {
+      this._waiting = act;
+      this.changed();
+    } else {
+      act();
+    }
+  }
+
+  withdraw(): void {
+    this._waiting = null;
+    this.changed();
+  }
+
+  runBelow(source: string): void {
+    const cell = this._cell();
+    if (cell === null) {
+      return;
+    }
+    const notebook = this._panel.content;
+    notebook.activeCellIndex = notebook.widgets.indexOf(cell);
+    NotebookActions.insertBelow(notebook);
+    notebook.activeCell?.model.sharedModel.setSource(source);
+    void NotebookActions.run(notebook, this._panel.sessionContext);
+  }
+
+  dispose(): void {
+    const context = this._panel.sessionContext;
+    context.statusChanged.disconnect(this._onStatus, this);
+    context.kernelChanged.disconnect(this._onStatus, this);
+  }
+
+  private _onStatus(): void {
+    const act = this._waiting;
+    if (act !== null && this._kernel()?.status === 'idle') {
+      this._waiting = null;
+      act();
+    }
+    this.changed();
+  }
+
+  private _kernel(): Kernel.IKernelConnection | null {
+    return this._panel.sessionContext.session?.kernel ?? null;
+  }
+
+  private _cell(): CodeCell | null {
+    for (const cell of this._panel.content.widgets) {
+      if (
+        cell instanceof CodeCell &&
+        cell.outputArea.node.contains(this._node)
+      ) {
+        return cell;
+      }
+    }
+    return null;
+  }
+
+  private _panel: NotebookPanel;
+  private _node: HTMLElement;
+  private _translator: ITranslator;
+  private _trans: TranslationBundle;
+  private _waiting: (() => void) | null = null;
+}
+
+/** What the kernel answers, also while a cell runs in it. */
+async function answer(
+  kernel: Kernel.IKernelConnection,
+  content: Record<string, unknown>
+): Promise<unknown> {
+  const message = {
+    header: {
+      date: new Date().toISOString(),
+      msg_id: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`,
+      msg_type: REQUEST_TYPE,
+      session: kernel.clientId,
+      username: kernel.username,
+      version: '5.4'
+    },
+    parent_header: {},
+    metadata: {},
+    content,
+    channel: 'control',
+    buffers: []
+  } as unknown as KernelMessage.IControlMessage;
+  const future = kernel.sendControlMessage(message, true, true);
+  const reply = (await future.done) as unknown as {
+    content: { status?: string; message?: string; reply?: unknown };
+  };
+  if (reply.content.status !== 'ok') {
+    throw new Error(String(reply.content.message ?? 'error'));
+  }
+  return reply.content.reply;
+}

@@ -1,0 +1,322 @@
+/**
+ * What the kernel, a saved notebook and this page say to each other.
+ *
+ * Rules of this file
+ * - No DOM.
+ * - What comes from a notebook is foreign: `readSnapshot` believes nothing. A field of the wrong type becomes the
+ *   empty value of its type, lists are cut, and what is not a snapshot at all is null.
+ * - Snapshots are whole and numbered: one that is missed, repeated or late does no harm.
+ */
+
+export const MIME_TYPE = 'application/vnd.jupyter-durable.request+json';
+
+/** Type of the messages on the control channel. */
+export const REQUEST_TYPE = 'durable_request';
+
+export const VERSION = 1;
+
+const MOST_CALLS = 2000;
+const MOST_LOGS = 200;
+const LONGEST_TEXT = 20000;
+
+export interface IProgress {
+  current: number;
+  total: number;
+  message: string | null;
+  attributes: Record<string, string>;
+}
+
+/** One call, as `to_json` of core/calltree.py gives it. Times are Unix seconds, durations seconds. */
+export interface ICall {
+  id: number;
+  parent: number;
+  depth: number;
+  label: string;
+  name: string;
+  kind: string;
+  fingerprint: string;
+  status: string;
+  source: string;
+  attempts: number;
+  args_changed: boolean;
+  code_changed: boolean;
+  stored: boolean;
+  started_at: number;
+  duration: number | null;
+  progress: IProgress | null;
+  logs: [string, string][];
+  children: number;
+}
+
+/** A call with its previews, made in the kernel. */
+export interface IShownCall extends ICall {
+  arguments: string;
+  output: string;
+  error: string;
+}
+
+/** All siblings of one name, where they are too many to be rows of their own. */
+export interface IGroup {
+  parent: number;
+  name: string;
+  kind: string;
+  total: number;
+  succeeded: number;
+  failed: number;
+  running: number;
+  reused: number;
+  started_at: number;
+  seconds: number;
+}
+
+export interface ICounts {
+  reused: number;
+  executed: number;
+  failed: number;
+  running: number;
+  args_changed: number;
+  code_changed: number;
+  saved: number;
+}
+
+export interface IRequest {
+  id: string;
+  application: string;
+  kind: string;
+  status: string;
+  run: number;
+  error: string;
+  started_at: number | null;
+  finished_at: number | null;
+  forked_from: string;
+}
+
+/** One state of a request. */
+export interface ISnapshot {
+  version: number;
+  sequence: number;
+  at: number;
+  display: string;
+  request: IRequest;
+  counts: ICounts;
+  summary: string;
+  calls: IShownCall[];
+  groups: IGroup[];
+  omitted: number;
+}
+
+/** A page of calls. */
+export interface IPage {
+  calls: IShownCall[];
+  total: number;
+}
+
+/** A value as the kernel shows it. */
+export type Preview =
+  | { type: 'text'; text: string }
+  | { type: 'table'; columns: string[]; rows: string[][]; note: string }
+  | { type: 'image'; mime: string; data: string; note: string };
+
+/** What is known of one call. */
+export interface IDetail {
+  inputs: { name: string; value: Preview }[];
+  output: Preview | null;
+  error: string;
+  logs: [string, string][];
+  input_text: string;
+}
+
+/** One line of what a replay would do. */
+export interface IPreviewRow {
+  call: string;
+  action: string;
+  why: string;
+  saved: number;
+}
+
+type Fields = Record<string, unknown>;
+
+function fields(value: unknown): Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Fields)
+    : {};
+}
+
+function list(value: unknown, most = MOST_CALLS): unknown[] {
+  return Array.isArray(value) ? value.slice(0, most) : [];
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value.slice(0, LONGEST_TEXT) : '';
+}
+
+function number(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) ? value : 0;
+}
+
+function optional(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}
+
+function readProgress(value: unknown): IProgress | null {
+  const given = fields(value);
+  if (optional(given.current) === null || optional(given.total) === null) {
+    return null;
+  }
+  const attributes: Record<string, string> = {};
+  for (const [name, each] of Object.entries(fields(given.attributes))) {
+    attributes[name] = text(each);
+  }
+  return {
+    current: number(given.current),
+    total: number(given.total),
+    message: given.message === null ? null : text(given.message),
+    attributes
+  };
+}
+
+function readLogs(value: unknown): [string, string][] {
+  return list(value, MOST_LOGS).map(each => {
+    const [stream, printed] = list(each, 2);
+    return [text(stream), text(printed)];
+  });
+}
+
+export function readCall(value: unknown): IShownCall {
+  const given = fields(value);
+  return {
+    id: number(given.id),
+    parent: number(given.parent),
+    depth: number(given.depth),
+    label: text(given.label),
+    name: text(given.name),
+    kind: text(given.kind),
+    fingerprint: text(given.fingerprint),
+    status: text(given.status),
+    source: text(given.source),
+    attempts: number(given.attempts),
+    args_changed: given.args_changed === true,
+    code_changed: given.code_changed === true,
+    stored: given.stored !== false,
+    started_at: number(given.started_at),
+    duration: optional(given.duration),
+    progress: readProgress(given.progress),
+    logs: readLogs(given.logs),
+    children: number(given.children),
+    arguments: text(given.arguments),
+    output: text(given.output),
+    error: text(given.error)
+  };
+}
+
+function readGroup(value: unknown): IGroup {
+  const given = fields(value);
+  return {
+    parent: number(given.parent),
+    name: text(given.name),
+    kind: text(given.kind),
+    total: number(given.total),
+    succeeded: number(given.succeeded),
+    failed: number(given.failed),
+    running: number(given.running),
+    reused: number(given.reused),
+    started_at: number(given.started_at),
+    seconds: number(given.seconds)
+  };
+}
+
+function readRequest(given: Fields): IRequest {
+  return {
+    id: text(given.id),
+    application: text(given.application),
+    kind: text(given.kind),
+    status: text(given.status),
+    run: number(given.run),
+    error: text(given.error),
+    started_at: optional(given.started_at),
+    finished_at: optional(given.finished_at),
+    forked_from: text(given.forked_from)
+  };
+}
+
+function readCounts(given: Fields): ICounts {
+  return {
+    reused: number(given.reused),
+    executed: number(given.executed),
+    failed: number(given.failed),
+    running: number(given.running),
+    args_changed: number(given.args_changed),
+    code_changed: number(given.code_changed),
+    saved: number(given.saved)
+  };
+}
+
+/** The snapshot in `value`; null when there is none, or one of a version that is not known here. */
+export function readSnapshot(value: unknown): ISnapshot | null {
+  const given = fields(value);
+  const request = fields(given.request);
+  if (given.version !== VERSION || typeof request.id !== 'string') {
+    return null;
+  }
+  return {
+    version: VERSION,
+    sequence: number(given.sequence),
+    at: number(given.at),
+    display: text(given.display),
+    request: readRequest(request),
+    counts: readCounts(fields(given.counts)),
+    summary: text(given.summary),
+    calls: list(given.calls).map(readCall),
+    groups: list(given.groups).map(readGroup),
+    omitted: number(given.omitted)
+  };
+}
+
+export function readPage(value: unknown): IPage {
+  const given = fields(value);
+  return {
+    calls: list(given.calls).map(readCall),
+    total: number(given.total)
+  };
+}
+
+function readPreview(value: unknown): Preview {
+  const given = fields(value);
+  if (given.type === 'table') {
+    return {
+      type: 'table',
+      columns: list(given.columns, 50).map(text),
+      rows: list(given.rows, 50).map(row => list(row, 50).map(text)),
+      note: text(given.note)
+    };
+  }
+  const mime = text(given.mime);
+  if (given.type === 'image' && ['image/png', 'image/jpeg'].includes(mime)) {
+    const data = typeof given.data === 'string' ? given.data : '';
+    return { type: 'image', mime, data, note: text(given.note) };
+  }
+  return { type: 'text', text: text(given.text) };
+}
+
+export function readDetail(value: unknown): IDetail {
+  const given = fields(value);
+  return {
+    inputs: list(given.inputs, 50).map(each => ({
+      name: text(fields(each).name),
+      value: readPreview(fields(each).value)
+    })),
+    output: given.output ? readPreview(given.output) : null,
+    error: text(given.error),
+    logs: readLogs(given.logs),
+    input_text: text(given.input_text)
+  };
+}
+
+export function readPreviewRows(value: unknown): IPreviewRow[] {
+  return list(fields(value).rows, 500).map(each => ({
+    call: text(fields(each).call),
+    action: text(fields(each).action),
+    why: text(fields(each).why),
+    saved: number(fields(each).saved)
+  }));
+}

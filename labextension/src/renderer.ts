@@ -1,0 +1,72 @@
+/**
+ * Shows requests where notebooks show outputs.
+ *
+ * Rules of this file
+ * - The renderer is added to each notebook's own registry, so that its controls have that notebook's kernel.
+ */
+
+import { DocumentRegistry } from '@jupyterlab/docregistry';
+import { INotebookModel, NotebookPanel } from '@jupyterlab/notebook';
+import { IRenderMime } from '@jupyterlab/rendermime-interfaces';
+import { ITranslator } from '@jupyterlab/translation';
+import { DisposableDelegate, IDisposable } from '@lumino/disposable';
+import { Widget } from '@lumino/widgets';
+import { NotebookControls } from './notebook';
+import { MIME_TYPE } from './protocol';
+import { RequestView } from './view';
+
+/** Draws one output. */
+class RequestRenderer extends Widget implements IRenderMime.IRenderer {
+  constructor(panel: NotebookPanel, translator: ITranslator) {
+    super();
+    this.addClass('jp-durable-output');
+    this._controls = new NotebookControls(panel, this.node, translator);
+    this._view = new RequestView(
+      this._controls,
+      translator.load('jupyter_durable')
+    );
+    this.node.append(this._view.node);
+  }
+
+  async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
+    this._controls.trusted = model.trusted;
+    this._view.show(model.data[MIME_TYPE]);
+  }
+
+  dispose(): void {
+    if (!this.isDisposed) {
+      this._view.dispose();
+      this._controls.dispose();
+    }
+    super.dispose();
+  }
+
+  private _controls: NotebookControls;
+  private _view: RequestView;
+}
+
+/** Adds the renderer to each notebook that opens. */
+export class NotebookExtension implements DocumentRegistry.IWidgetExtension<
+  NotebookPanel,
+  INotebookModel
+> {
+  constructor(translator: ITranslator) {
+    this._translator = translator;
+  }
+
+  createNew(panel: NotebookPanel): IDisposable {
+    const { rendermime } = panel.content;
+    rendermime.addFactory(
+      {
+        safe: true,
+        mimeTypes: [MIME_TYPE],
+        defaultRank: 10,
+        createRenderer: () => new RequestRenderer(panel, this._translator)
+      },
+      10
+    );
+    return new DisposableDelegate(() => rendermime.removeMimeType(MIME_TYPE));
+  }
+
+  private _translator: ITranslator;
+}

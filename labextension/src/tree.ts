@@ -1,0 +1,316 @@
+/**
+ * The rows of a view.
+ *
+ * Rules of this file
+ * - An element a row, patched by key. One row can be reached with Tab, the others with the arrow keys.
+ */
+
+import { TranslationBundle } from '@jupyterlab/translation';
+import { Axis } from './axis';
+import { spoken } from './calltree';
+import { button, element, patch, setAttribute, setText, visible } from './dom';
+import { Model, PAGE } from './model';
+import { IGroup, IShownCall } from './protocol';
+import { IRow } from './rows';
+import {
+  barClass,
+  IParts,
+  makeParts,
+  setBar,
+  setSign,
+  shownValues,
+  sourceText,
+  statusNow,
+  updateBadges,
+  updateShare
+} from './row';
+import { groupSource, groupText, statusWord, thousands } from './words';
+
+const INDENT = 18;
+
+/** What stands below a selected call. */
+export interface IDetailView {
+  readonly node: HTMLElement;
+  render(call: IShownCall): void;
+}
+
+export class TreeView {
+  constructor(model: Model, trans: TranslationBundle, detail: IDetailView) {
+    this._model = model;
+    this._trans = trans;
+    this._detail = detail;
+    this.node = element('div', 'tree');
+    this.node.setAttribute('role', 'tree');
+    this.node.setAttribute('aria-label', trans.__('Calls of the request'));
+    this.node.addEventListener('keydown', event => this._keydown(event));
+  }
+
+  readonly node: HTMLElement;
+
+  render(): void {
+    const rows = this._model.rows();
+    const axis = this._model.axis();
+    this._rows = new Map(rows.map(row => [row.key, row]));
+    if (this._active === null || !this._rows.has(this._active)) {
+      this._active = rows[0]?.key ?? null;
+    }
+    patch(
+      this.node,
+      rows,
+      row => row.key,
+      row => this._make(row),
+      (node, row) => this._update(node, row, axis)
+    );
+    for (const key of this._parts.keys()) {
+      if (!this._rows.has(key)) {
+        this._parts.delete(key);
+      }
+    }
+  }
+
+  private _make(row: IRow): HTMLElement {
+    const item = element('div', 'item');
+    item.setAttribute('role', 'treeitem');
+    if (row.type === 'more' || row.type === 'none') {
+      return item;
+    }
+    const parts = makeParts();
+    this._parts.set(row.key, parts);
+    parts.row.addEventListener('click', () => this._press(row.key, false));
+    parts.twisty.addEventListener('click', event => {
+      event.stopPropagation();
+      this._press(row.key, true);
+    });
+    item.append(parts.row);
+    return item;
+  }
+
+  private _update(item: HTMLElement, row: IRow, axis: Axis): void {
+    const selected = this._model.selected === row.key;
+    setAttribute(item, 'tabindex', row.key === this._active ? '0' : '-1');
+    setAttribute(item, 'aria-level', String(row.depth + 1));
+    setAttribute(item, 'aria-selected', String(selected));
+    setAttribute(
+      item,
+      'aria-expanded',
+      row.expandable ? String(row.open) : null
+    );
+    const parts = this._parts.get(row.key);
+    if (parts === undefined) {
+      this._updateMore(item, row);
+      return;
+    }
+    parts.row.style.setProperty(
+      '--jp-durable-indent',
+      `${row.depth * INDENT}px`
+    );
+    setText(parts.twisty, row.expandable ? (row.open ? '▾' : '▸') : '');
+    if (row.call !== null) {
+      this._updateCall(item, parts, row.call, row.group, axis);
+    } else if (row.group !== null) {
+      this._updateGroup(item, parts, row.group, axis);
+    }
+    this._updateDetail(item, selected ? row.call : null);
+  }
+
+  private _updateDetail(item: HTMLElement, call: IShownCall | null): void {
+    const detail = this._detail.node;
+    if (call === null) {
+      if (detail.parentElement === item) {
+        detail.remove();
+      }
+      return;
+    }
+    if (detail.parentElement !== item) {
+      item.append(detail);
+    }
+    this._detail.render(call);
+  }
+
+  private _updateCall(
+    item: HTMLElement,
+    parts: IParts,
+    call: IShownCall,
+    group: IGroup | null,
+    axis: Axis
+  ): void {
+    const trans = this._trans;
+    const status = statusNow(call.status, this._model);
+    const count = group?.total ?? (call.kind === 'map' ? call.children : 0);
+    const label = count
+      ? `${call.name} ×${thousands(count)}`
+      : visible(call.label);
+    const span = this._model.span(call);
+    const elapsed = span.end - span.start;
+    setText(parts.label, label);
+    setText(parts.values, shownValues(call, group, elapsed, trans));
+    updateBadges(parts.badges, call, trans);
+    const source = group
+      ? groupSource(group, trans)
+      : sourceText(call, status, trans);
+    const known = call.duration !== null || status === 'running';
+    const duration = known ? spoken(elapsed) : '';
+    setText(parts.source, source);
+    setText(parts.duration, duration);
+    setSign(parts, status, trans);
+    setBar(parts.bar, span, axis, barClass(call, status));
+    updateShare(parts, call, group, status);
+    const said = [label, statusWord(status, trans), source, duration];
+    setAttribute(item, 'aria-label', said.filter(each => each).join(', '));
+  }
+
+  private _updateGroup(
+    item: HTMLElement,
+    parts: IParts,
+    group: IGroup,
+    axis: Axis
+  ): void {
+    const trans = this._trans;
+    const given = group.running
+      ? 'running'
+      : group.failed
+        ? 'failed'
+        : 'succeeded';
+    const status = statusNow(given, this._model);
+    const span = {
+      start: group.started_at,
+      end: group.started_at + group.seconds
+    };
+    setText(parts.label, `${visible(group.name)} ×${thousands(group.total)}`);
+    setText(parts.values, groupText(group, trans));
+    setText(parts.source, groupSource(group, trans));
+    setText(parts.duration, group.seconds > 0 ? spoken(group.seconds) : '');
+    setSign(parts, status, trans);
+    setBar(parts.bar, span, axis, status);
+    updateShare(parts, null, group, status);
+    setAttribute(
+      item,
+      'aria-label',
+      `${parts.label.textContent}, ${parts.values.textContent}`
+    );
+  }
+
+  private _updateMore(item: HTMLElement, row: IRow): void {
+    const trans = this._trans;
+    const first = row.offset + 1;
+    const last = Math.min(row.offset + PAGE, row.total);
+    const state = `${row.type} ${first} ${last} ${row.total}`;
+    if (item.dataset.state === state) {
+      return;
+    }
+    item.dataset.state = state;
+    const line = element('div', 'more');
+    line.style.setProperty('--jp-durable-indent', `${row.depth * INDENT}px`);
+    if (row.type === 'none') {
+      line.append(element('span', '', trans.__('not in this view')));
+    } else if (row.total < 0) {
+      line.append(
+        element('span', '', trans.__('More rows are open than can be shown.'))
+      );
+    } else {
+      const said = trans.__(
+        '%1–%2 of %3',
+        thousands(first),
+        thousands(last),
+        thousands(row.total)
+      );
+      const turn = (by: number) => () => this._model.turn(row, row.offset + by);
+      const before = button(trans.__('‹ Previous'), 'link', turn(-PAGE));
+      const after = button(trans.__('Next ›'), 'link', turn(PAGE));
+      before.disabled = row.offset === 0;
+      after.disabled = last >= row.total;
+      line.append(before, element('span', '', said), after);
+    }
+    item.replaceChildren(line);
+  }
+
+  private _press(key: string, twisty: boolean): void {
+    const row = this._rows.get(key);
+    if (row === undefined) {
+      return;
+    }
+    this._active = key;
+    if (row.expandable && (twisty || row.call === null || row.group !== null)) {
+      this._model.toggle(row);
+    } else {
+      this._model.select(this._model.selected === key ? null : key);
+    }
+  }
+
+  private _keydown(event: KeyboardEvent): void {
+    const target = event.target as HTMLElement;
+    if (target.getAttribute('role') !== 'treeitem') {
+      return;
+    }
+    const row = this._rows.get(target.dataset.key ?? '');
+    if (row === undefined || !this._act(event.key, row, target)) {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** The keys of the tree pattern of the ARIA practices. */
+  private _act(key: string, row: IRow, item: HTMLElement): boolean {
+    const items = Array.from(this.node.children) as HTMLElement[];
+    const at = items.indexOf(item);
+    switch (key) {
+      case 'ArrowDown':
+        return this._focus(items[at + 1]);
+      case 'ArrowUp':
+        return this._focus(items[at - 1]);
+      case 'Home':
+        return this._focus(items[0]);
+      case 'End':
+        return this._focus(items[items.length - 1]);
+      case 'ArrowRight':
+        if (row.open) {
+          return this._focus(items[at + 1]);
+        }
+        this._model.toggle(row, true);
+        return true;
+      case 'ArrowLeft':
+        if (row.open) {
+          this._model.toggle(row, false);
+          return true;
+        }
+        return this._focus(
+          items
+            .slice(0, at)
+            .reverse()
+            .find(each => level(each) < level(item))
+        );
+      case 'Enter':
+      case ' ':
+        this._press(row.key, row.call === null);
+        return true;
+      case 'Escape':
+        this._model.select(null);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  private _focus(item: HTMLElement | undefined): boolean {
+    if (item !== undefined) {
+      this._active = item.dataset.key ?? null;
+      for (const each of Array.from(this.node.children)) {
+        each.setAttribute('tabindex', each === item ? '0' : '-1');
+      }
+      item.focus();
+    }
+    return true;
+  }
+
+  private _model: Model;
+  private _trans: TranslationBundle;
+  private _detail: IDetailView;
+  private _rows = new Map<string, IRow>();
+  private _parts = new Map<string, IParts>();
+  private _active: string | null = null;
+}
+
+function level(item: HTMLElement): number {
+  return Number(item.getAttribute('aria-level'));
+}

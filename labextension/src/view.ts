@@ -1,0 +1,361 @@
+/**
+ * One request on the page.
+ *
+ * Rules of this file
+ * - Drawn at most once a frame, patched, never rebuilt.
+ * - It is the one place where what the user presses meets the controls: every failure is shown, none is lost.
+ */
+
+import { TranslationBundle } from '@jupyterlab/translation';
+import { spoken } from './calltree';
+import { IControls, IWish } from './controls';
+import { DetailView } from './detail';
+import { element, setText, show, visible } from './dom';
+import { HeadView } from './head';
+import { Model } from './model';
+import {
+  IShownCall,
+  ISnapshot,
+  readPage,
+  readPreviewRows,
+  readSnapshot
+} from './protocol';
+import { IPageOf } from './rows';
+import { TreeView } from './tree';
+import { thousands } from './words';
+
+const TICK_MILLISECONDS = 1000;
+const QUIET_SECONDS = 1.5;
+
+export class RequestView {
+  constructor(controls: IControls, trans: TranslationBundle) {
+    this._controls = controls;
+    this._trans = trans;
+    this._model = new Model(() => Date.now() / 1000);
+    this._detail = this._makeDetail();
+    this._head = this._makeHead();
+    this._tree = new TreeView(this._model, trans, this._detail);
+    this._message.setAttribute('role', 'status');
+    this.node = element('div', 'view', [
+      this._head.node,
+      this._head.summary,
+      this._message,
+      this._panel,
+      this._tree.node
+    ]);
+    this.node.dataset.lmSuppressShortcuts = 'true';
+    this._model.changed = () => this._later();
+    this._model.wanted = page => this._turn(page);
+    controls.changed = () => this._later();
+  }
+
+  readonly node: HTMLElement;
+
+  /** Show a newer state. Whatever is no snapshot is left alone; false says so. */
+  show(data: unknown): boolean {
+    const snapshot = readSnapshot(data);
+    if (snapshot === null) {
+      return false;
+    }
+    const before = this._model.snapshot?.request;
+    if (this._model.take(snapshot)) {
+      const { run, status } = snapshot.request;
+      if (before?.run !== run || before?.status !== status) {
+        this._head.pending = '';
+        this._panel.replaceChildren();
+      }
+      this._heard = Date.now();
+    }
+    this._draw();
+    this._watch();
+    return true;
+  }
+
+  dispose(): void {
+    window.clearInterval(this._timer);
+    window.cancelAnimationFrame(this._frame);
+    this._disposed = true;
+    this._controls.withdraw();
+  }
+
+  /** Ask for the state of now, when there is somebody who may know it. */
+  catchUp(): void {
+    if (this._asking || this._controls.refusal('snapshot') !== null) {
+      return;
+    }
+    this._asking = true;
+    this._controls
+      .ask('snapshot', this._content())
+      .then(reply => {
+        this._asking = false;
+        if (!this._disposed && this.show(reply)) {
+          this._model.confirm();
+        }
+      })
+      .catch(() => {
+        this._asking = false;
+      });
+  }
+
+  private _makeDetail(): DetailView {
+    return new DetailView(
+      this._controls,
+      {
+        replay: wish => this._replay(wish),
+        fork: text => this._fork(text),
+        debug: call => this._debug(call),
+        copy: call => this._copy(this._code(call))
+      },
+      this._trans
+    );
+  }
+
+  private _makeHead(): HeadView {
+    return new HeadView(
+      this._model,
+      this._controls,
+      {
+        cancel: () => this._cancel(),
+        again: () => this._again(),
+        replay: wish => this._replay(wish),
+        preview: () => this._preview(),
+        copyId: () => this._copy(this._content().request as string)
+      },
+      this._trans
+    );
+  }
+
+  private _later(): void {
+    if (this._frame === 0 && !this._disposed) {
+      this._frame = window.requestAnimationFrame(() => this._draw());
+    }
+  }
+
+  private _draw(): void {
+    this._frame = 0;
+    const snapshot = this._model.snapshot;
+    if (snapshot === null || this._disposed) {
+      return;
+    }
+    const open = this._model.expanded;
+    this.node.classList.toggle('jp-durable-timeline', this._model.timeline);
+    this._detail.content = this._content();
+    this._detail.canFork = snapshot.request.kind === 'function_call';
+    this._head.render(snapshot);
+    show(this._tree.node, open);
+    show(this._panel, open && this._panel.childElementCount > 0);
+    const said =
+      this._said ||
+      (open && this._model.status !== 'succeeded' ? this._error(snapshot) : '');
+    setText(this._message, said);
+    show(this._message, said !== '');
+    if (open) {
+      this._tree.render();
+    }
+  }
+
+  /** The error of the request, unless a row shows it. */
+  private _error(snapshot: ISnapshot): string {
+    const { error } = snapshot.request;
+    return snapshot.counts.failed === 0 ? visible(error) : '';
+  }
+
+  /** While a request runs: clocks tick, and silence is broken. */
+  private _watch(): void {
+    const running = this._model.snapshot?.request.status === 'running';
+    if (running && this._timer === 0) {
+      this._timer = window.setInterval(() => this._tick(), TICK_MILLISECONDS);
+      if (!this._model.fresh) {
+        this.catchUp();
+      }
+    } else if (!running && this._timer !== 0 && this._head.pending === '') {
+      window.clearInterval(this._timer);
+      this._timer = 0;
+    }
+  }
+
+  private _tick(): void {
+    if (!this.node.isConnected) {
+      return;
+    }
+    if (Date.now() - this._heard > QUIET_SECONDS * 1000) {
+      this.catchUp();
+    }
+    this._draw();
+    this._watch();
+  }
+
+  private _content(): Record<string, unknown> {
+    const snapshot = this._model.snapshot;
+    return {
+      request: snapshot?.request.id ?? '',
+      display: snapshot?.display ?? ''
+    };
+  }
+
+  private _cancel(): void {
+    this._pending(this._trans.__('cancelling…'));
+    this._do(this._controls.ask('cancel', this._content()));
+  }
+
+  /** Replay as most people mean it: the cell executes again where it resumes the request, else the kernel replays. */
+  private _again(): void {
+    if (this._controls.hasCell) {
+      this._controls.runCell();
+      this._draw();
+    } else {
+      this._replay({});
+    }
+  }
+
+  private _replay(wish: IWish): void {
+    this._controls.whenFree(() => {
+      this._pending(this._trans.__('replaying…'));
+      this._do(this._controls.ask('replay', { ...this._content(), ...wish }));
+      this._keepWatching();
+    });
+    this._draw();
+  }
+
+  private _fork(text: string): void {
+    this._controls.whenFree(() => {
+      const content = { ...this._content(), input: text };
+      this._do(
+        this._controls.ask('fork', content).then(reply => {
+          const id = (reply as { fork?: string }).fork ?? '';
+          this._say(this._trans.__('forked as %1', visible(id)));
+        })
+      );
+    });
+    this._draw();
+  }
+
+  private _debug(call: IShownCall): void {
+    this._controls.runBelow(
+      `%durable debug ${this._content().request} ${call.label}`
+    );
+  }
+
+  private _code(call: IShownCall): string {
+    const id = JSON.stringify(this._content().request);
+    const [name, n] = call.label.replace(/\]$/, '').split('[');
+    return [
+      'from jupyter_durable import get_request',
+      '',
+      `call = get_request(${id}).call(${JSON.stringify(name)}, ${Number(n)})`,
+      'args, kwargs = call.inputs()',
+      `${call.name}.local(*args, **kwargs)`
+    ].join('\n');
+  }
+
+  private _copy(text: string): void {
+    this._do(
+      navigator.clipboard
+        .writeText(text)
+        .then(() => this._say(this._trans.__('copied')))
+    );
+  }
+
+  private _preview(): void {
+    if (this._panel.childElementCount > 0) {
+      this._panel.replaceChildren();
+      this._draw();
+      return;
+    }
+    this._do(
+      this._controls
+        .ask('preview', { ...this._content(), latest: true })
+        .then(reply => {
+          this._panel.replaceChildren(this._table(reply));
+          this._draw();
+        })
+    );
+  }
+
+  private _table(reply: unknown): HTMLElement {
+    const trans = this._trans;
+    const rows = readPreviewRows(reply);
+    const line = (texts: string[], tag: 'th' | 'td') =>
+      element(
+        'tr',
+        '',
+        texts.map(text => element(tag, '', visible(text)))
+      );
+    const head = [
+      trans.__('Call'),
+      trans.__('A replay would'),
+      trans.__('Why'),
+      trans.__('Saves')
+    ];
+    const body = rows.map(row =>
+      line(
+        [row.call, row.action, row.why, row.saved ? spoken(row.saved) : ''],
+        'td'
+      )
+    );
+    const more = Number((reply as { more?: number }).more ?? 0);
+    return element('div', 'scroll', [
+      element('table', 'table', [
+        element('thead', '', [line(head, 'th')]),
+        element('tbody', '', body)
+      ]),
+      element(
+        'div',
+        'quiet',
+        more ? trans.__('and %1 more', thousands(more)) : ''
+      )
+    ]);
+  }
+
+  private _turn(page: IPageOf): void {
+    if (this._controls.refusal('page') !== null) {
+      return;
+    }
+    const { failedOnly } = this._model;
+    this._do(
+      this._controls
+        .ask('page', { ...this._content(), ...page, failed: failedOnly })
+        .then(reply => this._model.takePage(page, readPage(reply)))
+    );
+  }
+
+  private _pending(said: string): void {
+    this._head.pending = said;
+    this._said = '';
+    this._draw();
+  }
+
+  private _say(text: string): void {
+    this._said = text;
+    this._draw();
+  }
+
+  /** A replay in the kernel may be over before its first picture is here: look until it shows. */
+  private _keepWatching(): void {
+    if (this._timer === 0) {
+      this._timer = window.setInterval(() => this._tick(), TICK_MILLISECONDS);
+    }
+  }
+
+  private _do(asked: Promise<unknown>): void {
+    asked.catch((error: Error) => {
+      this._head.pending = '';
+      this._say(visible(error.message));
+    });
+  }
+
+  private _controls: IControls;
+  private _trans: TranslationBundle;
+  private _model: Model;
+  private _head: HeadView;
+  private _tree: TreeView;
+  private _detail: DetailView;
+  private _message = element('div', 'message');
+  private _panel = element('div', 'panel');
+  private _said = '';
+  private _frame = 0;
+  private _timer = 0;
+  private _heard = 0;
+  private _asking = false;
+  private _disposed = false;
+}
