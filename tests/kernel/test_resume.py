@@ -271,6 +271,7 @@ def test_a_notebook_that_was_moved_finds_its_requests_and_a_copy_does_not(start:
         kernel.run(BODY.format(options=""), "moving")
         kernel.close()
         log.take()
+        (directory / f"{name}-2.ipynb").write_text("{}")
         if not there:
             path.unlink()
         kernel = start(f"{name}-2.ipynb")
