@@ -369,11 +369,15 @@ class Engine:
         return row
 
     def run_quietly(self, run: Run, root: ActiveCall) -> None:
-        """Drive the root; a failure is kept in the request. An interrupt by the user is raised all the same."""
+        """Drive the root; a failure is kept in the request.
+
+        An interrupt by the user is raised all the same, and so is what the store said when it stopped the run: it
+        could not be kept.
+        """
         try:
             self.conduct(run, root)
         except Exception:
-            if not run.ended:
+            if not run.ended or isinstance(run.stopped, StoreError):
                 raise
 
     def let_go(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import inspect
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from jupyter_durable.client import replay
 from jupyter_durable.client.cell_options import parsed_options
 from jupyter_durable.client.durable_source import DECORATOR, commented, decorate, is_durable_cell
+from jupyter_durable.code.sources import RESTORED, remember_source
 from jupyter_durable.code.statements import once_called
 from jupyter_durable.context import current
 from jupyter_durable.core.model import Kind, RequestRow
-from jupyter_durable.errors import ReplayError, SDKUsageError
+from jupyter_durable.errors import ReplayError, SDKUsageError, StoreError
 from jupyter_durable.runner.stop import RunStopped
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def run_recorded(
             raise SDKUsageError(f"request {row.id}: the source of its cell was not stored; run the cell again instead")
         run, root = engine.launch(row, launch, None)
         _run_body(run, root, code)
-    if isinstance(run.stopped, ReplayError):
+    if isinstance(run.stopped, ReplayError | StoreError):
         raise run.stopped
 
 
@@ -97,7 +99,10 @@ def _execute(run: Run, code: Loaded) -> None:
     """The statements of the body; definitions are those of the code version, which are there already."""
     assert code.body is not None
     namespace: Any = code.namespace
-    tree = ast.parse(commented(code.body))
+    source = commented(code.body)
+    name = f"{RESTORED}{hashlib.blake2b(source.encode(), digest_size=8).hexdigest()}>"
+    remember_source(name, source)  # what the body defines itself is known by its source, as it was in the cell
+    tree = ast.parse(source)
     if is_durable_cell(code.body):
         options = parsed_options(code.body)
         tree = decorate(tree, options.plain)
@@ -105,7 +110,7 @@ def _execute(run: Run, code: Loaded) -> None:
     tree.body = [
         statement for statement in tree.body if not (isinstance(statement, DEFINITIONS) and statement.name in namespace)
     ]
-    compiled: CodeType = compile(tree, "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    compiled: CodeType = compile(tree, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     if compiled.co_flags & inspect.CO_COROUTINE:
         # Not `asyncio.run`: in a notebook a loop runs in this thread already.
         run.workers.loops.submit(0, lambda: eval(compiled, namespace)).result()
