@@ -144,6 +144,13 @@ class MapOptions(NamedTuple):
     max_concurrency: int | None = None
     return_exceptions: bool = False
 
+    def checked(self, name: str) -> MapOptions:
+        """Itself. Raises `SDKUsageError` for a limit that is none."""
+        limit: object = self.max_concurrency
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+            raise SDKUsageError(f"{name}.map: max_concurrency must be a whole number >= 1, not {limit!r}")
+        return self
+
 
 class Engine(Protocol):
     """How a durable function that is called outside of any request gets one."""

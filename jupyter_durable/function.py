@@ -164,13 +164,17 @@ def durable_wrapper(spec: Spec) -> Any:
         return spec.call(*spec.bind(args), **kwargs)
 
     def map_items(items: Any, *, max_concurrency: int | None = None, return_exceptions: bool = False) -> Any:
-        options = MapOptions(max_concurrency, return_exceptions)
+        options = MapOptions(max_concurrency, return_exceptions).checked(spec.name)
         scope = scope_here()
-        return scope.map_async(spec, items, options) if spec.is_async else scope.map(spec, items, options)
+        if spec.is_async:  # its place is that of the call, not of the first await: gather() keeps program order
+            return scope.map_async(spec, items, options, scope.reserve())
+        return scope.map(spec, items, options)
 
     def reduce_items(items: Iterable[Any], *initial: Any) -> Any:
         scope = scope_here()
-        return scope.reduce_async(spec, items, initial) if spec.is_async else scope.reduce(spec, items, initial)
+        if spec.is_async:
+            return scope.reduce_async(spec, items, initial, scope.reserve())
+        return scope.reduce(spec, items, initial)
 
     def submit(*args: Any, idempotency_key: str | None = None, **kwargs: Any) -> Any:
         if spec.application is None:

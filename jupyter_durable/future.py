@@ -299,7 +299,8 @@ class FutureMaker:
     ) -> Future[list[Any]]:
         """A Future of a map over `items`."""
         spec, scope = self._spec, scope_here()
-        seq, options = scope.reserve(), MapOptions(max_concurrency, return_exceptions)
+        options = MapOptions(max_concurrency, return_exceptions).checked(spec.name)
+        seq = scope.reserve()
         start = scope.map_async if spec.is_async else scope.map
         return Future(scope, f"{spec.name}.map", lambda: start(spec, items, options, seq), spec.is_async)
 

@@ -193,8 +193,6 @@ def _limit(node: ActiveCall, call: ActiveCall, options: MapOptions) -> ThreadExe
     """The threads a map runs on: the shared ones, or its own where it has a limit."""
     limit = options.max_concurrency
     if limit is not None:
-        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-            raise SDKUsageError(f"{call.name}.map: max_concurrency must be a whole number >= 1, not {limit!r}")
         return ThreadExecutor(limit)
     return node.run.threads_of(call.plan)
 
