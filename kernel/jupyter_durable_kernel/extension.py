@@ -9,6 +9,7 @@ Rules of this file
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -233,18 +234,19 @@ class Extension:
             return self._before["showtraceback"](exc_tuple, *args, **kwargs)
         shown = tracebacks.tidied(found[1], found[2])
         id = self._failing()
-        if id is not None:
-            tracebacks.note(shown[1], f"request {id} · resume: run the cell again, or %durable replay {id}")
-        return self._before["showtraceback"](shown, *args, **kwargs)
+        line = f"request {id} · resume: run the cell again, or %durable replay {id}" if id is not None else None
+        with tracebacks.noted(shown[1], line):
+            return self._before["showtraceback"](shown, *args, **kwargs)
 
     def _failing(self) -> str | None:
         """The request that fails with the exception that is shown now."""
         row = self.engine.sessions.row
         if row is not None:
             return row.id
-        for begun in reversed(self._begun):
-            if self.engine.store.request(begun.id).status != Status.SUCCEEDED:
-                return begun.id
+        with contextlib.suppress(DurableError):  # a store that fails must not hide the traceback
+            for begun in reversed(self._begun):
+                if self.engine.store.request(begun.id).status != Status.SUCCEEDED:
+                    return begun.id
         return None
 
 

@@ -11,6 +11,7 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -59,7 +60,14 @@ def _joined(entries: list[TracebackType]) -> TracebackType | None:
     return joined
 
 
-def note(error: BaseException, text: str) -> None:
-    """A line under the traceback, once."""
-    if text not in getattr(error, "__notes__", ()):
-        error.add_note(text)
+@contextmanager
+def noted(error: BaseException, line: str | None) -> Iterator[None]:
+    """A line under the traceback while it is shown; what is recorded of the exception does not have it."""
+    before = list(getattr(error, "__notes__", ()))
+    if line is not None:
+        error.add_note(line)
+    try:
+        yield
+    finally:
+        if line is not None:
+            error.__notes__ = before

@@ -25,6 +25,7 @@ from jupyter_durable.errors import DurableError
 from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable_kernel import page
 from jupyter_durable_kernel.folding import Folding
+from jupyter_durable_kernel.thrift import Thrift
 from jupyter_durable_kernel.values import Values
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class LiveView:
         self._queue: deque[tuple[Any, ...]] = deque()
         self._folding = Folding(run)
         self._values = Values(views.engine, row)
+        self._thrift = Thrift(views.told)
         self._context = contextvars.copy_context()
         self._lock = threading.Lock()
         self._shown: dict[str, str] = {}
@@ -112,6 +114,9 @@ class LiveView:
                 folding.told(told[1])
             elif len(told) == 1:
                 folding.settled(told[0])
+                remark = self._thrift.settled(told[0])
+                if remark is not None:
+                    self._context.run(self._views.notice, [remark])
             else:
                 folding.reused(*told)
 
@@ -172,6 +177,8 @@ class Views:
         self._ticking = False
         self._durable_body = False
         self._of_cell = 0
+        self.told: set[str] = set()
+        """Functions whose cost was told."""
 
     def begin_cell(self, *, durable_body: bool) -> None:
         """A cell begins."""

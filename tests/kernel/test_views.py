@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.kernel.conftest import LOGGING, Kernel, Log, Start
 
 LARGEST = 100_000
@@ -16,8 +18,12 @@ def view(kernel: Kernel, code: str, cell_id: str | None = None) -> dict[str, str
     return found[0]
 
 
-def test_a_short_successful_request_of_a_plain_cell_is_silent(kernel: Kernel) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _functions(kernel: Kernel) -> None:
     kernel.run("%%durable\nimport time\ndef quick(x):\n    return x\ndef slow(x):\n    time.sleep(x)\n    return x")
+
+
+def test_a_short_successful_request_of_a_plain_cell_is_silent(kernel: Kernel) -> None:
     assert kernel.run("quick(1)\nquick(2)\nNone").outputs == {}
 
 
@@ -92,6 +98,14 @@ def test_a_page_is_never_above_its_limit_and_failures_come_first(kernel: Kernel)
     assert "ValueError" in made["text/html"]
 
 
+def test_a_thousand_tiny_calls_are_told_what_they_cost_once(kernel: Kernel) -> None:
+    kernel.run("%%durable\ndef tiny(x):\n    return x")
+    ran = kernel.run("for n in range(1_100): tiny(n)")
+    assert re.search(r"tiny was called 1,000 times for less than 1 ms; .* about \d+\.\d\d ms a call", ran.text)
+    assert "%%durable --plain tiny" in ran.text
+    assert "less than 1 ms" not in kernel.run("for n in range(1_100): tiny(n)").text
+
+
 def test_ten_thousand_calls_leave_one_small_page(kernel: Kernel) -> None:
     made = view(kernel, "%%durable\nfor n in range(10_000): quick(n)")
     assert "quick ×10,000" in made["text/html"]
@@ -143,6 +157,10 @@ def test_a_notebook_may_ask_for_plain_text(start: Start) -> None:
 
 
 def test_a_cell_of_many_applications_shows_some_and_counts_the_others(kernel: Kernel) -> None:
+    kernel.run(
+        "from jupyter_durable import application, function\n@application()\n@function()\n"
+        "def app(n: int) -> int:\n    return quick(n)"
+    )
     ran = kernel.run("for n in range(20): app(n)")
     assert len(ran.outputs) == 13
     assert "and 8 more requests of this cell: %durable list" in ran.text
