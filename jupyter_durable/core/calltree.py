@@ -34,7 +34,7 @@ from jupyter_durable.core.model import (
 )
 from jupyter_durable.core.nodes import GROUPS, Node, called
 
-__all__ = ["CHECKPOINT", "RAN", "CallNode", "CallTree", "Counts", "count", "summary", "to_json", "walk"]
+__all__ = ["CHECKPOINT", "RAN", "CallNode", "CallTree", "Counts", "call_json", "count", "summary", "to_json", "walk"]
 
 RAN: Final = "ran"
 CHECKPOINT: Final = "checkpoint"
@@ -334,11 +334,12 @@ def to_json(root: CallNode) -> dict[str, Any]:
     return {
         "summary": summary(counts),
         "counts": {name: getattr(counts, name) for name in Counts.__slots__},
-        "calls": [_call_json(node) for node in walk(root)],
+        "calls": [call_json(node) for node in walk(root)],
     }
 
 
-def _call_json(node: CallNode) -> dict[str, Any]:
+def call_json(node: CallNode) -> dict[str, Any]:
+    """One call; holds only what JSON has."""
     progress = node.progress
     return {
         "id": node.identity,

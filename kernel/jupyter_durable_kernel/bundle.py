@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_durable.client.render import FOLD
 from jupyter_durable.core.calltree import CallNode, Counts, call_json, walk
 from jupyter_durable.core.model import Status
 from jupyter_durable_kernel.folding import Group, Tally
-from jupyter_durable_kernel.page import State, chosen, headline
 from jupyter_durable_kernel.previews import shortened
 from jupyter_durable_kernel.values import Values
+
+if TYPE_CHECKING:
+    from jupyter_durable_kernel.page import State
 
 MIME: Final = "application/vnd.jupyter-durable.request+json"
 VERSION: Final = 1
@@ -32,26 +34,32 @@ _ERROR: Final = 2_000
 _LOG: Final = 1_000
 
 
-def snapshot(state: State, values: Values, display: str) -> dict[str, Any]:
-    """The picture; `display` names the output that shows it."""
+def display_of(request: str, run: int) -> str:
+    """The name of the output that shows a run."""
+    return f"{request}-{run}"
+
+
+def snapshot(state: State, values: Values, headline: str) -> dict[str, Any]:
+    """The picture."""
     made: dict[str, Any] = {}
     for limit in _ROWS:
-        made = _made(state, values, display, limit)
+        made = _made(state, values, headline, limit)
         if len(json.dumps(made, ensure_ascii=False).encode("utf-8", "replace")) <= BYTES:
             break
     return made
 
 
-def _made(state: State, values: Values, display: str, limit: int) -> dict[str, Any]:
+def _made(state: State, values: Values, headline: str, limit: int) -> dict[str, Any]:
     row, root = state.row, state.root
     nodes = walk(root) if root is not None else []
     groups = _groups(nodes, state.tallies)
-    calls = [node for node in nodes if node.identity in _sent(root, groups, limit)] if root is not None else []
+    sent = _sent(root, groups, limit) if root is not None else frozenset[int]()
+    calls = [node for node in nodes if node.identity in sent]
     return {
         "version": VERSION,
         "sequence": int(state.now * 1000),
         "at": state.now,
-        "display": display,
+        "display": display_of(row.id, max(row.run, 1)),
         "request": {
             "id": row.id,
             "application": row.application,
@@ -64,7 +72,7 @@ def _made(state: State, values: Values, display: str, limit: int) -> dict[str, A
             "forked_from": row.forked_from or "",
         },
         "counts": {name: getattr(state.counts, name) for name in Counts.__slots__},
-        "summary": headline(state),
+        "summary": headline,
         "calls": [shown_call(node, values, state.tallies) for node in calls],
         "groups": [_group(node, group, calls, tally) for (node, group), (calls, tally) in groups.items()],
         "omitted": len(nodes) - len(calls) + sum(tally.ran + tally.reused for tally in state.tallies.values()),
@@ -144,3 +152,26 @@ def _sent(root: CallNode, groups: _Siblings, limit: int) -> frozenset[int]:
 
 def _ended_at(root: CallNode) -> float | None:
     return root.started_at + root.duration if root.duration is not None else None
+
+
+def chosen(root: CallNode, limit: int, spared: Collection[int] = ()) -> frozenset[int]:
+    """Identities of at most `limit` calls (and their callers) to show: failures first, none of `spared`."""
+    nodes = walk(root)
+    parents = {node.identity: node.parent for node in nodes}
+    found: set[int] = set()
+    for node in sorted(nodes, key=_urgency):
+        if len(found) >= limit:
+            break
+        identity = node.identity
+        if identity in spared:
+            continue
+        while identity in parents and identity not in found:
+            found.add(identity)
+            identity = parents[identity]
+    return frozenset(found)
+
+
+def _urgency(node: CallNode) -> int:
+    if node.status in (Status.FAILED, Status.CANCELLED, Status.INTERRUPTED):
+        return 0
+    return 1 if node.status == Status.RUNNING or node.args_changed or node.code_changed else 2

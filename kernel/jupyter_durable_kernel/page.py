@@ -1,4 +1,4 @@
-"""A request as an output: `text/html` and `text/plain` of one state of it.
+"""A request as an output: JSON for our page, `text/html` and `text/plain` of one state of it.
 
 Rules of this file
 - Pure: a state and previews in, texts out.
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from jupyter_durable.client.render import MARKS, escaped, tree_text
-from jupyter_durable.core.calltree import CallNode, Counts, count, summary, walk
+from jupyter_durable.core.calltree import CallNode, Counts, count, summary
 from jupyter_durable.core.model import RequestRow, Status
+from jupyter_durable_kernel import bundle as bundling
 from jupyter_durable_kernel import markup
 from jupyter_durable_kernel.folding import Group, Tally
 from jupyter_durable_kernel.markup import Shown
@@ -51,9 +52,13 @@ def counted(root: CallNode, tallies: Mapping[Group, Tally]) -> Counts:
     )
 
 
-def bundle(state: State, values: Values) -> dict[str, str]:
-    """The MIME bundle."""
-    return {"text/html": _html(state, values), "text/plain": _plain(state)}
+def bundle(state: State, values: Values) -> dict[str, Any]:
+    """The MIME bundle: for our page, for other front ends, for terminals."""
+    return {
+        bundling.MIME: bundling.snapshot(state, values, headline(state)),
+        "text/html": _html(state, values),
+        "text/plain": _plain(state),
+    }
 
 
 def headline(state: State) -> str:
@@ -86,35 +91,13 @@ def _plain(state: State) -> str:
 def _html(state: State, values: Values) -> str:
     made = ""
     for limit in _ROWS:
-        chosen = _chosen(state.root, limit) if state.root is not None else frozenset()
+        chosen = bundling.chosen(state.root, limit) if state.root is not None else frozenset()
         texts = (headline(state), summary(state.counts))
         shown = Shown(state.row, state.status, state.root, state.tallies, *texts, chosen, state.now)
         made = markup.page(shown, values)
         if len(made.encode("utf-8", "replace")) <= HTML_BYTES:
             break
     return made
-
-
-def _chosen(root: CallNode, limit: int) -> frozenset[int]:
-    """Identities of the calls to show: failures with their callers first."""
-    nodes = walk(root)
-    parents = {node.identity: node.parent for node in nodes}
-    order = sorted(nodes, key=_urgency)
-    chosen: set[int] = set()
-    for node in order:
-        if len(chosen) >= limit:
-            break
-        identity = node.identity
-        while identity in parents and identity not in chosen:
-            chosen.add(identity)
-            identity = parents[identity]
-    return frozenset(chosen)
-
-
-def _urgency(node: CallNode) -> int:
-    if node.status in (Status.FAILED, Status.CANCELLED, Status.INTERRUPTED):
-        return 0
-    return 1 if node.status == Status.RUNNING or node.args_changed or node.code_changed else 2
 
 
 def notice(lines: Sequence[str], *, warning: bool = False) -> dict[str, str]:

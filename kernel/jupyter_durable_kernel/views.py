@@ -48,7 +48,7 @@ class LiveView:
     def __init__(self, views: Views, run: Run, row: RequestRow, urgent: bool) -> None:
         self._views = views
         self.run = run
-        self.row = row
+        self.row = row._replace(run=run.number)
         self._urgent = urgent
         self.resumed = run.number > 1
         self._began = time.monotonic()
@@ -58,7 +58,7 @@ class LiveView:
         self._thrift = Thrift(views.told)
         self._context = contextvars.copy_context()
         self._lock = threading.Lock()
-        self._shown: dict[str, str] = {}
+        self._shown: dict[str, Any] = {}
         self._not_before = 0.0
         self.over = False
 
@@ -177,6 +177,8 @@ class Views:
         self._ticking = False
         self._durable_body = False
         self._of_cell = 0
+        self.continued: dict[str, str] = {}
+        """Display ids of runs that go on in the output of an earlier run, to the id of that output."""
         self.told: set[str] = set()
         """Functions whose cost was told."""
 
@@ -244,7 +246,9 @@ class Views:
         """Show or update an output. A terminal shows it once, at its end."""
         if self.engine.settings.display == "text":
             bundle = {"text/plain": bundle["text/plain"]}
-        self._shell.display_pub.publish(data=bundle, metadata={}, transient={"display_id": id}, update=update)
+        shown = self.continued.get(id)
+        update = update or shown is not None
+        self._shell.display_pub.publish(data=bundle, metadata={}, transient={"display_id": shown or id}, update=update)
 
     def notice(self, lines: Sequence[str]) -> None:
         """A quiet remark under the cell."""
