@@ -90,9 +90,16 @@ def set_asides(engine: Engine, row: RequestRow, choice: Choice, code: versions.L
     aside: set[tuple[int, int]] = set()
     if choice.rerun is not None:
         aside.update(selection.rerun(root, _chosen(known, choice.rerun, code, row)))
+    if choice.rerun == "changed" and _root_changed(root.row, code):
+        aside.add((0, ROOT))  # it executes; what it calls is matched as ever
     if choice.from_call is not None:
         aside.update(selection.from_call(root, _one(root, choice.from_call, row)))
     return tuple(sorted(aside))
+
+
+def _root_changed(root: CallRow, code: versions.Loaded) -> bool:
+    """Whether the code of an application itself changed. Cells have no code: their body always executes."""
+    return root.kind in COUNTED and code.code_named(root.name) not in (None, root.code)
 
 
 def changed_calls(engine: Engine, row: RequestRow, code: versions.Loaded) -> SetAside:

@@ -232,6 +232,7 @@ class Sessions:
     def call_application(self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """An application called at the top: a request of its own, resumed when its last one here did not succeed."""
         __tracebackhide__ = True
+        from jupyter_durable.client import replay
         from jupyter_durable.client.engine import Launch, Origin
 
         engine = self._engine
@@ -242,7 +243,10 @@ class Sessions:
         code = versions.live_code(version)
         if row is None:
             row, _ = engine.accept(spec, args, kwargs, Origin(notebook, key), code)
-        run, root = engine.launch(row, Launch(code), spec)
+        again = resumed and row.status == Status.SUCCEEDED
+        aside = replay.changed_calls(engine, row, code) if again else ()
+        once = self._cell is not None and self._cell.once
+        run, root = engine.launch(row, Launch(code, set_aside=aside, reuse_changed=not once), spec)
         for told in self.on_begin:
             told(row, run, resumed)
         return engine.application_coroutine(run, root) if spec.is_async else engine.conduct(run, root)
