@@ -263,6 +263,13 @@ class Engine:
         run = Run(environment, lease, options, launch.code)
         self.active[row.id] = run
         run.on_end.append(lambda: self._forget(run))
+        try:
+            return run, self._begin(run, row, spec)
+        except BaseException:  # an interrupt too: else the request would count as running while this process lives
+            self.let_go(run)
+            raise
+
+    def _begin(self, run: Run, row: RequestRow, spec: Spec | None) -> ActiveCall:
         for unsaved in self._unsaved.pop(row.id, ()):
             run.record(unsaved)  # succeeded in a run whose store was full; there is room again, or this raises
         name = spec.name if spec is not None else row.application
@@ -271,10 +278,9 @@ class Engine:
         if spec is not None:
             self._prepare_input(run, root, row, spec)
         for observer in list(self.observers):
-            listener = observer(run, row)
-            if listener is not None:
+            if (listener := observer(run, row)) is not None:
                 run.listeners.append(listener)
-        return run, root
+        return root
 
     def settle_ownerless(self, row: RequestRow) -> None:
         """A request whose owner is gone becomes interrupted in the store too."""
@@ -380,9 +386,9 @@ class Engine:
             if not run.ended or isinstance(run.stopped, StoreError):
                 raise
 
-    def let_go(self) -> None:
-        """The process is about to end: what runs is recorded as interrupted, so that others need not find that out."""
-        for run in list(self.active.values()):
+    def let_go(self, *runs: Run) -> None:
+        """These runs, or all since the process is about to end, are recorded as interrupted: nobody has to find out."""
+        for run in runs or list(self.active.values()):
             with contextlib.suppress(StoreError):
                 now = self.clock.now()
                 run.end_served(
