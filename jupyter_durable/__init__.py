@@ -40,9 +40,10 @@ from jupyter_durable.errors import (
     TimeoutError,
     WorkerLost,
 )
-from jupyter_durable.function import DurableFunction, application, cls, function
+from jupyter_durable.function import application, cls, function
 from jupyter_durable.future import RETURN_WHEN, Future
 from jupyter_durable.options import Retries
+from jupyter_durable.signature import DurableFunction
 from jupyter_durable.values import File, Headers, HttpBody, Image
 
 __version__ = "0.1.0"

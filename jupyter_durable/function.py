@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from types import ModuleType
-from typing import Any, Final, Generic, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, Final, Generic, ParamSpec, TypeVar, cast
 
 from jupyter_durable.context import (
     MapOptions,
@@ -41,10 +41,10 @@ from jupyter_durable.options import (
     bounded,
 )
 from jupyter_durable.owner import Owner
+from jupyter_durable.signature import DurableFunction
 
 P = ParamSpec("P")
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
 C = TypeVar("C", bound=type)
 
 
@@ -90,35 +90,6 @@ class Results(list[R], Generic[R]):
     def reduce(self, fn: DurableFunction[..., Any], *initial: Any) -> Any:
         """`fn.reduce(self, initial)`."""
         return fn.reduce(self, *initial)
-
-
-class DurableFunction(Protocol[P, R_co]):
-    """A durable function: called like the undecorated one."""
-
-    __name__: str
-    __durable__: Spec
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
-
-    def local(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """The undecorated function."""
-
-    def map(self, items: Any, *, max_concurrency: int | None = None, return_exceptions: bool = False) -> Results[Any]:
-        """Call it for each item, each with its own checkpoint; results in the order of the items."""
-
-    def reduce(self, items: Any, *initial: Any) -> Any:
-        """`functools.reduce` with a checkpoint at each step: `fn(accumulated, item)`."""
-
-    def submit(self, *args: Any, idempotency_key: str | None = None, **kwargs: Any) -> Any:
-        """Accept a request of this application and return it at once."""
-
-    @property
-    def future(self) -> Any:
-        """`f.future(...)`, `f.future.map(items)`, `f.future.reduce(items, initial)`: a Future that was not started."""
-
-    @property
-    def awaitable(self) -> Any:
-        """The older name of `future`."""
 
 
 def _sync_wrapper(spec: Spec) -> Callable[..., Any]:

@@ -439,7 +439,7 @@ async def test_gathered_calls_keep_program_order(bench: Bench) -> None:
         await asyncio.sleep(0.01 * (3 - n))
         return n
 
-    assert await asyncio.gather(sleeps(0), sleeps(1), sleeps(2)) == [0, 1, 2]
+    assert list(await asyncio.gather(sleeps(0), sleeps(1), sleeps(2))) == [0, 1, 2]
     assert [call.inputs()[0] for call in get_request("last").calls("sleeps")] == [(0,), (1,), (2,)]
 
 

@@ -206,7 +206,8 @@ def test_only_the_newest_value_is_kept(bench: Bench) -> None:
 
 def test_a_future_of_a_reduce(bench: Bench) -> None:
     assert add.future.reduce([1, 2, 3]).run().result() == 6
-    assert add(add.future.reduce([1, 2]), 5) == 8
+    accumulated: Any = add.future.reduce([1, 2])
+    assert add(accumulated, 5) == 8
 
 
 def test_a_step_is_called_with_the_accumulated_value_first(bench: Bench) -> None:
