@@ -17,97 +17,29 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NoReturn
 
 from jupyter_durable.core.model import ROOT, CallRow, Flag, Kind, Lease, Logged, Progressed, Status, Write, unpack_codes
 from jupyter_durable.core.replay import NEW, AdaptiveMatcher, WrongMatch
 from jupyter_durable.core.replay import Body as BodyPlace
-from jupyter_durable.core.retry import RetryPolicy
 from jupyter_durable.core.strict import Divergence, StrictMatcher
 from jupyter_durable.errors import Cancelled, DurableError, ReplayError, StoreError
-from jupyter_durable.executor.loop import LoopThreads
 from jupyter_durable.executor.thread import ThreadExecutor, blocked
 from jupyter_durable.function import Spec
-from jupyter_durable.options import Unwritten
 from jupyter_durable.runner.body import Body, Journalled
 from jupyter_durable.runner.call import ActiveCall
+from jupyter_durable.runner.plan import Plan, Planner
 from jupyter_durable.runner.pulse import Pulse
+from jupyter_durable.runner.record import CallRecord
 from jupyter_durable.runner.sealing import NOTHING, Sealer, turn_of
-from jupyter_durable.runner.settings import Code, Listener, RunSettings
+from jupyter_durable.runner.settings import Code, Environment, Listener, RunOptions
 from jupyter_durable.runner.state import StateLog
 from jupyter_durable.runner.stop import RunStopped, StartOver, throw_into
-from jupyter_durable.serializer.base import Signer
-from jupyter_durable.serializer.pickle import ValueSerializer
-from jupyter_durable.store.base import Finish, Journal, Store
+from jupyter_durable.store.base import Finish, Journal
 from jupyter_durable.values import Headers
 
 ENGINE_FOLDER: Final = str(Path(__file__).resolve().parent.parent) + os.sep
 COUNTED: Final = frozenset({Kind.FUNCTION, Kind.MAP_ITEM, Kind.REDUCE_STEP})
-ONCE: Final = RetryPolicy(0, 0.0, 0.0, 1.0, False, ())
-
-
-class Plan(NamedTuple):
-    """What a run knows of a function before it is called."""
-
-    name: str
-    fn: Callable[..., Any]
-    code: bytes
-    policy: RetryPolicy
-    retries: bool
-    timeout: float | None
-    threaded: bool
-    """The function does not simply run in the calling thread."""
-    inline: bool
-    """It runs in the calling thread even where a worker thread would be used."""
-    is_async: bool
-    durable: bool
-    flags: int
-    max_concurrency: int | None
-
-
-class Workers:
-    """Threads and loops that the runs of a process share."""
-
-    def __init__(self, slots: int) -> None:
-        self.threads = ThreadExecutor(slots)
-        self.loops = LoopThreads()
-        self.limited: dict[str, ThreadExecutor] = {}
-        self.stuck: dict[tuple[str, int], Any] = {}
-        """Attempts that were given up and whose thread still runs, by request and identity."""
-        self._permits: dict[tuple[str, int], threading.Semaphore] = {}
-        self._lock = threading.Lock()
-
-    def permits(self, name: str, limit: int) -> threading.Semaphore:
-        """The permits of an async function with `max_concurrency`."""
-        with self._lock:
-            return self._permits.setdefault((name, limit), threading.Semaphore(limit))
-
-
-class RunOptions(NamedTuple):
-    """How this run goes about its request."""
-
-    strict: bool = False
-    good_runs: frozenset[int] = frozenset()
-    """Runs that make up the reference path."""
-    place_rule: frozenset[str] | None = None
-    """In the body of a cell: the functions that may match by place."""
-    reuse_changed: bool = True
-    """False with `rerun="changed"`: a call with other arguments than the recorded ones executes, under its identity."""
-    match_by_place: bool = True
-    """False in a fork with another input: rule (2) is off everywhere."""
-    retries: RetryPolicy | None = None
-    """The application's, for functions that have none."""
-    headers: str | None = None
-
-
-class Environment(NamedTuple):
-    """What runs of a process have in common."""
-
-    store: Store
-    serializer: ValueSerializer
-    signer: Signer
-    settings: RunSettings
-    workers: Workers
 
 
 class Run:
@@ -129,7 +61,8 @@ class Run:
         self.lock = threading.RLock()
         self.identities: Iterator[int] = itertools.count(max(lease.next_identity, ROOT + 1))
         self.open: dict[int, ActiveCall] = {}
-        self.plans: dict[Any, Plan] = {}
+        self._planner = Planner(settings, options.retries, code)
+        self.plans = self._planner.plans
         self.listeners: list[Listener] = []
         self.stopped: BaseException | None = None
         self.root_call: ActiveCall | None = None
@@ -157,40 +90,15 @@ class Run:
 
     def plan(self, spec: Spec) -> Plan:
         """What this run does with a function; made once."""
-        options = spec.options
-        timeout = self.settings.default_timeout if isinstance(options.timeout, Unwritten) else options.timeout
-        executor = options.executor or self.settings.executor
-        policy = options.retries.policy() if options.retries is not None else self.options.retries or ONCE
-        made = self.plans[spec] = Plan(
-            spec.name,
-            spec.call if spec.owner is not None else spec.fn,
-            self._code.code_of(spec),
-            policy,
-            policy.max_retries > 0,
-            timeout,
-            timeout is not None or executor == "thread" or options.max_concurrency is not None,
-            executor == "inline" and options.max_concurrency is None,
-            spec.is_async,
-            options.durable,
-            0 if options.durable else Flag.VOLATILE,
-            options.max_concurrency,
-        )
-        return made
+        return self._planner.plan(spec)
 
     def node_plan(self, spec: Spec) -> Plan:
         """The plan of a map or reduce over a function."""
-        return self._bare_plan(("node", spec), spec.name, spec.is_async)
+        return self._planner.bare(("node", spec), spec.name, spec.is_async)
 
     def value_plan(self, name: str) -> Plan:
         """The plan of a recorded value."""
-        return self._bare_plan(("value", name), name, False)
-
-    def _bare_plan(self, key: Any, name: str, is_async: bool) -> Plan:
-        known = self.plans.get(key)
-        if known is None:
-            known = Plan(name, _no_function, b"", ONCE, False, None, False, True, is_async, True, 0, None)
-            self.plans[key] = known
-        return known
+        return self._planner.bare(("value", name), name, False)
 
     def threads_of(self, plan: Plan) -> ThreadExecutor:
         """The worker threads for a function: the shared ones, or its own where it has `max_concurrency`."""
@@ -206,7 +114,7 @@ class Run:
 
     def root(self, spec: Spec | None, name: str, kind: str, recorded: CallRow | None) -> ActiveCall:
         """The root call, to be driven (an application) or entered (a cell)."""
-        plan = self.plan(spec) if spec is not None else self._bare_plan(("root", name), name, False)
+        plan = self.plan(spec) if spec is not None else self._planner.bare(("root", name), name, False)
         call = ActiveCall(None, self, spec, kind, plan, (self.number << 16, 0, b"", plan.flags))
         self.root_call = call
         call.row = recorded
@@ -301,7 +209,7 @@ class Run:
                 self.args_changed += bool(flags & Flag.ARGS_CHANGED)
                 self.code_changed += bool(flags & Flag.CODE_CHANGED)
 
-    def count_executed(self, call: ActiveCall) -> None:
+    def count_executed(self, call: CallRecord) -> None:
         """A call has executed and ended."""
         if call.kind in COUNTED and call.parent is not None:
             with self.lock:
@@ -323,11 +231,11 @@ class Run:
                 if key not in own or own[key][0] < stamp:
                     own[key] = (stamp, value)
 
-    def seal_writes(self, call: ActiveCall, turn: int) -> bytes:
+    def seal_writes(self, call: CallRecord, turn: int) -> bytes:
         """The state writes of a call's subtree."""
         return self.sealer.seal({key: value for key, (_, value) in (call.writes or {}).items()}, call.identity, turn)
 
-    def seal_inputs(self, call: ActiveCall, turn: int) -> bytes | None:
+    def seal_inputs(self, call: CallRecord, turn: int) -> bytes | None:
         """The arguments of a call."""
         if not self.settings.input_bytes or call.kind not in COUNTED:
             return None
@@ -372,7 +280,7 @@ class Run:
             raise RunStopped from None
 
     def progressed(
-        self, call: ActiveCall, current: float, total: float, message: str | None, attributes: Mapping[str, str] | None
+        self, call: CallRecord, current: float, total: float, message: str | None, attributes: Mapping[str, str] | None
     ) -> None:
         """A call reported progress: to the listeners at once, to the store with the pulse."""
         text = json.dumps(dict(attributes)) if attributes else None
@@ -381,7 +289,7 @@ class Run:
         for listener in self.listeners:
             listener.progressed(progress)
 
-    def log(self, call: ActiveCall, stream: str, text: str) -> None:
+    def log(self, call: CallRecord, stream: str, text: str) -> None:
         """A call printed."""
         entry = Logged(call.identity, call.pass_no, self.now(), stream, text)
         self._pulse.logs.append(entry)
@@ -413,7 +321,7 @@ class Run:
         """The slot of the calling thread is free meanwhile."""
         return blocked()
 
-    def open_below(self, call: ActiveCall) -> list[ActiveCall]:
+    def open_below(self, call: CallRecord) -> list[ActiveCall]:
         """The calls below `call` that execute now."""
         below = []
         for other in list(self.open.values()):
@@ -439,7 +347,7 @@ class Run:
         """Whether somebody asked the store to cancel this request."""
         return self._store.request(self.id).cancel_requested
 
-    def call_text(self, call: ActiveCall) -> str:
+    def call_text(self, call: CallRecord) -> str:
         """Which call failed, for the note under its traceback."""
         return f"{call.text()}, attempt {call.attempts}, request {self.id}"
 
@@ -533,7 +441,3 @@ def _one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
     line = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return line if len(line) <= 300 else line[:299] + "…"
-
-
-def _no_function(*_: Any, **__: Any) -> Any:
-    raise AssertionError("a map, a reduce or a cell has no function of its own")

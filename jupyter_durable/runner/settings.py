@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from jupyter_durable.clock import Clock, SystemClock
 from jupyter_durable.core.model import CallRow, Logged, Progressed
+from jupyter_durable.core.retry import RetryPolicy
+from jupyter_durable.runner.workers import Workers
+from jupyter_durable.serializer.base import Signer
+from jupyter_durable.serializer.pickle import ValueSerializer
+from jupyter_durable.store.base import Store
 
 if TYPE_CHECKING:
     from jupyter_durable.function import Spec
@@ -62,3 +67,30 @@ class Code(Protocol):
 
     def code_named(self, name: str) -> bytes | None:
         """The same for the function of a name; None when there is none."""
+
+
+class RunOptions(NamedTuple):
+    """How this run goes about its request."""
+
+    strict: bool = False
+    good_runs: frozenset[int] = frozenset()
+    """Runs that make up the reference path."""
+    place_rule: frozenset[str] | None = None
+    """In the body of a cell: the functions that may match by place."""
+    reuse_changed: bool = True
+    """False with `rerun="changed"`: a call with other arguments than the recorded ones executes, under its identity."""
+    match_by_place: bool = True
+    """False in a fork with another input: rule (2) is off everywhere."""
+    retries: RetryPolicy | None = None
+    """The application's, for functions that have none."""
+    headers: str | None = None
+
+
+class Environment(NamedTuple):
+    """What runs of a process have in common."""
+
+    store: Store
+    serializer: ValueSerializer
+    signer: Signer
+    settings: RunSettings
+    workers: Workers

@@ -22,7 +22,7 @@ from jupyter_durable.future import in_copied_context
 from jupyter_durable.runner.stop import AttemptGivenUp, RunStopped, Watchdog, throw_into
 
 if TYPE_CHECKING:
-    from jupyter_durable.runner.call import ActiveCall
+    from jupyter_durable.runner.scope import CallScope
 
 POLL_SECONDS: Final = 0.1
 PERMIT_SECONDS: Final = 0.005
@@ -30,7 +30,7 @@ SETTLE_SECONDS: Final = 0.8
 """How long children that were told to stop may take before they are given up."""
 
 
-def invoker(call: ActiveCall) -> Callable[..., Any]:
+def invoker(call: CallScope) -> Callable[..., Any]:
     """What runs the function of a call that has a timeout, or that asks for a thread."""
     plan = call.plan
     if plan.is_async:
@@ -40,14 +40,14 @@ def invoker(call: ActiveCall) -> Callable[..., Any]:
     return lambda *args, **kwargs: _on_worker(call, args, kwargs)
 
 
-def _over(call: ActiveCall) -> TimeoutError:
+def _over(call: CallScope) -> TimeoutError:
     return TimeoutError(
         f"{call.text()}, attempt {call.attempts}: no result and no progress for {call.plan.timeout:g} s (its timeout). "
         "Raise the timeout, report progress with RequestContext.get().progress, or pass timeout=None"
     )
 
 
-def _on_worker(call: ActiveCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _on_worker(call: CallScope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     __tracebackhide__ = True
     run, fn = call.run, call.plan.fn
     _wait_for_stuck(call)
@@ -77,7 +77,7 @@ def _on_worker(call: ActiveCall, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         call.deadline = None
 
 
-def _give_up(call: ActiveCall, done: concurrent.futures.Future[Any], thread_id: list[int]) -> None:
+def _give_up(call: CallScope, done: concurrent.futures.Future[Any], thread_id: list[int]) -> None:
     """Nothing the thread still does counts; it is told to end, and remembered while it does not."""
     call.fenced = True
     call.deadline = None
@@ -86,7 +86,7 @@ def _give_up(call: ActiveCall, done: concurrent.futures.Future[Any], thread_id: 
         call.run.workers.stuck[call.run.id, call.identity] = done
 
 
-def _wait_for_stuck(call: ActiveCall) -> None:
+def _wait_for_stuck(call: CallScope) -> None:
     """An earlier attempt of this call may still run: two at once would break `at most one attempt at a time`."""
     key = (call.run.id, call.identity)
     stuck = call.run.workers.stuck.get(key)
@@ -103,7 +103,7 @@ def _wait_for_stuck(call: ActiveCall) -> None:
     call.fenced = False
 
 
-def _inline_with_deadline(call: ActiveCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _inline_with_deadline(call: CallScope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     __tracebackhide__ = True
     call.deadline = Deadline.started(call.plan.timeout, call.run.monotonic())
     watchdog = Watchdog(lambda: _remaining(call))
@@ -117,19 +117,19 @@ def _inline_with_deadline(call: ActiveCall, args: tuple[Any, ...], kwargs: dict[
         call.deadline = None
 
 
-def _remaining(call: ActiveCall) -> float:
+def _remaining(call: CallScope) -> float:
     deadline = call.deadline
     left = deadline.remaining(call.run.monotonic()) if deadline is not None else None
     return 1.0 if left is None else left
 
 
-async def _async_with_deadline(call: ActiveCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+async def _async_with_deadline(call: CallScope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     async with _permit(call):
         return await _under_deadline(call, args, kwargs)
 
 
 @contextlib.asynccontextmanager
-async def _permit(call: ActiveCall) -> AsyncIterator[None]:
+async def _permit(call: CallScope) -> AsyncIterator[None]:
     """One of the function's `max_concurrency` permits. A call inside another call of the function shares its permit,
     so that recursion cannot wait for itself."""
     limit = call.plan.max_concurrency
@@ -149,7 +149,7 @@ async def _permit(call: ActiveCall) -> AsyncIterator[None]:
         permits.release()
 
 
-async def _under_deadline(call: ActiveCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+async def _under_deadline(call: CallScope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     call.deadline = Deadline.started(call.plan.timeout, call.run.monotonic())
     body = asyncio.ensure_future(call.plan.fn(*args, **kwargs))
     try:
@@ -168,7 +168,7 @@ async def _under_deadline(call: ActiveCall, args: tuple[Any, ...], kwargs: dict[
             body.cancel()
 
 
-def on_fresh_stack(call: ActiveCall, body: Callable[[], Any]) -> Any:
+def on_fresh_stack(call: CallScope, body: Callable[[], Any]) -> Any:
     """Run `body` on a new thread and wait for it."""
     __tracebackhide__ = True
     done = on_fresh_thread(in_copied_context(body))
@@ -181,7 +181,7 @@ def on_fresh_stack(call: ActiveCall, body: Callable[[], Any]) -> Any:
 
 
 def start(
-    call: ActiveCall, body: Callable[[], Any], is_async: bool, *, blocking: bool = False
+    call: CallScope, body: Callable[[], Any], is_async: bool, *, blocking: bool = False
 ) -> concurrent.futures.Future[Any]:
     """Run a child of `call` beside it: on a worker thread, or as a coroutine on the right loop.
 
@@ -214,7 +214,7 @@ def _on_this_loop(loop: asyncio.AbstractEventLoop, body: Callable[[], Any]) -> c
     return done
 
 
-def for_children(call: ActiveCall) -> None:
+def for_children(call: CallScope) -> None:
     """A call ends when all children it started have ended; what they raised is for whoever asks them."""
     body = call.body
     if body is None or not body.spawned:
@@ -225,7 +225,7 @@ def for_children(call: ActiveCall) -> None:
             call.check()
 
 
-async def for_children_async(call: ActiveCall) -> None:
+async def for_children_async(call: CallScope) -> None:
     """As `for_children`, in the running loop."""
     body = call.body
     while body is not None and not all(child.done() for child in body.spawned):
@@ -233,7 +233,7 @@ async def for_children_async(call: ActiveCall) -> None:
         call.check()
 
 
-def settle_children(call: ActiveCall) -> None:
+def settle_children(call: CallScope) -> None:
     """A failing attempt stops its children first: those that have not begun never do, the others are told."""
     body = call.body
     if body is None or not body.spawned:
@@ -250,7 +250,7 @@ def settle_children(call: ActiveCall) -> None:
     call.fenced = False
 
 
-def abandon_children(call: ActiveCall) -> None:
+def abandon_children(call: CallScope) -> None:
     """The call was cut off: nothing that goes on below it counts."""
     body = call.body
     if body is not None:
@@ -259,7 +259,7 @@ def abandon_children(call: ActiveCall) -> None:
     give_up_below(call)
 
 
-def give_up_below(call: ActiveCall) -> None:
+def give_up_below(call: CallScope) -> None:
     """Settle what is still open below a call as cancelled, and throw its threads out of their bodies."""
     here = threading.get_ident()
     for child in call.run.open_below(call):

@@ -1,0 +1,235 @@
+"""Maps: one call for each item.
+
+Rules of this file
+- A map is a node of its own with one child per item. The node is never reused itself: its items are, each by its own
+  checkpoint. A failed item does not stop the others; the map raises the first failure when all have ended.
+- Items hand their outcome to the store's thread and go on; the map returns when all are durable, so nobody sees a
+  result before it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from jupyter_durable.context import MapOptions, current, drive, drive_async
+from jupyter_durable.core.model import CallRow, Flag, Kind
+from jupyter_durable.core.replay import reusable
+from jupyter_durable.executor.thread import ThreadExecutor
+from jupyter_durable.function import Results
+from jupyter_durable.future import Future, in_copied_context, refuse_nested, settled, settled_async
+from jupyter_durable.runner import waiting
+from jupyter_durable.runner.stop import RunStopped
+from jupyter_durable.serializer.digest import args_digest
+
+if TYPE_CHECKING:
+    from jupyter_durable.function import Spec
+    from jupyter_durable.runner.call import ActiveCall, Served
+from jupyter_durable.runner.nodes import begin_node, combined, items_of
+
+Outcome = tuple[Any, BaseException | None]
+"""Result of an item, or what it raised."""
+
+
+def _digests(spec: Spec, values: list[Any]) -> list[tuple[bytes, bool]]:
+    digests = [args_digest(spec.params, (value,), {}) for value in values]
+    if any(weak for _, weak in digests):
+        refuse_nested(f"{spec.name}.map", values)
+    return digests
+
+
+def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[tuple[bytes, bool]]) -> list[Any]:
+    """One execution (served or to be driven) for each item, matched together."""
+    from jupyter_durable.runner.call import ActiveCall
+
+    run = node.run
+    plan = run.plans.get(spec) or run.plan(spec)
+    body = node.open_body()
+    begun: list[Any] = []
+    with body.lock:
+        rows: Sequence[tuple[CallRow | None, bool]] = [(None, False)] * len(items)
+        if body.matcher is not None:
+            rows = run.match_items(body, plan.name, [digest for digest, _ in digests])
+        body.next_seq = len(items)
+        for seq, (row, changed) in enumerate(rows):
+            if row is not None and plan.durable and reusable(row):
+                if not changed or run.options.reuse_changed:
+                    begun.append(node.serve(body, row, seq, plan, changed))
+                    continue
+                row = row._replace(flags=row.flags | Flag.TAKEN_OVER)
+            digest, weak = digests[seq]
+            call = ActiveCall(node, run, spec, Kind.MAP_ITEM, plan, (body.pass_no, seq, digest, plan.flags | weak))
+            call.row = row
+            begun.append(call)
+        if body.matcher is not None:
+            run.later_all(body.matcher.take_reached())
+    for item, call in zip(items, begun, strict=True):
+        if not call.reused:
+            call.enter(call.row, (item,), {})
+    return begun
+
+
+class _Tally:
+    """Counts the items of a map that are not durable yet."""
+
+    def __init__(self, node: ActiveCall, count: int) -> None:
+        self._node = node
+        self._left = count
+        self._lock = threading.Lock()
+        self.over = threading.Event()
+        if not count:
+            self.over.set()
+
+    def durable(self, error: BaseException | None) -> None:
+        """One outcome was committed or refused."""
+        if error is not None:
+            self._node.run.stop(error)
+        self.down()
+
+    def down(self) -> None:
+        """One item needs no waiting any more."""
+        with self._lock:
+            self._left -= 1
+            if self._left <= 0:
+                self.over.set()
+
+
+def run_map(parent: ActiveCall, spec: Spec, items: Any, options: MapOptions, seq: int | None) -> Results[Any]:
+    """Call a synchronous function for each item."""
+    __tracebackhide__ = True
+    values = settled(items_of(items), parent)
+    digests = _digests(spec, values)
+    node = begin_node(parent, spec, Kind.MAP, combined(digest for digest, _ in digests), seq)
+    token = node.attempt()
+    try:
+        begun = _begin_items(node, spec, values, digests)
+        outcomes = _drive_items(node, begun, options)
+        results = _gathered(outcomes, options)
+    except BaseException as error:
+        current.reset(token)
+        node.fail(error)
+        raise
+    current.reset(token)
+    node.succeed(None)
+    return results
+
+
+def _drive_items(
+    node: ActiveCall, begun: list[ActiveCall | Served], options: MapOptions
+) -> list[tuple[Any, BaseException | None]]:
+    """Drive the items that execute; (value, error) of all."""
+    outcomes: list[Outcome] = [(call.value, None) for call in begun]
+    execute = [n for n, call in enumerate(begun) if not call.reused]
+    tally = _Tally(node, len(execute))
+    if not execute:
+        return outcomes
+
+    def one(n: int) -> None:
+        call: Any = begun[n]
+        call.handoff = tally.durable
+        try:
+            if node.cancelled:
+                tally.down()
+                return
+            outcomes[n] = (drive(call), None)
+        except BaseException as error:  # noqa: BLE001 - a user's function was called; the map raises it at its end
+            outcomes[n] = (None, error)
+            tally.down()
+
+    first: Any = begun[execute[0]]
+    if first.plan.inline or len(execute) == 1:
+        for n in execute:
+            one(n)
+            if isinstance(outcomes[n][1], Exception | None):
+                continue
+            raise outcomes[n][1] or RunStopped
+    else:
+        _on_threads(node, execute, one, _limit(node, first, options))
+    _until_durable(node, tally)
+    return outcomes
+
+
+def _limit(node: ActiveCall, call: ActiveCall, options: MapOptions) -> ThreadExecutor:
+    """The threads a map runs on: the shared ones, or its own where it has a limit."""
+    limit = options.max_concurrency
+    if limit is not None:
+        return ThreadExecutor(limit)
+    return node.run.threads_of(call.plan)
+
+
+def _on_threads(node: ActiveCall, execute: list[int], one: Any, threads: ThreadExecutor) -> None:
+    """Workers that each take the next item until none is left; as many as there are slots.
+
+    When an item waits for calls of its own its slot is free, and another worker goes on with the next item: so there
+    are as many bodies as items, each of which takes whatever is next.
+    """
+    left = iter(execute)
+    lock = threading.Lock()
+
+    def body() -> None:
+        while not node.cancelled:
+            with lock:
+                n = next(left, None)
+            if n is None:
+                return
+            in_copied_context(lambda n=n: one(n))()  # type: ignore[misc]
+
+    own = node.open_body()
+    count = min(len(execute), max(threads.slots, 1))
+    own.spawned.extend(threads.submit(in_copied_context(body)) for _ in range(count))
+    spare = len(execute) - count
+    # Bodies beyond the slots begin only where a slot is given back by an item that waits.
+    own.spawned.extend(threads.submit(in_copied_context(body)) for _ in range(min(spare, 64)))
+
+
+def _until_durable(node: ActiveCall, tally: _Tally) -> None:
+    with node.blocked():
+        while not tally.over.wait(waiting.POLL_SECONDS):
+            node.check()
+    node.check()
+
+
+def _gathered(outcomes: list[tuple[Any, BaseException | None]], options: MapOptions) -> Results[Any]:
+    __tracebackhide__ = True
+    if not options.return_exceptions:
+        for _, error in outcomes:
+            if error is not None:
+                raise error
+    return Results(error if error is not None else value for value, error in outcomes)
+
+
+async def run_map_async(
+    parent: ActiveCall, spec: Spec, items: Any, options: MapOptions, seq: int | None
+) -> Results[Any]:
+    """Call an async function for each item, in the running loop."""
+    __tracebackhide__ = True
+    if seq is None:
+        seq = parent.reserve()
+    values = await settled_async(await items if isinstance(items, Future) else items_of(items))
+    digests = _digests(spec, values)
+    node = begin_node(parent, spec, Kind.MAP, combined(digest for digest, _ in digests), seq)
+    token = node.attempt()
+    try:
+        begun = _begin_items(node, spec, values, digests)
+        permits = asyncio.Semaphore(options.max_concurrency or node.run.threads_of(node.run.plan(spec)).slots)
+
+        async def one(call: Any) -> tuple[Any, BaseException | None]:
+            if call.reused:
+                return call.value, None
+            async with permits:
+                try:
+                    return await drive_async(call), None
+                except Exception as error:  # noqa: BLE001 - a user's function was called; the map raises it at its end
+                    return None, error
+
+        outcomes = list(await asyncio.gather(*(one(call) for call in begun)))
+        results = _gathered(outcomes, options)
+    except BaseException as error:
+        current.reset(token)
+        node.fail(error)
+        raise
+    current.reset(token)
+    await node.succeed_async(None)
+    return results

@@ -1,0 +1,154 @@
+"""A call as the journal keeps it: what is known of it, and the row that says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from jupyter_durable.core.deadline import Deadline
+from jupyter_durable.core.model import CallRow, Kind, Status, pack_codes
+from jupyter_durable.core.replay import WrongMatch
+from jupyter_durable.runner.body import Body
+from jupyter_durable.runner.changes import Watched
+from jupyter_durable.runner.sealing import NOTHING, Kept
+
+if TYPE_CHECKING:
+    from jupyter_durable.runner.call import ActiveCall
+    from jupyter_durable.runner.plan import Plan
+    from jupyter_durable.runner.run import Run
+
+
+class CallRecord:
+    """A call that executes in this run: `Execution` to whoever drives it, `Scope` to the code that runs in it."""
+
+    __slots__ = (
+        "args",
+        "async_depth",
+        "attempts",
+        "below",
+        "bodies",
+        "body",
+        "deadline",
+        "depth",
+        "digest",
+        "durable_mark",
+        "fenced",
+        "flags",
+        "handoff",
+        "identity",
+        "invoke",
+        "kind",
+        "kwargs",
+        "marked",
+        "parent",
+        "pass_no",
+        "plan",
+        "pristine",
+        "result_digest",
+        "row",
+        "run",
+        "seq",
+        "spec",
+        "start_over",
+        "started",
+        "started_at",
+        "task",
+        "thread_id",
+        "turn_started",
+        "watched",
+        "writes",
+    )
+
+    started: float
+    """Monotonic seconds when the first attempt began."""
+    turn_started: float
+    """Monotonic seconds when this attempt began."""
+    thread_id: int
+
+    def __init__(
+        self, parent: ActiveCall | None, run: Run, spec: Any, kind: str, plan: Plan, place: tuple[int, int, bytes, int]
+    ) -> None:
+        self.parent = parent
+        self.run = run
+        self.spec = spec
+        self.kind = kind
+        self.plan = plan
+        self.pass_no, self.seq, self.digest, self.flags = place
+        self.row: CallRow | None = None
+        self.identity = 0
+        self.attempts = 0
+        self.args: tuple[Any, ...] = ()
+        self.kwargs: dict[str, Any] = {}
+        self.invoke: Callable[..., Any] = plan.fn
+        self.body: Body | None = None
+        self.bodies = 0
+        self.writes: dict[str, tuple[int, Any]] | None = None
+        self.below: dict[str, bytes] | None = None
+        self.deadline: Deadline | None = None
+        self.marked = self.durable_mark = self.fenced = False
+        self.handoff: Callable[[BaseException | None], None] | None = None
+        self.start_over: WrongMatch | None = None
+        self.pristine: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+        self.result_digest: bytes | None = None
+        self.started_at = 0.0
+        self.task: asyncio.Task[Any] | None = None
+        self.watched: Watched | None = None
+        if parent is None:
+            self.depth, self.async_depth = 0, int(bool(spec is not None and spec.is_async))
+        else:
+            self.depth = parent.depth + 1
+            self.async_depth = parent.async_depth + (spec.is_async if kind != Kind.VALUE else 0)
+
+    @property
+    def name(self) -> str:
+        """Name of the function."""
+        return self.plan.name
+
+    def text(self) -> str:
+        """Which call this is, for messages."""
+        return f"{self.name} (call {self.seq} of {self.parent.name})" if self.parent is not None else self.name
+
+    def mark(self) -> None:
+        """Queue the started mark; marks of callers come with it."""
+        if not self.started_at:
+            self.started_at = self.run.now()
+            self.started = self.run.monotonic()
+        self.marked = True
+        self.run.later(self.row_of(Status.RUNNING))
+
+    def _mark_durably(self) -> None:
+        """Commit the started mark as an outcome is committed: alone in this thread, without a hop to the store's."""
+        self.marked = self.durable_mark = True
+        self.run.record(self.row_of(Status.RUNNING))
+
+    def row_of(self, status: str, kept: Kept = NOTHING, duration: float | None = None) -> CallRow:
+        """This call as a row."""
+        run, plan, parent, body = self.run, self.plan, self.parent, self.body
+        turn = self.pass_no * 4096 + self.attempts
+        codec, value, blob, mac = kept
+        columns = (
+            parent.identity if parent is not None else 0,
+            self.identity,
+            self.pass_no,
+            self.seq,
+            self.kind,
+            plan.name,
+            status,
+            self.flags,
+            self.digest,
+            plan.code,
+            self.attempts,
+            self.started_at,
+            duration,
+            codec,
+            value,
+            blob,
+            mac,
+            run.seal_inputs(self, turn),
+            run.seal_writes(self, turn) if self.writes and status == Status.SUCCEEDED else None,
+            None if duration is None else body.next_seq if body is not None else 0,
+            self.result_digest,
+            pack_codes(self.below) if self.below and status == Status.SUCCEEDED else None,
+        )
+        return tuple.__new__(CallRow, columns)  # its own constructor is a Python function of 22 parameters

@@ -1,0 +1,215 @@
+"""How a call ends: its outcome as a row, and what has to be told.
+
+Rules of this file
+- A call is settled once: whoever takes it out of `run.open` settles it. Everyone else who comes too late gets
+  `Cancelled` (a thread that was given up) or nothing (the run has ended).
+- A failing attempt settles its children first. Then it is followed by another one, or the failure is final.
+- What interrupts a call (the user, a stopped run) passes through unwrapped, and the call executes again on replay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn
+
+from jupyter_durable.core.model import ArgumentsDecide, Attempted, CallRow, Flag, Kind, Status, Write, unpack_codes
+from jupyter_durable.core.retry import decide
+from jupyter_durable.errors import Cancelled, SerializationError, StoreError
+from jupyter_durable.runner import waiting
+from jupyter_durable.runner.scope import CallScope
+from jupyter_durable.runner.sealing import NOTHING, Kept
+from jupyter_durable.runner.stop import RunStopped, StartOver
+from jupyter_durable.serializer.digest import value_digest
+from jupyter_durable.serializer.dual import as_function_error
+from jupyter_durable.serializer.failure import encode_failure
+
+UNWRAPPED: Final = (KeyboardInterrupt, SystemExit, asyncio.CancelledError, GeneratorExit, RunStopped, StartOver)
+
+
+class CallSettling(CallScope):
+    """The end of a call."""
+
+    __slots__ = ()
+
+    def _leave(self) -> None:
+        """The function has ended: the clock of the caller runs again."""
+        parent = self.parent
+        if parent is not None and parent.deadline is not None:
+            parent.deadline = parent.deadline.resumed(self.run.monotonic())
+
+    def completed(self, value: Any) -> tuple[CallRow, Sequence[Write]]:
+        """The row of a success, with what has to commit together with it."""
+        self._leave()
+        writes = self.close_body()
+        run = self.run
+        if self.watched is not None:
+            self._warn_of_changes(self.watched.changed(value))
+        kept = self._keep(value)
+        if self.kind == Kind.REDUCE_STEP:
+            self.result_digest = value_digest(value)[0]
+        self._take_out()
+        return self.row_of(Status.SUCCEEDED, kept, run.monotonic() - self.started), writes
+
+    def _warn_of_changes(self, names: list[str]) -> None:
+        for name in names:
+            self.run.warn(
+                f"{self.name} changed its argument `{name}`. When the call is served from its checkpoint that change "
+                "does not happen: change a copy, or return what was changed."
+            )
+
+    def _keep(self, value: Any) -> Kept:
+        run = self.run
+        if self.kind == Kind.MAP or self.kind == Kind.REDUCE:
+            return NOTHING  # a map is never reused itself: its items are
+        try:
+            if self.parent is None:
+                value = run.output(value)
+            return run.sealer.keep(value, self.identity, self.pass_no * 4096 + self.attempts)
+        except SerializationError as error:
+            if self.parent is None and run.must_store_output:
+                raise
+            self.flags |= Flag.NOT_STORED
+            run.warn(
+                f"{self.name}: completed, not checkpointed. {error} "
+                "The value goes on; on replay only this call runs again."
+            )
+            return NOTHING
+
+    def close_body(self) -> list[Write]:
+        """The body has ended: its stretches of reused calls, to be committed with the outcome."""
+        body = self.body
+        if body is None:
+            return []
+        if body.strict is not None:
+            self.run.end_strict(body)
+        return list(body.take_reached())
+
+    def close_reached(self) -> list[Write]:
+        """The stretches of reused calls of a body that was cut off."""
+        return list(self.body.take_reached()) if self.body is not None else []
+
+    def _take_out(self) -> None:
+        if self.run.open.pop(self.identity, None) is None:
+            raise Cancelled(f"{self.text()}: this attempt is no longer the current one; its result is not kept")
+
+    def ended(self, row: CallRow) -> None:
+        """The outcome is durable."""
+        run, parent = self.run, self.parent
+        if parent is not None:
+            parent._called(row.name, row.code, row.below)
+            if self.writes:
+                run.merge_writes(parent, self.writes)
+            if self.row is not None and self.row.flags & Flag.SET_ASIDE and parent.body is not None:
+                with parent.body.lock:
+                    if parent.body.matcher is not None:
+                        parent.body.matcher.ended(self.row)
+        run.count_executed(self)
+        for listener in run.listeners:
+            listener.settled(row)
+
+    def _called(self, name: str, code: bytes, below: bytes | None) -> None:
+        """Remember the code that ran below this call."""
+        known = self.below
+        if known is None:
+            known = self.below = {}
+        if code:
+            known[name] = code
+        if below is not None:
+            known.update(unpack_codes(below))
+
+    def fail(self, error: BaseException) -> float:
+        """Settle the attempt as failed: the delay before the next one in seconds; raises when there is none."""
+        __tracebackhide__ = True
+        run = self.run
+        if self.start_over is not None and not isinstance(error, RunStopped):
+            self._begin_again()
+            return 0.0
+        if isinstance(error, StoreError):
+            run.stop(error)
+            error = RunStopped()
+        if isinstance(error, UNWRAPPED):
+            self._interrupted(error)
+        waiting.settle_children(self)
+        delay = decide(self.plan.policy, self.attempts, error, random.random())
+        if delay is not None and run.stopped is None:
+            self._record_attempt(error)
+            return delay
+        self._failed(error)
+
+    def _failed(self, error: BaseException) -> NoReturn:
+        """Record the final failure and raise it as the caller gets it."""
+        __tracebackhide__ = True
+        run = self.run
+        self._leave()
+        writes = self.close_body()
+        self._take_out()
+        kept = self._keep_failure(error)
+        row = self.row_of(Status.FAILED, kept, run.monotonic() - self.started)
+        if self.parent is None:
+            run.finish(row, Status.FAILED, error, writes)
+            raise error
+        run.record(row, writes)
+        self.ended(row)
+        raise as_function_error(error, run.call_text(self))
+
+    def settle_failed(self, error: BaseException) -> None:
+        """The body of a cell raised: record it; the notebook shows the exception itself."""
+        waiting.settle_children(self)
+        writes = self.close_body()
+        self._take_out()
+        row = self.row_of(Status.FAILED, self._keep_failure(error), self.run.monotonic() - self.started)
+        self.run.finish(row, Status.FAILED, error, writes)
+
+    def _keep_failure(self, error: BaseException) -> Kept:
+        return self.run.sealer.keep(
+            encode_failure(error, self.run.is_user_frame), self.identity, self.pass_no * 4096 + self.attempts
+        )
+
+    def _interrupted(self, error: BaseException) -> NoReturn:
+        """The call was cut off: it executes again on replay. What it started is given up."""
+        __tracebackhide__ = True
+        run = self.run
+        self.fenced = True
+        self._leave()
+        waiting.abandon_children(self)
+        if self.parent is not None and run.open.pop(self.identity, None) is not None:
+            status = Status.INTERRUPTED if run.interrupted_by_store else Status.CANCELLED
+            run.later(self.row_of(status, NOTHING, run.monotonic() - self.started))
+            run.later_all(self.close_reached())
+        raise error
+
+    def _begin_again(self) -> None:
+        """A match by place was wrong: arguments decide, and the body starts over. Not an attempt."""
+        run, wrong, body = self.run, self.start_over, self.body
+        waiting.settle_children(self)
+        if wrong is not None and body is not None:
+            run.later_all(body.take_reached())
+            run.later(ArgumentsDecide(self.identity, wrong.name, body.pass_no))
+        self.start_over = None
+        self.body = None
+        self.attempts -= 1
+        self._drop_writes()
+
+    def _record_attempt(self, error: BaseException) -> None:
+        run, body = self.run, self.body
+        if body is not None:
+            run.later_all(body.take_reached())
+        run.later(
+            Attempted(
+                self.identity,
+                self.pass_no,
+                self.attempts,
+                run.now() - (run.monotonic() - self.turn_started),
+                run.monotonic() - self.turn_started,
+                run.serializer.encode(encode_failure(error, run.is_user_frame)).head,
+            )
+        )
+        self.body = None
+        self._drop_writes()
+
+    def _drop_writes(self) -> None:
+        if self.writes:
+            self.run.state.drop(self.writes)
+            self.writes = None

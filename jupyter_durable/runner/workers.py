@@ -1,0 +1,27 @@
+"""Threads and loops that the runs of a process share."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from jupyter_durable.executor.loop import LoopThreads
+from jupyter_durable.executor.thread import ThreadExecutor
+
+
+class Workers:
+    """Threads and loops that the runs of a process share."""
+
+    def __init__(self, slots: int) -> None:
+        self.threads = ThreadExecutor(slots)
+        self.loops = LoopThreads()
+        self.limited: dict[str, ThreadExecutor] = {}
+        self.stuck: dict[tuple[str, int], Any] = {}
+        """Attempts that were given up and whose thread still runs, by request and identity."""
+        self._permits: dict[tuple[str, int], threading.Semaphore] = {}
+        self._lock = threading.Lock()
+
+    def permits(self, name: str, limit: int) -> threading.Semaphore:
+        """The permits of an async function with `max_concurrency`."""
+        with self._lock:
+            return self._permits.setdefault((name, limit), threading.Semaphore(limit))
