@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from jupyter_durable.cli.app import app
 from jupyter_durable.client import Request, ownership
 from jupyter_durable_kernel import holders
 from jupyter_durable_kernel.headless import Execution
@@ -186,7 +188,11 @@ this_engine().sessions.begin(Cell(sys.argv[2], "cell:loads", "cell", ""))
 def held():
     print("held", flush=True)
     time.sleep(600)
-held()
+try:
+    held()
+except BaseException as error:
+    this_engine().sessions.end(error)
+    raise
 """
 
 
@@ -213,6 +219,18 @@ def test_a_notebook_that_somebody_runs_is_left_alone(notebook: Notebook, held: s
     complaint = notebook.run(code=2)
     assert f"small.ipynb is being executed by process {held.pid}" in complaint
     assert held.poll() is None
+
+
+@pytest.mark.parametrize("held", ["alive"], indirect=True)
+def test_a_request_that_runs_elsewhere_is_not_replayed_here(notebook: Notebook, held: subprocess.Popen[str]):
+    """The complaint names who holds it; cancelling asks that process, which then lets go."""
+    replayed = CliRunner().invoke(app, ["--store", notebook.url, "replay"])
+    assert replayed.exit_code == 2
+    assert f"process {held.pid}" in replayed.stderr
+    assert "take it over" in replayed.stderr
+    assert CliRunner().invoke(app, ["--store", notebook.url, "cancel"]).exit_code == 0
+    assert held.wait(timeout=60) != 0
+    assert notebook.requests()[0].status == "cancelled"
 
 
 @pytest.mark.parametrize("held", ["gone"], indirect=True)
