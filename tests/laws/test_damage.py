@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def damages(folder: Path, count: int, mutant: str | None = None) -> Any:
     seed = os.environ.get("CRASH_SEED") or str(int.from_bytes(os.urandom(3), "big"))
     command = [sys.executable, "-B", "-m", "tests.laws.damage", str(folder / "damages"), seed, str(count)]
-    done = subprocess.run([*command, *[mutant] * bool(mutant)], cwd=ROOT, capture_output=True, text=True, check=False)
+    command += [mutant] if mutant else []
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     print(f"\nCRASH_SEED={seed}: {said['made']} -> {said['ends']}, {len(said['unseen'])} unseen")

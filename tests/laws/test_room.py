@@ -1,0 +1,76 @@
+"""Laws l and o: a disk that is full, a store that may not be written, a storm of interrupts: nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.crash.witness import ACKNOWLEDGED
+from tests.laws.scripts import answer, ended, executions, log_of, start
+
+
+def test_a_full_disk_is_an_error_that_says_so_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    said, status, first, after = answer(start("full_disk", tmp_path))
+    assert "could not be written" in said
+    assert "replay the request to go on" in said or "Free some space" in said
+    assert status in ("interrupted", "running")
+    assert 0 < first < 40
+    assert after == "succeeded"
+    acknowledged = {event.key for event in log_of(tmp_path)[: 2 * first] if event.kind == ACKNOWLEDGED}
+    counts = Counter(executions(tmp_path))
+    assert len(counts) == 40
+    assert sum(counts.values()) <= 41, "more than the call that could not be kept executed again"
+    values: dict[str, set[str]] = {}
+    for event in log_of(tmp_path):
+        if event.kind == ACKNOWLEDGED:
+            values.setdefault(event.key, set()).add(event.detail)
+    assert acknowledged
+    assert all(len(each) == 1 for each in values.values())
+
+
+def storm(folder: Path, calls: int, interrupts: int, each: int = 1) -> None:
+    """SIGINT at random moments; the script goes on with its request each time."""
+    process = start("storm", folder, calls, each)
+    draw = random.Random(11)
+    with ended(process):
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        sent = 0
+        while process.poll() is None and sent < interrupts:
+            time.sleep(draw.random() * 0.06)
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGINT)
+                sent += 1
+        said = answer(process, 60)
+    seen, open_transactions, output, refused = said
+    assert refused == []
+    assert seen > sent / 6
+    assert open_transactions == 0
+    assert output == calls
+    values: dict[str, set[str]] = {}
+    for event in log_of(folder):
+        if event.kind == ACKNOWLEDGED:
+            values.setdefault(event.key, set()).add(event.detail)
+    assert len(values) == calls
+    assert all(len(each) == 1 for each in values.values()), "an acknowledged call executed again"
+
+
+def test_a_storm_of_interrupts_leaves_no_open_transaction_and_no_half_committed_call(tmp_path: Path) -> None:
+    storm(tmp_path, 2000, 60)
+
+
+@pytest.mark.xfail(reason="a second interrupt inside Run.end_stopped leaves the run in Engine.active", strict=False)
+def test_a_second_interrupt_while_the_first_is_settled(tmp_path: Path) -> None:
+    storm(tmp_path, 2000, 60, each=3)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1200)
+def test_a_thousand_interrupts(tmp_path: Path) -> None:
+    storm(tmp_path, 30_000, 1000)
