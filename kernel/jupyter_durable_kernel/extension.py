@@ -22,6 +22,7 @@ from jupyter_durable.core.model import Status
 from jupyter_durable.errors import DurableError, SDKUsageError
 from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable_kernel import cells, tracebacks
+from jupyter_durable_kernel.control import Control
 from jupyter_durable_kernel.magics import DurableMagics, complete
 from jupyter_durable_kernel.streams import Tee
 from jupyter_durable_kernel.views import Views
@@ -48,6 +49,8 @@ class Extension:
         """`%durable once on`: every cell goes on with its last request."""
         self.directory = os.getcwd()
         self.views = Views(self.shell, engine)
+        kernel = getattr(shell, "kernel", None)
+        self._control = Control(kernel, engine, self.views) if kernel is not None else None
         self._tee = Tee()
         self._decorating = cells.Decorating(self._tell_verdicts)
         self._depth = 0
@@ -90,6 +93,8 @@ class Extension:
         engine.observers.remove(self.views.observe)
         engine.sessions.on_begin.remove(self.begun)
         self._tee.remove()
+        if self._control is not None:
+            self._control.remove()
         self._end(None)
 
     def _begin_loading_cell(self) -> None:
@@ -158,6 +163,8 @@ class Extension:
         self.engine.sessions.begin(cell)
         self.views.begin_cell(durable_body=said is not None)
         self._tee.install()
+        if self._control is not None:
+            self._control.install()
         self._start_beating()
 
     def post_run_cell(self, result: Any) -> None:

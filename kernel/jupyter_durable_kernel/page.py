@@ -41,6 +41,10 @@ class State(NamedTuple):
     """Unix seconds."""
 
 
+NOTHING: Final = Counts(0, 0, 0, 0, 0, 0, 0.0)
+"""Counts of a request without a run."""
+
+
 def counted(root: CallNode, tallies: Mapping[Group, Tally]) -> Counts:
     """All calls of the run, those that are only counted too."""
     counts = count(root)

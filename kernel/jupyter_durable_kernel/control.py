@@ -1,0 +1,212 @@
+"""What the page asks of a kernel, on the control channel: it is heard while a cell runs, which comms are not.
+
+Rules of this file
+- The thread that hears must stay free: it only sets flags. What reads the store, or takes long, is done on a thread of
+  its own and answered later.
+- Code of the user runs only where the user asked for it: a replay and a fork, on a thread; never a look at something.
+- Every message gets one answer: `{"status": "ok", "reply": …}` or `{"status": "error", "message": …}`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final
+
+from jupyter_durable.client import verbs
+from jupyter_durable.client.journal import load_tree
+from jupyter_durable.client.request import Call, Request, status_of
+from jupyter_durable.core.calltree import CallNode, walk
+from jupyter_durable.core.model import Status
+from jupyter_durable.errors import DurableError, SDKUsageError
+from jupyter_durable.store.base import Filter
+from jupyter_durable_kernel import bundle, looks, page
+from jupyter_durable_kernel.values import Values
+
+if TYPE_CHECKING:
+    from jupyter_durable.client.engine import Engine
+    from jupyter_durable_kernel.views import Views
+
+MESSAGE: Final = "durable_request"
+REPLY: Final = "durable_reply"
+PAGE: Final = 50
+PREVIEW_ROWS: Final = 300
+SETTLED_SECONDS: Final = 1.5
+"""A replay that fails at once is answered with its error; one that lasts longer, with the news that it runs."""
+Content = dict[str, Any]
+
+
+class Control:
+    """Answers the page. One for each kernel."""
+
+    def __init__(self, kernel: Any, engine: Engine, views: Views) -> None:
+        self._kernel = kernel
+        self._engine = engine
+        self._views = views
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="durable-page")
+        self._at_once: dict[str, Callable[[Content], Any]] = {"cancel": self._cancel}
+        self._later: dict[str, Callable[[Content], Any]] = {
+            "snapshot": self._snapshot,
+            "page": self._page,
+            "detail": self._detail,
+            "preview": self._preview,
+            "replay": self._replay,
+            "fork": self._fork,
+        }
+
+    def install(self) -> None:
+        """Listen from now on."""
+        self._kernel.control_handlers[MESSAGE] = self.hear
+
+    def remove(self) -> None:
+        """Listen no more."""
+        self._kernel.control_handlers.pop(MESSAGE, None)
+        self._readers.shutdown(wait=False)
+
+    def hear(self, stream: Any, ident: Any, parent: Any) -> None:
+        """A message has come; in the thread of the control channel."""
+        content = parent["content"]
+        op = str(content.get("op"))
+
+        def send(answer: Content) -> None:
+            self._kernel.session.send(stream, REPLY, answer, parent, ident)
+
+        if op in self._at_once:
+            send(_answered(self._at_once[op], content))
+        elif op in self._later:
+            loop = asyncio.get_running_loop()
+            body = self._later[op]
+            self._readers.submit(lambda: loop.call_soon_threadsafe(send, _answered(body, content)))
+        else:
+            send(_refused(f"{op!r} is nothing this kernel can do; its jupyter_durable may be older than the page's"))
+
+    # what is answered at once
+
+    def _cancel(self, content: Content) -> Content:
+        return {"request": verbs.cancel(self._engine, content["request"]).id}
+
+    # what is read
+
+    def _snapshot(self, content: Content) -> Content:
+        """The state of now."""
+        request = verbs.find(self._engine, content["request"])
+        row = request._now()
+        status = status_of(row, self._engine)
+        root = load_tree(self._engine.store, row, live=status == Status.RUNNING)[1]
+        counts = page.counted(root, {}) if root is not None else page.NOTHING
+        state = page.State(row, status, root, {}, counts, row.run > 1, self._engine.clock.now())
+        return bundle.snapshot(state, Values(self._engine, row), page.headline(state))
+
+    def _page(self, content: Content) -> Content:
+        """Some of the calls of one parent, or of those of one name."""
+        request = verbs.find(self._engine, content["request"])
+        parent = _node(request, content["parent"])
+        wanted = [
+            child
+            for child in parent.children
+            if (not content.get("name") or (child.name, child.kind) == (content["name"], content["kind"]))
+            and (not content.get("failed") or child.status == Status.FAILED)
+        ]
+        values = Values(self._engine, request._now())
+        first = int(content.get("offset", 0))
+        return {
+            "calls": [bundle.shown_call(node, values) for node in wanted[first : first + PAGE]],
+            "total": len(wanted),
+        }
+
+    def _detail(self, content: Content) -> Content:
+        """Inputs, output, error and log of one call."""
+        request = verbs.find(self._engine, content["request"])
+        return looks.detail(Call(request, _node(request, content["call"]), None))
+
+    def _preview(self, content: Content) -> Content:
+        """What a replay would do."""
+        request = verbs.find(self._engine, content["request"])
+        found = verbs.preview(self._engine, request.id, _wish(request, content))
+        rows = [
+            {"call": "  " * each.depth + each.call, "action": each.verdict, "why": each.why, "saved": each.saves}
+            for each in found.calls[:PREVIEW_ROWS]
+        ]
+        return {"rows": rows, "saved": found.saved, "more": max(0, len(found.calls) - PREVIEW_ROWS)}
+
+    # what runs code
+
+    def _replay(self, content: Content) -> Content:
+        """Run a request again, on a thread; its pictures go to the output that asked."""
+        request = verbs.find(self._engine, content["request"])
+        wish = _wish(request, content)
+        display = str(content.get("display") or "")
+        if display:
+            shown = self._views.continued.get(display, display)
+            self._views.continued[bundle.display_of(request.id, request._now().run + 1)] = shown
+        _begun(lambda: verbs.replay(self._engine, request.id, wish))
+        return {"request": request.id}
+
+    def _fork(self, content: Content) -> Content:
+        """The same with other input, in a new request, on a thread."""
+        request = verbs.find(self._engine, content["request"])
+        try:
+            given = json.loads(content["input"])
+        except ValueError as error:
+            raise SDKUsageError(f"the input is no JSON: {error}") from None
+        if not isinstance(given, list):
+            raise SDKUsageError("the input is a JSON list: the arguments of the application")
+        _begun(lambda: verbs.fork(self._engine, request.id, input=tuple(given)))
+        newest = self._engine.store.requests(Filter(limit=20))
+        return {"fork": next((row.id for row in newest if row.forked_from == request.id), "")}
+
+
+def _answered(body: Callable[[Content], Any], content: Content) -> Content:
+    try:
+        return {"status": "ok", "reply": body(content)}
+    except (DurableError, LookupError, TypeError, ValueError) as error:
+        return _refused(str(error))
+    # A replay or a value of the user's may raise anything; the page must get an answer all the same.
+    except Exception as error:  # noqa: BLE001
+        return _refused(f"{type(error).__name__}: {error}")
+
+
+def _refused(message: str) -> Content:
+    return {"status": "error", "message": message}
+
+
+def _begun(body: Callable[[], object]) -> None:
+    """Do `body` on a thread of its own; what it raises at once is raised here."""
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            body()
+        # Kept for the caller, which raises it or has gone on: the request keeps its own failure.
+        except Exception as error:  # noqa: BLE001
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name="durable-replay", daemon=True)
+    end = time.monotonic() + SETTLED_SECONDS
+    thread.start()
+    thread.join(max(0.0, end - time.monotonic()))
+    if failed:
+        raise failed[0]
+
+
+def _node(request: Request, identity: Any) -> CallNode:
+    root = request._root()
+    for node in walk(root) if root is not None else ():
+        if node.identity == identity:
+            return node
+    raise SDKUsageError(f"request {request.id} has no such call any more; its last run went another way")
+
+
+def _wish(request: Request, content: Content) -> verbs.Wish:
+    """The page names calls by their identity, `Request.replay` by `name[n]`."""
+    rerun, start = content.get("rerun"), content.get("from_call")
+    return verbs.Wish(
+        strict=bool(content.get("strict")),
+        latest=bool(content.get("latest")),
+        from_call=None if start is None else _node(request, start).label,
+        rerun=rerun if rerun is None or isinstance(rerun, str) else _node(request, rerun).label,
+    )

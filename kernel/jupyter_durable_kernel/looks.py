@@ -1,0 +1,211 @@
+"""A closer look at one call: its values as text, tables and images, made in the kernel.
+
+Rules of this file
+- Only types that are known are read; no method of a user's object is called.
+- Credentials are masked, by the name they stand under and by their looks.
+- Little is sent, however large a value is.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from jupyter_durable.client import versions
+from jupyter_durable.client.request import Call
+from jupyter_durable.code.credentials import MASK, is_secret_field, looks_secret
+from jupyter_durable.core.model import Status
+from jupyter_durable.core.nodes import GROUPS
+from jupyter_durable.errors import DurableError
+from jupyter_durable_kernel.previews import preview, shortened
+
+TEXT: Final = 6_000
+ROWS: Final = 8
+COLUMNS: Final = 12
+LINES: Final = 60
+IMAGE_BYTES: Final = 400_000
+LOG: Final = 16_000
+_IMAGES: Final = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+_BRACKETS: Final[Mapping[Any, str]] = {dict: "{}", list: "[]", tuple: "()"}
+Look = dict[str, Any]
+
+
+def detail(call: Call) -> Look:
+    """Inputs, output, error and log of a call, and its input as JSON where it has such a form."""
+    node = call._node
+    made: Look = {"inputs": [], "output": None, "error": "", "logs": _logs(call), "input_text": ""}
+    if node.kind in GROUPS:
+        return made
+    given = _read(call.inputs)
+    if given is not None:
+        args, kwargs = given
+        made["inputs"] = _inputs(node.name, args, kwargs)
+        made["input_text"] = _as_json(args, kwargs)
+    if node.status == Status.SUCCEEDED:
+        output = _read(lambda: (call.output(),))
+        made["output"] = look(output[0]) if output is not None else _text("(cannot be read here)")
+    if node.status == Status.FAILED:
+        made["error"] = shortened(_read(lambda: call.error_text) or "", TEXT)
+    return made
+
+
+def _read(body: Callable[[], Any]) -> Any:
+    """A value, or None when it cannot be had: not kept, foreign, damaged, or of a class that is gone."""
+    try:
+        return body()
+    except DurableError:
+        return None
+    # Loading runs code of the user's classes, which may raise anything.
+    except Exception:  # noqa: BLE001
+        return None
+
+
+def _logs(call: Call) -> list[tuple[str, str]]:
+    room, found = LOG, []
+    for log in reversed(call._node.logs):
+        if room <= 0:
+            break
+        found.append((log.stream, log.text[-room:]))
+        room -= len(log.text)
+    return found[::-1]
+
+
+def _inputs(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Look]:
+    try:
+        params = versions.live_code(None).spec(name).params
+    except DurableError:
+        params = ()
+    names = [params[n] if n < len(params) else f"[{n}]" for n in range(len(args))]
+    given = [*zip(names, args, strict=True), *kwargs.items()]
+    return [
+        {"name": name, "value": _text(MASK) if is_secret_field(name, value) else look(value)} for name, value in given
+    ]
+
+
+def _as_json(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """The arguments as a JSON list that can be edited; empty where JSON has no such values, or they hold a secret."""
+    if kwargs:
+        return ""
+    try:
+        text = json.dumps(list(args), indent=1, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):
+        return ""
+    return "" if looks_secret(text) or len(text) > TEXT else text
+
+
+def look(value: Any) -> Look:
+    """A value as the page shows it."""
+    kind = type(value)
+    package = kind.__module__.partition(".")[0]
+    if package == "pandas" and kind.__name__ in ("DataFrame", "Series"):
+        return _frame(value if kind.__name__ == "DataFrame" else value.to_frame(), kind.__name__)
+    if package == "numpy" and kind.__name__ == "ndarray":
+        return _array(value)
+    if package == "PIL":
+        return _picture(value)
+    if kind is bytes:
+        return _bytes(value)
+    if kind is str:
+        return _text(MASK if looks_secret(value) else value)
+    return _text("\n".join(_lines(value, 0, [])))
+
+
+def _text(text: str) -> Look:
+    return {"type": "text", "text": shortened(text, TEXT)}
+
+
+def _lines(value: Any, depth: int, out: list[str], name: str = "") -> list[str]:
+    """Builtin collections over several lines, everything else in a few words."""
+    kind: Any = type(value)
+    pad = "  " * depth
+    opened = _BRACKETS.get(kind)
+    small = preview(value) if opened is None or len(value) == 0 or depth > 3 else ""
+    if len(out) > LINES:
+        return out
+    if opened is None or small or (kind is not dict and all(_plain(item) for item in value) and len(value) <= 12):
+        out.append(f"{pad}{name}{small or _in_line(value, opened or '')}")
+        return out
+    out.append(f"{pad}{name}{opened[0]}")
+    items = value.items() if kind is dict else ((None, item) for item in value)
+    for n, (key, item) in enumerate(items):
+        if len(out) > LINES:
+            out.append(f"{pad}  … {len(value) - n:,} more")
+            break
+        label = "" if key is None else f"{preview(key, 0)}: "
+        masked = key is not None and is_secret_field(str(key), item)
+        _lines(MASK if masked else item, depth + 1, out, label)
+    out.append(f"{pad}{opened[1]}")
+    return out
+
+
+def _plain(value: Any) -> bool:
+    return value is None or type(value) in (int, float, bool)
+
+
+def _in_line(value: Any, brackets: str) -> str:
+    return brackets[0] + ", ".join(preview(item) for item in value) + brackets[1]
+
+
+def _frame(frame: Any, kind: str) -> Look:
+    """The first rows of a table; cells that are objects in a few words."""
+    part = frame.iloc[:ROWS, :COLUMNS]
+    columns = [str(preview(name)).strip("'") for name in part.columns]
+    rows = [
+        [_cell(index), *(_named(name, cell) for name, cell in zip(columns, row, strict=True))]
+        for index, row in zip(part.index, part.itertuples(index=False, name=None), strict=True)
+    ]
+    shape = f"{frame.shape[0]:,} rows × {frame.shape[1]:,} columns" if kind == "DataFrame" else f"{len(frame):,} values"
+    return {"type": "table", "columns": ["", *columns], "rows": rows, "note": f"{kind}, {shape}"}
+
+
+def _named(column: str, value: Any) -> str:
+    return MASK if is_secret_field(column, value) else _cell(value)
+
+
+def _cell(value: Any) -> str:
+    kind = type(value)
+    if kind is str:
+        return MASK if looks_secret(value) else shortened(value, 80)
+    if kind.__module__.partition(".")[0] in ("numpy", "pandas", "datetime"):
+        return shortened(str(value), 80)
+    return f"{value:.6g}" if kind is float else shortened(preview(value), 80)
+
+
+def _array(array: Any) -> Look:
+    head = f"{array.dtype}, shape {' × '.join(f'{size:,}' for size in array.shape) or 'scalar'}"
+    if array.dtype.kind == "O":
+        return _text(head)
+    facts = ""
+    if array.size and array.dtype.kind in "biuf":
+        facts = f", from {array.min():.6g} to {array.max():.6g}"
+    corner = array[tuple(slice(0, 6) for _ in array.shape)] if array.ndim <= 2 else array.reshape(-1)[:12]
+    return _text(f"{head}{facts}\n{corner}")
+
+
+def _picture(image: Any) -> Look:
+    """A Pillow image, small."""
+    import io
+
+    size = getattr(image, "size", None)
+    try:
+        small = image.copy()
+        small.thumbnail((480, 480))
+        data = io.BytesIO()
+        small.save(data, "PNG")
+    # Pillow cannot save every mode as PNG, and says so in many ways.
+    except (OSError, ValueError, AttributeError, KeyError):
+        return _text(f"<{type(image).__name__}>")
+    return _image("image/png", data.getvalue(), f"image, {size[0]:,} × {size[1]:,}" if size else "image")
+
+
+def _bytes(value: bytes) -> Look:
+    for magic, mime in _IMAGES.items():
+        if value.startswith(magic) and len(value) <= IMAGE_BYTES:
+            return _image(mime, value, f"{mime}, {len(value):,} bytes")
+    return _text(f"{len(value):,} bytes\n{value[:64]!r}")
+
+
+def _image(mime: str, data: bytes, note: str) -> Look:
+    return {"type": "image", "mime": mime, "data": base64.b64encode(data).decode(), "note": note}
