@@ -172,7 +172,7 @@ def test_help_and_completion_know_every_verb(kernel: Kernel) -> None:
     assert _completed(kernel, "%durable re") == ["replay"]
     assert "--strict" in _completed(kernel, "%durable replay --")
     assert any(found.startswith("req_") for found in _completed(kernel, "%durable show req"))
-    kernel.run("%%durable\ndef odd(n):\n    return 1 / n\nodd(0)")
+    kernel.run("%%durable --fresh\ndef odd(n):\n    return 1 / n\nodd(0)")
     assert "odd[0]" in _completed(kernel, "%durable inputs od")
 
 
