@@ -18,7 +18,7 @@ from jupyter_durable.client import (
     run_local_application,
     start_engine,
 )
-from jupyter_durable.context import RequestContext, current, engine
+from jupyter_durable.context import current, engine
 from jupyter_durable.errors import (
     Cancelled,
     CheckpointError,
@@ -43,6 +43,7 @@ from jupyter_durable.errors import (
 from jupyter_durable.function import application, cls, function
 from jupyter_durable.future import RETURN_WHEN, Future
 from jupyter_durable.options import Retries
+from jupyter_durable.request_context import RequestContext
 from jupyter_durable.signature import DurableFunction
 from jupyter_durable.values import File, Headers, HttpBody, Image
 

@@ -1,0 +1,164 @@
+"""What a durable function can ask of the request it runs in: state, progress, metrics, and facts about its call.
+
+Rules of this file
+- Every question goes to the running call (`context.Scope`); what is wrong in it is said before anything is told on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from numbers import Real
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from jupyter_durable.context import Scope, current
+from jupyter_durable.errors import SDKUsageError
+
+if TYPE_CHECKING:
+    from jupyter_durable.values import Headers
+
+T = TypeVar("T")
+
+
+class State:
+    """Values shared by the calls of a request. What a call wrote is applied again when the call is reused."""
+
+    __slots__ = ("_scope",)
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def set(self, key: str, value: Any) -> None:
+        """Set `key` for the calls that follow in this request."""
+        if not isinstance(key, str):
+            raise SDKUsageError(f"state.set: the key must be a string, not {type(key).__name__}")
+        self._scope.set_state(key, value)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The newest value of `key` in this run of the request."""
+        return self._scope.get_state(key, default)
+
+
+class Progress:
+    """Reports how far the running call is; each report starts the call's timeout anew."""
+
+    __slots__ = ("_scope",)
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def update(
+        self,
+        current: float,
+        total: float,
+        message: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> None:
+        """Report `current` of `total` (finite, not negative), with a line of text and string attributes."""
+        for what, number in (("current", current), ("total", total)):
+            if not _is_number(number) or number < 0:
+                raise SDKUsageError(f"progress.update: {what} must be a finite number >= 0, not {number!r}")
+        if message is not None and not isinstance(message, str):
+            raise SDKUsageError(f"progress.update: message must be a string, not {type(message).__name__}")
+        if attributes is not None and not isinstance(attributes, Mapping):
+            raise SDKUsageError(f"progress.update: attributes must map strings to strings, not {attributes!r}")
+        for key, value in (attributes or {}).items():
+            if not isinstance(key, str) or not isinstance(value, str):
+                raise SDKUsageError(f"progress.update: attributes must map strings to strings, not {key!r}: {value!r}")
+        self._scope.report_progress(float(current), float(total), message, attributes)
+
+    def track(self, iterable: Iterable[T], total: float | None = None, message: str | None = None) -> Iterator[T]:
+        """Loop over `iterable` and report after each item; `total` is its length where it has one."""
+        if total is None:
+            try:
+                total = len(iterable)  # type: ignore[arg-type]
+            except TypeError:
+                total = 0
+        self.update(0, total, message)
+        for done, item in enumerate(iterable, start=1):
+            yield item
+            self.update(done, max(total, done), message)
+
+
+class Metrics:
+    """Numbers that a call leaves beside its result."""
+
+    __slots__ = ("_scope",)
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def timer(self, name: str, value: float) -> None:
+        """Record a duration in seconds."""
+        self._measure("timer", name, value)
+
+    def counter(self, name: str, value: int = 1) -> None:
+        """Add to a counter."""
+        self._measure("counter", name, value)
+
+    def _measure(self, kind: str, name: str, value: float) -> None:
+        if not isinstance(name, str) or not _is_number(value):
+            raise SDKUsageError(f"metrics.{kind} takes a name and a finite number, not {name!r} and {value!r}")
+        self._scope.measure(kind, name, float(value))
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a finite number, of Python or of numpy."""
+    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+
+
+class RequestContext:
+    """What a durable function can ask of the request it runs in. Get it with `RequestContext.get()`."""
+
+    __slots__ = ("_scope", "metrics", "progress", "state")
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self.state = State(scope)
+        self.progress = Progress(scope)
+        self.metrics = Metrics(scope)
+
+    @classmethod
+    def get(cls) -> RequestContext:
+        """The context of the running call.
+
+        Raises `SDKUsageError` outside of a durable function and in a thread that was started without
+        `contextvars.copy_context()`.
+        """
+        scope = current.get()
+        if scope is None:
+            raise SDKUsageError(
+                "RequestContext.get(): no durable function is running here. Call it inside a durable function; in a "
+                "thread of your own, start the thread with contextvars.copy_context().run(...)"
+            )
+        return cls(scope)
+
+    @property
+    def request_id(self) -> str:
+        """Id of the request."""
+        return self._scope.request_id
+
+    @property
+    def headers(self) -> Headers:
+        """Headers the request came with; empty in a notebook."""
+        return self._scope.headers
+
+    @property
+    def idempotency_key(self) -> str:
+        """Stable for this call over retries and replays: give it to services that must act only once."""
+        return self._scope.idempotency_key()
+
+    @property
+    def attempt(self) -> int:
+        """Number of the running attempt, from 1."""
+        return self._scope.attempt_number
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether this run of the request is a replay."""
+        return self._scope.is_replay
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether this call should stop: the request was cancelled, or the attempt was given up."""
+        return self._scope.cancelled
