@@ -37,7 +37,7 @@ def this_engine() -> Engine:
 def start_engine() -> None:
     """Give this process its engine."""
     watch_uncaught()
-    engine.set(Engine(_settings.load(os.environ, Path.cwd())))
+    engine.set(Engine(lambda: _settings.load(os.environ, Path.cwd())))
 
 
 def configure(**changes: Any) -> Settings:

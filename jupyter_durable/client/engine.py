@@ -79,7 +79,8 @@ def new_id() -> str:
 class Engine:
     """Requests of this process."""
 
-    settings: Settings
+    given: Settings | Callable[[], Settings]
+    """Settings, or what reads them from the environment when they are first needed: an import never fails for them."""
     clock: Clock = field(default_factory=SystemClock)
     warn: Callable[[str], None] = lambda text: warnings.warn(text, UserWarning, stacklevel=2)
     observers: list[Observer] = field(default_factory=list)
@@ -91,6 +92,7 @@ class Engine:
     _unsaved: dict[str, list[CallRow]] = field(default_factory=dict)
     """Outcomes that a full store refused, by request; the next run of the request commits them first."""
     _edges: dict[Spec, JsonEdge] = field(default_factory=dict)
+    _settings: Settings | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
     sessions: Sessions = field(init=False)
 
@@ -98,6 +100,14 @@ class Engine:
         self.sessions = Sessions(self)
 
     # what runs share
+
+    @property
+    def settings(self) -> Settings:
+        """What holds in this process. Raises `SDKUsageError` for a wrong environment variable or pyproject.toml."""
+        with self._lock:
+            if self._settings is None:
+                self._settings = self.given if isinstance(self.given, Settings) else self.given()
+            return self._settings
 
     @property
     def store(self) -> Store:
@@ -145,7 +155,7 @@ class Engine:
                 self._store = opened
             if settings.max_concurrency != self.settings.max_concurrency:
                 self._workers = None
-            self.settings = settings
+            self._settings = settings
             return settings
 
     def sealer(self, request: str, code: versions.Loaded) -> Sealer:

@@ -76,6 +76,7 @@ def code_for(engine: Engine, row: RequestRow, upgrade: bool) -> versions.Loaded:
         spec = code.spec(row.application)
         return code._replace(version=versions.current_version({spec.name: spec.wrapper}, None, engine.signer))
     body = versions.restored_version(recorded, engine.signer).body
+    versions.require_names(body, row.id)
     return code._replace(version=versions.current_version({}, body, engine.signer), body=body)
 
 

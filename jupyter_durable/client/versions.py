@@ -7,6 +7,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import builtins
 import functools
 import sys
 from collections.abc import Callable, Mapping
@@ -15,9 +16,10 @@ from typing import Any, Final, NamedTuple
 import blake3
 
 from jupyter_durable.code.hashing import CodeHashes
+from jupyter_durable.code.reads import names_needed
 from jupyter_durable.code.snapshot import ClassRegistry, Version, capture, restore
 from jupyter_durable.core.model import CodeVersion
-from jupyter_durable.errors import ReplayError, SDKUsageError
+from jupyter_durable.errors import DeserializationError, ReplayError, SDKUsageError
 from jupyter_durable.function import Spec, durable_functions, options_of, own_methods, redecorate, registry
 from jupyter_durable.serializer.base import Context, Signer
 from jupyter_durable.serializer.pickle import ValueSerializer
@@ -102,6 +104,17 @@ def code_to_read_with(recorded: Callable[[], CodeVersion], signer: Signer) -> Lo
     return live_code(None)._replace(serializer=ValueSerializer(find_class))
 
 
+def require_names(body: str | None, request: str) -> None:
+    """What a cell needs is there before it runs with the code of now. Raises `ReplayError` that names the rest."""
+    live = live_namespace()
+    absent = sorted(name for name in names_needed(body or "") if name not in live and not hasattr(builtins, name))
+    if absent:
+        raise ReplayError(
+            f"request {request}: its cell needs {', '.join(f'`{name}`' for name in absent)}, not defined here. Run the "
+            "cells that define them, or replay the recorded code (without the upgrade)"
+        )
+
+
 def recorded_code(recorded: CodeVersion, signer: Signer, request: str) -> Loaded:
     """The code that a request ran. Raises `ReplayError` that names what is missing and how it is made."""
     restored = restored_version(recorded, signer)
@@ -114,7 +127,10 @@ def recorded_code(recorded: CodeVersion, signer: Signer, request: str) -> Loaded
 
 def restored_version(recorded: CodeVersion, signer: Signer) -> Version:
     """A verified snapshot as running code, complete or not."""
-    signer.verify(CODE, SNAPSHOT, recorded.key, recorded.mac)
+    try:
+        signer.verify(CODE, SNAPSHOT, recorded.key, recorded.mac)
+    except DeserializationError as error:
+        raise DeserializationError(f"the recorded code is not loaded, it holds pickles. {error}") from None
     if blake3.blake3(recorded.data).digest() != recorded.key:
         signer.verify(CODE, SNAPSHOT, b"", recorded.mac)  # raises: the bytes are not those that were signed
     version = restore(recorded.data, redecorate=redecorate, live=live_namespace())

@@ -90,19 +90,24 @@ def _mac(inner: Any, outer: Any, context: Context, codec: str, data: bytes) -> b
     return mac
 
 
+def _what(context: Context) -> str:
+    if not context.identity:
+        return f"the input or code of request {context.request}" if context.request != "code" else "the code snapshot"
+    return f"the value of call {context.identity} of request {context.request}"
+
+
 def _foreign(context: Context, mac: bytes) -> str:
     by = f"key {mac[:KEY_ID_BYTES].hex()}, which is not yours" if mac else "nobody"
     return (
-        f"request {context.request}, call {context.identity}: its value was signed by {by}, so it is not loaded. "
-        "If you trust whoever wrote this store: `%durable trust` or `jupyter durable store trust`"
+        f"{_what(context)} was signed by {by}, so it is not loaded. "
+        "If you trust whoever wrote this store, get that user's key file: `%durable trust PATH_OF_KEY`"
     )
 
 
 def _damaged(context: Context) -> str:
     return (
-        f"request {context.request}, call {context.identity}: the stored value does not match its signature. It was "
-        "damaged or changed outside of jupyter_durable, so it is not loaded. Replay the request with rerun= that call; "
-        "if you changed the store yourself and trust it: `%durable trust` or `jupyter durable store trust`"
+        f"{_what(context)} does not match its signature: it was damaged or changed outside of jupyter_durable, so it "
+        "is not loaded. Replay the request with rerun= that call, which makes the value anew"
     )
 
 

@@ -158,7 +158,9 @@ class MemoryStore:
         if found:
             names = ", ".join(row.id for row in found[:5]) + (", …" if len(found) > 5 else "")
             raise SDKUsageError(f"{id!r} may mean several requests: {names}; give more of the id")
-        raise SDKUsageError("there is no request yet" if id == "last" else f"there is no request {id!r}")
+        raise SDKUsageError(
+            "there is no request yet" if id == "last" else f"there is no request {id!r}; list those there are"
+        )
 
     def requests(self, filter: Filter) -> list[RequestRow]:
         with self.held():

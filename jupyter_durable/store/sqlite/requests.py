@@ -180,7 +180,9 @@ def only(id: str, found: list[RequestRow]) -> RequestRow:
     if found and (len(found) == 1 or found[0].id == id) and id:
         return found[0]
     if not id or not found:
-        raise SDKUsageError("there is no request yet" if id == "last" else f"there is no request {id!r}")
+        raise SDKUsageError(
+            "there is no request yet" if id == "last" else f"there is no request {id!r}; list those there are"
+        )
     names = ", ".join(row.id for row in found[:5]) + (", …" if len(found) > 5 else "")
     raise SDKUsageError(f"{id!r} may mean several requests: {names}; give more of the id")
 
