@@ -229,7 +229,7 @@ def demonstrate(place: Place, kill_after: int, console: Console) -> bool:
 def main() -> int:
     """Run the demonstration; 0 when its claims hold."""
     options = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    options.add_argument("--kill-after", type=int, default=6, metavar="N", help="answers of the model before the kill")
+    options.add_argument("--kill-after", type=int, default=6, choices=range(2, 9), help="answers before the kill")
     options.add_argument("--folder", type=Path, default=ROOT / ".demo", help="made anew; holds the store and the log")
     given = options.parse_args()
     shutil.rmtree(given.folder, ignore_errors=True)
