@@ -23,7 +23,7 @@ PREFIX: Final = "JUPYTER_DURABLE_"
 UNITS: Final = {"": 1, "B": 1, "KIB": 1024, "MIB": 1024**2, "KB": 1000, "MB": 1000**2}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Settings:
     """What holds in this process; `sources` says where each key came from."""
 
@@ -39,7 +39,7 @@ class Settings:
     """Bytes of arguments kept with each call; 0: none."""
     sources: Mapping[str, str] = field(default_factory=dict)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         names = [each.name for each in fields(self) if each.name != "sources"]
         return "\n".join(f"{name} = {getattr(self, name)!r}  ({self.sources.get(name, 'default')})" for name in names)
 

@@ -38,7 +38,11 @@ from jupyter_durable.runner.stop import RunStopped, StartOver, throw_into
 from jupyter_durable.store.base import Finish, Journal
 from jupyter_durable.values import Headers
 
-ENGINE_FOLDER: Final = str(Path(__file__).resolve().parent.parent) + os.sep
+ENGINE_FOLDERS: Final = tuple(
+    str(Path(file).resolve().parent) + os.sep
+    for file in (Path(__file__).parent, concurrent.futures.__file__, asyncio.__file__)
+)
+"""Ours, and those through which our threads and loops pass a user's exception on."""
 COUNTED: Final = frozenset({Kind.FUNCTION, Kind.MAP_ITEM, Kind.REDUCE_STEP})
 
 
@@ -353,7 +357,7 @@ class Run:
 
     def is_user_frame(self, filename: str) -> bool:
         """Whether a frame of a traceback is the user's, not the engine's."""
-        return not filename.startswith(ENGINE_FOLDER)
+        return not filename.startswith(ENGINE_FOLDERS)
 
     def cancel(self) -> None:
         """Stop because the user said so."""

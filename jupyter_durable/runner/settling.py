@@ -46,7 +46,10 @@ class CallSettling(CallScope):
         run = self.run
         if self.watched is not None:
             self._warn_of_changes(self.watched.changed(value))
-        kept = self._keep(value)
+        try:
+            kept = self._keep(value)
+        except SerializationError as error:  # the output of an application has to be stored
+            self._failed(error)
         if self.kind == Kind.REDUCE_STEP:
             self.result_digest = value_digest(value)[0]
         self._take_out()

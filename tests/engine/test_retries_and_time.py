@@ -208,3 +208,16 @@ def test_settings_changed_by_name_say_where_they_came_from(notebook):
     assert settings.sources == {"inputs": "configure()", "max_concurrency": "configure()"}
     with pytest.raises(SDKUsageError, match="unknown setting 'colour'"):
         settings.changed({"colour": "red"}, "configure()")
+
+
+def test_a_recorded_traceback_holds_the_users_frames_only(notebook):
+    """Neither the engine's frames nor those of the threads it runs on."""
+    notebook.cell(
+        "@function(timeout=5)\ndef f(): raise ValueError('inner')\n@application()\n@function()\ndef app(): f()", key="app"
+    )
+    with pytest.raises(ValueError, match="inner"):
+        notebook.cell("app()")
+    text = notebook.last().call("f").error_text
+    assert "in f" in text
+    assert "concurrent" not in text
+    assert "runner" not in text
