@@ -9,6 +9,8 @@ Rules of this file
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import contextlib
 import itertools
 import json
