@@ -114,6 +114,8 @@ def _bare(original: Exception, dual_class: type[Exception], args: tuple[Any, ...
     dual = dual_class.__new__(dual_class, *args)
     dual.args = args
     vars(dual).update(vars(original))
+    if isinstance(original, OSError) and isinstance(dual, OSError) and original.filename is not None:
+        dual.filename = original.filename  # urllib's HTTPError assigns it; None would show in the text
     return dual
 
 
