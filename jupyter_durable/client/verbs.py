@@ -8,8 +8,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import contextlib
-import datetime
 import platform
 import re
 import sqlite3
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_durable.client import ownership
 from jupyter_durable.client.request import Call, ReplayMode, Request, status_of
+from jupyter_durable.client.words import seconds_of, spoken_bytes, time_of
 from jupyter_durable.core.calltree import CallNode, walk
 from jupyter_durable.core.model import NewRun, RequestRow, RunRow, Status
 from jupyter_durable.core.selection import Preview
@@ -35,7 +34,6 @@ LARGE_STORE: Final = 5 * 1000**3
 LISTED: Final = 20
 """Requests that a list shows unless more are asked for."""
 STATUSES: Final = tuple(value for name, value in vars(Status).items() if name.isupper() and value != Status.DIVERGED)
-_UNITS: Final = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 _CALL: Final = re.compile(r"(?P<name>.+?)(?:\[(?P<n>\d+)\])?")
 
 
@@ -353,42 +351,6 @@ def _key_finding(engine: Engine) -> Finding:
             "metadata is shown. If you trust who wrote it, get that user's key file: `%durable trust PATH_OF_KEY`",
         )
     return Finding("ok", f"signing key {own}, it signed the newest request")
-
-
-# words
-
-
-def seconds_of(text: str) -> float:
-    """A length of time: `90`, `90s`, `15min`, `2h`, `30d`, `4w`; in seconds. Raises `SDKUsageError`."""
-    parts = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
-    if parts is None or (parts[2] or "s") not in _UNITS:
-        raise SDKUsageError(f"{text!r} is no length of time; write for example 90s, 15min, 2h, 30d or 4w")
-    return float(parts[1]) * _UNITS[parts[2] or "s"]
-
-
-def time_of(text: str, now: float) -> float:
-    """A point in time, Unix seconds: an age as `seconds_of` takes it, or a date such as 2026-01-31 or 2026-01-31T08:00.
-
-    Raises `SDKUsageError`.
-    """
-    with contextlib.suppress(ValueError):
-        return datetime.datetime.fromisoformat(text.strip()).timestamp()
-    try:
-        return now - seconds_of(text)
-    except SDKUsageError:
-        raise SDKUsageError(
-            f"{text!r} is no time; write an age such as 2h or 7d, or a date such as 2026-01-31"
-        ) from None
-
-
-def spoken_bytes(count: int) -> str:
-    """A size as people say it."""
-    size = float(count)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
 
 
 __all__ = [
