@@ -75,8 +75,8 @@ class CallSettling(CallScope):
                 raise
             self.flags |= Flag.NOT_STORED
             run.warn(
-                f"{self.name}: completed, not checkpointed. {error} "
-                "The value goes on; on replay only this call runs again."
+                f"{self.name}: completed, not checkpointed: {error}. Its value goes on; on replay only this call runs "
+                "again. To have it kept, return the data rather than the object that holds it"
             )
             return NOTHING
 
