@@ -106,12 +106,13 @@ async def test_many_async_calls_at_once() -> None:
         assert await asyncio.gather(*(recurses_async(3) for _ in range(100))) == [3] * 100
 
 
-def test_an_error_from_the_deep_reaches_the_top_with_its_type() -> None:
-    @function()
-    def breaks(n: int) -> Any:
-        if n == 0:
-            raise LookupError("at the bottom")
-        return breaks(n - 1)
+@function()
+def breaks_below(n: int) -> Any:
+    if n == 0:
+        raise LookupError("at the bottom")
+    return breaks_below(n - 1)
 
+
+def test_an_error_from_the_deep_reaches_the_top_with_its_type() -> None:
     with memory_store(), pytest.raises(LookupError, match="at the bottom"):
-        breaks(200)
+        breaks_below(200)
