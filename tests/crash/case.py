@@ -117,7 +117,7 @@ class Stage:
     def __init__(self, folder: Path, order: Order) -> None:
         self.folder = folder
         self.order = order
-        self.shape: Shape = SHAPES[order.shape]
+        self.shape = SHAPES.get(order.shape, Shape(""))
         self.log = folder / "log"
         self.store = folder / "home"
         self.count = 0
@@ -138,7 +138,7 @@ class Stage:
             shutil.copytree(self.store, copy)
             found = in_fork(lambda: look_at(copy, self.order.mutant), self.folder).result
             shutil.rmtree(copy)
-            empty = {"error": "", "integrity": "", "requests": [], "durable": {}, "doubled": []}
+            empty = {"error": "", "integrity": "", "requests": [], "durable": {}, "doubled": [], "runs": 0}
             self.looks.append(Look(process=number, **{**empty, **found}))
         return ended
 
@@ -217,10 +217,11 @@ def look_at(home: Path, mutant: str | None) -> dict[str, Any]:
             if key in durable:
                 doubled.append(key)
             durable[key] = value
+    runs = len(requests[0].runs) if requests else 0
     engine.store.close()
     return {
         "integrity": "; ".join(problems) or "ok", "requests": [request.id for request in requests],
-        "durable": durable, "doubled": doubled,
+        "durable": durable, "doubled": doubled, "runs": runs,
     }  # fmt: skip
 
 
@@ -230,7 +231,8 @@ class Stagehand:
     def __init__(self, base: Path) -> None:
         self.base = base
         self.template = base / "template"
-        self._operations: dict[tuple[str, bool], int] = {}
+        self.counted: dict[tuple[str, bool], int] = {}
+        """Operations of a workload, by its name and whether it begins from scratch."""
         self.template.mkdir(parents=True)
         made = in_fork(self._make_template, base)
         assert not made.result.get("error"), made.result["error"]
@@ -241,7 +243,8 @@ class Stagehand:
         engine.store.close()
         return {}
 
-    def stage(self, order: Order) -> Stage:
+    def folder(self, order: Order) -> Path:
+        """A new folder for a case, with its store."""
         folder = self.base / f"{order.shape}-{order.seed}-{order.mutant or 'sound'}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -249,16 +252,19 @@ class Stagehand:
             (folder / "home").mkdir(mode=0o700)
         else:
             shutil.copytree(self.template, folder / "home")
-        return Stage(folder, order)
+        return folder
+
+    def stage(self, order: Order) -> Stage:
+        return Stage(self.folder(order), order)
 
     def operations(self, order: Order) -> int:
         """How many operations the workload of an order has when nothing is killed."""
-        known = self._operations.get((order.shape, order.scratch))
+        known = self.counted.get((order.shape, order.scratch))
         if known is None:
             stage = self.stage(order._replace(seed=1, mutant=None))
             ended = stage.process(0, "before")
             assert ended.result.get("status") == Status.SUCCEEDED, ended.result
-            known = self._operations[order.shape, order.scratch] = ended.result["operations"]
+            known = self.counted[order.shape, order.scratch] = ended.result["operations"]
             shutil.rmtree(stage.folder)
         return known
 

@@ -22,6 +22,7 @@ from jupyter_durable.store import blobs
 from jupyter_durable.store.sqlite import statements
 from jupyter_durable.store.sqlite.journal import SqliteJournal
 from jupyter_durable.store.sqlite.pending import Pending
+from jupyter_durable.store.sqlite.store import SqliteStore
 from tests.crash.witness import witness
 
 
@@ -194,6 +195,29 @@ def _queued_write_forgotten() -> None:
     replace(Pending, "take", forget)
 
 
+def _set_asides_apart() -> None:
+    """What a replay sets aside is written in a transaction after the one that begins it."""
+    real = SqliteStore.begin
+
+    def begin(self: SqliteStore, serial: int, owner: Any, run: Any, lease_until: float, **options: Any) -> Any:
+        lease = real(self, serial, owner, run._replace(set_aside=()), lease_until, **options)
+
+        def write(cursor: Any) -> None:
+            for call in run.set_aside:
+                cursor.execute(statements.SET_ASIDE_COPY, (serial, *call))
+                cursor.execute(statements.SET_ASIDE_FLAG, (serial, *call))
+
+        self._writer.run(write)
+        return lease
+
+    replace(SqliteStore, "begin", begin)
+
+
+def _reached_not_written() -> None:
+    """Where a replay served its calls is not kept."""
+    replace(AdaptiveMatcher, "take_reached", lambda self: [])
+
+
 MUTANTS: Final = {
     "acknowledged before the commit": Mutant(_acknowledged_before_commit, "ab", ("sequential", "reduce", "class")),
     "accepted before the commit": Mutant(_accepted_before_commit, "e", ("sequential",)),
@@ -207,5 +231,7 @@ MUTANTS: Final = {
     "root outcome not in the end of the run": Mutant(_root_not_in_the_end, "s", ("sequential", "nested")),
     "state of reused calls not applied": Mutant(_reused_state_not_applied, "s", ("state",)),
     "every second record not found": Mutant(_half_is_not_found, "ab", ("sequential", "progress")),
+    "set-asides not in the begin of the run": Mutant(_set_asides_apart, "r", ("set aside",)),
+    "where calls were served is not written": Mutant(_reached_not_written, "ac", ("shifted",)),
     "a queued write is forgotten": Mutant(_queued_write_forgotten, "ab", ("nested", "async")),
 }

@@ -9,6 +9,7 @@ c  a value is the one of its own call
 e  an accepted request is never lost
 f  the store opens after every kill, and is whole
 i  attempts count on over kills; no retry beyond the budget
+r  (drills) what a replay sets aside commits with the start of its run
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Look(NamedTuple):
     """Value, in short, of each call that is recorded as succeeded, by key; a value that was dropped is empty."""
     doubled: list[str]
     """Keys with more than one recorded success."""
+    runs: int
+    """Runs of the first request."""
 
 
 class Run(NamedTuple):

@@ -16,6 +16,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
+from tests.crash import drills
 from tests.crash.case import Order, Stagehand
 
 PRELOADED: Final = (
@@ -39,7 +40,8 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what workloads print is no answer
     hand = Stagehand(Path(sys.argv[1]))
     for request in sys.stdin:
-        verdict = hand.play(Order(**json.loads(request)))
+        order = Order(**json.loads(request))
+        verdict = drills.play(hand, order) if order.shape in drills.DRILLS else hand.play(order)
         print(json.dumps(verdict._asdict()), file=answers, flush=True)
 
 

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from tests.crash.drills import DRILLS
 from tests.crash.fleet import Fleet, orders, told
 from tests.crash.shapes import SHAPES
 
@@ -48,6 +49,17 @@ def kill(servers: Fleet, points: int) -> None:
 def test_two_hundred_kills_lose_and_repeat_nothing(servers: Fleet) -> None:
     """Laws a, b, c, e, f, i, in a few seconds."""
     kill(servers, SHORT_POINTS)
+
+
+@pytest.mark.parametrize("drill", DRILLS)
+@pytest.mark.parametrize("count", [20, pytest.param(600, marks=pytest.mark.full)])
+def test_a_replay_with_a_wish_is_killed(servers: Fleet, drill: str, count: int) -> None:
+    """What it set aside and what it served is known wholly or not at all."""
+    chosen = orders(int(os.environ.get("CRASH_SEED") or 5), count, [drill])
+    verdicts = servers.play(chosen)
+    broken = [told(order, verdict) for order, verdict in zip(chosen, verdicts, strict=True) if verdict.broken]
+    assert not broken, "\n".join(broken[:5])
+    assert sum(verdict.kills for verdict in verdicts) > count / 2
 
 
 @pytest.mark.full
