@@ -212,9 +212,8 @@ def test_settings_changed_by_name_say_where_they_came_from(notebook):
 
 def test_a_recorded_traceback_holds_the_users_frames_only(notebook):
     """Neither the engine's frames nor those of the threads it runs on."""
-    notebook.cell(
-        "@function(timeout=5)\ndef f(): raise ValueError('inner')\n@application()\n@function()\ndef app(): f()", key="app"
-    )
+    failing = "@function(timeout=5)\ndef f(): raise ValueError('inner')\n"
+    notebook.cell(failing + "@application()\n@function()\ndef app(): f()", key="app")
     with pytest.raises(ValueError, match="inner"):
         notebook.cell("app()")
     text = notebook.last().call("f").error_text
