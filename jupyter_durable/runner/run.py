@@ -429,17 +429,22 @@ class Run:
         status = Status.INTERRUPTED if isinstance(reason, StoreError) else Status.CANCELLED
         if isinstance(reason, ReplayError):
             status = Status.FAILED
-        if self.open.pop(ROOT, None) is not None:
-            writes = root.close_reached()
-            row = root.row_of(
-                Status.CANCELLED if status == Status.CANCELLED else Status.INTERRUPTED,
-                NOTHING,
-                self.monotonic() - root.started,
-            )
-            try:
+        try:
+            if self.open.pop(ROOT, None) is not None:
+                writes = root.close_reached()
+                row = root.row_of(
+                    Status.CANCELLED if status == Status.CANCELLED else Status.INTERRUPTED,
+                    NOTHING,
+                    self.monotonic() - root.started,
+                )
                 self.finish(row, status, reason, writes)
-            except RunStopped:
-                reason.add_note(f"the end of request {self.id} could not be written; it reads as interrupted")
+        except RunStopped:
+            reason.add_note(f"the end of request {self.id} could not be written; it reads as interrupted")
+        except KeyboardInterrupt:  # a second one: the run is over all the same, and reads as interrupted
+            if not self.ended:
+                self._pulse.stop()
+                self._over()
+            raise
         return reason
 
 
