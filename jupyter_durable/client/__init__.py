@@ -37,7 +37,15 @@ def this_engine() -> Engine:
 def start_engine() -> None:
     """Give this process its engine."""
     watch_uncaught()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_forked)
     engine.set(Engine(lambda: _settings.load(os.environ, Path.cwd())))
+
+
+def _forked() -> None:
+    """In a fork no request of the other process is ours, nor does the call run here in which it forked."""
+    current.set(None)
+    this_engine().forked()
 
 
 def configure(**changes: Any) -> Settings:

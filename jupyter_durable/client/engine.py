@@ -2,38 +2,33 @@
 
 Rules of this file
 - One engine a process. It holds what runs share (store, key, workers) and nothing of a single run.
-- `launch` begins a run, `conduct` drives its root: every way to run a request goes through these two.
+- `launch` begins a run, `conducting` drives its root: every way to run a request goes through these two.
 """
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import contextlib
 import secrets
 import threading
 import warnings
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jupyter_durable.client import ownership, versions
+from jupyter_durable.client import conducting, ownership, versions
 from jupyter_durable.client.journal import root_row
 from jupyter_durable.client.session import Sessions
 from jupyter_durable.client.settings import Settings
 from jupyter_durable.clock import Clock, SystemClock
-from jupyter_durable.context import Scope, drive, drive_async
-from jupyter_durable.core.model import CallRow, Flag, Kind, NewRequest, NewRun, RequestRow, Status
-from jupyter_durable.core.replay import reusable
+from jupyter_durable.context import Scope
+from jupyter_durable.core.model import CallRow, Kind, NewRequest, NewRun, RequestRow, Status
 from jupyter_durable.errors import SDKUsageError, StoreError
 from jupyter_durable.function import Spec
 from jupyter_durable.runner.call import ActiveCall
-from jupyter_durable.runner.pulse import GRACE_SECONDS
 from jupyter_durable.runner.run import Run
 from jupyter_durable.runner.sealing import Sealer
 from jupyter_durable.runner.settings import Environment, Listener, RunOptions, RunSettings
-from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable.runner.workers import Workers
 from jupyter_durable.serializer.base import Signer
 from jupyter_durable.serializer.digest import args_digest
@@ -158,6 +153,12 @@ class Engine:
             self._settings = settings
             return settings
 
+    def forked(self) -> None:
+        """This process is a fork: runs, threads and locks are the other one's."""
+        self._lock = threading.RLock()
+        self.sessions.forked(bool(self.active))
+        self.active, self._unsaved, self._workers = {}, {}, None
+
     def sealer(self, request: str, code: versions.Loaded) -> Sealer:
         """Encodes and signs what belongs to a request."""
         return Sealer(request, self.store, code.serializer, self.signer)
@@ -188,7 +189,7 @@ class Engine:
         row, created = self.accept(spec, args, kwargs, Origin(*self.sessions.place(), idempotency_key), code)
         if created:
             run, root = self.launch(row, Launch(code), spec)
-            self._in_background(run, root)
+            conducting.in_background(run, root)
         return Request(self, row)
 
     # accepting and running
@@ -319,83 +320,12 @@ class Engine:
         self._warn_changed(spec.name, "output", given.changed)
         return given.value
 
-    def served(self, run: Run, root: ActiveCall) -> CallRow | None:
-        """The root's recorded success, when this run may serve it; then the run is over."""
-        row = root.row
-        if row is None or run.options.strict or not reusable(row) or root.plan.flags & Flag.VOLATILE:
-            return None
-        if run.drifted(row, root.plan):
-            return None  # the code was upgraded: the body runs, so that what is served says what has changed
-        run.end_served(
-            Finish(None, Status.SUCCEEDED, Status.SUCCEEDED, None, self.clock.now(), 0, run.reused, run.saved)
-        )
-        return row
-
-    def conduct(self, run: Run, root: ActiveCall) -> Any:
-        """Drive the root of an application to its end; its output. Raises what the application raised."""
-        __tracebackhide__ = True
-        row = self.served(run, root)
-        if row is not None:
-            return run.open_value(row)
-        run.thread_id = threading.get_ident()
-        if root.plan.is_async:
-            return self._conduct_on_a_loop(run, root)
-        try:
-            return drive(root)
-        except (RunStopped, KeyboardInterrupt, SystemExit, GeneratorExit) as left:
-            raise run.end_stopped(root, None if isinstance(left, RunStopped) else left) from None
-
-    def _conduct_on_a_loop(self, run: Run, root: ActiveCall) -> Any:
-        """An async application that synchronous code waits for: an interrupt of the wait cancels it."""
-        __tracebackhide__ = True
-        done = self.workers.loops.submit(0, lambda: self.conduct_async(run, root))
-        try:
-            return done.result()
-        except (KeyboardInterrupt, SystemExit):
-            run.cancel()
-            concurrent.futures.wait([done], GRACE_SECONDS)
-            raise
-
-    async def conduct_async(self, run: Run, root: ActiveCall) -> Any:
-        """As `conduct`, for an async application in the running loop."""
-        __tracebackhide__ = True
-        row = self.served(run, root)
-        if row is not None:
-            return run.open_value(row)
-        run.thread_id = run.thread_id or threading.get_ident()
-        try:
-            return await drive_async(root)
-        except (RunStopped, KeyboardInterrupt, SystemExit, asyncio.CancelledError) as left:
-            raise run.end_stopped(root, None if isinstance(left, RunStopped) else left) from None
-
-    def _in_background(self, run: Run, root: ActiveCall) -> None:
-        def body() -> None:
-            try:
-                self.conduct(run, root)
-            except BaseException as error:  # noqa: BLE001 - the request holds it; `output()` raises it
-                if not run.ended:
-                    run.end_stopped(root, error)
-
-        threading.Thread(target=body, name=f"durable-{run.id}", daemon=True).start()
-
     def run_application(self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], origin: Origin) -> RequestRow:
         """Accept a request and run it to its end, whatever that is."""
         code = versions.live_code(None)
         row, _ = self.accept(spec, args, kwargs, origin, code)
-        self.run_quietly(*self.launch(row, Launch(code), spec))
+        conducting.quietly(*self.launch(row, Launch(code), spec))
         return row
-
-    def run_quietly(self, run: Run, root: ActiveCall) -> None:
-        """Drive the root; a failure is kept in the request.
-
-        An interrupt by the user is raised all the same, and so is what the store said when it stopped the run: it
-        could not be kept.
-        """
-        try:
-            self.conduct(run, root)
-        except Exception:
-            if not run.ended or isinstance(run.stopped, StoreError):
-                raise
 
     def let_go(self, *runs: Run) -> None:
         """These runs, or all since the process is about to end, are recorded as interrupted: nobody has to find out."""
@@ -405,7 +335,3 @@ class Engine:
                 run.end_served(
                     Finish(None, Status.INTERRUPTED, Status.INTERRUPTED, None, now, run.executed, run.reused, run.saved)
                 )
-
-    def application_coroutine(self, run: Run, root: ActiveCall) -> Coroutine[Any, Any, Any]:
-        """What calling an async application at the top of a cell gives."""
-        return self.conduct_async(run, root)

@@ -8,7 +8,7 @@ import inspect
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyter_durable.client import replay
+from jupyter_durable.client import conducting, replay
 from jupyter_durable.client.cell_options import parsed_options
 from jupyter_durable.client.durable_source import DECORATOR, commented, decorate, is_durable_cell
 from jupyter_durable.code.sources import RESTORED, remember_source
@@ -56,7 +56,7 @@ def run_recorded(
     if row.kind == Kind.FUNCTION:
         spec = code.spec(row.application)
         run, root = engine.launch(row, launch, spec)
-        engine.run_quietly(run, root)
+        conducting.quietly(run, root)
     else:
         if code.body is None:
             raise SDKUsageError(f"request {row.id}: the source of its cell was not stored; run the cell again instead")

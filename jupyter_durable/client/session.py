@@ -5,6 +5,7 @@ Rules of this file
   them. An application called there is a request of its own, unless the cell's body is durable itself.
 - A cell, or a script, whose last request is anything but a success resumes it with the code of now.
 - The kernel says when a cell begins and ends; outside of a kernel there is one session, ended with the process.
+- A process that multiprocessing or joblib started, or a fork of one with a request, has no session: functions are plain.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jupyter_durable.client import ownership, versions
+from jupyter_durable.client import conducting, ownership, versions
 from jupyter_durable.code.statements import once_called
 from jupyter_durable.context import Scope
 from jupyter_durable.core.model import Kind, NewRequest, RequestRow, Status
@@ -77,6 +78,20 @@ class Sessions:
 
         self.amend: Callable[[Cell], Cell] = lambda cell: cell
         """What becomes of a cell before it begins: `jupyter durable run` says here how it executes a notebook."""
+        self._forked = False
+
+    def forked(self, busy: bool) -> None:
+        """This process is a fork now. `busy`: the other one runs a request; it is the other one's alone."""
+        self._forked = self._forked or busy or self._cell is not None
+        self._lock = threading.RLock()
+        self._cell = self._run = self._root = self.row = None
+        self._thread_id = threading.get_ident()
+
+    @property
+    def foreign(self) -> bool:
+        """Whether durable functions are plain here: this process works for another one, which has the requests."""
+        known = sys.modules.get("multiprocessing.process")
+        return self._forked or (known is not None and known.parent_process() is not None)
 
     def begin(self, cell: Cell) -> None:
         """A cell begins to execute."""
@@ -134,6 +149,8 @@ class Sessions:
             root = self._root_for_thread(spec) or root
         if root is not None:
             return root
+        if self.foreign:
+            return None
         with self._lock:
             return self._root or self._open()
 
@@ -232,6 +249,8 @@ class Sessions:
     def call_application(self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """An application called at the top: a request of its own, resumed when its last one here did not succeed."""
         __tracebackhide__ = True
+        if self.foreign:
+            return spec.call(*args, **kwargs)
         from jupyter_durable.client import replay
         from jupyter_durable.client.engine import Launch, Origin
 
@@ -249,7 +268,7 @@ class Sessions:
         run, root = engine.launch(row, Launch(code, set_aside=aside, reuse_changed=not once), spec)
         for told in self.on_begin:
             told(row, run, resumed)
-        return engine.application_coroutine(run, root) if spec.is_async else engine.conduct(run, root)
+        return conducting.conduct_async(run, root) if spec.is_async else conducting.conduct(run, root)
 
     def _resumable_application(
         self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], notebook: str | None, key: str | None

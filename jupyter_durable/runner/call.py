@@ -34,6 +34,7 @@ from jupyter_durable.future import Future, in_copied_context, refuse_nested, set
 from jupyter_durable.runner import mapping, nodes, reducing, waiting
 from jupyter_durable.runner.body import Body
 from jupyter_durable.runner.changes import watch
+from jupyter_durable.runner.matching import drifted, match, new_body
 from jupyter_durable.runner.settling import CallSettling
 from jupyter_durable.runner.stop import RunStopped, StartOver
 from jupyter_durable.serializer.canonical import FLAT
@@ -91,7 +92,7 @@ class ActiveCall(CallSettling):
                 body.next_seq = seq + 1
             row = None
             if body.matcher is not None:
-                row, changed = run.match(self, body, (seq, Kind.FUNCTION, plan.name, digest))
+                row, changed = match(self, body, (seq, Kind.FUNCTION, plan.name, digest))
                 if row is not None and plan.durable and reusable(row):
                     if not changed or run.options.reuse_changed:
                         return self.serve(body, row, seq, plan, changed)
@@ -106,7 +107,7 @@ class ActiveCall(CallSettling):
     def serve(self, body: Body, row: CallRow, seq: int, plan: Plan, changed: bool, *, opened: bool = True) -> Served:
         """The recorded outcome of a call at `seq`, its value only if `opened`. The body's lock is held."""
         run = self.run
-        flags = (Flag.ARGS_CHANGED if changed else 0) | (Flag.CODE_CHANGED if run.drifted(row, plan) else 0)
+        flags = (Flag.ARGS_CHANGED if changed else 0) | (Flag.CODE_CHANGED if drifted(run, row, plan) else 0)
         body.matcher.reuse(seq, row, flags)  # type: ignore[union-attr]
         self._called(row.name, row.code, row.below)
         value = run.open_value(row) if opened else None
@@ -147,7 +148,7 @@ class ActiveCall(CallSettling):
                 recorded = self.row is not None or self.bodies > 0
                 if self.bodies:
                     run.flush()  # what the passes before left is read back
-                self.body = run.new_body(self, self.bodies, recorded)
+                self.body = new_body(self, self.bodies, recorded)
                 self.bodies += 1
             return self.body
 

@@ -21,6 +21,7 @@ from jupyter_durable.executor.thread import ThreadExecutor
 from jupyter_durable.function import Results
 from jupyter_durable.future import Future, in_copied_context, refuse_nested, settled, settled_async
 from jupyter_durable.runner import waiting
+from jupyter_durable.runner.matching import match_items
 from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable.serializer.digest import args_digest
 
@@ -51,7 +52,7 @@ def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[t
     with body.lock:
         rows: Sequence[tuple[CallRow | None, bool]] = [(None, False)] * len(items)
         if body.matcher is not None:
-            rows = run.match_items(body, plan.name, [digest for digest, _ in digests])
+            rows = match_items(node, [digest for digest, _ in digests])
         body.next_seq = len(items)
         for seq, (row, changed) in enumerate(rows):
             if row is not None and plan.durable and reusable(row):

@@ -11,6 +11,7 @@ from jupyter_durable.core.model import Kind
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.future import Future
+from jupyter_durable.runner.matching import match
 from jupyter_durable.serializer.digest import args_digest
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def begin_node(parent: ActiveCall, spec: Spec, kind: str, digest: bytes, seq: in
             seq = body.next_seq
             body.next_seq = seq + 1
         if body.matcher is not None:
-            row, _ = run.match(parent, body, (seq, kind, plan.name, digest))
+            row, _ = match(parent, body, (seq, kind, plan.name, digest))
     node = ActiveCall(parent, run, spec, kind, plan, (body.pass_no, seq, digest, 0))
     node.enter(row, (), {})
     return node
@@ -67,7 +68,7 @@ def recorded_value(parent: ActiveCall, name: str, make: Any) -> Any:
         seq = body.next_seq
         body.next_seq = seq + 1
         if body.matcher is not None:
-            row, changed = run.match(parent, body, (seq, Kind.VALUE, name, digest))
+            row, changed = match(parent, body, (seq, Kind.VALUE, name, digest))
             if row is not None and reusable(row):
                 return parent.serve(body, row, seq, plan, changed).value
     call = ActiveCall(parent, run, None, Kind.VALUE, plan, (body.pass_no, seq, digest, 0))

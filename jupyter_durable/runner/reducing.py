@@ -14,6 +14,7 @@ from jupyter_durable.core.model import CallRow, Dropped, Kind
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.future import Future, settled, settled_async
+from jupyter_durable.runner.matching import match
 from jupyter_durable.serializer.digest import value_digest
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class _Chain:
             return rows
         for seq, item in enumerate(self.items):
             digest, _ = self._link(item)
-            row, _ = self.node.run.match(self.node, body, (seq, Kind.REDUCE_STEP, self.plan.name, digest))
+            row, _ = match(self.node, body, (seq, Kind.REDUCE_STEP, self.plan.name, digest))
             if row is None:
                 break
             if not (self.plan.durable and reusable(row)) or row.result is None:

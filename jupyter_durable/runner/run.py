@@ -19,16 +19,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-from jupyter_durable.core.model import ROOT, CallRow, Flag, Kind, Lease, Logged, Progressed, Status, Write, unpack_codes
-from jupyter_durable.core.replay import NEW, AdaptiveMatcher, WrongMatch
-from jupyter_durable.core.replay import Body as BodyPlace
-from jupyter_durable.core.strict import Divergence, StrictMatcher
+from jupyter_durable.core.model import ROOT, CallRow, Flag, Kind, Lease, Logged, Progressed, Status, Write
 from jupyter_durable.errors import Cancelled, DurableError, ReplayError, StoreError
 from jupyter_durable.executor.thread import ThreadExecutor, blocked
 from jupyter_durable.function import Spec
-from jupyter_durable.runner.body import Body, Journalled
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.plan import Plan, Planner
 from jupyter_durable.runner.pulse import Pulse
@@ -36,7 +32,7 @@ from jupyter_durable.runner.record import CallRecord
 from jupyter_durable.runner.sealing import NOTHING, Sealer, turn_of
 from jupyter_durable.runner.settings import Code, Environment, Listener, RunOptions
 from jupyter_durable.runner.state import StateLog
-from jupyter_durable.runner.stop import RunStopped, StartOver, throw_into
+from jupyter_durable.runner.stop import RunStopped, throw_into
 from jupyter_durable.store.base import Finish, Journal
 from jupyter_durable.values import Headers
 
@@ -86,9 +82,10 @@ class Run:
         self.saved = 0.0
         self.unsaved: list[CallRow] = []
         """Outcomes that the store refused; they can be committed when there is room again."""
-        self._store = store
-        self._code = code
-        self._drift: dict[bytes, bool] = {}
+        self.store = store
+        self.code = code
+        self.drift: dict[bytes, bool] = {}
+        """Answers of `matching.drifted`, by what ran below."""
         self._warned: set[str] = set()
         self._pulse = Pulse(self)
 
@@ -137,72 +134,6 @@ class Run:
         root.turn_started = root.started
         root.thread_id = self.thread_id = threading.get_ident()
         self.open[ROOT] = root
-
-    # matching
-
-    def new_body(self, call: ActiveCall, number: int, recorded: bool) -> Body:
-        """A pass through the code of a call, with what is recorded of its children."""
-        pass_no = self.number << 16 | number
-        if not recorded:
-            return Body(pass_no, None)
-        rows = Journalled(self._store, self.lease.serial, call.identity)
-        place = BodyPlace(pass_no, self._place_rule(call))
-        retried = call.attempts > 1 or (call.row is not None and call.row.attempts > 1)
-        if self.options.strict and not retried:
-            length = call.row.children if call.row is not None else None
-            strict = StrictMatcher(rows, place, self.options.good_runs, length)
-            return Body(pass_no, strict, strict)
-        return Body(pass_no, AdaptiveMatcher(rows, place))
-
-    def _place_rule(self, call: ActiveCall) -> frozenset[str] | None:
-        if not self.options.match_by_place or call.flags & Flag.TAKEN_OVER or call.kind == Kind.REDUCE:
-            return frozenset()
-        if call.kind in (Kind.CELL, Kind.SCRIPT):
-            return self.options.place_rule if self.options.place_rule is not None else frozenset()
-        return None
-
-    def match(self, parent: ActiveCall, body: Body, call: tuple[int, str, str, bytes]) -> tuple[CallRow | None, bool]:
-        """The recorded call that this one is. The body's lock is held."""
-        try:
-            return body.matcher.match(*call)  # type: ignore[union-attr]
-        except WrongMatch as wrong:
-            if parent.kind in (Kind.CELL, Kind.SCRIPT):
-                return NEW  # the body of a cell cannot start over
-            parent.start_over = wrong
-            raise StartOver from None
-        except Divergence as divergence:
-            self._diverge(divergence)
-
-    def match_items(self, body: Body, name: str, digests: Sequence[bytes]) -> Sequence[tuple[CallRow | None, bool]]:
-        """The recorded items of a map. The body's lock is held."""
-        try:
-            return body.matcher.match_items(0, name, digests)  # type: ignore[union-attr]
-        except Divergence as divergence:
-            self._diverge(divergence)
-
-    def end_strict(self, body: Body) -> None:
-        """A strict body has ended: nothing new may have taken the place of what is missing."""
-        try:
-            body.strict.end(body.next_seq)
-        except Divergence as divergence:
-            self._diverge(divergence)
-
-    def _diverge(self, divergence: Divergence) -> NoReturn:
-        self.stop(ReplayError(f"request {self.id}: {divergence}"))
-        raise RunStopped from None
-
-    def drifted(self, row: CallRow, plan: Plan) -> bool:
-        """Whether the code of a recorded call, or of what it called, differs from what this run would execute."""
-        if row.code != plan.code:
-            return True
-        below = row.below
-        if below is None:
-            return False
-        known = self._drift.get(below)
-        if known is None:
-            now = ((code, self._code.code_named(name)) for name, code in unpack_codes(below))
-            known = self._drift[below] = any(current is not None and code != current for code, current in now)
-        return known
 
     # counting and state
 
@@ -351,7 +282,7 @@ class Run:
 
     def cancel_requested(self) -> bool:
         """Whether somebody asked the store to cancel this request."""
-        return self._store.request(self.id).cancel_requested
+        return self.store.request(self.id).cancel_requested
 
     def call_text(self, call: CallRecord) -> str:
         """Which call failed, for the note under its traceback."""

@@ -18,6 +18,7 @@ from jupyter_durable.core.model import ArgumentsDecide, Attempted, CallRow, Flag
 from jupyter_durable.core.retry import decide
 from jupyter_durable.errors import Cancelled, SerializationError, StoreError
 from jupyter_durable.runner import waiting
+from jupyter_durable.runner.matching import end_strict
 from jupyter_durable.runner.scope import CallScope
 from jupyter_durable.runner.sealing import NOTHING, Kept
 from jupyter_durable.runner.stop import RunStopped, StartOver
@@ -86,7 +87,7 @@ class CallSettling(CallScope):
         if body is None:
             return []
         if body.strict is not None:
-            self.run.end_strict(body)
+            end_strict(self.run, body)
         return list(body.take_reached())
 
     def close_reached(self) -> list[Write]:

@@ -1,0 +1,101 @@
+"""Driving the root call of an application to its end.
+
+Rules of this file
+- A run is over when these return or raise, whatever the application did: its end is in the store.
+- What interrupts a run leaves as what it is: the reason the run was stopped for, or the user's interrupt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from typing import Any
+
+from jupyter_durable.context import drive, drive_async
+from jupyter_durable.core.model import CallRow, Flag, Status
+from jupyter_durable.core.replay import reusable
+from jupyter_durable.errors import StoreError
+from jupyter_durable.runner.call import ActiveCall
+from jupyter_durable.runner.matching import drifted
+from jupyter_durable.runner.pulse import GRACE_SECONDS
+from jupyter_durable.runner.run import Run
+from jupyter_durable.runner.stop import RunStopped
+from jupyter_durable.store.base import Finish
+
+
+def served(run: Run, root: ActiveCall) -> CallRow | None:
+    """The root's recorded success, when this run may serve it; then the run is over."""
+    row = root.row
+    if row is None or run.options.strict or not reusable(row) or root.plan.flags & Flag.VOLATILE:
+        return None
+    if drifted(run, row, root.plan):
+        return None  # the code was upgraded: the body runs, so that what is served says what has changed
+    run.end_served(Finish(None, Status.SUCCEEDED, Status.SUCCEEDED, None, run.now(), 0, run.reused, run.saved))
+    return row
+
+
+def conduct(run: Run, root: ActiveCall) -> Any:
+    """Drive the root of an application to its end; its output. Raises what the application raised."""
+    __tracebackhide__ = True
+    row = served(run, root)
+    if row is not None:
+        return run.open_value(row)
+    run.thread_id = threading.get_ident()
+    if root.plan.is_async:
+        return _on_a_loop(run, root)
+    try:
+        return drive(root)
+    except (RunStopped, KeyboardInterrupt, SystemExit, GeneratorExit) as left:
+        raise run.end_stopped(root, None if isinstance(left, RunStopped) else left) from None
+
+
+def _on_a_loop(run: Run, root: ActiveCall) -> Any:
+    """An async application that synchronous code waits for: an interrupt of the wait cancels it."""
+    __tracebackhide__ = True
+    done = run.workers.loops.submit(0, lambda: conduct_async(run, root))
+    try:
+        return done.result()
+    except (KeyboardInterrupt, SystemExit):
+        run.cancel()
+        concurrent.futures.wait([done], GRACE_SECONDS)
+        raise
+
+
+async def conduct_async(run: Run, root: ActiveCall) -> Any:
+    """As `conduct`, for an async application in the running loop."""
+    __tracebackhide__ = True
+    row = served(run, root)
+    if row is not None:
+        return run.open_value(row)
+    run.thread_id = run.thread_id or threading.get_ident()
+    try:
+        return await drive_async(root)
+    except (RunStopped, KeyboardInterrupt, SystemExit, asyncio.CancelledError) as left:
+        raise run.end_stopped(root, None if isinstance(left, RunStopped) else left) from None
+
+
+def in_background(run: Run, root: ActiveCall) -> None:
+    """Drive the root on a thread of its own."""
+
+    def body() -> None:
+        try:
+            conduct(run, root)
+        except BaseException as error:  # noqa: BLE001 - the request holds it; `output()` raises it
+            if not run.ended:
+                run.end_stopped(root, error)
+
+    threading.Thread(target=body, name=f"durable-{run.id}", daemon=True).start()
+
+
+def quietly(run: Run, root: ActiveCall) -> None:
+    """Drive the root; a failure is kept in the request.
+
+    An interrupt by the user is raised all the same, and so is what the store said when it stopped the run: it
+    could not be kept.
+    """
+    try:
+        conduct(run, root)
+    except Exception:
+        if not run.ended or isinstance(run.stopped, StoreError):
+            raise

@@ -1,0 +1,97 @@
+"""Which recorded call a call is: the core decides, here its decisions take effect on a run.
+
+Rules of this file
+- A wrong match in a function's body starts the body over; in a cell's body, which cannot, the call is new.
+- A divergence stops the run: user code cannot go on past it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from jupyter_durable.core.model import CallRow, Flag, Kind, unpack_codes
+from jupyter_durable.core.replay import NEW, AdaptiveMatcher, WrongMatch
+from jupyter_durable.core.replay import Body as BodyPlace
+from jupyter_durable.core.strict import Divergence, StrictMatcher
+from jupyter_durable.errors import ReplayError
+from jupyter_durable.runner.body import Body, Journalled
+from jupyter_durable.runner.plan import Plan
+from jupyter_durable.runner.stop import RunStopped, StartOver
+
+if TYPE_CHECKING:
+    from jupyter_durable.runner.record import CallRecord
+    from jupyter_durable.runner.run import Run
+
+
+def new_body(call: CallRecord, number: int, recorded: bool) -> Body:
+    """A pass through the code of a call, with what is recorded of its children."""
+    run = call.run
+    pass_no = run.number << 16 | number
+    if not recorded:
+        return Body(pass_no, None)
+    rows = Journalled(run.store, run.lease.serial, call.identity)
+    place = BodyPlace(pass_no, _place_rule(call))
+    retried = call.attempts > 1 or (call.row is not None and call.row.attempts > 1)
+    if run.options.strict and not retried:
+        length = call.row.children if call.row is not None else None
+        strict = StrictMatcher(rows, place, run.options.good_runs, length)
+        return Body(pass_no, strict, strict)
+    return Body(pass_no, AdaptiveMatcher(rows, place))
+
+
+def _place_rule(call: CallRecord) -> frozenset[str] | None:
+    options = call.run.options
+    if not options.match_by_place or call.flags & Flag.TAKEN_OVER or call.kind == Kind.REDUCE:
+        return frozenset()
+    if call.kind in (Kind.CELL, Kind.SCRIPT):
+        return options.place_rule if options.place_rule is not None else frozenset()
+    return None
+
+
+def match(parent: CallRecord, body: Body, call: tuple[int, str, str, bytes]) -> tuple[CallRow | None, bool]:
+    """The recorded call that this one is. The body's lock is held."""
+    try:
+        return body.matcher.match(*call)  # type: ignore[union-attr]
+    except WrongMatch as wrong:
+        if parent.kind in (Kind.CELL, Kind.SCRIPT):
+            return NEW  # the body of a cell cannot start over
+        parent.start_over = wrong
+        raise StartOver from None
+    except Divergence as divergence:
+        _diverge(parent.run, divergence)
+
+
+def match_items(node: CallRecord, digests: Sequence[bytes]) -> Sequence[tuple[CallRow | None, bool]]:
+    """The recorded items of a map. The body's lock is held."""
+    try:
+        return node.body.matcher.match_items(0, node.name, digests)  # type: ignore[union-attr]
+    except Divergence as divergence:
+        _diverge(node.run, divergence)
+
+
+def end_strict(run: Run, body: Body) -> None:
+    """A strict body has ended: nothing new may have taken the place of what is missing."""
+    try:
+        body.strict.end(body.next_seq)
+    except Divergence as divergence:
+        _diverge(run, divergence)
+
+
+def _diverge(run: Run, divergence: Divergence) -> NoReturn:
+    run.stop(ReplayError(f"request {run.id}: {divergence}"))
+    raise RunStopped from None
+
+
+def drifted(run: Run, row: CallRow, plan: Plan) -> bool:
+    """Whether the code of a recorded call, or of what it called, differs from what this run would execute."""
+    if row.code != plan.code:
+        return True
+    below = row.below
+    if below is None:
+        return False
+    known = run.drift.get(below)
+    if known is None:
+        now = ((code, run.code.code_named(name)) for name, code in unpack_codes(below))
+        known = run.drift[below] = any(current is not None and code != current for code, current in now)
+    return known
