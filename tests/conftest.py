@@ -51,7 +51,7 @@ def ipykernel6_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
         kept.write_text("\n".join(others))
         subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(env)], check=True)
         pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "-c", str(kept)]
-        subprocess.run([*pip, "hatchling", "ipykernel==6.31.*"], check=True)
+        subprocess.run([*pip, "hatchling", "hatch-jupyter-builder", "ipykernel==6.31.*"], check=True)
         subprocess.run([*pip, "--no-build-isolation", "-e", str(ROOT)], check=True)
         stamp.write_text(wanted.hexdigest())
     return python

@@ -59,6 +59,20 @@ def test_the_kernelspec_lands_where_jupyter_looks(wheel: zipfile.ZipFile) -> Non
     assert spec["argv"] == ["python", "-m", "jupyter_durable_kernel", "-f", "{connection_file}"]
 
 
+def test_the_labextension_lands_where_jupyterlab_looks(wheel: zipfile.ZipFile) -> None:
+    folder = "jupyter_durable-0.1.0.data/data/share/jupyter/labextensions/jupyter-durable"
+    described = json.loads(wheel.read(f"{folder}/package.json"))
+    assert (described["name"], described["version"]) == ("jupyter-durable", "0.1.0")
+    assert f"{folder}/{described['jupyterlab']['_build']['load']}" in wheel.namelist()
+    assert json.loads(wheel.read(f"{folder}/install.json"))["packageName"] == "jupyter-durable"
+
+
+def test_the_lock_file_of_the_page_names_no_registry() -> None:
+    text = (ROOT / "labextension" / "yarn.lock").read_text()
+    assert "http://" not in text
+    assert "https://" not in text
+
+
 def test_the_jupyter_launcher_finds_the_command(wheel: zipfile.ZipFile) -> None:
     entry_points = wheel.read("jupyter_durable-0.1.0.dist-info/entry_points.txt").decode()
     assert "jupyter-durable = jupyter_durable.cli:main" in entry_points

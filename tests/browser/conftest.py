@@ -1,0 +1,36 @@
+"""One server and one browser for all browser tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.lab import ARTIFACTS, Lab, running_lab
+
+QUIET = ("gpu", "quic", "background-networking", "component-update", "sync")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium; it calls nobody."""
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--no-first-run", *[f"--disable-{name}" for name in QUIET]]
+        yield playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A JupyterLab."""
+    with running_lab(tmp_path_factory.mktemp("lab")) as made:
+        yield made
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page as wide as a laptop's."""
+    ARTIFACTS.mkdir(exist_ok=True)
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context.new_page()
+    context.close()

@@ -1,0 +1,187 @@
+"""A JupyterLab for tests, and notebooks in it.
+
+Rules of this file
+- Everything of the server lies under a temporary directory; it is ended by its process id.
+- What a page does is waited for, never slept for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+from playwright.sync_api import Locator, Page
+
+from tests.conftest import ROOT
+
+TOKEN = "t"
+BUNDLE = ROOT / "labextension" / "dist"
+ARTIFACTS = ROOT / ".artifacts"
+SETUP = "from jupyter_durable import *\nimport time"
+
+
+class Lab:
+    """A running server."""
+
+    def __init__(self, directory: Path, port: int) -> None:
+        self.directory = directory
+        self.url = f"http://127.0.0.1:{port}"
+
+    def write(self, name: str, cells: Sequence[str], kernel: str = "durable", outputs: Sequence[Any] = ()) -> str:
+        """A notebook of code cells, `outputs` under the first of them; its name."""
+        made: list[Any] = [
+            {"cell_type": "code", "id": f"cell{n}", "source": source, "metadata": {},
+             "outputs": list(outputs) if n == 0 else [],
+             "execution_count": None}
+            for n, source in enumerate(cells)
+        ]  # fmt: skip
+        spec = {"name": kernel, "display_name": kernel, "language": "python"}
+        notebook = {"cells": made, "metadata": {"kernelspec": spec}, "nbformat": 4, "nbformat_minor": 5}
+        (self.directory / name).write_text(json.dumps(notebook))
+        return name
+
+    def read(self, name: str) -> Any:
+        """A notebook as it is saved."""
+        return json.loads((self.directory / name).read_text())
+
+    def request(self, method: str, path: str) -> Any:
+        """The server's own interface."""
+        asked = urllib.request.Request(f"{self.url}{path}", method=method, headers={"Authorization": f"token {TOKEN}"})
+        with urllib.request.urlopen(asked) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def end_kernels(self) -> None:
+        """End every session with its kernel."""
+        for session in self.request("GET", "/api/sessions"):
+            self.request("DELETE", f"/api/sessions/{session['id']}")
+
+
+@contextmanager
+def running_lab(directory: Path, python: str = sys.executable) -> Iterator[Lab]:
+    """JupyterLab over `directory`, with the extension as it was built."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    notebooks = directory / "notebooks"
+    notebooks.mkdir()
+    command = [
+        python, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}",
+        f"--ServerApp.root_dir={notebooks}", "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None",
+    ]  # fmt: skip
+    with (directory / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            command, cwd=notebooks, env=_environment(directory), stdout=log, stderr=log, start_new_session=True
+        )
+    lab = Lab(notebooks, port)
+    try:
+        wait_for(lambda: _answers(lab, server), 60)
+        yield lab
+        lab.end_kernels()
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _environment(directory: Path) -> dict[str, str]:
+    names = ("CONFIG", "DATA", "RUNTIME")
+    made = {f"JUPYTER_{name}_DIR": str(directory / name.lower()) for name in names}
+    made |= {
+        "IPYTHONDIR": str(directory / "ipython"),
+        "JUPYTERLAB_SETTINGS_DIR": str(directory / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(directory / "workspaces"),
+    }
+    extensions = directory / "data" / "labextensions"
+    extensions.mkdir(parents=True)
+    (extensions / "jupyter-durable").symlink_to(BUNDLE)
+    settings = directory / "settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    quiet = {"fetchNews": "false", "checkForUpdates": False}
+    (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
+    return {**os.environ, **made}
+
+
+def _answers(lab: Lab, server: subprocess.Popen[bytes]) -> bool:
+    assert server.poll() is None, "the server ended; see server.log"
+    try:
+        return lab.request("GET", "/api/status") is not None
+    except OSError:
+        return False
+
+
+def wait_for(holds: Callable[[], bool], seconds: float) -> None:
+    """Wait until something holds. Raises `AssertionError` when it never does."""
+    end = monotonic() + seconds
+    while not holds():
+        assert monotonic() < end, "waited in vain"
+        sleep(0.05)
+
+
+class Notebook:
+    """A notebook in a page."""
+
+    def __init__(self, page: Page, lab: Lab, name: str, *, kernel: bool = True) -> None:
+        self.page = page
+        page.goto(f"{lab.url}/lab/tree/{name}?token={TOKEN}&reset")
+        page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
+        if kernel:
+            self.idle()
+
+    def idle(self) -> None:
+        """Wait until the kernel is there and has nothing to do."""
+        self.page.wait_for_function(
+            "() => jupyterapp.shell.currentWidget?.context?.sessionContext?.session?.kernel?.status === 'idle'",
+            timeout=60_000,
+        )
+
+    def run(self, index: int) -> None:
+        """Begin to execute a cell."""
+        self.page.evaluate(
+            "index => { const n = jupyterapp.shell.currentWidget.content; n.deselectAll(); n.activeCellIndex = index;"
+            "jupyterapp.commands.execute('notebook:run-cell'); }",
+            index,
+        )
+
+    def run_to_end(self, index: int) -> None:
+        """Execute a cell and wait for its end."""
+        before = self.count(index)
+        self.run(index)
+        self.page.wait_for_function(
+            "([index, before]) => { const m = jupyterapp.shell.currentWidget.content.widgets[index].model;"
+            "return m.executionCount !== null && m.executionCount !== before && m.executionState !== 'running'; }",
+            arg=[index, before],
+            timeout=60_000,
+        )
+
+    def count(self, index: int) -> int | None:
+        """The number beside a cell."""
+        found: int | None = self.page.evaluate(
+            "index => jupyterapp.shell.currentWidget.content.widgets[index].model.executionCount", index
+        )
+        return found
+
+    def write(self, index: int, source: str) -> None:
+        """Replace the text of a cell."""
+        self.page.evaluate(
+            "([index, source]) => jupyterapp.shell.currentWidget.content.widgets[index].model.sharedModel"
+            ".setSource(source)",
+            [index, source],
+        )
+
+    def view(self, index: int) -> Locator:
+        """The view under a cell."""
+        return self.page.locator(f".jp-Notebook .jp-Cell[data-windowed-list-index='{index}'] .jp-durable-view")
+
+    def save(self) -> None:
+        """Write the notebook to disk."""
+        self.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")

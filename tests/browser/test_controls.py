@@ -1,0 +1,165 @@
+"""The controls of the view, pressed in a real page, on both generations of kernels."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.lab import SETUP, Lab, Notebook
+
+CHAIN = """done = []
+@function()
+def part(n):
+    done.append(n)
+    if n == 3 and not repaired:
+        raise RuntimeError("no answer")
+    return n * 10
+@application()
+@function()
+def chain(n: int) -> int:
+    return sum(part(i) for i in range(n))
+repaired = False"""
+
+
+def busy_cell(body: str) -> str:
+    return f"@application()\n@function()\ndef endless() -> int:\n    {body}\nendless()"
+
+
+@pytest.fixture(scope="module")
+def kernels(lab: Lab, ipykernel6_python: Path) -> dict[str, str]:
+    """Kernels by the generation of ipykernel."""
+    spec = lab.directory.parent / "data" / "kernels" / "durable6"
+    spec.mkdir(parents=True)
+    argv = [str(ipykernel6_python), "-m", "jupyter_durable_kernel", "-f", "{connection_file}"]
+    (spec / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "six", "language": "python"}))
+    return {"7": "durable", "6": "durable6"}
+
+
+@pytest.mark.parametrize("body", ["time.sleep(60)", "n = 0\n    while True:\n        n += 1"], ids=["sleep", "cpu"])
+@pytest.mark.parametrize("generation", ["7", "6"])
+def test_cancel_ends_a_running_cell_within_a_second(
+    lab: Lab, page: Page, kernels: dict[str, str], generation: str, body: str
+) -> None:
+    name = lab.write("cancel.ipynb", [SETUP, busy_cell(body)], kernel=kernels[generation])
+    notebook = Notebook(page, lab, name)
+    notebook.run_to_end(0)
+    notebook.run(1)
+    view = notebook.view(1)
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("running"))
+    page.wait_for_timeout(500)
+    pressed = monotonic()
+    view.get_by_role("button", name="Cancel").click()
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("cancelled"))
+    assert monotonic() - pressed < 1.5  # a second, and what the browser takes for a click and a look
+    notebook.idle()
+
+
+def test_replay_after_a_fix_runs_the_cell_again_and_only_the_failed_call(lab: Lab, page: Page) -> None:
+    notebook = Notebook(page, lab, lab.write("fix.ipynb", [SETUP, CHAIN, "total = chain(6)", "1", "[total, done]"]))
+    for index in (0, 1):
+        notebook.run_to_end(index)
+    notebook.run_to_end(2)
+    view = notebook.view(2)
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("failed"))
+    notebook.write(3, "repaired = True; done.clear()")
+    notebook.run_to_end(3)
+    view.get_by_role("button", name="Replay", exact=True).click()
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"))
+    expect(view.locator(".jp-durable-count").first).to_have_text("3 from checkpoint")
+    expect(view.locator(".jp-durable-count").nth(1)).to_have_text("3 ran")
+    expect(view.get_by_role("button", name="re-run")).to_contain_text("3 reused calls have changed code")
+    expect(view.locator(".jp-durable-id")).to_contain_text("run 2")
+    notebook.run_to_end(4)
+    expect(page.locator(".jp-OutputArea-output", has_text="[150, [3, 4, 5]]")).to_be_visible()
+
+
+def test_while_the_kernel_is_busy_a_replay_is_queued_and_can_be_withdrawn(lab: Lab, page: Page) -> None:
+    cells = [SETUP, CHAIN, "total = chain(6)", "repaired = True; time.sleep(2)"]
+    notebook = Notebook(page, lab, lab.write("queued.ipynb", cells))
+    for index in (0, 1):
+        notebook.run_to_end(index)
+    notebook.run_to_end(2)
+    view = notebook.view(2)
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("failed"))
+    notebook.run(3)
+    view.get_by_role("button", name="Replay", exact=True).click()
+    queued = view.get_by_role("button", name="Queued")
+    queued.click()
+    again = view.get_by_role("button", name="Replay", exact=True)
+    again.click()
+    expect(queued).to_be_visible()
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=10_000)
+
+
+def test_a_replay_in_the_kernel_shows_in_the_same_view_and_is_the_requests_output(lab: Lab, page: Page) -> None:
+    cells = [
+        SETUP,
+        CHAIN + "\nrepaired = True",
+        "total = chain(6)",
+        "done.clear()",
+        "get_request('last').output(), done",
+    ]
+    notebook = Notebook(page, lab, lab.write("same.ipynb", cells))
+    for index in range(4):
+        notebook.run_to_end(index)
+    view = notebook.view(2)
+    view.locator(".jp-durable-head .jp-durable-twisty").click()
+    view.locator(".jp-durable-label", has_text="part[4]").click()
+    view.get_by_role("button", name="Re-run this call").click()
+    expect(view.locator(".jp-durable-id")).to_contain_text("run 2")
+    expect(view.locator(".jp-durable-counts")).to_contain_text("1 ran")
+    assert page.locator(".jp-durable-view").count() == 1
+    notebook.run_to_end(4)
+    expect(page.locator(".jp-OutputArea-output", has_text="(150, [4])")).to_be_visible()
+
+
+def test_preview_says_what_a_replay_would_do_and_runs_nothing(lab: Lab, page: Page) -> None:
+    notebook = Notebook(page, lab, lab.write("preview.ipynb", [SETUP, CHAIN, "chain(6)", "len(done)"]))
+    for index in (0, 1):
+        notebook.run_to_end(index)
+    notebook.run_to_end(2)
+    view = notebook.view(2)
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("failed"))
+    view.get_by_role("button", name="Preview").click()
+    rows = view.locator(".jp-durable-panel tbody tr")
+    expect(rows.filter(has_text="part[0]")).to_contain_text("reused")
+    expect(rows.filter(has_text="part[3]")).to_contain_text("executed")
+    notebook.run_to_end(3)
+    expect(page.locator(".jp-OutputArea-executeResult", has_text="4")).to_be_visible()
+
+
+def test_a_strict_replay_that_diverges_says_so(lab: Lab, page: Page) -> None:
+    """The failure of a replay is shown where it was asked for."""
+    otherwise = CHAIN.replace("for i in range(n)", "for i in order")
+    cells = [SETUP, f"order = [0, 1, 2]\n{otherwise}", "chain(3)", "order[:] = [2, 0, 1]"]
+    notebook = Notebook(page, lab, lab.write("strict.ipynb", cells))
+    for index in range(4):
+        notebook.run_to_end(index)
+    view = notebook.view(2)
+    view.locator(".jp-durable-head .jp-durable-twisty").click()
+    view.get_by_role("button", name="More").click()
+    view.get_by_role("menuitem", name="Strict replay").click()
+    expect(view.locator(".jp-durable-message")).to_have_text(re.compile("diverge|place|recorded"))
+
+
+def test_a_fork_takes_other_input(lab: Lab, page: Page) -> None:
+    cells = [SETUP, CHAIN + "\nrepaired = True", "chain(3)", "get_request('last').output()"]
+    notebook = Notebook(page, lab, lab.write("fork.ipynb", cells))
+    for index in range(3):
+        notebook.run_to_end(index)
+    view = notebook.view(2)
+    view.locator(".jp-durable-head .jp-durable-twisty").click()
+    view.locator(".jp-durable-label", has_text="chain[0]").click()
+    view.get_by_role("button", name="Fork with other input").click()
+    area = view.locator("textarea")
+    expect(area).to_have_value(re.compile(r"\[\s*3\s*\]"))
+    area.fill("[2]")
+    view.get_by_role("button", name="Fork", exact=True).click()
+    expect(view.locator(".jp-durable-message")).to_have_text(re.compile("forked as req_"))
+    notebook.run_to_end(3)
+    expect(page.locator(".jp-OutputArea-executeResult", has_text="10")).to_be_visible()

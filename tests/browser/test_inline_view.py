@@ -1,0 +1,228 @@
+"""The inline view in a real JupyterLab: it appears while the cell runs, it is clear, and it stays with the notebook."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Dialog, Page, Request, expect
+
+from tests.browser.lab import SETUP, Lab, Notebook
+
+SLOW = """@application()
+@function()
+def slow(n: int) -> int:
+    progress = RequestContext.get().progress
+    for i in range(n):
+        progress.update(i, n, "counting")
+        time.sleep(0.05)
+    return n
+slow(60)"""
+
+MAP = """@function()
+def parse(n):
+    if n in (7, 400, 900):
+        raise ValueError(f"page {n} has no text")
+    return n
+@application()
+@function()
+def batch(n: int) -> int:
+    return len(parse.map(range(n), return_exceptions=True))
+batch(1000)"""
+
+MIME = "application/vnd.jupyter-durable.request+json"
+
+
+def test_the_view_is_live_while_the_cell_runs_and_one_line_when_all_went_well(lab: Lab, page: Page) -> None:
+    notebook = Notebook(page, lab, lab.write("slow.ipynb", [SETUP, SLOW]))
+    notebook.run_to_end(0)
+    notebook.run(1)
+    view = notebook.view(1)
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("running"))
+    expect(view.locator(".jp-durable-line")).to_have_text(re.compile(r"[1-5]\d of 60"))
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=10_000)
+    expect(view.locator(".jp-durable-tree")).to_be_hidden()
+    expect(view.locator(".jp-durable-line")).to_have_text(re.compile("all ran"))
+    assert view.count() == 1
+
+
+def test_a_thousand_items_are_one_row_that_opens_to_pages(lab: Lab, page: Page) -> None:
+    notebook = Notebook(page, lab, lab.write("map.ipynb", [SETUP, MAP]))
+    notebook.run_to_end(0)
+    notebook.run_to_end(1)
+    view = notebook.view(1)
+    rows = view.get_by_role("treeitem")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(1)).to_contain_text("parse ×1,000")
+    expect(rows.nth(1)).to_contain_text("997 done · 3 failed")
+    rows.nth(1).locator(".jp-durable-twisty").click()
+    expect(view.locator(".jp-durable-more")).to_contain_text("1–50 of 1,000")
+    expect(rows).to_have_count(2 + 50 + 1)
+    view.get_by_role("button", name="Next").click()
+    expect(view.locator(".jp-durable-more")).to_contain_text("51–100 of 1,000")
+    expect(view.locator(".jp-durable-label", has_text=re.compile(r"^parse\[50\]$"))).to_be_visible()
+    view.get_by_role("button", name="Failed only").click()
+    expect(view.locator(".jp-durable-label", has_text="parse[")).to_have_count(3)
+
+
+def test_the_tree_is_used_by_keyboard(lab: Lab, page: Page) -> None:
+    """Arrows move, open and close; Enter shows a call; none of them reaches the notebook."""
+    notebook = Notebook(page, lab, lab.write("keys.ipynb", [SETUP, MAP, "1"]))
+    notebook.run_to_end(0)
+    notebook.run_to_end(1)
+    view = notebook.view(1)
+    rows = view.get_by_role("treeitem")
+    rows.first.focus()
+    page.keyboard.press("ArrowDown")
+    expect(rows.nth(1)).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(rows.nth(1)).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("ArrowDown")
+    expect(rows.nth(2)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(view.get_by_role("tab", name="Inputs")).to_be_visible()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    expect(rows).to_have_count(2)
+    assert page.evaluate("() => jupyterapp.shell.currentWidget.content.activeCellIndex") == 1
+
+
+def test_inputs_and_output_are_previews_made_in_the_kernel(lab: Lab, page: Page) -> None:
+    cell = """import pandas as pd
+@application(input_deserializer="pickle", output_serializer="pickle")
+@function()
+def table(rows, api_key):
+    print("reading", rows)
+    return pd.DataFrame({"name": [f"row {n}" for n in range(rows)], "n": range(rows)})
+_ = table(1000, "sk-abcdefghijklmnopqrstuvwxyz0123456789")"""
+    notebook = Notebook(page, lab, lab.write("values.ipynb", [SETUP, cell]))
+    notebook.run_to_end(0)
+    notebook.run_to_end(1)
+    view = notebook.view(1)
+    view.locator(".jp-durable-head .jp-durable-twisty").click()
+    view.locator(".jp-durable-label").first.click()
+    expect(view.locator(".jp-durable-input").first).to_contain_text("rows")
+    expect(view.locator(".jp-durable-input").nth(1)).to_contain_text("***")
+    view.get_by_role("tab", name="Output").click()
+    expect(view.locator(".jp-durable-table tbody tr")).to_have_count(8)
+    expect(view.locator(".jp-durable-body")).to_contain_text("1,000 rows × 2 columns")
+    view.get_by_role("tab", name="Log").click()
+    expect(view.locator(".jp-durable-body")).to_contain_text("reading 1000")
+    assert "sk-abc" not in view.inner_text()
+
+
+def test_saved_and_opened_with_no_kernel_it_says_what_it_was(lab: Lab, page: Page) -> None:
+    """The tree is there, controls are off and say why; a request that ran when it was saved was last seen running."""
+    name = lab.write("saved.ipynb", [SETUP, MAP, SLOW])
+    notebook = Notebook(page, lab, name)
+    for index in (0, 1):
+        notebook.run_to_end(index)
+    notebook.run(2)
+    expect(notebook.view(2).locator(".jp-durable-line")).to_have_text(re.compile(r"\d+ of 60"))
+    notebook.save()
+    saved = lab.read(name)
+    for cell in saved["cells"][1:]:
+        (bundle,) = [output["data"] for output in cell["outputs"] if MIME in output.get("data", {})]
+        assert {MIME, "text/html", "text/plain"} <= set(bundle)
+    lab.end_kernels()
+    (lab.directory / "noker.ipynb").write_text((lab.directory / name).read_text().replace('"durable"', '"gone"'))
+    page.goto("about:blank")
+    opened = Notebook(page, lab, "noker.ipynb", kernel=False)
+    page.get_by_role("button", name="Select Kernel").or_(page.locator(".jp-Dialog-button.jp-mod-reject")).last.click()
+    view = opened.view(1)
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"))
+    expect(view.get_by_role("treeitem").nth(1)).to_contain_text("parse ×1,000")
+    expect(opened.view(2).locator(".jp-durable-state")).to_have_text(re.compile("last seen running"))
+    preview = view.get_by_role("button", name="Preview")
+    expect(preview).to_have_attribute("aria-disabled", "true")
+    expect(preview).to_have_attribute("title", re.compile("[Nn]o kernel|not trusted|not connected"))
+
+
+def test_a_view_catches_up_after_a_reload(lab: Lab, page: Page) -> None:
+    name = lab.write("reload.ipynb", [SETUP, SLOW.replace("slow(60)", "slow(120)")])
+    notebook = Notebook(page, lab, name)
+    notebook.run_to_end(0)
+    notebook.run(1)
+    expect(notebook.view(1).locator(".jp-durable-line")).to_have_text(re.compile(r"\d+ of 120"))
+    notebook.save()
+    page.reload()
+    page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
+    state = notebook.view(1).locator(".jp-durable-state")
+    expect(state).to_have_text(re.compile("succeeded"), timeout=20_000)
+
+
+def hostile() -> list[str]:
+    """Texts that want to be more than text."""
+    return [
+        "<img src=x onerror=\"alert(1)\">", "<script>alert(2)</script>", "javascript:alert(3)", "\u202egnp.exe",
+        "\u001b[31mred\u001b[0m", "</div></div><iframe src='//x'>", "${alert(4)}", "a\u0000b\u200bc", "{{7*7}}",
+        "<style>*{display:none}</style>", "\" onmouseover=\"alert(5)", "<a href='javascript:alert(6)'>x</a>",
+    ]  # fmt: skip
+
+
+def hostile_bundle(text: str) -> dict[str, Any]:
+    call = {
+        "id": 1, "parent": 0, "depth": 0, "label": text, "name": text, "kind": text, "status": text, "source": text,
+        "fingerprint": text, "attempts": text, "started_at": text, "duration": text, "children": text, "error": text,
+        "arguments": text, "output": text, "logs": [[text, text], text], "progress": {"current": text}, "stored": text,
+    }  # fmt: skip
+    request = dict.fromkeys(("id", "application", "kind", "error", "forked_from"), text)
+    return {
+        "version": 1, "sequence": text, "at": text, "display": text, "summary": text, "omitted": text,
+        "request": {**request, "status": "failed", "run": text}, "counts": {"failed": text},
+        "calls": [call, text, None, {**call, "id": 2, "parent": 1, "status": "failed"}],
+        "groups": [text, {"parent": 1}],
+    }  # fmt: skip
+
+
+def test_in_an_untrusted_notebook_hostile_text_is_text(lab: Lab, page: Page) -> None:
+    """Nothing runs, nothing is fetched, no dialog; controls are off."""
+    outputs = [
+        {"output_type": "display_data", "metadata": {}, "data": {MIME: hostile_bundle(text), "text/plain": "-"}}
+        for text in hostile()
+    ]
+    notebook = Notebook(page, lab, lab.write("hostile.ipynb", [SETUP], outputs=outputs))
+    seen: list[str] = []
+
+    def refuse(dialog: Dialog) -> None:
+        seen.append(dialog.message)
+        dialog.dismiss()
+
+    def watch(asked: Request) -> None:
+        if not asked.url.startswith((lab.url, "data:", "blob:")):
+            seen.append(asked.url)
+
+    page.on("dialog", refuse)
+    page.on("request", watch)
+    views = page.locator(".jp-durable-view")
+    expect(views).to_have_count(len(hostile()))
+    for n in range(len(hostile())):
+        views.nth(n).locator(".jp-durable-label").last.click()
+    assert seen == []
+    for tag in ("script", "img", "iframe", "style", "a"):
+        assert page.locator(f".jp-durable-view {tag}").count() == 0
+    shown = page.evaluate("() => [...document.querySelectorAll('.jp-durable-view')].map(v => v.textContent).join()")
+    assert not re.search("[\u202e\u200b\u0000\u001b]", shown)
+    replay = views.first.get_by_role("button", name="Replay", exact=True)
+    expect(replay).to_have_attribute("title", re.compile("not trusted"))
+    assert notebook.count(0) is None
+
+
+@pytest.mark.parametrize("width", [1280, 800])
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_nothing_is_wider_than_its_notebook(lab: Lab, page: Page, width: int, theme: str) -> None:
+    """Pictures of the view in both themes are kept beside it to be looked at."""
+    page.set_viewport_size({"width": width, "height": 900})
+    notebook = Notebook(page, lab, lab.write("wide.ipynb", [SETUP, MAP]))
+    page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
+    notebook.run_to_end(0)
+    notebook.run_to_end(1)
+    view = notebook.view(1)
+    view.get_by_role("treeitem").nth(1).locator(".jp-durable-twisty").click()
+    view.locator(".jp-durable-label", has_text="parse[7]").click()
+    expect(view.get_by_role("tab", name="Error")).to_be_visible()
+    assert view.evaluate("node => node.scrollWidth <= node.clientWidth + 1")
+    background = view.evaluate("node => getComputedStyle(node).backgroundColor")
+    dark = int(re.findall(r"\d+", background)[0]) < 128
+    assert dark == ("Dark" in theme)
