@@ -3,6 +3,8 @@
 Rules of this file
 - A durable function is a plain Python function with attributes, so that `inspect` and tracebacks see a function.
 - What a wrapper does is begin a call in the running scope and drive it; what is decided is decided by the `Execution`.
+- Wrappers reach the engine through the module `context` alone: cloudpickle takes modules by name, so that joblib can send
+  a durable function of a notebook to its processes, where it is plain.
 """
 
 from __future__ import annotations
@@ -17,13 +19,12 @@ from dataclasses import asdict, replace
 from types import ModuleType
 from typing import Any, Final, Generic, ParamSpec, TypeVar, cast
 
+from jupyter_durable import context
 from jupyter_durable.context import (
     MapOptions,
     begin_late,
-    current,
     drive,
     drive_async,
-    engine,
     is_deferred,
     reused_value,
     scope_here,
@@ -95,9 +96,9 @@ class Results(list[R], Generic[R]):
 def _sync_wrapper(spec: Spec) -> Callable[..., Any]:
     def durable(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        scope = current.get() or engine.get().outermost(spec)
+        scope = context.current.get() or context.engine.get().outermost(spec)
         if scope is None:
-            return engine.get().call_application(spec, spec.bind(args), kwargs)
+            return context.engine.get().call_application(spec, spec.bind(args), kwargs)
         call = scope.begin(spec, args, kwargs)
         if call.reused:
             return call.value
@@ -110,9 +111,9 @@ def _async_wrapper(spec: Spec) -> Callable[..., Any]:
     # Not `async def`: the call takes its place when the coroutine is made, so that gather() keeps program order.
     def durable(*args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
         __tracebackhide__ = True
-        scope = current.get() or engine.get().outermost(spec)
+        scope = context.current.get() or context.engine.get().outermost(spec)
         if scope is None:
-            return cast(Coroutine[Any, Any, Any], engine.get().call_application(spec, spec.bind(args), kwargs))
+            return cast(Coroutine[Any, Any, Any], context.engine.get().call_application(spec, spec.bind(args), kwargs))
         if any(map(is_deferred, args)) or (kwargs and any(map(is_deferred, kwargs.values()))):
             return begin_late(scope, spec, args, kwargs, scope.reserve())
         call = scope.begin(spec, args, kwargs)
@@ -150,7 +151,7 @@ def durable_wrapper(spec: Spec) -> Any:
     def submit(*args: Any, idempotency_key: str | None = None, **kwargs: Any) -> Any:
         if spec.application is None:
             raise SDKUsageError(f"{spec.name}.submit: only an application can be submitted; add @application() above")
-        return engine.get().submit(spec, args, kwargs, idempotency_key)
+        return context.engine.get().submit(spec, args, kwargs, idempotency_key)
 
     wrapper.__durable__ = spec
     wrapper.local = local

@@ -23,6 +23,9 @@ class Owner:
         self._instance: object | None = None
         self._lock = threading.RLock()
 
+    def __reduce__(self) -> tuple[type[Owner], tuple[type, Callable[..., None], float | None]]:
+        return Owner, (self.cls, self.init, self._timeout)  # another process makes its own instance
+
     def instance(self) -> object:
         """The one instance of this process. Raises `TimeoutError` when `init_timeout` is over; the next call tries
         again."""

@@ -282,8 +282,7 @@ class Engine:
             raise
 
     def _begin(self, run: Run, row: RequestRow, spec: Spec | None) -> ActiveCall:
-        for unsaved in self._unsaved.pop(row.id, ()):
-            run.record(unsaved)  # succeeded in a run whose store was full; there is room again, or this raises
+        self._save_what_was_refused(run)
         name = spec.name if spec is not None else row.application
         root = run.root(spec, name, row.kind, root_row(self.store, row.serial))
         root.digest = row.input_digest
@@ -293,6 +292,17 @@ class Engine:
             if (listener := observer(run, row)) is not None:
                 run.listeners.append(listener)
         return root
+
+    def _save_what_was_refused(self, run: Run) -> None:
+        """Outcomes of a run whose store was full: there is room again, or this raises and they stay in memory."""
+        refused = self._unsaved.pop(run.id, [])
+        while refused:
+            try:
+                run.record(refused[0])
+            except RunStopped as left:
+                run.unsaved += refused[1:]
+                raise (run.stopped or left) from None
+            refused.pop(0)
 
     def settle_ownerless(self, row: RequestRow) -> None:
         """A request whose owner is gone becomes interrupted in the store too."""
