@@ -3,8 +3,8 @@
 Rules of this file
 - A durable function is a plain Python function with attributes, so that `inspect` and tracebacks see a function.
 - What a wrapper does is begin a call in the running scope and drive it; what is decided is decided by the `Execution`.
-- Wrappers reach the engine through the module `context` alone: cloudpickle takes modules by name, so that joblib can send
-  a durable function of a notebook to its processes, where it is plain.
+- Wrappers reach the engine through the module `context` alone: cloudpickle takes modules by name, so that joblib can
+  send a durable function of a notebook to its processes, where it is plain.
 """
 
 from __future__ import annotations

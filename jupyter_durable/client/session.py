@@ -5,7 +5,7 @@ Rules of this file
   them. An application called there is a request of its own, unless the cell's body is durable itself.
 - A cell, or a script, whose last request is anything but a success resumes it with the code of now.
 - The kernel says when a cell begins and ends; outside of a kernel there is one session, ended with the process.
-- A process that multiprocessing or joblib started, or a fork of one with a request, has no session: functions are plain.
+- A process that multiprocessing or joblib started, or a fork of one that has a request: functions are plain.
 """
 
 from __future__ import annotations
