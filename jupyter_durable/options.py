@@ -59,6 +59,8 @@ class Retries:
                 raise SDKUsageError(f"Retries: {name} must be seconds >= 0, not {getattr(self, name)!r}")
         if not _at_least(1, self.delay_multiplier):
             raise SDKUsageError(f"Retries: delay_multiplier must be >= 1, not {self.delay_multiplier!r}")
+        if not isinstance(self.jitter, bool):
+            raise SDKUsageError(f"Retries: jitter must be True or False, not {self.jitter!r}")
         given: object = self.retry_on
         kinds = given if isinstance(given, tuple) else (given,)  # users write one type without a tuple
         for kind in kinds:
@@ -120,6 +122,8 @@ class FunctionOptions:
         _known_region(name, self.region)
         if self.image is not None and not isinstance(self.image, Image):
             raise SDKUsageError(f"@function on {name}: image must be an Image, not {type(self.image).__name__}")
+        if not isinstance(self.description, str):
+            raise SDKUsageError(f"@function on {name}: description must be a text, not {self.description!r}")
         if not isinstance(self.durable, bool):
             raise SDKUsageError(f"@function on {name}: durable must be True or False, not {self.durable!r}")
         gpu: object = [] if self.gpu is None else [self.gpu] if isinstance(self.gpu, str) else self.gpu

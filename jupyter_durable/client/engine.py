@@ -29,6 +29,7 @@ from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.run import Run
 from jupyter_durable.runner.sealing import Sealer
 from jupyter_durable.runner.settings import Environment, Listener, RunOptions, RunSettings
+from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable.runner.workers import Workers
 from jupyter_durable.serializer.base import Signer
 from jupyter_durable.serializer.digest import args_digest

@@ -130,7 +130,7 @@ def restored_version(recorded: CodeVersion, signer: Signer) -> Version:
     try:
         signer.verify(CODE, SNAPSHOT, recorded.key, recorded.mac)
     except DeserializationError as error:
-        raise DeserializationError(f"the recorded code is not loaded, it holds pickles. {error}") from None
+        raise DeserializationError(f"the recorded code holds pickles: {error}") from None
     if blake3.blake3(recorded.data).digest() != recorded.key:
         signer.verify(CODE, SNAPSHOT, b"", recorded.mac)  # raises: the bytes are not those that were signed
     version = restore(recorded.data, redecorate=redecorate, live=live_namespace())

@@ -294,7 +294,7 @@ class ActiveCall(CallSettling):
             error = await durable
             if error is not None:
                 run.stop(error)
-                raise RunStopped
+                raise RunStopped(error)
         self.ended(row)
         return value
 

@@ -79,8 +79,9 @@ def end_strict(run: Run, body: Body) -> None:
 
 
 def _diverge(run: Run, divergence: Divergence) -> NoReturn:
-    run.stop(ReplayError(f"request {run.id}: {divergence}"))
-    raise RunStopped from None
+    error = ReplayError(f"request {run.id}: {divergence}")
+    run.stop(error)
+    raise RunStopped(error) from None
 
 
 def drifted(run: Run, row: CallRow, plan: Plan) -> bool:

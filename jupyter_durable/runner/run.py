@@ -187,7 +187,7 @@ class Run:
         except StoreError as error:
             self.unsaved.append(row)
             self.stop(error)
-            raise RunStopped from None
+            raise RunStopped(error) from None
 
     def post(self, row: CallRow, done: Callable[[BaseException | None], None], writes: Sequence[Write] = ()) -> None:
         """Hand an outcome over to be committed."""
@@ -214,7 +214,7 @@ class Run:
             self.journal.flush()
         except StoreError as error:
             self.stop(error)
-            raise RunStopped from None
+            raise RunStopped(error) from None
 
     def progressed(
         self, call: CallRecord, current: float, total: float, message: str | None, attributes: Mapping[str, str] | None
@@ -336,7 +336,7 @@ class Run:
             )
         except StoreError as failure:
             self.stop(failure)
-            raise RunStopped from None
+            raise RunStopped(failure) from None
         finally:
             self._over()
 

@@ -53,7 +53,7 @@ class CallScope(CallRecord):
         if self.fenced:
             raise Cancelled(f"{self.text()}: this attempt was given up; nothing it does is kept any more")
         if self.run.stopped is not None:
-            raise RunStopped
+            raise RunStopped(self.run.stopped)
         if self.run.ended:
             raise SDKUsageError(
                 f"request {self.run.id} has ended; a durable call made in {self.name} came too late. "

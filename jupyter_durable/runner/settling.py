@@ -132,7 +132,7 @@ class CallSettling(CallScope):
             return 0.0
         if isinstance(error, StoreError):
             run.stop(error)
-            error = RunStopped()
+            error = RunStopped(error)
         if isinstance(error, UNWRAPPED):
             self._interrupted(error)
         waiting.settle_children(self)

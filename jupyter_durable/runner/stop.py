@@ -1,7 +1,7 @@
 """How user code is left when it must not go on.
 
 These pass through `except Exception` in user code: what they say is not the user's to handle. They never leave the
-runner: the run turns them into the error it stopped for.
+runner, but for the body of a cell or of a script: the run turns them into the error it stopped for.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ import threading
 
 
 class RunStopped(BaseException):
-    """The run has ended under the call: cancelled, lost to another process, or the store failed."""
+    """The run has ended under the call: cancelled, lost to another process, or the store failed.
+
+    Its argument is that reason: the body of a cell or of a script is left with this.
+    """
 
 
 class StartOver(BaseException):

@@ -114,7 +114,7 @@ class MemoryStore:
             if row.owner is not None and row.lease_until > run.started_at and not take_over:
                 raise SDKUsageError(
                     f"request {row.id} is being run by process {row.owner.pid} on {row.owner.host};"
-                    " wait for it, cancel it, or take it over"
+                    " wait for it, cancel it, or take it over (--take-over)"
                 )
             if run.code is not None:
                 self._code.setdefault(run.code.key, run.code)
@@ -159,7 +159,9 @@ class MemoryStore:
             names = ", ".join(row.id for row in found[:5]) + (", …" if len(found) > 5 else "")
             raise SDKUsageError(f"{id!r} may mean several requests: {names}; give more of the id")
         raise SDKUsageError(
-            "there is no request yet" if id == "last" else f"there is no request {id!r}; list those there are"
+            "there is no request yet"
+            if id == "last"
+            else f"there is no request {id!r}; list_requests() and `%durable list` show those there are"
         )
 
     def requests(self, filter: Filter) -> list[RequestRow]:

@@ -239,7 +239,8 @@ class Extension:
         found = exc_tuple if exc_tuple is not None else sys.exc_info()
         if not isinstance(found, tuple) or len(found) != 3 or found[1] is None or isinstance(found[1], SyntaxError):
             return self._before["showtraceback"](exc_tuple, *args, **kwargs)
-        shown = tracebacks.tidied(found[1], found[2])
+        run = self.engine.sessions.run
+        shown = tracebacks.tidied(found[1], found[2], run.stopped if run is not None else None)
         id = self._failing()
         line = f"request {id} · resume: run the cell again, or %durable replay {id}" if id is not None else None
         with tracebacks.noted(shown[1], line):

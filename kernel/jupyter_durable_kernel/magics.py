@@ -41,6 +41,12 @@ class Words(NamedTuple):
             raise SDKUsageError("which call? Write name[n], as %durable tree shows it")
         return (self.plain[0], self.plain[1]) if len(self.plain) > 1 else ("last", self.plain[0])
 
+    def id_or_call(self) -> tuple[str, str | None]:
+        """`[ID] [CALL]`: one word alone is a call of the last request, unless it begins as ids do."""
+        if len(self.plain) == 1 and self.plain[0] != "last" and not self.plain[0].startswith("req_"):
+            return "last", self.plain[0]
+        return self.id(), self.plain[1] if len(self.plain) > 1 else None
+
     def wish(self) -> verbs.Wish:
         """`--strict --latest --from CALL --rerun changed|NAME --take-over`."""
         options = self.options
@@ -68,8 +74,8 @@ def _list(extension: Extension, words: Words) -> str:
     options, now = words.options, extension.engine.clock.now()
     since = verbs.time_of(options["since"], now) if "since" in options else None
     limit = options.get("limit", str(verbs.LISTED))
-    if not limit.isdigit():
-        raise SDKUsageError(f"--limit takes a whole number, not {limit!r}")
+    if not limit.isdigit() or not int(limit):
+        raise SDKUsageError(f"--limit takes a whole number from 1, not {limit!r}")
     wanted = Filter(
         status=options.get("status"),
         notebook=options.get("notebook"),
@@ -128,16 +134,11 @@ def _inputs(extension: Extension, words: Words) -> str:
 
 
 def _output(extension: Extension, words: Words) -> None:
-    if words.plain and words.plain[0] != "last" and not words.plain[0].startswith("req_") and len(words.plain) == 1:
-        extension.show_value(verbs.output(extension.engine, "last", words.plain[0]))
-        return
-    call = words.plain[1] if len(words.plain) > 1 else None
-    extension.show_value(verbs.output(extension.engine, words.id(), call))
+    extension.show_value(verbs.output(extension.engine, *words.id_or_call()))
 
 
 def _logs(extension: Extension, words: Words) -> str:
-    call = words.plain[1] if len(words.plain) > 1 else None
-    return texts.logs(verbs.logs(extension.engine, words.id(), call))
+    return texts.logs(verbs.logs(extension.engine, *words.id_or_call()))
 
 
 def _debug(extension: Extension, words: Words) -> None:

@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import Final
 
 import jupyter_durable
-from jupyter_durable.errors import FunctionError
+from jupyter_durable.errors import FunctionError, StoreError
+from jupyter_durable.runner.stop import RunStopped
 
 _ENGINE: Final = (str(Path(jupyter_durable.__file__).parent), str(Path(__file__).parent))
 _WAITING: Final = tuple(
@@ -27,9 +28,12 @@ _WAITING: Final = tuple(
 Exc = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
-def tidied(error: BaseException, trace: TracebackType | None) -> Exc:
-    """The exception to show, with a traceback of the user's frames."""
+def tidied(error: BaseException, trace: TracebackType | None, stopped: BaseException | None = None) -> Exc:
+    """The exception to show, with a traceback of the user's frames; `stopped`: why the cell's run ended under it."""
     entries = list(_entries(trace))
+    if isinstance(error, RunStopped):
+        reason = error.args[0] if error.args else stopped
+        error = reason if isinstance(reason, BaseException) else error
     while isinstance(error, FunctionError) and error.__cause__ is not None:
         error = error.__cause__
         entries += _entries(error.__traceback__)
@@ -62,12 +66,20 @@ def _joined(entries: list[TracebackType]) -> TracebackType | None:
 
 @contextmanager
 def noted(error: BaseException, line: str | None) -> Iterator[None]:
-    """A line under the traceback while it is shown; what is recorded of the exception does not have it."""
+    """A line under the traceback while it is shown; what is recorded of the exception does not have it.
+
+    Nor is shown what the store caught before it raised an error of its own, which says the same in words.
+    """
     before = list(getattr(error, "__notes__", ()))
+    cause, context = error.__cause__, error.__context__
+    if isinstance(error, StoreError):
+        error.__cause__ = error.__context__ = None
     if line is not None:
         error.add_note(line)
     try:
         yield
     finally:
+        if isinstance(error, StoreError):
+            error.__cause__, error.__context__ = cause, context
         if line is not None:
             error.__notes__ = before

@@ -108,7 +108,7 @@ def held(row: RequestRow) -> str:
     """The message for a request that another one holds."""
     owner = row.owner
     who = "another process" if owner is None else f"process {owner.pid} on {owner.host}"
-    return f"request {row.id} is being run by {who}; wait for it, cancel it, or take it over"
+    return f"request {row.id} is being run by {who}; wait for it, cancel it, or take it over (--take-over)"
 
 
 def finish(cursor: sqlite3.Cursor, fence: Fence, run: int, end: Finish) -> None:
@@ -181,7 +181,9 @@ def only(id: str, found: list[RequestRow]) -> RequestRow:
         return found[0]
     if not id or not found:
         raise SDKUsageError(
-            "there is no request yet" if id == "last" else f"there is no request {id!r}; list those there are"
+            "there is no request yet"
+            if id == "last"
+            else f"there is no request {id!r}; list_requests() and `%durable list` show those there are"
         )
     names = ", ".join(row.id for row in found[:5]) + (", …" if len(found) > 5 else "")
     raise SDKUsageError(f"{id!r} may mean several requests: {names}; give more of the id")
