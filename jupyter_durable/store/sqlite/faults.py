@@ -61,10 +61,10 @@ def write_failed(path: str, error: BaseException) -> StoreError:
 
 
 def read_failed(path: str, error: BaseException) -> StoreError:
-    """The error for whoever reads."""
+    """The error for whoever reads. SQLite quotes damaged names in its messages, which then are no UTF-8 for Python."""
     if isinstance(error, StoreError):
         return error
-    if code_of(error) in _BROKEN:
+    if code_of(error) in _BROKEN or isinstance(error, UnicodeDecodeError):
         return broken(path, error)
     failure = StoreError(f"the store {path} cannot be read: {_REASONS.get(code_of(error), 'unexpected')} ({error})")
     failure.__cause__ = error

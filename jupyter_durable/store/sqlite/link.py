@@ -96,7 +96,7 @@ class Link:
         _create_private(path)
         try:
             self._open()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise read_failed(self.name, error) from error
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_Forked(self))

@@ -59,7 +59,7 @@ class SqliteStore:
         try:
             with self._link.lock:
                 return list(self._link.connection.execute(sql, values))
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise read_failed(self._link.name, error) from error
 
     def _whole(self, rows: list[tuple[Any, ...]], required: int) -> list[tuple[Any, ...]]:
