@@ -119,9 +119,8 @@ def race(folder: Path, ids: str) -> Any:
         while len([each for each in folder.glob("at.*") if int(each.read_text() or -1) >= number]) < 3:
             time.sleep(0)
         try:
-            request = get_request(id)
-            request.replay(rerun=["part"])
-            ends.append("ran" if request.status == Status.SUCCEEDED else f"{request.status}: {request.error!r}")
+            get_request(id).replay(rerun=["part"])
+            ends.append("ran")  # its status is not asked for: another one may have begun the next run already
         except SDKUsageError as error:
             ends.append("refused" if "is being run by process" in str(error) else str(error))
     mine.write_text("1000000")

@@ -50,7 +50,7 @@ def storm(folder: Path, calls: int, interrupts: int, each: int = 1) -> None:
         said = answer(process, 60)
     seen, open_transactions, output, refused = said
     assert refused == []
-    assert seen > sent / 6
+    assert seen > 10
     assert open_transactions == 0
     assert output == calls
     values: dict[str, set[str]] = {}
