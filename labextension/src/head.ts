@@ -21,7 +21,14 @@ import {
 import { MenuView } from './menu';
 import { Model } from './model';
 import { ISnapshot } from './protocol';
-import { inOneLine, mark, progressText, statusWord, thousands } from './words';
+import {
+  inOneLine,
+  lasting,
+  mark,
+  progressText,
+  statusWord,
+  thousands
+} from './words';
 
 /** What the head asks its view to do. */
 export interface IHeadActions {
@@ -184,7 +191,7 @@ export class HeadView {
       this._share.style.width = `${(share * 100).toFixed(1)}%`;
       line = progressText(progress, elapsed, this._trans);
     } else if (running) {
-      line = spoken(elapsed);
+      line = lasting(elapsed);
     } else if (!this._model.expanded) {
       line = inOneLine(snapshot, this._trans);
     }

@@ -216,6 +216,7 @@ export class Model {
       type: 'call',
       call,
       group,
+      items: group ?? this._items(call),
       expandable: expandable || group !== null,
       open
     });
@@ -227,6 +228,12 @@ export class Model {
     } else {
       this._pushChildren(rows, call, depth + 1, kept);
     }
+  }
+
+  private _items(call: IShownCall): IGroup | null {
+    const items = this._below.get(call.id);
+    const all = items !== undefined && items.length === call.children;
+    return all && HOLDS_ITEMS.includes(call.kind) ? grouped(items) : null;
   }
 
   private _pushChildren(

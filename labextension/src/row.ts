@@ -138,10 +138,23 @@ export function setSign(
   setAttribute(parts.sign, 'data-status', status);
 }
 
-export function barClass(call: IShownCall, status: string): string {
-  return call.source === 'checkpoint' && status === 'succeeded'
-    ? 'checkpoint'
-    : status;
+/** Where a call stands on the axis; a map whose items are reused, where they stand. */
+export function spanOf(own: ISpan, items: IGroup | null): ISpan {
+  return items !== null && items.total > 0 && items.reused === items.total
+    ? { start: items.started_at, end: items.started_at + items.seconds }
+    : own;
+}
+
+export function barClass(
+  call: IShownCall,
+  items: IGroup | null,
+  status: string
+): string {
+  const reused =
+    items === null || items.total === 0
+      ? call.source === 'checkpoint'
+      : items.reused === items.total;
+  return reused && status === 'succeeded' ? 'checkpoint' : status;
 }
 
 export function setBar(

@@ -13,7 +13,10 @@ export interface IRow {
   type: 'call' | 'group' | 'more' | 'none';
   depth: number;
   call: IShownCall | null;
+  /** Siblings that open to pages. */
   group: IGroup | null;
+  /** Of a map or reduce: what its items are together. */
+  items: IGroup | null;
   expandable: boolean;
   open: boolean;
   /** Of a pager: the first call that is shown, counting from 0, and how many there are. */
@@ -47,6 +50,7 @@ export function blank(key: string, depth: number): IRow {
     depth,
     call: null,
     group: null,
+    items: null,
     expandable: false,
     open: false,
     offset: 0,

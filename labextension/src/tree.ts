@@ -7,7 +7,6 @@
 
 import { TranslationBundle } from '@jupyterlab/translation';
 import { Axis } from './axis';
-import { spoken } from './calltree';
 import { button, element, patch, setAttribute, setText, visible } from './dom';
 import { Model, PAGE } from './model';
 import { IGroup, IShownCall } from './protocol';
@@ -20,11 +19,18 @@ import {
   setSign,
   shownValues,
   sourceText,
+  spanOf,
   statusNow,
   updateBadges,
   updateShare
 } from './row';
-import { groupSource, groupText, statusWord, thousands } from './words';
+import {
+  groupSource,
+  groupText,
+  lasting,
+  statusWord,
+  thousands
+} from './words';
 
 const INDENT = 18;
 
@@ -106,7 +112,7 @@ export class TreeView {
     );
     setText(parts.twisty, row.expandable ? (row.open ? '▾' : '▸') : '');
     if (row.call !== null) {
-      this._updateCall(item, parts, row.call, row.group, axis);
+      this._updateCall(item, parts, row.call, row.items, axis);
     } else if (row.group !== null) {
       this._updateGroup(item, parts, row.group, axis);
     }
@@ -140,7 +146,7 @@ export class TreeView {
     const label = count
       ? `${call.name} ×${thousands(count)}`
       : visible(call.label);
-    const span = this._model.span(call);
+    const span = spanOf(this._model.span(call), group);
     const elapsed = span.end - span.start;
     setText(parts.label, label);
     setText(parts.values, shownValues(call, group, elapsed, trans));
@@ -149,11 +155,11 @@ export class TreeView {
       ? groupSource(group, trans)
       : sourceText(call, status, trans);
     const known = call.duration !== null || status === 'running';
-    const duration = known ? spoken(elapsed) : '';
+    const duration = known ? lasting(elapsed) : '';
     setText(parts.source, source);
     setText(parts.duration, duration);
     setSign(parts, status, trans);
-    setBar(parts.bar, span, axis, barClass(call, status));
+    setBar(parts.bar, span, axis, barClass(call, group, status));
     updateShare(parts, call, group, status);
     const said = [label, statusWord(status, trans), source, duration];
     setAttribute(item, 'aria-label', said.filter(each => each).join(', '));
@@ -179,7 +185,7 @@ export class TreeView {
     setText(parts.label, `${visible(group.name)} ×${thousands(group.total)}`);
     setText(parts.values, groupText(group, trans));
     setText(parts.source, groupSource(group, trans));
-    setText(parts.duration, group.seconds > 0 ? spoken(group.seconds) : '');
+    setText(parts.duration, group.seconds > 0 ? lasting(group.seconds) : '');
     setSign(parts, status, trans);
     setBar(parts.bar, span, axis, status);
     updateShare(parts, null, group, status);

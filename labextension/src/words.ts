@@ -43,6 +43,11 @@ export function thousands(count: number): string {
   return count.toLocaleString('en-US');
 }
 
+/** A duration; short ones in milliseconds. */
+export function lasting(seconds: number): string {
+  return seconds < 0.95 ? `${Math.round(seconds * 1000)} ms` : spoken(seconds);
+}
+
 /** `618 of 1,000 · about 40 s left`. */
 export function progressText(
   progress: IProgress,
@@ -96,7 +101,7 @@ export function inOneLine(
   const calls = reused + executed;
   const parts = [trans._n('%1 call', '%1 calls', calls, thousands(calls))];
   if (began !== null && ended !== null && reused === 0) {
-    parts.push(spoken(ended - began));
+    parts.push(lasting(ended - began));
   }
   if (reused === 0) {
     parts.push(trans.__('all ran'));

@@ -1,0 +1,50 @@
+/**
+ * @jest-environment jsdom
+ */
+/** What reaches the page: text, as text; elements that stay. */
+
+import { patch, visible } from '../src/dom';
+
+describe('foreign text', () => {
+  it.each([
+    ['\u001b[31mred\u001b[0m', 'red'],
+    ['a\u202eb', 'a\\u202eb'],
+    ['a\u0000b', 'a\\u0000b'],
+    ['a\u200bb\ufeff', 'a\\u200bb\\ufeff'],
+    ['two\r\nlines\tand a tab', 'two\nlines\tand a tab'],
+    ['naïve 日本 😀', 'naïve 日本 😀']
+  ])('%j is shown as %j', (given, shown) => {
+    expect(visible(given)).toBe(shown);
+  });
+});
+
+describe('patching', () => {
+  function draw(parent: HTMLElement, keys: string[]): HTMLElement[] {
+    patch(
+      parent,
+      keys,
+      key => key,
+      () => document.createElement('p'),
+      (node, key) => {
+        node.textContent = key;
+      }
+    );
+    return Array.from(parent.children) as HTMLElement[];
+  }
+
+  it('keeps the elements of known keys, in the order of the items', () => {
+    const parent = document.createElement('div');
+    const [a, b, c] = draw(parent, ['a', 'b', 'c']);
+    expect(draw(parent, ['c', 'new', 'a'])).toEqual([c, expect.anything(), a]);
+    expect(b.isConnected).toBe(false);
+    expect(parent.textContent).toBe('cnewa');
+  });
+
+  it('does not touch what stays where it is', () => {
+    const parent = document.createElement('div');
+    draw(parent, ['a', 'b', 'c']);
+    const insert = jest.spyOn(parent, 'insertBefore');
+    draw(parent, ['a', 'b', 'c']);
+    expect(insert).not.toHaveBeenCalled();
+  });
+});
