@@ -1,0 +1,114 @@
+"""The control channel of a real kernel: every message has one answer, also while a cell runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kernel.conftest import Kernel
+
+CELL = """from jupyter_durable import application, function, get_request
+import time
+@function()
+def f(n):
+    print("in", n)
+    return n
+@application()
+@function()
+def app(n: int) -> int:
+    return len(f.map(range(n)))
+app(120)"""
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """A kernel in which one request of 120 items has run."""
+    home = tmp_path_factory.mktemp("control")
+    made = Kernel(Path(sys.executable), {"JUPYTER_DATA_DIR": str(home)}, "jupyter_durable_kernel")
+    ran = made.run(CELL)
+    assert not ran.error, ran.error
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def id(kernel: Kernel) -> str:
+    found: str = kernel.value("get_request('last').id")
+    return found
+
+
+def ask(kernel: Kernel, op: str, **content: Any) -> dict[str, Any]:
+    message = kernel.client.session.msg("durable_request", {"op": op, **content})
+    kernel.client.control_channel.send(message)
+    while True:
+        reply = kernel.client.get_control_msg(timeout=20)
+        if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
+            assert reply["msg_type"] == "durable_reply"
+            found: dict[str, Any] = reply["content"]
+            return found
+
+
+def test_what_cannot_be_done_is_answered_with_a_sentence(kernel: Kernel, id: str) -> None:
+    for op, content in (
+        ("fly", {}),
+        ("cancel", {"request": "req_none"}),
+        ("cancel", {"request": id}),
+        ("detail", {"request": id, "call": 99_999}),
+        ("page", {"request": id}),
+        ("fork", {"request": id, "input": "not json"}),
+        ("fork", {"request": id, "input": "3"}),
+    ):
+        answer = ask(kernel, op, **content)
+        assert answer["status"] == "error"
+        assert len(answer["message"]) > 5
+
+
+def test_a_snapshot_is_the_state_of_now(kernel: Kernel, id: str) -> None:
+    made = ask(kernel, "snapshot", request=id)["reply"]
+    assert made["request"]["status"] == "succeeded"
+    assert made["groups"][0]["total"] == 120
+
+
+def test_pages_hold_fifty_calls(kernel: Kernel, id: str) -> None:
+    parent = ask(kernel, "snapshot", request=id)["reply"]["groups"][0]["parent"]
+    wanted = {"request": id, "parent": parent, "name": "f", "kind": "map_item"}
+    labels = []
+    for offset in (0, 50, 100):
+        made = ask(kernel, "page", offset=offset, **wanted)["reply"]
+        assert made["total"] == 120
+        labels += [call["label"] for call in made["calls"]]
+    assert labels == [f"f[{n}]" for n in range(120)]
+
+
+def test_the_detail_of_a_call(kernel: Kernel, id: str) -> None:
+    calls = ask(kernel, "snapshot", request=id)["reply"]["calls"]
+    (call,) = [one for one in calls if one["label"] == "f[3]"]
+    made = ask(kernel, "detail", request=id, call=call["id"])["reply"]
+    assert made["inputs"] == [{"name": "n", "value": {"type": "text", "text": "3"}}]
+    assert made["output"] == {"type": "text", "text": "3"}
+    assert "in" in "".join(text for _, text in made["logs"])
+
+
+def test_it_answers_while_a_cell_runs(kernel: Kernel, id: str) -> None:
+    sent = kernel.send("end = time.monotonic() + 2\nwhile time.monotonic() < end: pass\nprint('done')")
+    assert ask(kernel, "preview", request=id)["reply"]["rows"][0]["action"] == "reused"
+    assert ask(kernel, "snapshot", request=id)["status"] == "ok"
+    assert "done" in kernel.result(sent).stdout
+
+
+def test_a_replay_is_a_new_run_of_the_same_request(kernel: Kernel, id: str) -> None:
+    calls = ask(kernel, "snapshot", request=id)["reply"]["calls"]
+    (call,) = [one for one in calls if one["label"] == "f[7]"]
+    assert ask(kernel, "replay", request=id, display=f"{id}-1", rerun=call["id"])["status"] == "ok"
+    made = ask(kernel, "snapshot", request=id)["reply"]
+    assert made["request"]["run"] == 2
+    assert (made["counts"]["executed"], made["counts"]["reused"]) == (1, 119)
+
+
+def test_nothing_is_heard_after_the_extension_was_unloaded(kernel: Kernel, id: str) -> None:
+    kernel.run("%unload_ext jupyter_durable")
+    assert kernel.value("'durable_request' in get_ipython().kernel.control_handlers") is False
