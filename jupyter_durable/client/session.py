@@ -194,14 +194,9 @@ class Sessions:
     def _request(self, cell: Cell) -> tuple[RequestRow, bool]:
         """The request to go on with, or a new one."""
         engine = self._engine
-        if cell.key is not None and not cell.fresh:
-            found = Filter(notebook=cell.notebook, cell=cell.key, limit=5)
-            for row in engine.store.requests(found) or (self._adopted(cell) and engine.store.requests(found)) or ():
-                if row.kind != cell.kind:
-                    continue
-                if _resumable(row, engine.active) or (cell.once and row.status == Status.SUCCEEDED):
-                    return row, True
-                break
+        last = self._to_resume(cell)
+        if last is not None:
+            return last, True
         from jupyter_durable.client.engine import new_id
 
         version = versions.current_version({}, cell.source, engine.signer)
@@ -220,6 +215,31 @@ class Sessions:
             None,
         )
         return engine.store.accept(new)[0], False
+
+    def _to_resume(self, cell: Cell) -> RequestRow | None:
+        engine = self._engine
+        if cell.key is None or cell.fresh:
+            return None
+        found = Filter(notebook=cell.notebook, cell=cell.key, limit=5)
+        for row in engine.store.requests(found) or (self._adopted(cell) and engine.store.requests(found)) or ():
+            if row.kind != cell.kind:
+                continue
+            again = _resumable(row, engine.active) or (cell.once and row.status == Status.SUCCEEDED)
+            return row if again else None
+        return None
+
+    def absent(self, resumed: RequestRow | None = None) -> list[str]:
+        """What the cell reads, its last request had, and the kernel has not: a line each. `resumed`: that request.
+
+        A cell that lacks nothing does not open the store for it.
+        """
+        cell = self._cell
+        if cell is None or not versions.names_absent(cell.source):
+            return []
+        row = resumed if resumed is not None else self._to_resume(cell)
+        if row is None:
+            return []
+        return versions.absent_lines(cell.source, self._engine.store.code(row.code_key), self._engine.signer)
 
     def _adopted(self, cell: Cell) -> int:
         """Requests of a notebook that was moved here: its cells have kept their ids, and the old path is gone."""

@@ -15,17 +15,21 @@ from typing import Any, Final, NamedTuple
 
 import blake3
 
+from jupyter_durable.code.classify import is_plain
 from jupyter_durable.code.hashing import CodeHashes
 from jupyter_durable.code.reads import names_needed
 from jupyter_durable.code.snapshot import ClassRegistry, Version, capture, restore
 from jupyter_durable.core.model import CodeVersion
 from jupyter_durable.errors import DeserializationError, ReplayError, SDKUsageError
 from jupyter_durable.function import Spec, durable_functions, options_of, own_methods, redecorate, registry
+from jupyter_durable.runner.sealing import preview
 from jupyter_durable.serializer.base import Context, Signer
 from jupyter_durable.serializer.pickle import ValueSerializer
 
 CODE: Final = Context("code", 0, 0)
 SNAPSHOT: Final = "snapshot"
+SHOWN_BYTES: Final = 60
+"""A value of at most this size is told with its name."""
 MAIN: Final = frozenset({"__main__", "__mp_main__"})
 
 
@@ -106,13 +110,30 @@ def code_to_read_with(recorded: Callable[[], CodeVersion], signer: Signer) -> Lo
 
 def require_names(body: str | None, request: str) -> None:
     """What a cell needs is there before it runs with the code of now. Raises `ReplayError` that names the rest."""
-    live = live_namespace()
-    absent = sorted(name for name in names_needed(body or "") if name not in live and not hasattr(builtins, name))
+    absent = names_absent(body or "")
     if absent:
         raise ReplayError(
             f"request {request}: its cell needs {', '.join(f'`{name}`' for name in absent)}, not defined here. Run the "
             "cells that define them, or replay the recorded code (without the upgrade)"
         )
+
+
+def names_absent(body: str) -> list[str]:
+    """Names that a cell reads and nothing here has."""
+    live = live_namespace()
+    return sorted(name for name in names_needed(body) if name not in live and not hasattr(builtins, name))
+
+
+def absent_lines(body: str, recorded: CodeVersion, signer: Signer) -> list[str]:
+    """For each name that a cell reads, that its recorded code had and that is not here: how it was made."""
+    version = restored_version(recorded, signer)
+    made = {missing.name: missing.statement for missing in version.missing}
+    for name, value in version.namespace.items():
+        source = version.sources.get(name, "").splitlines()
+        defined = [line.strip() for line in source if line.lstrip().startswith(("def ", "async def ", "class "))]
+        made[name] = defined[0] if defined else f"{name} = {preview(value)}" if is_plain(value, SHOWN_BYTES) else ""
+    lines = [(name, made[name]) for name in names_absent(body) if name in made]
+    return [f"`{name}`: run `{how}`" if how else f"`{name}`: run the cell that makes it" for name, how in lines]
 
 
 def recorded_code(recorded: CodeVersion, signer: Signer, request: str) -> Loaded:

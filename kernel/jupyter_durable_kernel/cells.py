@@ -13,7 +13,7 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from IPython.core.error import InputRejected
 
@@ -21,6 +21,8 @@ from jupyter_durable.client.cell_options import CellOptions
 from jupyter_durable.client.durable_source import Verdict, decorate, is_durable_cell, verdicts
 from jupyter_durable.client.session import Cell
 from jupyter_durable.errors import SDKUsageError
+
+NOT_FIRST: Final = "%%durable must be the first line of the cell, with no other cell magic above or below it"
 
 
 class CellRejected(InputRejected):
@@ -80,6 +82,16 @@ def first_line_as_comment(lines: list[str]) -> list[str]:
     return lines
 
 
+def _is_cell_magic(statement: ast.stmt) -> bool:
+    """What IPython makes of a `%%durable` line that is not the first of its cell."""
+    match statement:
+        case ast.Expr(
+            ast.Call(ast.Attribute(ast.Call(ast.Name("get_ipython")), "run_line_magic"), [ast.Constant("%durable"), *_])
+        ):
+            return True
+    return False
+
+
 class Decorating:
     """The AST transformer: adds the decorator to what becomes durable, in the cell it was switched on for."""
 
@@ -94,6 +106,8 @@ class Decorating:
     def visit(self, node: ast.Module) -> ast.Module:
         """IPython gives the tree of a cell, and those of magics such as `%time`."""
         options, self._options = self._options, None
+        if any(_is_cell_magic(statement) for statement in node.body):
+            raise CellRejected(NOT_FIRST)
         if options is None:
             return node
         if isinstance(options, SDKUsageError):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jupyter_durable.client import this_engine
 from jupyter_durable.client.cell_options import CellOptions, parsed_options
 from jupyter_durable.client.durable_source import DECORATOR, Verdict, is_durable_cell
-from jupyter_durable.core.model import Status
+from jupyter_durable.core.model import Kind, Status
 from jupyter_durable.errors import DurableError, SDKUsageError
 from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable_kernel import cells, tracebacks
@@ -55,6 +55,7 @@ class Extension:
         self._decorating = cells.Decorating(self._tell_verdicts)
         self._depth = 0
         self._key = ""
+        self._durable_body = False
         self._told: dict[str, list[str]] = {}
         self._begun: list[RequestRow] = []
         self._beat: asyncio.TimerHandle | None = None
@@ -161,11 +162,23 @@ class Extension:
         self._key = cell.key or ""
         self._begun.clear()
         self.engine.sessions.begin(cell)
-        self.views.begin_cell(durable_body=said is not None)
+        self._durable_body = said is not None
+        self.views.begin_cell(durable_body=self._durable_body)
         self._tee.install()
         if self._control is not None:
             self._control.install()
         self._start_beating()
+        if said is not None:
+            self._tell_absent()
+
+    def _tell_absent(self, resumed: RequestRow | None = None) -> None:
+        """What a cell that goes on will miss in this kernel, before it runs."""
+        with contextlib.suppress(DurableError):  # a store that fails says so when it is needed
+            absent = self.engine.sessions.absent(resumed)
+            if absent:
+                self.views.notice(
+                    ["this cell goes on with its last request; it reads what is not defined here:", *absent]
+                )
 
     def post_run_cell(self, result: Any) -> None:
         """A cell has ended."""
@@ -205,6 +218,8 @@ class Extension:
         """A request of this cell begins."""
         self._begun.append(row)
         self.views.tell_resumed(run, resumed)
+        if resumed and row.kind == Kind.CELL and not self._durable_body:
+            self._tell_absent(row)
 
     def _tell_verdicts(self, found: Sequence[Verdict]) -> None:
         """Once for each cell, and again when the answer changes."""

@@ -18,6 +18,7 @@ from jupyter_durable.client import verbs
 from jupyter_durable.errors import DurableError, SDKUsageError
 from jupyter_durable.store.base import Filter
 from jupyter_durable_kernel import debugging, texts
+from jupyter_durable_kernel.cells import NOT_FIRST
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
@@ -334,7 +335,7 @@ class DurableMagics:
             --fresh     always start a new request
         """
         del line, cell
-        raise UsageError("%%durable must be the first line of the cell, with no other cell magic above or below it")
+        raise UsageError(NOT_FIRST)
 
 
 def complete(engine: Engine, line: str) -> list[str]:
