@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_durable.client import settings as _settings
 from jupyter_durable.client.engine import Engine, Origin
-from jupyter_durable.client.request import Call, ReplayMode, Request, requests_of
+from jupyter_durable.client.request import Call, ReplayMode, Request, listed, requests_of
 from jupyter_durable.client.session import watch_uncaught
 from jupyter_durable.client.settings import Settings
 from jupyter_durable.context import current, engine
@@ -83,14 +83,16 @@ def list_requests(
     application: str | None = None,
     notebook: str | None = None,
     limit: int = 100,
-    before: Request | None = None,
+    before: Request | str | None = None,
 ) -> list[Request]:
-    """Requests, newest accepted first; `before` gives the next page."""
+    """At most `limit` requests, newest accepted first; `before`, a request or its id, gives the next page.
+
+    `status` is the one that holds now: `interrupted` finds those whose process is gone. Raises `SDKUsageError` for an
+    unknown status.
+    """
     own = this_engine()
+    if isinstance(before, str):
+        before = get_request(before)
     serial = before._row.serial if before is not None else None
-    return requests_of(
-        own,
-        own.store.requests(
-            Filter(status=status, application=application, notebook=notebook, before=serial, limit=limit)
-        ),
-    )
+    wanted = Filter(status=status, application=application, notebook=notebook, before=serial, limit=limit)
+    return requests_of(own, listed(own, wanted))

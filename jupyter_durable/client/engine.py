@@ -21,9 +21,9 @@ from jupyter_durable.client.journal import root_row
 from jupyter_durable.client.session import Sessions
 from jupyter_durable.client.settings import Settings
 from jupyter_durable.clock import Clock, SystemClock
-from jupyter_durable.context import Scope
-from jupyter_durable.core.model import CallRow, Kind, NewRequest, NewRun, RequestRow, Status
-from jupyter_durable.errors import SDKUsageError, StoreError
+from jupyter_durable.context import Scope, current
+from jupyter_durable.core.model import CallRow, Kind, Lease, NewRequest, NewRun, RequestRow, Status
+from jupyter_durable.errors import InternalError, SDKUsageError, StoreError
 from jupyter_durable.function import Spec
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.run import Run
@@ -186,24 +186,35 @@ class Engine:
         """Accept a request and run it beside the calling code."""
         from jupyter_durable.client.request import Request
 
+        key: object = idempotency_key
+        if key is not None and (not isinstance(key, str) or not key):
+            raise SDKUsageError(f"{spec.name}.submit: idempotency_key must be a text that is not empty, not {key!r}")
         code = versions.live_code(None)
         row, created = self.accept(spec, args, kwargs, Origin(*self.sessions.place(), idempotency_key), code)
         if created:
             run, root = self.launch(row, Launch(code), spec)
+            run.thread_id = None  # of the thread that is started now
             conducting.in_background(run, root)
         return Request(self, row)
 
     # accepting and running
 
+    def passed(
+        self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The input of an application after its edge. Raises `SDKUsageError` for what does not fit its type hints."""
+        application = spec.application
+        if application is None or application.input_deserializer != "json":
+            return args, kwargs
+        given = self.edge(spec).decode_input(args, kwargs)
+        self._warn_changed(spec.name, "input", given.changed)
+        return given.args, given.kwargs
+
     def accept(
         self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], origin: Origin, code: versions.Loaded
     ) -> tuple[RequestRow, bool]:
         """Keep a request before anything of it runs. False: a request of this idempotency key was there."""
-        application = spec.application
-        if application is not None and application.input_deserializer == "json":
-            given = self.edge(spec).decode_input(args, kwargs)
-            args, kwargs = given.args, given.kwargs
-            self._warn_changed(spec.name, "input", given.changed)
+        args, kwargs = self.passed(spec, args, kwargs)
         digest, _ = args_digest(spec.params, args, kwargs)
         id = new_id()
         version = versions.current_version({spec.name: spec.wrapper}, None, self.signer)
@@ -248,17 +259,9 @@ class Engine:
             input_bytes=self.settings.inputs,
             warn=self.warn,
         )
-        if row.id in self.active:
-            raise SDKUsageError(f"request {row.id} is running in this process; wait for it, or cancel it first")
-        gone = row.owner is not None and ownership.alive(row.owner) in (False,)
-        mine = row.owner is not None and row.owner == ownership.this_owner()
-        lease = self.store.begin(
-            row.serial,
-            ownership.this_owner(),
-            NewRun("strict" if launch.strict else "adaptive", now, launch.code.version, launch.set_aside),
-            now + settings.lease_seconds,
-            take_over=launch.take_over or gone or mine,
-        )
+        self._end_left_over(row.id)
+        new = NewRun("strict" if launch.strict else "adaptive", now, launch.code.version, launch.set_aside)
+        lease = self._acquire(row, new, now + settings.lease_seconds, launch.take_over)
         good = frozenset(
             run.run for run in self.store.runs(row.serial) if run.status not in (Status.DIVERGED, Status.RUNNING)
         )
@@ -281,6 +284,31 @@ class Engine:
         except BaseException:  # an interrupt too: else the request would count as running while this process lives
             self.let_go(run)
             raise
+
+    def _acquire(self, row: RequestRow, new: NewRun, until: float, take_over: bool) -> Lease:
+        """The lease. An owner that is gone is no owner; nor is this process when it runs nothing of the request."""
+        owner = ownership.this_owner()
+        for known in (row, None):
+            held = (known or self.store.request(row.id)).owner
+            free = take_over or (held is not None and (held == owner or ownership.alive(held) is False))
+            try:
+                return self.store.begin(row.serial, owner, new, until, take_over=free)
+            except SDKUsageError:
+                # An interrupt may have left `begin` while its transaction went on: then the newest row names us.
+                if known is None or self.store.request(row.id).owner != owner:
+                    raise
+        raise InternalError(f"request {row.id} could neither be acquired nor refused; please report this")
+
+    def _end_left_over(self, id: str) -> None:
+        """An interrupt can throw a run out of its own end; the thread that ran it ends it here when it comes back."""
+        left = self.active.get(id)
+        if left is None:
+            return
+        scope = current.get()
+        inside = scope is not None and scope.request_id == id
+        if inside or left is self.sessions.run or left.thread_id != threading.get_ident():
+            raise SDKUsageError(f"request {id} is running in this process; wait for it, or cancel it first")
+        self.let_go(left)
 
     def _begin(self, run: Run, row: RequestRow, spec: Spec | None) -> ActiveCall:
         self._save_what_was_refused(run)
@@ -305,13 +333,13 @@ class Engine:
                 raise (run.stopped or left) from None
             refused.pop(0)
 
-    def settle_ownerless(self, row: RequestRow) -> None:
-        """A request whose owner is gone becomes interrupted in the store too."""
+    def settle_ownerless(self, row: RequestRow, status: str = Status.INTERRUPTED) -> None:
+        """A request whose owner is gone becomes interrupted, or cancelled, in the store too."""
         now = self.clock.now()
         lease = self.store.begin(
             row.serial, ownership.this_owner(), NewRun("adaptive", now, None, ()), now + 1, take_over=True
         )
-        self.store.journal(lease).close()
+        self.store.journal(lease).finish(Finish(None, status, status, None, now, 0, 0, 0.0))
 
     def _forget(self, run: Run) -> None:
         self.active.pop(run.id, None)
@@ -341,6 +369,7 @@ class Engine:
     def let_go(self, *runs: Run) -> None:
         """These runs, or all since the process is about to end, are recorded as interrupted: nobody has to find out."""
         for run in runs or list(self.active.values()):
+            self.active.pop(run.id, None)
             with contextlib.suppress(StoreError):
                 now = self.clock.now()
                 run.end_served(

@@ -8,7 +8,7 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_durable.client import versions
 from jupyter_durable.client.journal import records
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 REACHED, NOT_REACHED = 1, 0
 """Passes of copied calls: both are before every pass of the first run."""
+COMPARED: Final = "strict: its calls are compared"
+"""Why a root that succeeded executes in a strict replay."""
 SetAside = tuple[tuple[int, int], ...]
 
 
@@ -166,9 +168,12 @@ def preview(engine: Engine, row: RequestRow, choice: Choice, *, strict: bool) ->
     if known is None:
         return selection.Preview((), 0.0)
     aside = {identity for _, identity in set_asides(engine, row, choice, code)}
-    if strict:
-        aside.add(ROOT)  # a strict replay compares, so the root always executes
-    return selection.preview(known.root, aside, _changed(known, code))
+    if not strict:
+        return selection.preview(known.root, aside, _changed(known, code))
+    chosen = ROOT in aside
+    seen = selection.preview(known.root, {*aside, ROOT}, _changed(known, code))
+    root = seen.calls[0] if chosen or not reusable(known.root.row) else seen.calls[0]._replace(why=COMPARED)
+    return seen._replace(calls=(root, *seen.calls[1:]))
 
 
 def _code_to_look_at(engine: Engine, row: RequestRow, upgrade: bool) -> versions.Loaded:
@@ -178,6 +183,19 @@ def _code_to_look_at(engine: Engine, row: RequestRow, upgrade: bool) -> versions
     return versions.live_code(None)._replace(
         namespace=restored.namespace, hashes=CodeHashes(restored.namespace), body=restored.body
     )
+
+
+def arguments_of(engine: Engine, row: RequestRow, input: Any, code: versions.Loaded) -> tuple[Any, ...] | None:
+    """The arguments that `input` stands for, as the application takes them; None: those it had.
+
+    Raises `SDKUsageError` for a cell, and for what does not fit the type hints.
+    """
+    if input is None:
+        return None
+    if row.kind != Kind.FUNCTION:
+        raise SDKUsageError(f"fork: request {row.id} is of a cell, which has no input; fork it without `input`")
+    given = input if isinstance(input, tuple) else (input,)
+    return engine.passed(code.spec(row.application), given, {})[0]
 
 
 def forked(engine: Engine, row: RequestRow, arguments: tuple[Any, ...] | None, id: str) -> RequestRow:
@@ -242,4 +260,14 @@ def input_set_asides(engine: Engine, row: RequestRow) -> SetAside:
     return ((0, ROOT),) if call is not None and reusable(call) else ()
 
 
-__all__ = ["Choice", "ReplayMode", "changed_calls", "code_for", "forked", "preview", "recorded", "set_asides"]
+__all__ = [
+    "Choice",
+    "ReplayMode",
+    "arguments_of",
+    "changed_calls",
+    "code_for",
+    "forked",
+    "preview",
+    "recorded",
+    "set_asides",
+]

@@ -1,4 +1,4 @@
-"""What a user holds: requests and their calls.
+"""What a user holds: a request.
 
 Rules of this file
 - A `Request` reads the store when it is asked; what it says is what holds now.
@@ -8,11 +8,13 @@ Rules of this file
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_durable.client import ownership, replay, versions
+from jupyter_durable.client.calls import Call
 from jupyter_durable.client.execution import run_recorded
 from jupyter_durable.client.journal import load_tree, root_row
 from jupyter_durable.client.render import request_text, tree_text
@@ -23,80 +25,15 @@ from jupyter_durable.core.selection import Preview
 from jupyter_durable.errors import RequestError, RequestFailed, RequestNotFinished, SDKUsageError, TimeoutError
 from jupyter_durable.runner.sealing import turn_of
 from jupyter_durable.serializer.failure import decode_failure, failure_text
+from jupyter_durable.store.base import Filter
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
 
 POLL_SECONDS: Final = 0.02
+STATUSES: Final = tuple(value for name, value in vars(Status).items() if name.isupper() and value != Status.DIVERGED)
+_NUMBERED: Final = re.compile(r"(.+)\[(\d+)\]")
 ReplayMode = replay.ReplayMode
-
-
-class Call:
-    """One call of a request: `name[n]`, n counting from 0 the calls of that name in program order."""
-
-    def __init__(self, request: Request, node: CallNode, parent: Call | None) -> None:
-        self._request = request
-        self._node = node
-        self.parent = parent
-
-    def __getattr__(self, name: str) -> Any:
-        if name in _SHOWN:
-            return getattr(self._node, name)
-        raise AttributeError(f"a Call has no attribute {name!r}; it has {', '.join(sorted(_SHOWN))}")
-
-    def __repr__(self) -> str:
-        return f"<{self._node.label} {self.status}, {self.source}>"
-
-    @property
-    def fingerprint(self) -> str:
-        """The place of the call in its request, 32 hexadecimal digits."""
-        return self._node.fingerprint.hex()
-
-    @property
-    def children(self) -> list[Call]:
-        """The calls it made, in program order."""
-        return [Call(self._request, child, self) for child in self._node.children]
-
-    @property
-    def error(self) -> BaseException | None:
-        """What a failed call raised."""
-        return self._request._failure(self._node) if self._node.status == Status.FAILED else None
-
-    @property
-    def error_text(self) -> str | None:
-        """What a failed call raised, as text; needs none of its classes."""
-        return self._request._failure_text(self._node) if self._node.status == Status.FAILED else None
-
-    def inputs(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The recorded arguments; texts stand for what could not be stored. Raises `SDKUsageError`."""
-        return self._request._inputs(self._node)
-
-    def output(self) -> Any:
-        """The recorded result. Raises what the call raised, or `RequestNotFinished`."""
-        return self._request._value(self._node)
-
-    @property
-    def logs(self) -> str:
-        """What the call printed."""
-        return "".join(entry.text for entry in self._node.logs)
-
-
-_SHOWN: Final = frozenset(
-    {
-        "args_changed",
-        "attempts",
-        "code_changed",
-        "duration",
-        "identity",
-        "index",
-        "kind",
-        "name",
-        "progress",
-        "source",
-        "started_at",
-        "status",
-    }
-)
 
 
 class Request:
@@ -178,8 +115,11 @@ class Request:
         cause = self.error
         if isinstance(cause, RequestError):
             raise cause
-        what = self._row.error or status
-        raise RequestFailed(f"request {self.id} of {self.application} {status}: {what}. Replay it to go on") from cause
+        if cause is None or status == Status.CANCELLED:
+            ended = f"was {status}; what had succeeded is kept"
+        else:
+            ended = f"failed: {self._row.error or type(cause).__name__}"
+        raise RequestFailed(f"request {self.id} of {self.application} {ended}. Replay it to go on") from cause
 
     def wait(self, timeout: float | None = None) -> Request:
         """Wait for the end, whatever it is. Raises `TimeoutError` after `timeout` seconds; the request goes on."""
@@ -232,9 +172,8 @@ class Request:
 
     def call(self, name: str, n: int = 0) -> Call:
         """`name[n]`. Raises `SDKUsageError` naming the calls there are."""
-        if name.endswith("]"):
-            name, _, number = name[:-1].rpartition("[")
-            n = int(number)
+        if (numbered := _NUMBERED.fullmatch(name)) is not None:
+            name, n = numbered[1], int(numbered[2])
         for call in self.calls():
             if call._node.label == f"{name}[{n}]":
                 return call
@@ -242,8 +181,8 @@ class Request:
         if root is not None and name == root.name and n == 0:
             return root
         labels = [call._node.label for call in self.calls()]
-        more = ", …" if len(labels) > 8 else ""
-        raise SDKUsageError(f"request {self.id} has no call {name}[{n}]; it has {', '.join(labels[:8])}{more}")
+        known = ", ".join(labels[:8]) + (", …" if len(labels) > 8 else "")
+        raise SDKUsageError(f"request {self.id} has no call {name}[{n}]; it has {known or 'no calls yet'}")
 
     def tree(self) -> str:
         """The call tree as text."""
@@ -287,8 +226,7 @@ class Request:
         name, `from_call="name[n]"` that call and everything later. Raises `ReplayError` when a strict replay diverges
         or something the recorded code needs is missing, `SDKUsageError` when somebody else runs the request.
         """
-        if mode not in (ReplayMode.ADAPTIVE, ReplayMode.STRICT):
-            raise SDKUsageError(f"replay: mode must be ReplayMode.ADAPTIVE or ReplayMode.STRICT, not {mode!r}")
+        _check_mode("replay", mode)
         choice = replay.Choice(upgrade_to_latest_version or rerun == "changed", rerun, from_call)
         run_recorded(self._engine, self._now(), choice, strict=mode == ReplayMode.STRICT, take_over=take_over)
         return self
@@ -301,9 +239,12 @@ class Request:
         """
         from jupyter_durable.client.engine import new_id
 
-        arguments = None if input is None else input if isinstance(input, tuple) else (input,)
-        row = replay.forked(self._engine, self._now(), arguments, new_id())
         choice = replay.Choice(False, rerun, from_call)
+        row = self._now()
+        code = replay.code_for(self._engine, row, False)
+        replay.set_asides(self._engine, row, choice, code)  # may raise
+        arguments = replay.arguments_of(self._engine, row, input, code)
+        row = replay.forked(self._engine, row, arguments, new_id())
         run_recorded(self._engine, row, choice, other_input=arguments is not None)
         return Request(self._engine, self._engine.store.request(row.id))
 
@@ -316,14 +257,20 @@ class Request:
         from_call: Any = None,
     ) -> Preview:
         """What `replay` with the same arguments would do with each recorded call. Runs nothing."""
+        _check_mode("preview", mode)
         choice = replay.Choice(upgrade_to_latest_version or rerun == "changed", rerun, from_call)
         return replay.preview(self._engine, self._now(), choice, strict=mode == ReplayMode.STRICT)
 
     def cancel(self) -> None:
-        """Stop it; what succeeded is kept, and it can be replayed."""
+        """Stop it; what succeeded is kept, and it can be replayed. One that has ended stays as it is.
+
+        One that was interrupted is cancelled too: nobody is left to go on with it.
+        """
         run = self._engine.active.get(self.id)
         if run is not None:
             run.cancel()
+        elif self.status == Status.INTERRUPTED:
+            self._engine.settle_ownerless(self._row, Status.CANCELLED)
         else:
             self._engine.store.cancel(self._row.serial)
 
@@ -392,9 +339,31 @@ def status_of(row: RequestRow, engine: Engine) -> str:
     return row.status
 
 
+def listed(engine: Engine, wanted: Filter) -> list[RequestRow]:
+    """Requests, newest accepted first. A `status` is the one that holds now, not the one last written.
+
+    Raises `SDKUsageError` for a status that there is not.
+    """
+    if wanted.status is not None and wanted.status not in STATUSES:
+        raise SDKUsageError(f"status {wanted.status!r} is unknown; known are {', '.join(STATUSES)}")
+    if wanted.status not in (Status.RUNNING, Status.INTERRUPTED, Status.WAITING):
+        return list(engine.store.requests(wanted))
+    found: list[RequestRow] = []
+    page = wanted._replace(status=None, limit=200)
+    while len(found) < wanted.limit and (rows := engine.store.requests(page)):
+        found += [row for row in rows if status_of(row, engine) == wanted.status]
+        page = page._replace(before=rows[-1].serial)
+    return found[: wanted.limit]
+
+
+def _check_mode(verb: str, mode: object) -> None:
+    if mode not in (ReplayMode.ADAPTIVE, ReplayMode.STRICT):
+        raise SDKUsageError(f"{verb}: mode must be ReplayMode.ADAPTIVE or ReplayMode.STRICT, not {mode!r}")
+
+
 def requests_of(engine: Engine, rows: Sequence[RequestRow]) -> list[Request]:
     """Requests as a user holds them."""
     return [Request(engine, row) for row in rows]
 
 
-__all__ = ["Call", "ReplayMode", "Request", "requests_of", "status_of", "walk"]
+__all__ = ["STATUSES", "Call", "ReplayMode", "Request", "listed", "requests_of", "status_of", "walk"]

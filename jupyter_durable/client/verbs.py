@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_durable.client import ownership
-from jupyter_durable.client.request import Call, ReplayMode, Request, status_of
+from jupyter_durable.client.request import STATUSES, Call, ReplayMode, Request, listed, status_of
 from jupyter_durable.client.words import seconds_of, spoken_bytes, time_of
 from jupyter_durable.core.calltree import CallNode, walk
-from jupyter_durable.core.model import NewRun, RequestRow, RunRow, Status
+from jupyter_durable.core.model import RequestRow, RunRow, Status
 from jupyter_durable.core.selection import Preview
-from jupyter_durable.errors import DeserializationError, SDKUsageError
+from jupyter_durable.errors import DeserializationError, SDKUsageError, StoreError
 from jupyter_durable.serializer.signing import KeyFile
-from jupyter_durable.store.base import Filter, Finding, Finish, Swept
+from jupyter_durable.store.base import Filter, Finding, Swept
 from jupyter_durable.store.location import default_url
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ LARGE_STORE: Final = 5 * 1000**3
 """Bytes; above it the user is told, nothing is deleted."""
 LISTED: Final = 20
 """Requests that a list shows unless more are asked for."""
-STATUSES: Final = tuple(value for name, value in vars(Status).items() if name.isupper() and value != Status.DIVERGED)
 _CALL: Final = re.compile(r"(?P<name>.+?)(?:\[(?P<n>\d+)\])?")
 
 
@@ -170,16 +169,7 @@ def info(engine: Engine, row: RequestRow) -> Info:
 
 def listing(engine: Engine, wanted: Filter = Filter(limit=LISTED)) -> list[Info]:  # noqa: B008 - a plain value
     """Requests, newest accepted first. A `status` is the one that holds now, not the one last written."""
-    if wanted.status is not None and wanted.status not in STATUSES:
-        raise SDKUsageError(f"status {wanted.status!r} is unknown; known are {', '.join(STATUSES)}")
-    if wanted.status not in (Status.RUNNING, Status.INTERRUPTED, Status.WAITING):
-        return [info(engine, row) for row in engine.store.requests(wanted)]
-    found: list[Info] = []
-    page = wanted._replace(status=None, limit=200)
-    while len(found) < wanted.limit and (rows := engine.store.requests(page)):
-        found += [info(engine, row) for row in rows if status_of(row, engine) == wanted.status]
-        page = page._replace(before=rows[-1].serial)
-    return found[: wanted.limit]
+    return [info(engine, row) for row in listed(engine, wanted)]
 
 
 def overview(engine: Engine, limit: int = 5) -> Overview:
@@ -244,19 +234,13 @@ def cancel(engine: Engine, id: str = "last") -> Request:
     status = request.status
     if status in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED):
         raise SDKUsageError(f"request {request.id} has {_ended(status)} already; there is nothing to cancel")
-    if status == Status.INTERRUPTED:
-        _let_go(engine, request._now(), Status.CANCELLED)
-    else:
-        request.cancel()
+    request.cancel()
     return request
 
 
 def delete(engine: Engine, id: str) -> str:
     """Remove a request with its values; its id. Raises `SDKUsageError` while somebody runs it."""
     request = find(engine, id)
-    row = request._now()
-    if request.status == Status.INTERRUPTED and row.status in (Status.RUNNING, Status.WAITING):
-        _let_go(engine, row, Status.INTERRUPTED)
     request.delete()
     return request.id
 
@@ -266,17 +250,6 @@ def pin(engine: Engine, id: str = "last", pinned: bool = True) -> Request:
     request = find(engine, id)
     request.pin(pinned)
     return request
-
-
-def _let_go(engine: Engine, row: RequestRow, status: str) -> None:
-    """End the last run of a request whose owner is gone."""
-    if row.status in (Status.FAILED, Status.CANCELLED, status):
-        return
-    now = engine.clock.now()
-    lease = engine.store.begin(
-        row.serial, ownership.this_owner(), NewRun("adaptive", now, None, ()), now + 15.0, take_over=True
-    )
-    engine.store.journal(lease).finish(Finish(None, status, status, None, now, 0, 0, 0.0))
 
 
 def _ended(status: str) -> str:
@@ -311,7 +284,14 @@ def _key_file() -> KeyFile:
 
 
 def doctor(engine: Engine) -> list[Finding]:
-    """What is well and what is not: the store, the key, the versions."""
+    """What is well and what is not: the store, the key, the versions. A store that does not open is a finding."""
+    try:
+        return _checked(engine)
+    except StoreError as error:
+        return [Finding("error", f"store: {engine.settings.store}"), Finding("error", str(error)), _versions()]
+
+
+def _checked(engine: Engine) -> list[Finding]:
     found = [Finding("ok", f"store: {engine.settings.store} ({spoken_bytes(engine.store.size())})")]
     found += engine.store.check()
     if engine.store.size() > LARGE_STORE:
@@ -327,10 +307,11 @@ def doctor(engine: Engine) -> list[Finding]:
     if gone:
         names = ", ".join(each.id for each in gone[:3]) + (", …" if len(gone) > 3 else "")
         found.append(Finding("ok", f"{len(gone)} interrupted, can be replayed: {names}"))
-    found.append(
-        Finding("ok", f"Python {platform.python_version()} at {sys.executable}, SQLite {sqlite3.sqlite_version}")
-    )
-    return found
+    return [*found, _versions()]
+
+
+def _versions() -> Finding:
+    return Finding("ok", f"Python {platform.python_version()} at {sys.executable}, SQLite {sqlite3.sqlite_version}")
 
 
 def _key_finding(engine: Engine) -> Finding:
@@ -354,6 +335,7 @@ def _key_finding(engine: Engine) -> Finding:
 
 
 __all__ = [
+    "STATUSES",
     "Info",
     "Overview",
     "Printed",

@@ -71,7 +71,7 @@ class Run:
         self.on_end: list[Callable[[], None]] = []
         """Called once when the run has ended, in whichever thread ends it."""
         self.ended = False
-        self.thread_id: int | None = None
+        self.thread_id: int | None = threading.get_ident()
         """The thread that does nothing else until the run ends."""
         self.interrupted_by_store = False
         self.must_store_output = False
@@ -298,6 +298,7 @@ class Run:
 
     def _throw_out(self) -> None:
         here, main = threading.get_ident(), threading.main_thread().ident
+        on_main: ActiveCall | None = None
         for call in list(self.open.values()):
             if call.task is not None:
                 loop = call.task.get_loop()
@@ -306,10 +307,11 @@ class Run:
             elif call.thread_id == here:
                 continue
             elif call.thread_id == main:
-                signal.pthread_kill(call.thread_id, signal.SIGINT)  # so that time.sleep(60) ends
-                main = None
+                on_main = call  # the innermost one
             elif call.thread_id is not None and call.kind != Kind.MAP:
                 throw_into(call.thread_id, RunStopped)
+        if (innermost := on_main) is not None:
+            interrupt_main(lambda: self.open.get(innermost.identity) is innermost)  # so that time.sleep(60) ends
 
     def settle_cancelled(self, call: ActiveCall) -> bool:
         """Settle a call that is given up; whether it was still open."""

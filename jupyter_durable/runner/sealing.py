@@ -1,8 +1,9 @@
 """Values on their way into a row and out of it: encoded, bound to their call by a MAC, in the row or in a blob.
 
 Rules of this file
-- What is stored is `codec`, bytes and a MAC over both and the call. Bytes above `INLINE_BYTES` are a blob; then the MAC
-  is over the blob's BLAKE3, and the blob's bytes are hashed again when it is read.
+- What is stored is `codec`, bytes and a MAC over both and the call: its identity and attempt, and what it is matched by
+  (`bound_to`: outcome, name, digest of the arguments), so that no row can pass for another one. Bytes above
+  `INLINE_BYTES` are a blob; then the MAC is over the blob's BLAKE3, and its bytes are hashed again when it is read.
 - *Sealed* bytes are the form for inputs and state: one byte codec, one byte length of the MAC, MAC, data. Out-of-band
   buffers follow the head in the data, each after its length, so that a sealed value is one piece.
 - What every call needs is made by `tuple.__new__`: the constructor of a NamedTuple is a Python function, and what runs
@@ -51,6 +52,11 @@ def turn_of(pass_no: int, attempts: int) -> int:
     return pass_no * 4096 + attempts
 
 
+def bound_to(status: str, name: str, digest: bytes) -> str:
+    """What a value is bound to besides its place: the outcome it is, and what its call is matched by."""
+    return f"|{status}|{name}|{digest.hex()}"
+
+
 class Sealer:
     """Encodes and signs the values of one request."""
 
@@ -61,14 +67,14 @@ class Sealer:
         self._signer = signer
         self._sign = signer.sign
 
-    def keep(self, value: Any, identity: int, turn: int) -> Kept:
+    def keep(self, value: Any, identity: int, turn: int, bound: str) -> Kept:
         """The columns for a value. Raises `SerializationError`, `CheckpointError`."""
         codec, head, buffers = self._serializer.encode(value)
         context: Context = _new(Context, (self._request, identity, turn))
         if not buffers and len(head) <= INLINE_BYTES:
-            return _new(Kept, (codec, head, None, self._sign(context, codec, head)))
+            return _new(Kept, (codec, head, None, self._sign(context, codec + bound, head)))
         blob = self._store.put_blob(head, buffers)
-        return Kept(codec, None, blob, self._sign(context, codec + BLOB, blob))
+        return Kept(codec, None, blob, self._sign(context, codec + BLOB + bound, blob))
 
     def open(self, row: CallRow) -> Any:
         """The value of a row. Raises `DeserializationError`."""
@@ -77,12 +83,13 @@ class Sealer:
             raise DeserializationError(
                 f"request {self._request}: {row.name} has no stored value (an earlier reduce value, or never stored)"
             )
+        bound = bound_to(row.status, row.name, row.digest)
         if row.value is not None:
-            self._signer.verify(context, row.codec, row.value, row.mac)
+            self._signer.verify(context, row.codec + bound, row.value, row.mac)
             return self._serializer.decode(row.codec, row.value, [])
         if row.blob is None:
             raise DeserializationError(f"request {self._request}: the stored value of {row.name} is missing")
-        self._signer.verify(context, row.codec + BLOB, row.blob, row.mac)
+        self._signer.verify(context, row.codec + BLOB + bound, row.blob, row.mac)
         head, buffers = self._store.get_blob(row.blob)
         return self._serializer.decode(row.codec, head, buffers)
 
@@ -108,6 +115,7 @@ class Sealer:
         if row.mac is None:
             return None
         codec, data = (row.codec, row.value) if row.value is not None else (row.codec + BLOB, row.blob or b"")
+        codec += bound_to(row.status, row.name, row.digest)
         before = turn_of(row.pass_no, row.attempts)
         self._signer.verify(Context(self._request, row.identity, before), codec, data, row.mac)
         return to._sign(Context(to._request, row.identity, turn), codec, data)

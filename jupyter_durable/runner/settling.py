@@ -20,7 +20,7 @@ from jupyter_durable.errors import Cancelled, SerializationError, StoreError
 from jupyter_durable.runner import waiting
 from jupyter_durable.runner.matching import end_strict
 from jupyter_durable.runner.scope import CallScope
-from jupyter_durable.runner.sealing import NOTHING, Kept
+from jupyter_durable.runner.sealing import NOTHING, Kept, bound_to
 from jupyter_durable.runner.stop import RunStopped, StartOver
 from jupyter_durable.serializer.digest import value_digest
 from jupyter_durable.serializer.dual import as_function_error
@@ -70,7 +70,8 @@ class CallSettling(CallScope):
         try:
             if self.parent is None:
                 value = run.output(value)
-            return run.sealer.keep(value, self.identity, self.pass_no * 4096 + self.attempts)
+            bound = bound_to(Status.SUCCEEDED, self.plan.name, self.digest)
+            return run.sealer.keep(value, self.identity, self.pass_no * 4096 + self.attempts, bound)
         except SerializationError as error:
             if self.parent is None and run.must_store_output:
                 raise
@@ -168,7 +169,10 @@ class CallSettling(CallScope):
 
     def _keep_failure(self, error: BaseException) -> Kept:
         return self.run.sealer.keep(
-            encode_failure(error, self.run.is_user_frame), self.identity, self.pass_no * 4096 + self.attempts
+            encode_failure(error, self.run.is_user_frame),
+            self.identity,
+            self.pass_no * 4096 + self.attempts,
+            bound_to(Status.FAILED, self.plan.name, self.digest),
         )
 
     def _interrupted(self, error: BaseException) -> NoReturn:

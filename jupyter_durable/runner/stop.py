@@ -30,6 +30,24 @@ def throw_into(thread_id: int, error: type[BaseException]) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), ctypes.py_object(error))
 
 
+def interrupt_main(runs_on: Callable[[], bool]) -> None:
+    """SIGINT for the main thread, and again while `runs_on` says that what it was for is still there.
+
+    One that comes at the moment at which `time.sleep` begins is seen only when the sleep is over.
+    """
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def body() -> None:
+        for _ in range(SIGNALS):
+            if not runs_on():
+                return
+            signal.pthread_kill(main, signal.SIGINT)
+            time.sleep(SIGNAL_SECONDS)
+
+    threading.Thread(target=body, name="durable-cancel", daemon=True).start()
+
+
 def take_back(thread_id: int) -> None:
     """Forget an error thrown into a thread that has not been raised yet."""
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), None)

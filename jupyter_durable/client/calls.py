@@ -1,0 +1,120 @@
+"""What a user holds of one call of a request.
+
+Rules of this file
+- A `Call` is a picture of its request at the time it was asked for; values are read when they are asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jupyter_durable.core.calltree import CallNode
+from jupyter_durable.core.model import Progressed, Status
+
+if TYPE_CHECKING:
+    from jupyter_durable.client.request import Request
+
+
+class Call:
+    """One call of a request: `name[n]`, n counting from 0 the calls of that name in program order."""
+
+    def __init__(self, request: Request, node: CallNode, parent: Call | None) -> None:
+        self._request = request
+        self._node = node
+        self.parent = parent
+
+    def __repr__(self) -> str:
+        return f"<{self._node.label} {self.status}, {self.source}>"
+
+    @property
+    def name(self) -> str:
+        """Name of the function."""
+        return self._node.name
+
+    @property
+    def kind(self) -> str:
+        """What it is a call of: function_call, map, map_item, reduce, reduce_step, …"""
+        return self._node.kind
+
+    @property
+    def index(self) -> int:
+        """The n of `name[n]`."""
+        return self._node.index
+
+    @property
+    def identity(self) -> int:
+        """What ties the call to its checkpoint and its children over edits; a number without a meaning."""
+        return self._node.identity
+
+    @property
+    def fingerprint(self) -> str:
+        """The place of the call in its request, 32 hexadecimal digits."""
+        return self._node.fingerprint.hex()
+
+    @property
+    def children(self) -> list[Call]:
+        """The calls it made, in program order."""
+        return [Call(self._request, child, self) for child in self._node.children]
+
+    @property
+    def status(self) -> str:
+        """running, succeeded, failed, cancelled or interrupted."""
+        return self._node.status
+
+    @property
+    def source(self) -> str:
+        """`ran`, or `checkpoint` where the last run served it from one."""
+        return self._node.source
+
+    @property
+    def attempts(self) -> int:
+        """How often it was tried when it ran."""
+        return self._node.attempts
+
+    @property
+    def args_changed(self) -> bool:
+        """Whether it was served for other arguments than the recorded ones."""
+        return self._node.args_changed
+
+    @property
+    def code_changed(self) -> bool:
+        """Whether it was served although its code has changed since it ran."""
+        return self._node.code_changed
+
+    @property
+    def started_at(self) -> float:
+        """When it ran, Unix seconds."""
+        return self._node.started_at
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds that it took when it ran; None until it has ended."""
+        return self._node.duration
+
+    @property
+    def progress(self) -> Progressed | None:
+        """What it reported last of how far it is."""
+        return self._node.progress
+
+    @property
+    def error(self) -> BaseException | None:
+        """What a failed call raised."""
+        return self._request._failure(self._node) if self._node.status == Status.FAILED else None
+
+    @property
+    def error_text(self) -> str | None:
+        """What a failed call raised, as text; needs none of its classes."""
+        return self._request._failure_text(self._node) if self._node.status == Status.FAILED else None
+
+    def inputs(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The recorded arguments; texts stand for what could not be stored. Raises `SDKUsageError`."""
+        return self._request._inputs(self._node)
+
+    def output(self) -> Any:
+        """The recorded result. Raises what the call raised, or `RequestNotFinished`."""
+        return self._request._value(self._node)
+
+    @property
+    def logs(self) -> str:
+        """What the call printed."""
+        return "".join(entry.text for entry in self._node.logs)
