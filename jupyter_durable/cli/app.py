@@ -18,8 +18,8 @@ from jupyter_durable.client.render import request_text
 from jupyter_durable.client.request import Request
 from jupyter_durable.client.verbs import Info, Wish
 from jupyter_durable.core.model import ENDED, Status
-from jupyter_durable.errors import DeserializationError, RequestFailed, SDKUsageError, StoreError
-from jupyter_durable.store.base import Filter, Finding
+from jupyter_durable.errors import DeserializationError, RequestFailed, SDKUsageError
+from jupyter_durable.store.base import Filter
 
 SHOWN_FAILURES: Final = 5
 """Calls whose traceback `show` prints."""
@@ -306,10 +306,7 @@ def gc(
 @verb
 def doctor(asked: Asked) -> Said:
     """Check the store, the signing key and the versions."""
-    try:
-        found = verbs.doctor(asked.engine)
-    except StoreError as error:
-        found = [Finding("error", str(error))]
+    found = verbs.doctor(asked.engine)
     worst = any(each.level == "error" for each in found)
     grid = Grid(("state", "finding"), tuple(each for each in found))
     return Said({"findings": [each._asdict() for each in found]}, [grid], int(worst))
