@@ -15,7 +15,6 @@ import contextlib
 import itertools
 import json
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -32,7 +31,7 @@ from jupyter_durable.runner.record import CallRecord
 from jupyter_durable.runner.sealing import NOTHING, Sealer, turn_of
 from jupyter_durable.runner.settings import Code, Environment, Listener, RunOptions
 from jupyter_durable.runner.state import StateLog
-from jupyter_durable.runner.stop import RunStopped, throw_into
+from jupyter_durable.runner.stop import RunStopped, interrupt_main, throw_into
 from jupyter_durable.store.base import Finish, Journal
 from jupyter_durable.values import Headers
 

@@ -7,7 +7,15 @@ runner, but for the body of a cell or of a script: the run turns them into the e
 from __future__ import annotations
 
 import ctypes
+import signal
 import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+SIGNALS: Final = 4
+SIGNAL_SECONDS: Final = 0.2
+"""How often, and at what distance, the main thread is interrupted until it is out of a call: within a second."""
 
 
 class RunStopped(BaseException):

@@ -12,16 +12,21 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_durable.errors import DurableError, SDKUsageError, SerializationError
 from jupyter_durable.serializer.digest import value_digest
 from jupyter_durable.values import File, Headers, HttpBody
 
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 __all__ = ["JsonArguments", "JsonEdge", "JsonValue"]
 
 MAX_CHANGES: Final = 20
 """How many changed paths are reported for one value."""
+FAULTS: Final = 3
+"""How many faults of a value that does not fit its hint are told."""
 
 _RAW: Final = (File, HttpBody, Headers)
 _NUMBERS: Final = (int, float)
@@ -48,7 +53,7 @@ class JsonEdge:
     """Input and output of one application. `bound`: a method, whose first parameter is not an argument."""
 
     def __init__(self, fn: Callable[..., Any], *, bound: bool = False) -> None:
-        self._name = fn.__qualname__
+        self._name = fn.__qualname__.rpartition("<locals>.")[2]
         parameters = list(inspect.signature(fn).parameters.values())
         self._parameters = parameters[1:] if bound else parameters
         try:
@@ -117,7 +122,7 @@ class JsonEdge:
         except (PydanticSerializationError, UnicodeDecodeError, RecursionError) as error:
             raise SerializationError(f"{where} is not JSON: {error}. {out}") from error
         except ValidationError as error:
-            raise misfit(f"{where} does not fit its type hint: {error}") from error
+            raise misfit(f"{where} does not fit its type hint: {_faults(error)}") from error
 
     def _adapter(self, hinted: str) -> Any:
         if hinted not in self._adapters:
@@ -125,6 +130,16 @@ class JsonEdge:
 
             self._adapters[hinted] = TypeAdapter(self._hints.get(hinted, Any))
         return self._adapters[hinted]
+
+
+def _faults(error: ValidationError) -> str:
+    """What pydantic found, in one line without its links."""
+    found = error.errors(include_url=False, include_context=False)
+    told = [
+        ".".join(map(str, each["loc"])) + (": " if each["loc"] else "") + f"{each['msg']}, not {each['input']!r:.80}"
+        for each in found[:FAULTS]
+    ]
+    return "; ".join(told) + (f"; and {len(found) - FAULTS} more" if len(found) > FAULTS else "")
 
 
 def _changes(path: str, before: Any, after: Any) -> Iterator[str]:
