@@ -65,9 +65,6 @@ def test_a_storm_of_interrupts_leaves_no_open_transaction_and_no_half_committed_
     storm(tmp_path, 2000, 60)
 
 
-@pytest.mark.xfail(
-    reason="in one of eight storms a second interrupt falls between the code that settles a run", strict=False
-)
 def test_a_second_interrupt_while_the_first_is_settled(tmp_path: Path) -> None:
     storm(tmp_path, 2000, 60, each=3)
 
