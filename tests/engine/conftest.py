@@ -71,7 +71,7 @@ class Notebook:
     """Runs cells; `restart` is a new kernel on the same store."""
 
     def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._path = path
+        self.path = path
         self._patch = monkeypatch
         self._numbers = itertools.count(1)
         self.log: list[Any] = []
@@ -85,7 +85,7 @@ class Notebook:
         self._patch.setitem(sys.modules, "__main__", main)
         registry._specs.clear()
         self.warnings: list[str] = []
-        self.engine = Engine(Settings(store=f"sqlite:///{self._path}"), warn=self.warnings.append)
+        self.engine = Engine(Settings(store=f"sqlite:///{self.path}"), warn=self.warnings.append)
         context.engine.set(self.engine)
         self.namespace.update(ran=Ran(self.log), die=Die(self), Killed=Killed)
         self.namespace[DECORATOR] = lambda fn: make_durable(fn, FunctionOptions())
