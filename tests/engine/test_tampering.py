@@ -9,33 +9,43 @@ import pytest
 
 from jupyter_durable import DeserializationError
 
-TWO = "%%durable\ndef f(x): ran(x); return f'value of {x}'\n"
+FUNCTIONS = "%%durable\ndef f(x): ran(x); return f'value of {x}'\ndef g(x): ran(x); return f'other {x}'\n"
+BODY = "a = f(1)\nb = g(2)\nc = f(3)"
 
 
-@pytest.mark.parametrize("column", ["digest", "name", "mac", "value"])
-def test_two_rows_whose_columns_were_exchanged_are_a_typed_error(notebook, column):
-    """What a call is matched by is bound to its value: exchanging it does not serve another call's result."""
-    notebook.cell(TWO + "def g(x): ran(x); return f'other {x}'\n", key="f")
-    with pytest.raises(ZeroDivisionError):
-        notebook.cell("a = f(1)\nb = g(2)\nc = f(3)\n1/0")
-    notebook.executed()
+def exchange(notebook, column: str, first: int, second: int) -> None:
+    """Exchange a column of two calls of the cell, as somebody with a SQLite shell would."""
     notebook.engine.store.close()
     with closing(sqlite3.connect(notebook.path)) as connection:
-        rows = connection.execute(f"SELECT identity, {column} FROM call WHERE parent = 1").fetchall()
-        first, second = (rows[0], rows[1]) if column == "name" else (rows[0], rows[2])
+        values = dict(connection.execute(f"SELECT identity, {column} FROM call WHERE parent = 1"))
         change = f"UPDATE call SET {column} = ? WHERE identity = ?"
-        connection.execute(change, (second[1], first[0]))
-        connection.execute(change, (first[1], second[0]))
+        connection.executemany(change, [(values[second], first), (values[first], second)])
         connection.commit()
     notebook.restart()
-    notebook.cell(TWO + "def g(x): ran(x); return f'other {x}'\n", key="f")
-    try:
-        notebook.cell("a = f(1)\nb = g(2)\nc = f(3)")
-    except DeserializationError as error:
-        assert "does not match its signature" in str(error)
-    else:
-        got = [notebook.namespace[name] for name in "abc"]
-        assert got == ["value of 1", "other 2", "value of 3"]
+    notebook.cell(FUNCTIONS, key="f")
+
+
+@pytest.mark.parametrize("column", ["digest", "mac", "value"])
+def test_two_rows_whose_columns_were_exchanged_are_a_typed_error(notebook, column):
+    """What a call is matched by is bound to its value: exchanging it does not serve another call's result."""
+    notebook.cell(FUNCTIONS, key="f")
+    with pytest.raises(ZeroDivisionError):
+        notebook.cell(BODY + "\n1/0")
+    exchange(notebook, column, 2, 4)
+    with pytest.raises(DeserializationError, match="does not match its signature"):
+        notebook.cell(BODY)
+
+
+def test_calls_whose_names_were_exchanged_execute_again(notebook):
+    """They are not found under what they are called now."""
+    notebook.cell(FUNCTIONS, key="f")
+    with pytest.raises(ZeroDivisionError):
+        notebook.cell(BODY + "\n1/0")
+    notebook.executed()
+    exchange(notebook, "name", 2, 3)
+    notebook.cell(BODY)
+    assert notebook.executed() == [1, 2]
+    assert [notebook.namespace[name] for name in "abc"] == ["value of 1", "other 2", "value of 3"]
 
 
 def test_a_failure_that_was_made_to_look_like_a_success_is_not_served(notebook):
