@@ -8,6 +8,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +18,7 @@ from IPython.core.error import UsageError
 from jupyter_durable.client import verbs
 from jupyter_durable.errors import DurableError, SDKUsageError
 from jupyter_durable.store.base import Filter
-from jupyter_durable_kernel import debugging, texts
+from jupyter_durable_kernel import debugging, environments, texts
 from jupyter_durable_kernel.cells import NOT_FIRST
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def _gc(extension: Extension, words: Words) -> str:
 
 def _doctor(extension: Extension, words: Words) -> str:
     del words
-    return texts.findings(verbs.doctor(extension.engine))
+    return texts.findings([*verbs.doctor(extension.engine), *environments.findings(os.environ)])
 
 
 _ID = "[ID]"
