@@ -140,6 +140,9 @@ class Preview(NamedTuple):
         ]
         return "\n".join([*lines, " · ".join([*counts, f"saves {self.saved:.1f} s"])])
 
+    def __repr__(self) -> str:
+        return str(self)
+
 
 class _Seen(NamedTuple):
     node: Node

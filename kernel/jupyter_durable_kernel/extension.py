@@ -21,7 +21,7 @@ from jupyter_durable.client.durable_source import DECORATOR, Verdict, is_durable
 from jupyter_durable.core.model import Kind, Status
 from jupyter_durable.errors import DurableError, SDKUsageError
 from jupyter_durable.runner.stop import RunStopped
-from jupyter_durable_kernel import cells, tracebacks
+from jupyter_durable_kernel import cells, representation, tracebacks
 from jupyter_durable_kernel.control import Control
 from jupyter_durable_kernel.magics import DurableMagics, complete
 from jupyter_durable_kernel.streams import Tee
@@ -77,6 +77,7 @@ class Extension:
         self._before["warn"] = engine.warn
         engine.warn = self.views.warn
         engine.observers.append(self.views.observe)
+        representation.register(shell)
         engine.sessions.on_begin.append(self.begun)
         self._begin_loading_cell()
 
@@ -92,6 +93,7 @@ class Extension:
         shell.showtraceback = self._before["showtraceback"]
         engine.warn = self._before["warn"]
         engine.observers.remove(self.views.observe)
+        representation.unregister(shell)
         engine.sessions.on_begin.remove(self.begun)
         self._tee.remove()
         if self._control is not None:
