@@ -49,6 +49,11 @@ def snapshot(state: State, values: Values, headline: str) -> dict[str, Any]:
     return made
 
 
+def timeless(made: Mapping[str, Any]) -> dict[str, Any]:
+    """What a snapshot says, apart from when: two that are equal so need not both be shown."""
+    return {**made, "sequence": 0, "at": 0.0}
+
+
 def _made(state: State, values: Values, headline: str, limit: int) -> dict[str, Any]:
     row, root = state.row, state.root
     nodes = walk(root) if root is not None else []

@@ -140,10 +140,15 @@ class Control:
         request = verbs.find(self._engine, content["request"])
         wish = _wish(request, content)
         display = str(content.get("display") or "")
+        run = request._now().run + 1
+        key = bundle.display_of(request.id, run)
         if display:
-            shown = self._views.continued.get(display, display)
-            self._views.continued[bundle.display_of(request.id, request._now().run + 1)] = shown
-        _begun(lambda: verbs.replay(self._engine, request.id, wish))
+            self._views.continued[key] = self._views.continued.get(display, display)
+        try:
+            _begun(lambda: verbs.replay(self._engine, request.id, wish))
+        finally:
+            if request._now().run < run:  # it did not begin: the run of that number will be another one's
+                self._views.continued.pop(key, None)
         return {"request": request.id}
 
     def _fork(self, content: Content) -> Content:

@@ -23,7 +23,7 @@ from jupyter_durable.core.calltree import CallNode, Counts
 from jupyter_durable.core.model import CallRow, Kind, Logged, Progressed, RequestRow, Status
 from jupyter_durable.errors import DurableError
 from jupyter_durable.runner.stop import RunStopped
-from jupyter_durable_kernel import page
+from jupyter_durable_kernel import bundle, page
 from jupyter_durable_kernel.folding import Folding
 from jupyter_durable_kernel.thrift import Thrift
 from jupyter_durable_kernel.values import Values
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 PERIOD: Final = 0.1
 SILENT_SECONDS: Final = 1.0
+CLOCK_SECONDS: Final = 1.0
+"""Where only time passes, a view is shown anew this often."""
 WHOLE: Final = 5_000
 """A request of up to so many calls is read back from the store for its last state."""
 VIEWS_OF_A_CELL: Final = 12
@@ -58,7 +60,9 @@ class LiveView:
         self._thrift = Thrift(views.told)
         self._context = contextvars.copy_context()
         self._lock = threading.Lock()
-        self._shown: dict[str, Any] = {}
+        self._said: dict[str, Any] = {}
+        """What was shown last, without the time of day."""
+        self._published = 0.0
         self._not_before = 0.0
         self.over = False
 
@@ -124,7 +128,7 @@ class LiveView:
         self.over = True
         self.row = self._views.engine.store.request(self.row.id)
         status = status_of(self.row, self._views.engine)
-        if self._due() or self._shown or self.run.reused or status != Status.SUCCEEDED:
+        if self._due() or self._said or self.run.reused or status != Status.SUCCEEDED:
             self._show(status, self._last_tree())
 
     def _last_tree(self) -> CallNode | None:
@@ -152,9 +156,11 @@ class LiveView:
             self._views.engine.clock.now(),
         )
         made = page.bundle(state, self._values)
-        if made != self._shown:
-            self._context.run(self._views.publish, made, f"{self.row.id}-{self.run.number}", bool(self._shown))
-            self._shown = made
+        said = bundle.timeless(made[bundle.MIME])
+        if said != self._said or began > self._published + CLOCK_SECONDS:
+            display = bundle.display_of(self.row.id, self.run.number)
+            self._context.run(self._views.publish, made, display, bool(self._said))
+            self._said, self._published = said, began
         # A large tree takes long to draw: never more than a tenth of the time goes into views.
         self._not_before = time.monotonic() + 10 * (time.monotonic() - began)
 

@@ -15,6 +15,7 @@ import { IControls, Verb } from './controls';
 import { REQUEST_TYPE } from './protocol';
 
 const ANSWER_MILLISECONDS = 10000;
+const LOOK_MILLISECONDS = 200;
 
 export class NotebookControls implements IControls {
   constructor(
@@ -94,8 +95,9 @@ export class NotebookControls implements IControls {
   }
 
   whenFree(act: () => void): void {
-    if (this._kernel()?.status === 'busy') {
+    if (this._busy()) {
       this._waiting = act;
+      this._look();
       this.changed();
     } else {
       act();
@@ -126,12 +128,37 @@ export class NotebookControls implements IControls {
   }
 
   private _onStatus(): void {
+    this._start();
+    this.changed();
+  }
+
+  private _start(): void {
     const act = this._waiting;
-    if (act !== null && this._kernel()?.status === 'idle') {
+    if (act !== null && !this._busy()) {
       this._waiting = null;
       act();
     }
-    this.changed();
+  }
+
+  /** The end of a cell is not always the end of the kernel's work, nor told as such: while something waits, look. */
+  private _look(): void {
+    window.setTimeout(() => {
+      this._start();
+      if (this._waiting !== null) {
+        this._look();
+      }
+    }, LOOK_MILLISECONDS);
+  }
+
+  /** An answer on the control channel ends with the status `idle`, though a cell may run: cells are asked too. */
+  private _busy(): boolean {
+    return (
+      this._kernel()?.status === 'busy' ||
+      this._panel.content.widgets.some(
+        cell =>
+          cell instanceof CodeCell && cell.model.executionState === 'running'
+      )
+    );
   }
 
   private _kernel(): Kernel.IKernelConnection | null {

@@ -25,7 +25,7 @@ import { TreeView } from './tree';
 import { thousands } from './words';
 
 const TICK_MILLISECONDS = 1000;
-const QUIET_SECONDS = 1.5;
+const QUIET_SECONDS = 2.5;
 
 export class RequestView {
   constructor(controls: IControls, trans: TranslationBundle) {

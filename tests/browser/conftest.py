@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -12,12 +15,24 @@ from tests.browser.lab import ARTIFACTS, Lab, running_lab
 QUIET = ("gpu", "quic", "background-networking", "component-update", "sync")
 
 
+def chromium() -> str:
+    """Path of Debian's chromium, installed when it is not there."""
+    if shutil.which("chromium") is None:
+        sudo = [] if os.geteuid() == 0 else ["sudo"]
+        subprocess.run([*sudo, "apt-get", "update", "-qq"], check=True)
+        wanted = ["chromium", "fonts-dejavu-core"]
+        subprocess.run([*sudo, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted], check=True)
+    found = shutil.which("chromium")
+    assert found is not None
+    return found
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Debian's chromium; it calls nobody."""
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--no-first-run", *[f"--disable-{name}" for name in QUIET]]
-        yield playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
+        yield playwright.chromium.launch(executable_path=chromium(), args=arguments)
 
 
 @pytest.fixture(scope="session")

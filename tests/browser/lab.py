@@ -78,6 +78,7 @@ def running_lab(directory: Path, python: str = sys.executable) -> Iterator[Lab]:
         python, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}",
         f"--ServerApp.root_dir={notebooks}", "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
     ]  # fmt: skip
     with (directory / "server.log").open("w") as log:
         server = subprocess.Popen(
@@ -130,9 +131,9 @@ def wait_for(holds: Callable[[], bool], seconds: float) -> None:
 class Notebook:
     """A notebook in a page."""
 
-    def __init__(self, page: Page, lab: Lab, name: str, *, kernel: bool = True) -> None:
+    def __init__(self, page: Page, lab: Lab, name: str, *, kernel: bool = True, app: str = "lab/tree") -> None:
         self.page = page
-        page.goto(f"{lab.url}/lab/tree/{name}?token={TOKEN}&reset")
+        page.goto(f"{lab.url}/{app}/{name}?token={TOKEN}&reset")
         page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
         if kernel:
             self.idle()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Dialog, Page, Request, expect
 
-from tests.browser.lab import SETUP, Lab, Notebook
+from tests.browser.lab import ARTIFACTS, SETUP, Lab, Notebook
 
 SLOW = """@application()
 @function()
@@ -45,6 +45,17 @@ def test_the_view_is_live_while_the_cell_runs_and_one_line_when_all_went_well(la
     expect(view.locator(".jp-durable-tree")).to_be_hidden()
     expect(view.locator(".jp-durable-line")).to_have_text(re.compile("all ran"))
     assert view.count() == 1
+
+
+def test_notebook_7_shows_it_too(lab: Lab, page: Page) -> None:
+    notebook = Notebook(page, lab, lab.write("seven.ipynb", [SETUP, SLOW]), app="notebooks")
+    notebook.run_to_end(0)
+    notebook.run(1)
+    view = notebook.view(1)
+    expect(view.locator(".jp-durable-line")).to_have_text(re.compile(r"\d+ of 60"))
+    view.get_by_role("button", name="Cancel").click()
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("cancelled"))
+    page.screenshot(path=ARTIFACTS / "notebook-7.png")
 
 
 def test_a_thousand_items_are_one_row_that_opens_to_pages(lab: Lab, page: Page) -> None:
@@ -226,3 +237,36 @@ def test_nothing_is_wider_than_its_notebook(lab: Lab, page: Page, width: int, th
     background = view.evaluate("node => getComputedStyle(node).backgroundColor")
     dark = int(re.findall(r"\d+", background)[0]) < 128
     assert dark == ("Dark" in theme)
+    page.screenshot(path=ARTIFACTS / f"{theme.split()[1].lower()}-{width}.png")
+
+
+def test_ten_thousand_calls_stay_responsive(lab: Lab, page: Page) -> None:
+    """A click answers within 100 ms while the request runs; the page holds few elements."""
+    cell = """@application()
+@function()
+def many(n: int) -> int:
+    return sum(parse(i) is None for i in range(n))
+many(10_000)"""
+    notebook = Notebook(page, lab, lab.write("many.ipynb", [SETUP, "@function()\ndef parse(n):\n    return n", cell]))
+    for index in (0, 1):
+        notebook.run_to_end(index)
+    notebook.run(2)
+    view = notebook.view(2)
+    expect(view.locator(".jp-durable-label", has_text="parse ×")).to_be_visible(timeout=20_000)
+    measure = """() => new Promise(resolve => {
+        const view = document.querySelector('.jp-durable-view');
+        const pressed = performance.now();
+        view.querySelector('[aria-pressed]').click();
+        requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.now() - pressed)));
+    })"""
+    taken = sorted(page.evaluate(measure) for _ in range(9))
+    assert taken[4] < 100, taken
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=60_000)
+    notebook.idle()
+    view.locator(".jp-durable-head .jp-durable-twisty").click()
+    expect(view.locator(".jp-durable-label", has_text="parse ×10,000")).to_be_visible()
+    view.locator(".jp-durable-label", has_text="parse ×10,000").click()
+    expect(view.locator(".jp-durable-more")).to_contain_text("1–50 of 10,000", timeout=20_000)
+    taken = sorted(page.evaluate(measure) for _ in range(9))
+    assert taken[4] < 100, taken
+    assert view.locator("*").count() < 2_000
