@@ -85,8 +85,8 @@ class Engine:
     _store: Store | None = None
     _signer: Signer | None = None
     _workers: Workers | None = None
-    _unsaved: dict[str, list[CallRow]] = field(default_factory=dict)
-    """Outcomes that a full store refused, by request; the next run of the request commits them first."""
+    _unsaved: dict[str, tuple[int, list[CallRow]]] = field(default_factory=dict)
+    """By request: a run, and its outcomes that a full store refused; the next run commits them first."""
     _edges: dict[Spec, JsonEdge] = field(default_factory=dict)
     _settings: Settings | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -262,6 +262,9 @@ class Engine:
         self._end_left_over(row.id)
         new = NewRun("strict" if launch.strict else "adaptive", now, launch.code.version, launch.set_aside)
         lease = self._acquire(row, new, now + settings.lease_seconds, launch.take_over)
+        refused = self._refused(lease)
+        used = max((max(each.parent, each.identity) for each in refused), default=0)
+        lease = lease._replace(next_identity=max(lease.next_identity, used + 1))
         good = frozenset(
             run.run for run in self.store.runs(row.serial) if run.status not in (Status.DIVERGED, Status.RUNNING)
         )
@@ -280,6 +283,7 @@ class Engine:
         self.active[row.id] = run
         run.on_end.append(lambda: self._forget(run))
         try:
+            self._save(run, refused)
             return run, self._begin(run, row, spec)
         except BaseException:  # an interrupt too: else the request would count as running while this process lives
             self.let_go(run)
@@ -311,7 +315,6 @@ class Engine:
         self.let_go(left)
 
     def _begin(self, run: Run, row: RequestRow, spec: Spec | None) -> ActiveCall:
-        self._save_what_was_refused(run)
         name = spec.name if spec is not None else row.application
         root = run.root(spec, name, row.kind, root_row(self.store, row.serial))
         root.digest = row.input_digest
@@ -322,16 +325,19 @@ class Engine:
                 run.listeners.append(listener)
         return root
 
-    def _save_what_was_refused(self, run: Run) -> None:
-        """Outcomes of a run whose store was full: there is room again, or this raises and they stay in memory."""
-        refused = self._unsaved.pop(run.id, [])
-        while refused:
+    def _refused(self, lease: Lease) -> list[CallRow]:
+        """What the store refused in the run before. Had another process run the request since, identities are taken."""
+        before, refused = self._unsaved.pop(lease.id, (0, []))
+        return refused if before == lease.run - 1 else []
+
+    def _save(self, run: Run, refused: list[CallRow]) -> None:
+        """Commit what the store had refused: there is room again, or this raises and it stays in memory."""
+        for at, row in enumerate(refused):
             try:
-                run.record(refused[0])
+                run.record(row)
             except RunStopped as left:
-                run.unsaved += refused[1:]
+                run.unsaved += refused[at + 1 :]
                 raise (run.stopped or left) from None
-            refused.pop(0)
 
     def settle_ownerless(self, row: RequestRow, status: str = Status.INTERRUPTED) -> None:
         """A request whose owner is gone becomes interrupted, or cancelled, in the store too."""
@@ -344,7 +350,7 @@ class Engine:
     def _forget(self, run: Run) -> None:
         self.active.pop(run.id, None)
         if run.unsaved:
-            self._unsaved[run.id] = run.unsaved
+            self._unsaved[run.id] = (run.number, run.unsaved)
 
     def _prepare_input(self, run: Run, root: ActiveCall, row: RequestRow, spec: Spec) -> None:
         assert row.input is not None

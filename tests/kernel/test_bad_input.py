@@ -92,6 +92,9 @@ def test_a_store_that_is_full_says_so_in_the_cell_and_no_result_is_lost(elsewher
     room = kernel.run("for n in range(20): big(n)", "filling")
     assert not room.error
     assert room.stdout.count("ran") == 20 - ran
+    replayed = kernel.run("%durable replay").stdout
+    assert "20 from checkpoint · 0 ran" in replayed
+    assert kernel.run("%durable tree").stdout.count("big[") == 20
 
 
 def test_a_store_that_does_not_open_is_a_finding_and_one_error_in_the_cell(
