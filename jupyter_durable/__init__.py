@@ -42,15 +42,23 @@ from jupyter_durable.errors import (
 )
 from jupyter_durable.function import application, cls, function
 from jupyter_durable.future import RETURN_WHEN, Future
-from jupyter_durable.options import Retries
-from jupyter_durable.request_context import RequestContext
+from jupyter_durable.logger import Logger
+from jupyter_durable.options import ApplicationCapability, Retries
+from jupyter_durable.request_context import Progress, RequestContext, State
 from jupyter_durable.signature import DurableFunction
 from jupyter_durable.values import File, Headers, HttpBody, Image
+
+# Tensorlake's names for what is called otherwise here: code written for it needs only another import.
+Function = DurableFunction
+FunctionProgress = Progress
+RequestState = State
+TensorlakeError = TensorlakeException = DurableError
 
 __version__ = "0.1.0"
 
 __all__ = [
     "RETURN_WHEN",
+    "ApplicationCapability",
     "Call",
     "Cancelled",
     "CheckpointError",
@@ -59,13 +67,16 @@ __all__ = [
     "DurableFunction",
     "ExportError",
     "File",
+    "Function",
     "FunctionError",
+    "FunctionProgress",
     "Future",
     "Headers",
     "HttpBody",
     "Image",
     "InternalError",
     "LeaseLost",
+    "Logger",
     "RemoteAPIError",
     "ReplayError",
     "ReplayMode",
@@ -74,11 +85,14 @@ __all__ = [
     "RequestError",
     "RequestFailed",
     "RequestNotFinished",
+    "RequestState",
     "Retries",
     "SDKUsageError",
     "SerializationError",
     "StoreError",
     "StoreVersionError",
+    "TensorlakeError",
+    "TensorlakeException",
     "TimeoutError",
     "WorkerLost",
     "application",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal, get_args
 
 from jupyter_durable.core.retry import RetryPolicy
 from jupyter_durable.errors import SDKUsageError
@@ -20,7 +20,8 @@ MAX_RETRIES: Final = 10
 EXECUTORS: Final = ("inline", "thread")
 LATER_EXECUTORS: Final = ("process", "ray")
 REGIONS: Final = ("us-east-1", "eu-west-1")
-CAPABILITIES: Final = ("unauthenticated_requests",)
+ApplicationCapability = Literal["unauthenticated_requests"]
+CAPABILITIES: Final = get_args(ApplicationCapability)
 
 
 class Unwritten:

@@ -8,6 +8,7 @@ FunctionError Future Headers HttpBody Image InternalError LeaseLost RemoteAPIErr
 RequestContext RequestError RequestFailed RequestNotFinished Retries SDKUsageError SerializationError StoreError
 StoreVersionError TimeoutError WorkerLost application cls configure function get_request list_requests now random
 run_local_application uuid4
+ApplicationCapability Function FunctionProgress Logger RequestState TensorlakeError TensorlakeException
 """
 
 
@@ -15,3 +16,18 @@ def test_public_names() -> None:
     """`__all__` is this list, and every name of it is there."""
     assert sorted(NAMES.split()) == sorted(jupyter_durable.__all__)
     assert [name for name in jupyter_durable.__all__ if not hasattr(jupyter_durable, name)] == []
+
+
+TENSORLAKE = """
+application ApplicationCapability cls function run_local_application File Function Future Headers HttpBody FunctionError
+TimeoutError FunctionProgress Image InternalError RemoteAPIError Request RequestContext RequestFailed RequestState
+RequestError RequestNotFinished Retries RETURN_WHEN SDKUsageError SerializationError DeserializationError Logger
+TensorlakeException TensorlakeError
+"""
+"""`tensorlake.applications.__all__` without `run_remote_application`, which needs the server."""
+
+
+def test_code_written_for_tensorlake_finds_its_names_here() -> None:
+    """Only the import changes."""
+    assert set(TENSORLAKE.split()) <= set(jupyter_durable.__all__)
+    assert issubclass(jupyter_durable.SDKUsageError, jupyter_durable.TensorlakeError)
