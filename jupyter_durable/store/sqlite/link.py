@@ -97,7 +97,7 @@ class Link:
         try:
             self._open()
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise read_failed(self.name, error) from error
+            raise (_read_only(path) or read_failed(self.name, error)) from error
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_Forked(self))
         if self._network:
@@ -214,6 +214,17 @@ def _create_private(path: Path) -> None:
             new.unlink()
     except OSError as error:
         raise StoreError(f"the store {path} cannot be created: {error}. Choose another path") from error
+
+
+def _read_only(path: Path) -> StoreError | None:
+    """What is said of a store in a place that cannot be written; None where it can."""
+    if os.access(path.parent, os.W_OK) and os.access(path, os.W_OK):
+        return None
+    return StoreError(
+        f"the store {path} is read-only here, and a store is written beside even while it is read. Nothing was "
+        f"changed: copy {path.name}, and {path.name}-wal and {path.name}.blobs where they are, to a place that you "
+        "can write, and use it there (configure(store=...))"
+    )
 
 
 def _set_journal_mode(connection: sqlite3.Connection, mode: str) -> None:
