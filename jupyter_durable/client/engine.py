@@ -184,14 +184,15 @@ class Engine:
 
     def submit(self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], idempotency_key: str | None) -> Any:
         """Accept a request and run it beside the calling code."""
-        from jupyter_durable.client.request import Request
+        from jupyter_durable.client.request import Request, status_of
 
         key: object = idempotency_key
         if key is not None and (not isinstance(key, str) or not key):
             raise SDKUsageError(f"{spec.name}.submit: idempotency_key must be a text that is not empty, not {key!r}")
         code = versions.live_code(None)
         row, created = self.accept(spec, args, kwargs, Origin(*self.sessions.place(), idempotency_key), code)
-        if created:
+        never_begun = row.status == Status.QUEUED and status_of(row, self) == Status.INTERRUPTED
+        if created or never_begun:
             run, root = self.launch(row, Launch(code), spec)
             run.thread_id = None  # of the thread that is started now
             conducting.in_background(run, root)

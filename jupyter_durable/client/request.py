@@ -24,6 +24,7 @@ from jupyter_durable.core.nodes import called
 from jupyter_durable.core.selection import Preview
 from jupyter_durable.errors import RequestError, RequestFailed, RequestNotFinished, SDKUsageError, TimeoutError
 from jupyter_durable.runner.sealing import turn_of
+from jupyter_durable.runner.settings import LEASE_SECONDS
 from jupyter_durable.serializer.failure import decode_failure, failure_text
 from jupyter_durable.store.base import Filter
 
@@ -329,7 +330,12 @@ class Request:
 
 
 def status_of(row: RequestRow, engine: Engine) -> str:
-    """The status of a request; one whose owner is gone reads `interrupted` at once."""
+    """The status of a request; one whose owner is gone reads `interrupted` at once.
+
+    So does one that was accepted and not begun within the time of a lease: who accepted it is gone.
+    """
+    if row.status == Status.QUEUED and row.id not in engine.active:
+        return Status.INTERRUPTED if row.accepted_at + LEASE_SECONDS < engine.clock.now() else row.status
     if row.status not in (Status.RUNNING, Status.WAITING) or row.id in engine.active:
         return row.status
     if row.owner is None or row.owner == ownership.this_owner() or ownership.alive(row.owner) is False:
@@ -346,7 +352,10 @@ def listed(engine: Engine, wanted: Filter) -> list[RequestRow]:
     """
     if wanted.status is not None and wanted.status not in STATUSES:
         raise SDKUsageError(f"status {wanted.status!r} is unknown; known are {', '.join(STATUSES)}")
-    if wanted.status not in (Status.RUNNING, Status.INTERRUPTED, Status.WAITING):
+    limit: object = wanted.limit
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise SDKUsageError(f"limit must be a whole number >= 1, not {limit!r}")
+    if wanted.status not in (Status.RUNNING, Status.INTERRUPTED, Status.WAITING, Status.QUEUED):
         return list(engine.store.requests(wanted))
     found: list[RequestRow] = []
     page = wanted._replace(status=None, limit=200)

@@ -24,9 +24,10 @@ from jupyter_durable import (
     list_requests,
     run_local_application,
 )
-from jupyter_durable.client import this_engine
+from jupyter_durable.client import this_engine, versions
+from jupyter_durable.client.engine import Origin
 from jupyter_durable.core.model import NewRun, Owner
-from jupyter_durable.testing import Bench, crash_after
+from jupyter_durable.testing import Bench, FakeClock, crash_after, memory_store
 from tests.model.shared import double
 
 
@@ -280,3 +281,26 @@ def test_the_output_of_one_that_runs_is_not_there_yet(bench: Bench) -> None:
         request.wait(0.01)
     request.cancel()
     assert request.wait(5).status == "cancelled"
+
+
+def test_a_request_that_nobody_began_reads_interrupted_and_its_key_begins_it() -> None:
+    """Who accepted it was killed before the run began: it must not be waited for for ever."""
+    clock = FakeClock()
+    with memory_store(clock):
+        spec = doubled.__durable__
+        row, _ = this_engine().accept(spec, (1,), {}, Origin(idempotency_key="k"), versions.live_code(None))
+        request = get_request(row.id)
+        assert request.status == "queued"
+        assert [each.id for each in list_requests(status="queued")] == [row.id]
+        clock.advance(16)
+        assert (request.status, request.wait(1).id) == ("interrupted", row.id)
+        assert [each.id for each in list_requests(status="interrupted")] == [row.id]
+        assert list_requests(status="queued") == []
+        again = doubled.submit(1, idempotency_key="k")
+        assert (again.id, again.wait(5).output()) == (row.id, [2, "int"])
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1.5, "2", True])
+def test_a_limit_is_a_whole_number_from_one(bench: Bench, limit: Any) -> None:
+    with pytest.raises(SDKUsageError, match="limit must be a whole number >= 1"):
+        list_requests(limit=limit)
