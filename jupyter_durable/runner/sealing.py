@@ -90,7 +90,11 @@ class Sealer:
         if row.blob is None:
             raise DeserializationError(f"request {self._request}: the stored value of {row.name} is missing")
         self._signer.verify(context, row.codec + BLOB + bound, row.blob, row.mac)
-        head, buffers = self._store.get_blob(row.blob)
+        try:
+            head, buffers = self._store.get_blob(row.blob)
+        except DeserializationError as error:
+            again = f'%durable replay {self._request} --rerun "{row.name}"'
+            raise DeserializationError(f"the result of {row.name} cannot be served: {error}: {again}") from None
         return self._serializer.decode(row.codec, head, buffers)
 
     def seal(self, value: Any, identity: int, turn: int) -> bytes:

@@ -129,3 +129,19 @@ def test_a_cell_that_resumes_in_a_fresh_kernel_names_what_is_missing_before_it_r
     second.run("import threading\nlock = threading.Lock()\nlimit = 7\ndef helper(): return 1", "made")
     assert "not defined here" not in second.run(cell, "resumed").text
     second.close()
+
+
+def test_a_damaged_value_names_its_call_and_how_to_make_it_anew(elsewhere: Elsewhere, directory: Path) -> None:
+    kernel = elsewhere(directory / "damaged.db")
+    kernel.run(FILLING.replace("60_000", "200_000"))
+    kernel.run("big(1)\nraise ValueError('later')", "damaged")
+    id = kernel.value("__import__('jupyter_durable').list_requests()[0].id")
+    [file] = [path for path in (directory / "damaged.db.blobs").rglob("*") if path.is_file()]
+    data = bytearray(file.read_bytes())
+    data[1000] ^= 1
+    file.write_bytes(data)
+    refused = kernel.run("%durable output big[0]").stderr
+    assert f"the result of big cannot be served: the value {file} is damaged" in refused
+    assert f'%durable replay {id} --rerun "big"' in refused
+    assert "big 1 ran" in kernel.run(f'%durable replay {id} --rerun "big"').stdout
+    assert not kernel.run("%durable output big[0]").stderr

@@ -148,7 +148,10 @@ def check(link: Link, blobs: BlobFolder) -> list[Finding]:
         cursor.close()
     found += [Finding("error", f"{link.name} is damaged: {text}; move it aside") for text in problems]
     found += [Finding("ok", "integrity check passed")] * (not problems)
-    found += [Finding("error", f"the large value {name} is missing; its call runs again") for name in sorted(missing)]
+    found += [
+        Finding("error", f"the large value {name} is missing; rerun= its call to make it anew")
+        for name in sorted(missing)
+    ]
     damaged = [path for path, _, _ in blobs.files() if path.suffix == ".damaged"]
     found += [Finding("warning", f"{path} is a damaged value that was moved aside") for path in damaged]
     return found
