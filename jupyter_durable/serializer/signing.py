@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyter_durable.errors import DeserializationError, StoreError
+from jupyter_durable.files import sync_directory
 from jupyter_durable.serializer.base import Context
 
 __all__ = ["KEY_BYTES", "HmacSigner", "KeyFile", "key_id"]
@@ -136,7 +137,7 @@ class KeyFile:
         key = secrets.token_bytes(KEY_BYTES)
         written = self._write(key + b"".join(self.keys()))
         os.replace(written, self.path)
-        _sync_directory(self.path.parent)
+        sync_directory(self.path.parent)
         return key_id(key)
 
     def trust(self, other: Path) -> tuple[str, ...]:
@@ -148,7 +149,7 @@ class KeyFile:
         added = [key for key in _keys_in(other) if key not in own]
         if added:
             os.replace(self._write(b"".join((*own, *added))), self.path)
-            _sync_directory(self.path.parent)
+            sync_directory(self.path.parent)
         return tuple(key_id(key) for key in added)
 
     def _create(self) -> None:
@@ -161,7 +162,7 @@ class KeyFile:
                 os.link(written, self.path)
         finally:
             written.unlink()
-        _sync_directory(self.path.parent)
+        sync_directory(self.path.parent)
 
     def _write(self, data: bytes) -> Path:
         _check_directory(self.path.parent)
@@ -215,13 +216,3 @@ def _check_directory(path: Path) -> None:
         raise StoreError(f"the directory {path} of the signing key belongs to user {status.st_uid}, not to you")
     if status.st_mode & 0o022:
         raise StoreError(f"others can write the directory {path} of the signing key: `chmod 700 {path}`")
-
-
-def _sync_directory(path: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -27,6 +27,7 @@ from typing import Final
 from blake3 import blake3
 
 from jupyter_durable.errors import CheckpointError, DeserializationError
+from jupyter_durable.files import sync_directory
 from jupyter_durable.store.base import Buffer
 
 _MAGIC: Final = b"JDBLOB1\n"
@@ -52,9 +53,9 @@ class BlobFolder:
                 target = self._file(key)
                 if not target.parent.exists():
                     target.parent.mkdir(mode=0o700, exist_ok=True)
-                    _sync_directory(self.path)
+                    sync_directory(self.path)
                 os.replace(temporary, target)
-                _sync_directory(target.parent)
+                sync_directory(target.parent)
             except BaseException:
                 temporary.unlink(missing_ok=True)
                 raise
@@ -165,16 +166,6 @@ def _reserve(descriptor: int, size: int) -> None:
 def _write_all(descriptor: int, piece: memoryview) -> None:
     while piece:
         piece = piece[os.write(descriptor, piece[:_CHUNK]) :]
-
-
-def _sync_directory(path: Path) -> None:
-    if os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _checked(data: memoryview, key: bytes) -> tuple[bytes, list[memoryview]] | None:
