@@ -113,11 +113,12 @@ export class HeadView {
       this._id,
       this._progress,
       this._line,
-      element('span', 'space'),
-      this._cancel.node,
-      this._again.node,
-      this._preview.node,
-      this._menu.node
+      element('span', 'right', [
+        this._cancel.node,
+        this._again.node,
+        this._preview.node,
+        this._menu.node
+      ])
     );
     this._makeSummary();
   }
@@ -147,10 +148,7 @@ export class HeadView {
       this._counts,
       this._drift,
       this._note,
-      element('span', 'space'),
-      this._timeline,
-      this._failed,
-      this._search
+      element('span', 'right', [this._timeline, this._failed, this._search])
     );
   }
 

@@ -98,6 +98,7 @@ def _environment(directory: Path) -> dict[str, str]:
     names = ("CONFIG", "DATA", "RUNTIME")
     made = {f"JUPYTER_{name}_DIR": str(directory / name.lower()) for name in names}
     made |= {
+        "JUPYTER_PREFER_ENV_PATH": "0",  # the extension as it was built last, not as it was installed
         "IPYTHONDIR": str(directory / "ipython"),
         "JUPYTERLAB_SETTINGS_DIR": str(directory / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(directory / "workspaces"),

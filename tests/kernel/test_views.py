@@ -30,7 +30,7 @@ def test_a_short_successful_request_of_a_plain_cell_is_silent(kernel: Kernel) ->
 def test_a_long_one_is_shown_while_it_runs(kernel: Kernel) -> None:
     ran = kernel.run("for n in range(6): slow(0.25)")
     assert len(ran.outputs) == 1
-    assert ran.updates > 2
+    assert ran.updates >= 2
     assert "succeeded" in ran.text
 
 
