@@ -22,6 +22,10 @@ def clock() -> Iterator[FakeClock]:
         yield made
 
 
+NOTICED = 0.25
+"""Seconds in which whoever watches a clock has looked at it."""
+
+
 def wait_in_short() -> None:
     """Five seconds, or until the attempt is given up."""
     for _ in range(500):
@@ -36,6 +40,7 @@ def test_progress_sets_the_clock_of_its_call_back(clock: FakeClock, way: str) ->
         progress = RequestContext.get().progress
         for at in progress.track(range(3)) if way == "track" else range(3):
             clock.advance(0.9)
+            time.sleep(NOTICED)
             if way != "track":
                 progress.update(at, 3)
         return "ended"
@@ -82,6 +87,7 @@ def test_the_clock_of_a_call_stands_still_while_it_waits_for_durable_children(cl
     @function()
     def child(_: int = 0) -> int:
         clock.advance(50)
+        time.sleep(NOTICED)
         return 1
 
     @function(timeout=1)
