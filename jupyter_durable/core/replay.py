@@ -114,21 +114,41 @@ class Stretches:
             self._count = 0
 
 
-class AdaptiveMatcher:
-    """Matches the calls of one body against the recorded children of its parent, rules (1) and (2)."""
+class Matcher:
+    """What both ways to match know of a body: what was reused, and whether matching by place has ended."""
 
     def __init__(self, recorded: Recorded, body: Body) -> None:
         self._recorded = recorded
         self._body = body
+        self._stretches = Stretches(body.pass_no)
+        self._place_off = False
+
+    def reuse(self, seq: int, row: CallRow, flags: int) -> None:
+        """The outcome of `row` was served at `seq`; `flags` are its drift marks."""
+        self._stretches.add(seq, row, flags & DRIFT)
+
+    def take_reached(self) -> list[Reached]:
+        """Stretches of reused calls since the last take, to be written with the next commit."""
+        return self._stretches.take()
+
+    def ended(self, row: CallRow) -> None:
+        """The call that matched `row`, which was set aside, has executed and ended."""
+        if row.flags & Flag.SET_ASIDE:
+            self._place_off = True
+
+
+class AdaptiveMatcher(Matcher):
+    """Matches the calls of one body against the recorded children of its parent, rules (1) and (2)."""
+
+    def __init__(self, recorded: Recorded, body: Body) -> None:
+        super().__init__(recorded, body)
         self._rows: Sequence[CallRow] = ()
         self._at = 0
         self._claimed_up_to = 0
         self._exhausted = False
         self._index: Index | None = None
         self._moved: list[CallRow] = []
-        self._place_off = False
         self._taken: dict[tuple[str, str, bytes], CallRow] = {}
-        self._stretches = Stretches(body.pass_no)
         self._begun = False
 
     def match(self, seq: int, kind: str, name: str, digest: bytes) -> Matched:
@@ -146,19 +166,6 @@ class AdaptiveMatcher:
             Matched(row, False) if row is not None else self._by_place(first_seq + n, Kind.MAP_ITEM, name, digests[n])
             for n, row in enumerate(found)
         ]
-
-    def reuse(self, seq: int, row: CallRow, flags: int) -> None:
-        """The outcome of `row` was served at `seq`; `flags` are its drift marks."""
-        self._stretches.add(seq, row, flags & DRIFT)
-
-    def take_reached(self) -> list[Reached]:
-        """Stretches of reused calls since the last take, to be written with the next commit."""
-        return self._stretches.take()
-
-    def ended(self, row: CallRow) -> None:
-        """The call that matched `row`, which was set aside, has executed and ended."""
-        if row.flags & Flag.SET_ASIDE:
-            self._place_off = True
 
     def _by_arguments(self, kind: str, name: str, digest: bytes) -> CallRow | None:
         """Rule (1)."""

@@ -19,9 +19,9 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from jupyter_durable.core.model import CallRow, Flag, Kind, Reached
+from jupyter_durable.core.model import CallRow, Flag, Kind
 from jupyter_durable.core.places import NOBODY, Places, Reader, Recorded, every
-from jupyter_durable.core.replay import DRIFT, NEW, WITH_ARGUMENTS, Body, Matched, Stretches, reusable
+from jupyter_durable.core.replay import NEW, WITH_ARGUMENTS, Body, Matched, Matcher, reusable
 
 __all__ = ["Divergence", "StrictMatcher"]
 
@@ -43,21 +43,18 @@ class Divergence(Exception):
         """The difference in words, without place and remedy."""
 
 
-class StrictMatcher:
+class StrictMatcher(Matcher):
     """Matches the calls of one body by their places, and raises `Divergence`. Same interface as `AdaptiveMatcher`."""
 
     def __init__(self, recorded: Recorded, body: Body, good_runs: frozenset[int], length: int | None) -> None:
-        self._recorded = recorded
-        self._body = body
+        super().__init__(recorded, body)
         self._good_runs = good_runs
         self._length = length
         self._path: array[int] | None = None
         self._places_of: dict[tuple[str, str, bytes], int] | None = None
         self._reader = Reader(recorded)
-        self._stretches = Stretches(body.pass_no)
         self._executing: dict[tuple[str, str, bytes], int] = {}
         self._new: tuple[int, str] | None = None
-        self._place_off = False
 
     def match(self, seq: int, kind: str, name: str, digest: bytes) -> Matched:
         """The recorded call at `seq`. Raises `Divergence`."""
@@ -79,19 +76,6 @@ class StrictMatcher:
     def match_items(self, first_seq: int, name: str, digests: Sequence[bytes]) -> list[Matched]:
         """The recorded items at `first_seq…`."""
         return [self.match(first_seq + n, Kind.MAP_ITEM, name, digest) for n, digest in enumerate(digests)]
-
-    def reuse(self, seq: int, row: CallRow, flags: int) -> None:
-        """The outcome of `row` was served at `seq`; `flags` are its drift marks."""
-        self._stretches.add(seq, row, flags & DRIFT)
-
-    def take_reached(self) -> list[Reached]:
-        """Stretches of reused calls since the last take."""
-        return self._stretches.take()
-
-    def ended(self, row: CallRow) -> None:
-        """The call that matched `row`, which was set aside, has executed and ended."""
-        if row.flags & Flag.SET_ASIDE:
-            self._place_off = True
 
     def end(self, count: int) -> None:
         """The body has ended after `count` calls. Raises `Divergence` when one was new and a recorded one missing."""
