@@ -128,7 +128,7 @@ def test_unwritten_there_is_no_timeout_and_default_timeout_gives_one(clock: Fake
 
 
 @function()
-def sleeps() -> None:
+def sleeps_in_a_cell() -> None:
     """Long, in C code."""
     time.sleep(2.5)
 
@@ -189,22 +189,22 @@ def test_cancel_settles_every_running_call_within_a_second(bench: Bench, app: jd
 
 def test_cancel_of_the_request_of_a_cell_ends_its_sleep(bench: Bench) -> None:
     """As an interrupt of the kernel would."""
-    canceller = cancel_once_it_sleeps("sleeps")
+    canceller = cancel_once_it_sleeps("sleeps_in_a_cell")
     began = time.monotonic()
     with pytest.raises((KeyboardInterrupt, jd.Cancelled)):
-        sleeps()
+        sleeps_in_a_cell()
     canceller.join()
     bench.engine.sessions.end(KeyboardInterrupt())
     assert time.monotonic() - began < 2
     request = list_requests()[0]
-    assert (request.status, request.call("sleeps").status) == ("cancelled", "cancelled")
+    assert (request.status, request.call("sleeps_in_a_cell").status) == ("cancelled", "cancelled")
 
 
 SEEN: list[int] = []
 
 
 @function(durable=False)
-def seen(n: int) -> int:
+def reached_each_time(n: int) -> int:
     """Executes whenever it is reached."""
     SEEN.append(n)
     return n
@@ -212,14 +212,14 @@ def seen(n: int) -> int:
 
 @application()
 @function()
-def sees() -> int:
+def reaches() -> int:
     """Something else each time."""
-    return seen(len(SEEN)) * 0
+    return reached_each_time(len(SEEN)) * 0
 
 
 def test_strict_does_not_compare_what_is_not_durable(bench: Bench) -> None:
     """Other arguments at its place are no divergence."""
     SEEN.clear()
-    request = run_local_application(sees)
+    request = run_local_application(reaches)
     assert request.replay(ReplayMode.STRICT).status == "succeeded"
     assert SEEN == [0, 1]
