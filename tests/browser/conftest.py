@@ -1,4 +1,8 @@
-"""One server and one browser for all browser tests."""
+"""One server and one browser for all browser tests.
+
+They end with the last of these tests: while playwright runs, an event loop runs in this thread, and tests that come
+later could not have one of their own.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,7 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Debian's chromium; it calls nobody."""
     with sync_playwright() as playwright:
@@ -35,7 +39,7 @@ def browser() -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=chromium(), args=arguments)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A JupyterLab."""
     with running_lab(tmp_path_factory.mktemp("lab")) as made:
