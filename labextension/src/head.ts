@@ -138,7 +138,7 @@ export class HeadView {
       this._model.filter(!this._model.failedOnly, this._model.search)
     );
     this._search.type = 'search';
-    this._search.placeholder = trans.__('Search calls');
+    this._search.placeholder = trans.__('Search');
     this._search.setAttribute('aria-label', trans.__('Search calls'));
     this._search.addEventListener('input', () =>
       this._model.filter(this._model.failedOnly, this._search.value)

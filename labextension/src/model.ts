@@ -140,7 +140,11 @@ export class Model {
 
   /** A page has come. */
   takePage(of: IPageOf, page: IPage): void {
-    this._pages.set(groupKey(of), { ...page, offset: of.offset });
+    const known = new Set<number>();
+    const calls = page.calls.filter(
+      call => !known.has(call.id) && known.add(call.id)
+    );
+    this._pages.set(groupKey(of), { ...page, calls, offset: of.offset });
     this.changed();
   }
 

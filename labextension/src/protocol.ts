@@ -209,6 +209,21 @@ export function readCall(value: unknown): IShownCall {
   };
 }
 
+/** Calls that make a tree: each once, after its caller. What goes in circles or hangs on nothing is left out. */
+function readTree(value: unknown): IShownCall[] {
+  const known = new Set([0]);
+  return list(value)
+    .map(readCall)
+    .filter(call => {
+      const sound =
+        Number.isInteger(call.id) &&
+        call.id > 0 &&
+        !known.has(call.id) &&
+        known.has(call.parent);
+      return sound && known.add(call.id);
+    });
+}
+
 function readGroup(value: unknown): IGroup {
   const given = fields(value);
   return {
@@ -266,7 +281,7 @@ export function readSnapshot(value: unknown): ISnapshot | null {
     request: readRequest(request),
     counts: readCounts(fields(given.counts)),
     summary: text(given.summary),
-    calls: list(given.calls).map(readCall),
+    calls: readTree(given.calls),
     groups: list(given.groups).map(readGroup),
     omitted: number(given.omitted)
   };

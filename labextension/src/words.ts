@@ -45,7 +45,10 @@ export function thousands(count: number): string {
 
 /** A duration; short ones in milliseconds. */
 export function lasting(seconds: number): string {
-  return seconds < 0.95 ? `${Math.round(seconds * 1000)} ms` : spoken(seconds);
+  if (seconds >= 0.95) {
+    return spoken(seconds);
+  }
+  return seconds < 0.001 ? '< 1 ms' : `${Math.round(seconds * 1000)} ms`;
 }
 
 /** `618 of 1,000 · about 40 s left`. */

@@ -2,7 +2,7 @@
 
 import { Axis } from '../src/axis';
 import { Model, MOST_ROWS, PAGE } from '../src/model';
-import { readSnapshot } from '../src/protocol';
+import { readPage, readSnapshot } from '../src/protocol';
 
 interface IGiven {
   id: number;
@@ -98,8 +98,9 @@ describe('a model', () => {
     model.toggle(model.rows()[1]);
     const page = { parent: 2, name: 'g', kind: 'map_item', offset: 0 };
     expect(asked).toEqual([page]);
-    const { calls } = snapshot([{ id: 7, parent: 2, name: 'g' }]);
-    model.takePage(page, { calls, total: 1000 });
+    const call = { id: 7, parent: 2, label: 'f[7]' };
+    model.takePage(page, readPage({ calls: [call, call], total: 1000 }));
+    expect(model.rows()).toHaveLength(4);
     expect(shown(model)[2]).toBe('f[7]');
   });
 
@@ -159,12 +160,28 @@ describe('a snapshot', () => {
     const found = readSnapshot({
       version: 1,
       request: { id: 'r', status: {} },
-      calls: [null, { id: 'x', logs: 3, duration: NaN }],
+      calls: [null, { id: 1, logs: 3, duration: NaN }],
       groups: {}
     });
-    expect(found?.calls[1]).toMatchObject({ id: 0, logs: [], duration: null });
+    expect(found?.calls).toHaveLength(1);
+    expect(found?.calls[0]).toMatchObject({ logs: [], duration: null });
     expect(found?.request.status).toBe('');
     expect(found?.groups).toEqual([]);
+  });
+
+  it('is a tree: circles, repeated and lost calls are left out', () => {
+    const found = snapshot([
+      { id: 0, parent: 0 },
+      root,
+      { id: 2, parent: 2 },
+      { id: 3, parent: 4 },
+      { id: 4, parent: 3 },
+      { id: 5, parent: 1 },
+      { id: 5, parent: 1 },
+      { id: -1, parent: 1 },
+      { id: 0.5, parent: 1 }
+    ]);
+    expect(found.calls.map(call => call.id)).toEqual([1, 5]);
   });
 });
 

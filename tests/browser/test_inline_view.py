@@ -163,35 +163,62 @@ def test_a_view_catches_up_after_a_reload(lab: Lab, page: Page) -> None:
     expect(state).to_have_text(re.compile("succeeded"), timeout=20_000)
 
 
-def hostile() -> list[str]:
-    """Texts that want to be more than text."""
-    return [
-        "<img src=x onerror=\"alert(1)\">", "<script>alert(2)</script>", "javascript:alert(3)", "\u202egnp.exe",
-        "\u001b[31mred\u001b[0m", "</div></div><iframe src='//x'>", "${alert(4)}", "a\u0000b\u200bc", "{{7*7}}",
-        "<style>*{display:none}</style>", "\" onmouseover=\"alert(5)", "<a href='javascript:alert(6)'>x</a>",
-    ]  # fmt: skip
+EVIL = [
+    "<img src=x onerror=\"alert(1)\">", "<script>alert(2)</script>", "javascript:alert(3)", "\u202egnp.exe",
+    "\u001b[31mred\u001b[0m", "</div></div><iframe src='//x'>", "${alert(4)}", "a\u0000b\u200bc", "{{7*7}}",
+    "<style>*{display:none}</style>", "\" onmouseover=\"alert(5)", "<a href='javascript:alert(6)'>x</a>",
+]  # fmt: skip
+AROUND = [
+    "{}", "<b>{}</b>", "'{}'", "</script>{}", "<!--{}-->", "</textarea>{}", "\n{}\n", "%3C{}%3E", "&lt;{}&gt;",
+    "</pre>{}", "data:text/html,{}", "<svg>{}</svg>", "<math>{}</math>", "]]>{}", "\u2066{}\u2069", "</title>{}",
+    "<template>{}</template>",
+]  # fmt: skip
 
 
-def hostile_bundle(text: str) -> dict[str, Any]:
-    call = {
-        "id": 1, "parent": 0, "depth": 0, "label": text, "name": text, "kind": text, "status": text, "source": text,
-        "fingerprint": text, "attempts": text, "started_at": text, "duration": text, "children": text, "error": text,
-        "arguments": text, "output": text, "logs": [[text, text], text], "progress": {"current": text}, "stored": text,
-    }  # fmt: skip
-    request = dict.fromkeys(("id", "application", "kind", "error", "forked_from"), text)
+def hostile_call(n: int, text: str) -> dict[str, Any]:
+    """A failed call that is `text` everywhere."""
+    fields = [
+        "label",
+        "name",
+        "kind",
+        "source",
+        "fingerprint",
+        "attempts",
+        "started_at",
+        "duration",
+        "children",
+        "error",
+        "arguments",
+        "output",
+        "stored",
+        "args_changed",
+        "code_changed",
+    ]
+    where = {"id": n + 2, "parent": 1, "depth": 1, "status": "failed"}
+    return {**dict.fromkeys(fields, text), **where, "logs": [[text, text], text], "progress": {"current": text}}
+
+
+def hostile_bundle(around: str) -> dict[str, Any]:
+    """A picture of a request in which every field is a text that wants to be more than text."""
+    texts = [around.replace("{}", text) for text in EVIL]
+    request = dict.fromkeys(("id", "application", "kind", "error", "forked_from", "run", "started_at"), texts[0])
+    root = {**hostile_call(-1, texts[1]), "parent": 0, "depth": 0, "children": len(texts)}
+    others = dict.fromkeys(("sequence", "at", "display", "summary", "omitted"), texts[2])
     return {
-        "version": 1, "sequence": text, "at": text, "display": text, "summary": text, "omitted": text,
-        "request": {**request, "status": "failed", "run": text}, "counts": {"failed": text},
-        "calls": [call, text, None, {**call, "id": 2, "parent": 1, "status": "failed"}],
-        "groups": [text, {"parent": 1}],
-    }  # fmt: skip
+        **others,
+        "version": 1,
+        "request": {**request, "status": "failed"},
+        "counts": {"failed": texts[3]},
+        "calls": [root, texts[4], None, *[hostile_call(n, text) for n, text in enumerate(texts)]],
+        "groups": [texts[5], {"parent": 1}],
+    }
 
 
 def test_in_an_untrusted_notebook_hostile_text_is_text(lab: Lab, page: Page) -> None:
-    """Nothing runs, nothing is fetched, no dialog; controls are off."""
+    """204 texts in every field: nothing runs, nothing is fetched, no dialog; controls are off."""
     outputs = [
-        {"output_type": "display_data", "metadata": {}, "data": {MIME: hostile_bundle(text), "text/plain": "-"}}
-        for text in hostile()
+        {"output_type": "display_data", "metadata": {}, "data": {MIME: hostile_bundle(around), "text/plain": "-"}}
+        for around in AROUND
     ]
     notebook = Notebook(page, lab, lab.write("hostile.ipynb", [SETUP], outputs=outputs))
     seen: list[str] = []
@@ -206,16 +233,22 @@ def test_in_an_untrusted_notebook_hostile_text_is_text(lab: Lab, page: Page) -> 
 
     page.on("dialog", refuse)
     page.on("request", watch)
-    views = page.locator(".jp-durable-view")
-    expect(views).to_have_count(len(hostile()))
-    for n in range(len(hostile())):
-        views.nth(n).locator(".jp-durable-label").last.click()
+    expect(page.locator(".jp-durable-view")).to_have_count(len(AROUND))
+    expect(page.locator(".jp-durable-row")).to_have_count(len(AROUND) * (1 + len(EVIL)))
+    for row in range(1 + len(EVIL)):
+        page.evaluate(
+            "n => document.querySelectorAll('.jp-durable-view').forEach(view =>"
+            " view.querySelectorAll('.jp-durable-row')[n].click())",
+            row,
+        )
+        expect(page.locator(f".jp-durable-item:nth-child({row + 1}) .jp-durable-detail")).to_have_count(len(AROUND))
+        page.evaluate("() => document.querySelectorAll('.jp-durable-tab').forEach(tab => tab.click())")
     assert seen == []
-    for tag in ("script", "img", "iframe", "style", "a"):
+    for tag in ("script", "img", "iframe", "style", "a", "svg", "math", "template"):
         assert page.locator(f".jp-durable-view {tag}").count() == 0
     shown = page.evaluate("() => [...document.querySelectorAll('.jp-durable-view')].map(v => v.textContent).join()")
-    assert not re.search("[\u202e\u200b\u0000\u001b]", shown)
-    replay = views.first.get_by_role("button", name="Replay", exact=True)
+    assert not re.search("[\u202e\u200b\u0000\u001b\u2066]", shown)
+    replay = page.get_by_role("button", name="Replay", exact=True).first
     expect(replay).to_have_attribute("title", re.compile("not trusted"))
     assert notebook.count(0) is None
 
