@@ -84,6 +84,7 @@ def test_counts_are_whole_numbers_from_one(bench: Bench, option: str, value: Any
         ({"secrets": [1]}, "secrets must be a list of names"),
         ({"gpu": 1}, "gpu must be a text or a list of texts"),
         ({"durable": "no"}, "durable must be True or False"),
+        ({"description": 3}, "description must be a text, not 3"),
         ({"cpus": 2}, "unknown option 'cpus'; known are .*cpu, "),
     ],
 )
@@ -103,6 +104,7 @@ def test_function_names_the_option_that_is_wrong(bench: Bench, options: dict[str
         ({"max_delay": float("nan")}, "max_delay must be seconds >= 0"),
         ({"initial_delay": "1"}, "initial_delay must be seconds >= 0"),
         ({"delay_multiplier": 0.5}, "delay_multiplier must be >= 1"),
+        ({"jitter": 3}, "jitter must be True or False"),
         ({"retry_on": (int,)}, "retry_on takes exception types"),
         ({"retry_on": ValueError("x")}, "retry_on takes exception types"),
     ],
