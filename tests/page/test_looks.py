@@ -48,12 +48,12 @@ def test_no_method_of_an_object_is_called() -> None:
 
 
 def test_a_frame_is_its_first_rows() -> None:
-    frame = pd.DataFrame({"n": range(1000), "token": [KEY] * 1000})
+    frame = pd.DataFrame({"n": range(1000), "password": ["hunter2"] * 1000, "note": [KEY] * 1000})
     made = look(frame)
-    assert made["columns"] == ["", "n", "token"]
+    assert made["columns"] == ["", "n", "password", "note"]
     assert len(made["rows"]) == 8
-    assert made["rows"][1] == ["1", "1", "***"]
-    assert made["note"] == "DataFrame, 1,000 rows × 2 columns"
+    assert made["rows"][1] == ["1", "1", "***", "***"]
+    assert made["note"] == "DataFrame, 1,000 rows × 3 columns"
 
 
 def test_an_array_is_its_shape_its_range_and_a_corner() -> None:
