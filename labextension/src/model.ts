@@ -78,6 +78,12 @@ export class Model {
     this.changed();
   }
 
+  /** Nobody is there who could say whether this state still holds. */
+  doubt(): void {
+    this._seen = false;
+    this.changed();
+  }
+
   /** The status in words: what a saved notebook says of a running request may have changed since. */
   get status(): string {
     const status = this._snapshot?.request.status ?? '';

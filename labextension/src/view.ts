@@ -180,6 +180,9 @@ export class RequestView {
       return;
     }
     if (Date.now() - this._heard > QUIET_SECONDS * 1000) {
+      if (this._controls.refusal('snapshot') !== null) {
+        this._model.doubt();
+      }
       this.catchUp();
     }
     this._draw();

@@ -139,6 +139,8 @@ describe('a model', () => {
     expect(model.status).toBe('last seen running');
     model.confirm();
     expect(model.status).toBe('running');
+    model.doubt();
+    expect(model.status).toBe('last seen running');
   });
 });
 
