@@ -5,19 +5,8 @@ from __future__ import annotations
 import importlib
 import random as _random
 import time as _time
-import uuid as _uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jupyter_durable.client import (
-    Call,
-    ReplayMode,
-    Request,
-    configure,
-    get_request,
-    list_requests,
-    run_local_application,
-    start_engine,
-)
 from jupyter_durable.context import current, engine
 from jupyter_durable.errors import (
     Cancelled,
@@ -47,6 +36,20 @@ from jupyter_durable.options import ApplicationCapability, Retries
 from jupyter_durable.request_context import Progress, RequestContext, State
 from jupyter_durable.signature import DurableFunction
 from jupyter_durable.values import File, Headers, HttpBody, Image
+
+if TYPE_CHECKING:
+    import uuid as _uuid
+
+    from jupyter_durable.client import (
+        Call,
+        ReplayMode,
+        Request,
+        configure,
+        get_request,
+        list_requests,
+        run_local_application,
+    )
+    from jupyter_durable.context import Engine
 
 # Tensorlake's names for what is called otherwise here: code written for it needs only another import.
 Function = DurableFunction
@@ -107,7 +110,30 @@ __all__ = [
     "uuid4",
 ]
 
-start_engine()
+_OF_THE_CLIENT = frozenset(
+    {"Call", "ReplayMode", "Request", "configure", "get_request", "list_requests", "run_local_application"}
+)
+
+
+def __getattr__(name: str) -> Any:
+    # The client is two thirds of the import, and a module that only defines functions does not need it.
+    if name not in _OF_THE_CLIENT:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(importlib.import_module("jupyter_durable.client"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _new_engine() -> Engine:
+    from jupyter_durable.client import new_engine
+
+    return new_engine()
+
+
+engine.made_by(_new_engine)
 
 
 def _recorded(name: str, make: Any) -> Any:
@@ -127,7 +153,9 @@ def random() -> float:
 
 def uuid4() -> _uuid.UUID:
     """A random UUID, recorded: a replay gets the same."""
-    return _uuid.UUID(_recorded("uuid4", lambda: _uuid.uuid4().hex))
+    import uuid
+
+    return uuid.UUID(_recorded("uuid4", lambda: uuid.uuid4().hex))
 
 
 def load_ipython_extension(shell: Any) -> None:

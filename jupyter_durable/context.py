@@ -172,13 +172,18 @@ current: contextvars.ContextVar[Scope | None] = contextvars.ContextVar("jupyter_
 
 
 class EngineHolder:
-    """The engine of this process; empty until the client is imported."""
+    """The engine of this process; made when it is first needed, so that an import costs little."""
 
-    __slots__ = ("_engine", "_lock")
+    __slots__ = ("_engine", "_lock", "_make")
 
     def __init__(self) -> None:
         self._engine: Engine | None = None
-        self._lock = threading.Lock()
+        self._make: Callable[[], Engine] | None = None
+        self._lock = threading.RLock()
+
+    def made_by(self, make: Callable[[], Engine]) -> None:
+        """Who makes the engine when there is none yet."""
+        self._make = make
 
     def set(self, engine: Engine) -> None:
         """Make `engine` the one that starts requests in this process."""
@@ -188,8 +193,16 @@ class EngineHolder:
     def get(self) -> Engine:
         """The engine of this process. Raises `SDKUsageError` when only parts of the package were imported."""
         if self._engine is None:
-            raise SDKUsageError("no engine: `import jupyter_durable` before a durable function is called")
+            return self._first()
         return self._engine
+
+    def _first(self) -> Engine:
+        with self._lock:
+            if self._engine is None:
+                if self._make is None:
+                    raise SDKUsageError("no engine: `import jupyter_durable` before a durable function is called")
+                self._engine = self._make()
+            return self._engine
 
 
 engine = EngineHolder()

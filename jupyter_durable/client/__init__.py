@@ -34,12 +34,12 @@ def this_engine() -> Engine:
     return engine.get()  # type: ignore[return-value]  # the client puts nothing else there
 
 
-def start_engine() -> None:
-    """Give this process its engine."""
+def new_engine() -> Engine:
+    """An engine for this process, with the settings of its environment."""
     watch_uncaught()
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_forked)
-    engine.set(Engine(lambda: _settings.load(os.environ, Path.cwd())))
+    return Engine(lambda: _settings.load(os.environ, Path.cwd()))
 
 
 def _forked() -> None:
