@@ -48,6 +48,7 @@ class CallRecord:
         "result_digest",
         "row",
         "run",
+        "sealed",
         "seq",
         "spec",
         "start_over",
@@ -85,6 +86,7 @@ class CallRecord:
         self.bodies = 0
         self.writes: dict[str, tuple[int, Any]] | None = None
         self.below: dict[str, bytes] | None = None
+        self.sealed: tuple[int, bytes | None] | None = None
         self.deadline: Deadline | None = None
         self.marked = self.durable_mark = self.fenced = False
         self.handoff: Callable[[BaseException | None], None] | None = None
@@ -122,6 +124,15 @@ class CallRecord:
         self.marked = self.durable_mark = True
         self.run.record(self.row_of(Status.RUNNING))
 
+    def _inputs(self, turn: int, started: bool) -> bytes | None:
+        """The sealed arguments. Those of a started mark are those of the outcome: sealing costs as much as the rest."""
+        if self.sealed is not None and self.sealed[0] == turn:
+            return self.sealed[1]
+        inputs = self.run.seal_inputs(self, turn)
+        if started:
+            self.sealed = (turn, inputs)
+        return inputs
+
     def row_of(self, status: str, kept: Kept = NOTHING, duration: float | None = None) -> CallRow:
         """This call as a row."""
         run, plan, parent, body = self.run, self.plan, self.parent, self.body
@@ -145,7 +156,7 @@ class CallRecord:
             value,
             blob,
             mac,
-            run.seal_inputs(self, turn),
+            self._inputs(turn, duration is None),
             run.seal_writes(self, turn) if self.writes and status == Status.SUCCEEDED else None,
             None if duration is None else body.next_seq if body is not None else 0,
             self.result_digest,
