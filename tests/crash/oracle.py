@@ -106,7 +106,9 @@ def _budgets(run: Run) -> list[str]:
             continue
         for before, after in itertools.pairwise(started):
             number, last = int(after.detail), int(before.detail)
-            fresh = number == 1 and last >= budget and before.process < after.process
+            # A process between the two may have begun the fresh budget and died before the function could say so.
+            unseen = sum(before.process < process < after.process for process in run.killed)
+            fresh = number <= 1 + unseen and last >= budget and before.process < after.process
             if number <= last and not fresh:
                 broken.append(f"i: {key} was tried as number {number} after number {last}")
             if before.process == after.process and number > budget:
