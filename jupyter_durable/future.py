@@ -186,14 +186,21 @@ POLL_SECONDS = 0.2
 """How soon a waiting thread sees that its request was cancelled."""
 
 
+LONGEST_POLL_SECONDS = 2.0
+"""Long waits look less often: a thousand nested ones would keep a processor busy with looking. A cancelled request
+does not wait for them."""
+
+
 def _wait(
     outcomes: list[concurrent.futures.Future[Any]], timeout: float | None, return_when: str, scope: Scope
 ) -> bool:
     """Whether the wait ended before the time did. Raises when the request is cancelled meanwhile."""
     left = timeout
+    patience = POLL_SECONDS
     with scope.blocked():
         while True:
-            turn = POLL_SECONDS if left is None else min(POLL_SECONDS, left)
+            turn = patience if left is None else min(patience, left)
+            patience = min(2 * patience, LONGEST_POLL_SECONDS)
             done, not_done = concurrent.futures.wait(outcomes, turn, return_when)
             failed = any(outcome.exception() is not None for outcome in done)
             early = return_when == concurrent.futures.FIRST_COMPLETED or (

@@ -1,7 +1,7 @@
 """How a call waits: for its function on another thread, for the children it started, for time to pass.
 
 Rules of this file
-- Every wait wakes at least every `POLL_SECONDS` and looks whether the run was stopped.
+- Every wait wakes now and then and looks whether the run was stopped.
 - A wait that is over its deadline settles the call and releases its caller, even where the thread cannot be stopped;
   such a thread is remembered, and the next attempt of that call waits for it.
 """
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jupyter_durable.core.deadline import Deadline
 from jupyter_durable.errors import TimeoutError
 from jupyter_durable.executor.thread import on_fresh_thread
-from jupyter_durable.future import in_copied_context
+from jupyter_durable.future import LONGEST_POLL_SECONDS, in_copied_context
 from jupyter_durable.runner.stop import AttemptGivenUp, RunStopped, Watchdog, throw_into
 
 if TYPE_CHECKING:
@@ -172,9 +172,11 @@ def on_fresh_stack(call: CallScope, body: Callable[[], Any]) -> Any:
     """Run `body` on a new thread and wait for it."""
     __tracebackhide__ = True
     done = on_fresh_thread(in_copied_context(body))
+    patience = POLL_SECONDS
     with call.run.blocked():
         while not done.done():
-            concurrent.futures.wait([done], POLL_SECONDS)
+            concurrent.futures.wait([done], patience)
+            patience = min(2 * patience, LONGEST_POLL_SECONDS)
             if not done.done() and call.run.stopped is not None:
                 raise RunStopped
     return done.result()
