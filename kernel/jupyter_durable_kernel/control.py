@@ -10,7 +10,6 @@ Rules of this file
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from jupyter_durable.core.calltree import CallNode, walk
 from jupyter_durable.core.model import Status
 from jupyter_durable.errors import DurableError, SDKUsageError
 from jupyter_durable.store.base import Filter
-from jupyter_durable_kernel import bundle, looks, page
+from jupyter_durable_kernel import bundle, changes, looks, page
 from jupyter_durable_kernel.values import Values
 
 if TYPE_CHECKING:
@@ -54,6 +53,7 @@ class Control:
             "page": self._page,
             "detail": self._detail,
             "preview": self._preview,
+            "changes": self._changes,
             "replay": self._replay,
             "fork": self._fork,
         }
@@ -133,6 +133,10 @@ class Control:
         ]
         return {"rows": rows, "saved": found.saved, "more": max(0, len(found.calls) - PREVIEW_ROWS)}
 
+    def _changes(self, content: Content) -> Content:
+        """Names of functions whose code is another one now, and of those that are not defined here."""
+        return dict(changes.changes(self._engine, verbs.find(self._engine, content["request"])))
+
     # what runs code
 
     def _replay(self, content: Content) -> Content:
@@ -154,13 +158,8 @@ class Control:
     def _fork(self, content: Content) -> Content:
         """The same with other input, in a new request, on a thread."""
         request = verbs.find(self._engine, content["request"])
-        try:
-            given = json.loads(content["input"])
-        except ValueError as error:
-            raise SDKUsageError(f"the input is no JSON: {error}") from None
-        if not isinstance(given, list):
-            raise SDKUsageError("the input is a JSON list: the arguments of the application")
-        _begun(lambda: verbs.fork(self._engine, request.id, input=tuple(given)))
+        given = changes.given(request._now(), str(content["input"]))
+        _begun(lambda: verbs.fork(self._engine, request.id, input=given))
         newest = self._engine.store.requests(Filter(limit=20))
         return {"fork": next((row.id for row in newest if row.forked_from == request.id), "")}
 

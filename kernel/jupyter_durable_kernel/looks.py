@@ -9,6 +9,7 @@ Rules of this file
 from __future__ import annotations
 
 import base64
+import functools
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -16,9 +17,13 @@ from typing import Any, Final
 from jupyter_durable.client import versions
 from jupyter_durable.client.request import Call
 from jupyter_durable.code.credentials import MASK, is_secret_field, looks_secret
+from jupyter_durable.core.calltree import CallNode
 from jupyter_durable.core.model import Status
 from jupyter_durable.core.nodes import GROUPS
 from jupyter_durable.errors import DurableError
+from jupyter_durable.serializer.base import PLAIN
+from jupyter_durable.serializer.failure import failure_text
+from jupyter_durable.serializer.pickle import ValueSerializer
 from jupyter_durable_kernel.previews import preview, shortened
 
 TEXT: Final = 6_000
@@ -27,28 +32,67 @@ COLUMNS: Final = 12
 LINES: Final = 60
 IMAGE_BYTES: Final = 400_000
 LOG: Final = 16_000
+ATTEMPTS: Final = 20
+"""Attempts told of one call, its last ones."""
+ATTEMPT_ERROR: Final = 1_000
 _IMAGES: Final = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 _BRACKETS: Final[Mapping[Any, str]] = {dict: "{}", list: "[]", tuple: "()"}
 Look = dict[str, Any]
 
 
 def detail(call: Call) -> Look:
-    """Inputs, output, error and log of a call, and its input as JSON where it has such a form."""
+    """Inputs, output, error, log and attempts of a call, and its input as JSON where it has such a form."""
     node = call._node
-    made: Look = {"inputs": [], "output": None, "error": "", "logs": _logs(call), "input_text": ""}
+    made: Look = {"inputs": [], "output": None, "error": "", "logs": _logs(call), "input_text": "", "attempts": []}
     if node.kind in GROUPS:
         return made
     given = _read(call.inputs)
     if given is not None:
         args, kwargs = given
-        made["inputs"] = _inputs(node.name, args, kwargs)
-        made["input_text"] = _as_json(args, kwargs)
+        params = _params(node.name)
+        made["inputs"] = _inputs(params, args, kwargs)
+        made["input_text"] = _as_json(params, args, kwargs)
     if node.status == Status.SUCCEEDED:
         output = _read(lambda: (call.output(),))
         made["output"] = look(output[0]) if output is not None else _text("(cannot be read here)")
     if node.status == Status.FAILED:
         made["error"] = shortened(_read(lambda: call.error_text) or "", TEXT)
+    made["attempts"] = _attempts(call, made["error"])
     return made
+
+
+def _attempts(call: Call, error: str) -> list[Look]:
+    """What each attempt of the run that executed the call came to; nothing for a call that had one."""
+    node, request = call._node, call._request
+    if node.attempts < 2:
+        return []
+    rows = request._engine.store.attempts(request._row.serial, node.identity)
+    before = [row for row in rows if row.pass_no == node.row.pass_no and row.attempt < node.attempts][-ATTEMPTS:]
+    found = []
+    for row in before:
+        told = _read(functools.partial(_failure_text, row.error)) or ""
+        found.append(_attempt((row.attempt, Status.FAILED, told), row.started_at, row.duration))
+    return [*found, _last_attempt(node, error)]
+
+
+def _last_attempt(node: CallNode, error: str) -> Look:
+    """When it ended is known, when it began is not recorded: the call's own start is that of its first attempt."""
+    made = _attempt((node.attempts, node.status, error), None, None)
+    return {**made, "ended_at": None if node.duration is None else node.started_at + node.duration}
+
+
+def _attempt(told: tuple[int, str, str], started_at: float | None, duration: float | None) -> Look:
+    """`told` is number, status and error; times are Unix seconds and seconds."""
+    number, status, error = told
+    ended_at = None if started_at is None or duration is None else started_at + duration
+    times = {"started_at": started_at, "duration": duration, "ended_at": ended_at}
+    return {"number": number, "status": status, "error": shortened(error, ATTEMPT_ERROR), **times}
+
+
+def _failure_text(data: bytes) -> str:
+    """Plain bytes: no name is resolved when they are loaded, so they need no signature."""
+    failure: Any = ValueSerializer().decode(PLAIN, data, [])
+    return failure_text(failure)
 
 
 def _read(body: Callable[[], Any]) -> Any:
@@ -72,11 +116,15 @@ def _logs(call: Call) -> list[tuple[str, str]]:
     return found[::-1]
 
 
-def _inputs(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Look]:
+def _params(name: str) -> tuple[str, ...]:
+    """Names of the parameters of a function, where it is defined here."""
     try:
-        params = versions.live_code(None).spec(name).params
+        return versions.live_code(None).spec(name).params
     except DurableError:
-        params = ()
+        return ()
+
+
+def _inputs(params: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Look]:
     names = [params[n] if n < len(params) else f"[{n}]" for n in range(len(args))]
     given = [*zip(names, args, strict=True), *kwargs.items()]
     return [
@@ -84,12 +132,16 @@ def _inputs(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list
     ]
 
 
-def _as_json(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-    """The arguments as a JSON list that can be edited; empty where JSON has no such values, or they hold a secret."""
-    if kwargs:
+def _as_json(params: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """The arguments as JSON that can be edited: a list, or an object where some were passed by name.
+
+    Empty where JSON has no such values, or they hold a secret.
+    """
+    if kwargs and len(params) < len(args):
         return ""
+    shape = {**dict(zip(params, args, strict=False)), **kwargs} if kwargs else list(args)
     try:
-        text = json.dumps(list(args), indent=1, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(shape, indent=1, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError):
         return ""
     return "" if looks_secret(text) or len(text) > TEXT else text

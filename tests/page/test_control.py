@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +108,62 @@ def test_a_replay_is_a_new_run_of_the_same_request(kernel: Kernel, id: str) -> N
     made = ask(kernel, "snapshot", request=id)["reply"]
     assert made["request"]["run"] == 2
     assert (made["counts"]["executed"], made["counts"]["reused"]) == (1, 119)
+
+
+RETRIED = """from jupyter_durable import Retries
+@function(retries=Retries(max_retries=2, initial_delay=0.01, jitter=False))
+def flaky(n, scale=1):
+    from jupyter_durable import RequestContext
+    if RequestContext.get().attempt < 3:
+        raise ConnectionError(f"attempt {RequestContext.get().attempt}")
+    return n * scale
+@application()
+@function()
+def steady(n: int, scale: int = 1) -> int:
+    return flaky(n, scale)
+steady(4, scale=2)"""
+
+
+def call_labelled(kernel: Kernel, id: str, label: str) -> int:
+    (call,) = [one for one in ask(kernel, "snapshot", request=id)["reply"]["calls"] if one["label"] == label]
+    identity: int = call["id"]
+    return identity
+
+
+@pytest.fixture(scope="module")
+def retried(kernel: Kernel) -> str:
+    """A request whose call needed three attempts."""
+    ran = kernel.run(RETRIED)
+    assert not ran.error, ran.error
+    found: str = kernel.value("get_request('last').id")
+    return found
+
+
+def test_every_attempt_is_told_with_its_error(kernel: Kernel, retried: str) -> None:
+    call = call_labelled(kernel, retried, "flaky[0]")
+    attempts = ask(kernel, "detail", request=retried, call=call)["reply"]["attempts"]
+    assert [(one["number"], one["status"]) for one in attempts] == [(1, "failed"), (2, "failed"), (3, "succeeded")]
+    assert "ConnectionError: attempt 2" in attempts[1]["error"]
+    assert attempts[0]["started_at"] < attempts[0]["ended_at"] <= attempts[1]["started_at"]
+    assert attempts[2]["error"] == ""
+    assert attempts[1]["ended_at"] < attempts[2]["ended_at"]
+
+
+def test_other_input_is_given_as_a_list_or_by_name(kernel: Kernel, retried: str) -> None:
+    root = call_labelled(kernel, retried, "steady[0]")
+    told = ask(kernel, "detail", request=retried, call=root)["reply"]
+    assert json.loads(told["input_text"]) == [4, 2]
+    fork = ask(kernel, "fork", request=retried, input='{"scale": 3, "n": 5}')["reply"]["fork"]
+    assert kernel.value(f"get_request({fork!r}).wait(20).output()") == 15
+    refused = ask(kernel, "fork", request=retried, input='{"many": 3}')
+    assert "steady" in refused["message"]
+    assert "(n: int, scale: int = 1)" in refused["message"]
+
+
+def test_changes_names_functions_with_other_code_and_those_that_are_gone(kernel: Kernel, retried: str) -> None:
+    assert ask(kernel, "changes", request=retried)["reply"] == {"changed": [], "missing": []}
+    kernel.run(RETRIED.replace("n * scale", "n * scale + 1").replace("steady(4, scale=2)", ""))
+    assert ask(kernel, "changes", request=retried)["reply"] == {"changed": ["flaky"], "missing": []}
 
 
 def test_nothing_is_heard_after_the_extension_was_unloaded(kernel: Kernel, id: str) -> None:
