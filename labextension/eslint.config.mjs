@@ -9,14 +9,12 @@ export default defineConfig([
   {
     ignores: ['node_modules', 'dist', 'lib', 'coverage', '**/*.js', '**/*.mjs']
   },
+  { plugins: { jupyter: jupyterPlugin } },
   js.configs.recommended,
   tseslint.configs.recommended,
   jupyterPlugin.configs.recommended,
   {
     files: ['**/*.ts'],
-    plugins: {
-      jupyter: jupyterPlugin
-    },
     languageOptions: {
       globals: {
         ...globals.browser,

@@ -3,27 +3,54 @@
  *
  * Rules of this file
  * - What is shown loads with the first plugin activation, not with the page.
+ * - Only the notebook itself is required: each plugin does what it can in JupyterLab and in Notebook 7.
  */
 
 import {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { IRequests, Requests } from './requests';
 import { Server } from './server';
+import { IDurablePreferences, Preferences, SETTINGS_ID } from './settings';
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-durable:plugin',
   description: 'Shows durable requests under their cells.',
   autoStart: true,
+  requires: [IDurablePreferences],
   optional: [ITranslator],
-  activate: async (app: JupyterFrontEnd, translator: ITranslator | null) => {
+  activate: async (
+    app: JupyterFrontEnd,
+    preferences: Preferences,
+    translator: ITranslator | null
+  ) => {
     const { NotebookExtension } = await import('./renderer');
     app.docRegistry.addWidgetExtension(
       'Notebook',
-      new NotebookExtension(translator ?? nullTranslator)
+      new NotebookExtension(translator ?? nullTranslator, preferences)
     );
+  }
+};
+
+const settings: JupyterFrontEndPlugin<Preferences> = {
+  id: 'jupyter-durable:settings',
+  description: 'What the user prefers of durable requests on the page.',
+  autoStart: true,
+  provides: IDurablePreferences,
+  optional: [ISettingRegistry],
+  activate: (app: JupyterFrontEnd, registry: ISettingRegistry | null) => {
+    const preferences = new Preferences();
+    if (registry !== null) {
+      void app.restored
+        .then(() => registry.load(SETTINGS_ID))
+        .then(found => preferences.follow(found));
+    }
+    return preferences;
   }
 };
 
@@ -38,4 +65,43 @@ const requests: JupyterFrontEndPlugin<IRequests> = {
   }
 };
 
-export default [plugin, requests];
+const marks: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-durable:marks',
+  description: 'Marks the cells that own a durable request.',
+  autoStart: true,
+  requires: [IDurablePreferences],
+  optional: [ITranslator],
+  activate: async (
+    app: JupyterFrontEnd,
+    preferences: Preferences,
+    translator: ITranslator | null
+  ) => {
+    const { MarksExtension } = await import('./marks');
+    app.docRegistry.addWidgetExtension(
+      'Notebook',
+      new MarksExtension(translator ?? nullTranslator, preferences)
+    );
+  }
+};
+
+const commands: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-durable:commands',
+  description: 'Commands for the durable request of a cell.',
+  autoStart: true,
+  requires: [INotebookTracker],
+  optional: [ITranslator, ICommandPalette],
+  activate: async (
+    app: JupyterFrontEnd,
+    tracker: INotebookTracker,
+    translator: ITranslator | null,
+    palette: ICommandPalette | null
+  ) => {
+    const given = translator ?? nullTranslator;
+    const { RequestCommands } = await import('./commands');
+    const { addToggleOnce } = await import('./commands-once');
+    new RequestCommands(app, tracker, given).add(palette);
+    addToggleOnce(app, tracker, palette, given.load('jupyter_durable'));
+  }
+};
+
+export default [settings, plugin, requests, marks, commands];

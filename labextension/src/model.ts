@@ -44,6 +44,7 @@ export class Model {
 
   failedOnly = false;
   timeline = false;
+  opens: 'line' | 'trouble' | 'tree' = 'trouble';
   search = '';
   selected: string | null = null;
 
@@ -102,8 +103,8 @@ export class Model {
 
   /** Whether the tree stands open: what went well is one line until it is opened. */
   get expanded(): boolean {
-    if (this._expanded !== null) {
-      return this._expanded;
+    if (this._expanded !== null || this.opens !== 'trouble') {
+      return this._expanded ?? this.opens === 'tree';
     }
     const counts = this._snapshot?.counts;
     return (

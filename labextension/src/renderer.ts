@@ -13,11 +13,16 @@ import { DisposableDelegate, IDisposable } from '@lumino/disposable';
 import { Widget } from '@lumino/widgets';
 import { NotebookControls } from './notebook';
 import { MIME_TYPE } from './protocol';
+import { IPreferences, Preferences } from './settings';
 import { RequestView } from './view';
 
 /** Draws one output. */
 class RequestRenderer extends Widget implements IRenderMime.IRenderer {
-  constructor(panel: NotebookPanel, translator: ITranslator) {
+  constructor(
+    panel: NotebookPanel,
+    translator: ITranslator,
+    preferences: Preferences
+  ) {
     super();
     this.addClass('jp-durable-output');
     this._controls = new NotebookControls(panel, this.node, translator);
@@ -26,6 +31,9 @@ class RequestRenderer extends Widget implements IRenderMime.IRenderer {
       translator.load('jupyter_durable')
     );
     this.node.append(this._view.node);
+    this._preferences = preferences;
+    this._view.prefer(preferences.now);
+    preferences.changed.connect(this._onPreferences, this);
   }
 
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
@@ -35,13 +43,19 @@ class RequestRenderer extends Widget implements IRenderMime.IRenderer {
 
   dispose(): void {
     if (!this.isDisposed) {
+      this._preferences.changed.disconnect(this._onPreferences, this);
       this._view.dispose();
       this._controls.dispose();
     }
     super.dispose();
   }
 
+  private _onPreferences(_: Preferences, now: Readonly<IPreferences>): void {
+    this._view.prefer(now);
+  }
+
   private _controls: NotebookControls;
+  private _preferences: Preferences;
   private _view: RequestView;
 }
 
@@ -50,8 +64,9 @@ export class NotebookExtension implements DocumentRegistry.IWidgetExtension<
   NotebookPanel,
   INotebookModel
 > {
-  constructor(translator: ITranslator) {
+  constructor(translator: ITranslator, preferences: Preferences) {
     this._translator = translator;
+    this._preferences = preferences;
   }
 
   createNew(panel: NotebookPanel): IDisposable {
@@ -61,7 +76,8 @@ export class NotebookExtension implements DocumentRegistry.IWidgetExtension<
         safe: true,
         mimeTypes: [MIME_TYPE],
         defaultRank: 10,
-        createRenderer: () => new RequestRenderer(panel, this._translator)
+        createRenderer: () =>
+          new RequestRenderer(panel, this._translator, this._preferences)
       },
       10
     );
@@ -69,4 +85,5 @@ export class NotebookExtension implements DocumentRegistry.IWidgetExtension<
   }
 
   private _translator: ITranslator;
+  private _preferences: Preferences;
 }

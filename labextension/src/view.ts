@@ -71,6 +71,16 @@ export class RequestView {
     return true;
   }
 
+  /** How it stands until the user says otherwise. */
+  prefer(wanted: Pick<Model, 'opens' | 'timeline'>): void {
+    const { opens, timeline } = wanted;
+    const untouched = this._model.timeline === this._timeline;
+    this._model.opens = opens;
+    this._model.timeline = untouched ? timeline : this._model.timeline;
+    this._timeline = timeline;
+    this._model.changed();
+  }
+
   dispose(): void {
     window.clearInterval(this._timer);
     window.cancelAnimationFrame(this._frame);
@@ -360,6 +370,7 @@ export class RequestView {
   private _frame = 0;
   private _timer = 0;
   private _heard = 0;
+  private _timeline = false;
   private _asking = false;
   private _disposed = false;
 }

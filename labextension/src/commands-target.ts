@@ -1,0 +1,77 @@
+/**
+ * The request a command is for.
+ *
+ * Rules of this file
+ * - Found anew each time; whoever gets a target releases it. What waits for the kernel goes on waiting.
+ */
+
+import { CodeCell } from '@jupyterlab/cells';
+import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { ITranslator } from '@jupyterlab/translation';
+import { ownedRequest, statusNow } from './marks-model';
+import { NotebookControls } from './notebook';
+import { IRequest } from './protocol';
+
+export interface ITarget {
+  panel: NotebookPanel;
+  cell: CodeCell;
+  controls: NotebookControls;
+  request: IRequest;
+  /** The status of now. */
+  status: string;
+  /** What every message about it says. */
+  content: { request: string; display: string };
+  /** Listen to its kernel no more. */
+  release(): void;
+}
+
+/** The request with that id in an open notebook; without an id, that of the active cell. */
+export function targetOf(
+  tracker: INotebookTracker,
+  translator: ITranslator,
+  id: string | null
+): ITarget | null {
+  if (id === null) {
+    const panel = tracker.currentWidget;
+    const cell = panel?.content.activeCell ?? null;
+    return panel !== null && cell instanceof CodeCell
+      ? targetIn(panel, cell, translator)
+      : null;
+  }
+  let found: ITarget | null = null;
+  tracker.forEach(panel => {
+    const cells = panel.content.widgets.filter(
+      (cell): cell is CodeCell =>
+        cell instanceof CodeCell &&
+        ownedRequest(cell.model.outputs)?.request.id === id
+    );
+    if (found === null && cells.length > 0) {
+      found = targetIn(panel, cells[cells.length - 1], translator);
+    }
+  });
+  return found;
+}
+
+function targetIn(
+  panel: NotebookPanel,
+  cell: CodeCell,
+  translator: ITranslator
+): ITarget | null {
+  const snapshot = ownedRequest(cell.model.outputs);
+  if (snapshot === null) {
+    return null;
+  }
+  const node = cell.outputArea.node;
+  const controls = new NotebookControls(panel, node, translator);
+  controls.trusted = cell.model.trusted;
+  const executing = cell.model.executionState === 'running';
+  return {
+    panel,
+    cell,
+    controls,
+    request: snapshot.request,
+    status: statusNow(snapshot, executing, Date.now() / 1000),
+    content: { request: snapshot.request.id, display: snapshot.display },
+    release: () => controls.dispose()
+  };
+}
