@@ -2,36 +2,48 @@
 
 Rules of this file
 - Pure: a state and previews in, values of JSON out. The kernel shows it live, a notebook keeps it.
-- At most 100 kB: failures come first, then what runs, then program order; what is left out can be asked for in pages.
+- At most `BYTES` where it is saved: failures come first, then what runs, then program order; what is left out can be
+  asked for in pages. A field of a call that says nothing (no error, not changed) is left out: the page knows.
+- Free text is masked before it is cut: half of a credential is none that can be told.
 - A snapshot is whole. Its number grows with time, so that one that is late or repeated is known as such.
 """
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_durable.client.render import FOLD
+from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.calltree import CallNode, Counts, call_json, walk
-from jupyter_durable.core.model import Status
+from jupyter_durable.core.model import Logged, Progressed, Status
 from jupyter_durable_kernel.folding import Group, Tally
 from jupyter_durable_kernel.previews import shortened
+from jupyter_durable_kernel.saving import MIME as MIME
+from jupyter_durable_kernel.saving import fitted
 from jupyter_durable_kernel.values import Values
 
 if TYPE_CHECKING:
     from jupyter_durable_kernel.page import State
 
-MIME: Final = "application/vnd.jupyter-durable.request+json"
 VERSION: Final = 1
-BYTES: Final = 100_000
-_ROWS: Final = (150, 60, 20, 5)
+BYTES: Final = 58_000
+_CALLS: Final = 150
+"""Calls sent at most."""
+_GROUPS: Final = 60
+"""Groups sent at most, those with failures first."""
 _OF_A_GROUP: Final = 25
 """Calls sent of one group: its failures, else its first."""
 _TEXT: Final = 200
 _ERROR: Final = 2_000
 _LOG: Final = 1_000
+_ATTRIBUTES: Final = 10
+_SAYS_NOTHING: Final[Mapping[str, Any]] = {
+    "logs": [], "progress": None, "arguments": "", "output": "", "error": "", "duration": None,
+    "args_changed": False, "code_changed": False, "stored": True, "children": 0,
+}  # fmt: skip
+"""What the page takes a field for that is not there."""
 
 
 def display_of(request: str, run: int) -> str:
@@ -41,11 +53,7 @@ def display_of(request: str, run: int) -> str:
 
 def snapshot(state: State, values: Values, headline: str) -> dict[str, Any]:
     """The picture."""
-    made: dict[str, Any] = {}
-    for limit in _ROWS:
-        made = _made(state, values, headline, limit)
-        if len(json.dumps(made, ensure_ascii=False).encode("utf-8", "replace")) <= BYTES:
-            break
+    made: dict[str, Any] = fitted(lambda limit: _made(state, values, headline, limit), _CALLS, BYTES)
     return made
 
 
@@ -67,11 +75,11 @@ def _made(state: State, values: Values, headline: str, limit: int) -> dict[str, 
         "display": display_of(row.id, max(row.run, 1)),
         "request": {
             "id": row.id,
-            "application": row.application,
+            "application": shortened(row.application, _TEXT),
             "kind": row.kind,
             "status": state.status,
             "run": max(row.run, 1),
-            "error": shortened(row.error or "", _ERROR) if state.status != Status.SUCCEEDED else "",
+            "error": shortened(masked(row.error or ""), _ERROR) if state.status != Status.SUCCEEDED else "",
             "started_at": root.started_at if root is not None else row.started_at,
             "finished_at": _ended_at(root) if root is not None else row.finished_at,
             "forked_from": row.forked_from or "",
@@ -79,7 +87,7 @@ def _made(state: State, values: Values, headline: str, limit: int) -> dict[str, 
         "counts": {name: getattr(state.counts, name) for name in Counts.__slots__},
         "summary": headline,
         "calls": [shown_call(node, values, state.tallies) for node in calls],
-        "groups": [_group(node, group, calls, tally) for (node, group), (calls, tally) in groups.items()],
+        "groups": _some([_group(key, calls, tally) for key, (calls, tally) in groups.items()], limit),
         "omitted": len(nodes) - len(calls) + sum(tally.ran + tally.reused for tally in state.tallies.values()),
     }
 
@@ -90,21 +98,40 @@ def shown_call(node: CallNode, values: Values, tallies: Mapping[Group, Tally] | 
     counted = [tally for key, tally in (tallies or {}).items() if key[0] == node.identity]
     made = call_json(node)
     made["children"] += sum(tally.ran + tally.reused for tally in counted)
-    made["logs"] = _logs(node)
-    made["arguments"] = shortened(told.arguments, _TEXT)
-    made["output"] = shortened(told.output, _TEXT)
-    made["error"] = shortened(told.error, _ERROR)
-    return made
+    made["logs"] = logs_of(node.logs, _LOG)
+    made["progress"] = _progress(made["progress"], node.progress)
+    for name, text, most in (
+        ("label", node.label, _TEXT),
+        ("name", node.name, _TEXT),
+        ("arguments", told.arguments, _TEXT),
+        ("output", told.output, _TEXT),
+        ("error", told.error, _ERROR),
+    ):
+        made[name] = shortened(text, most)
+    return {name: value for name, value in made.items() if name not in _SAYS_NOTHING or value != _SAYS_NOTHING[name]}
 
 
-def _logs(node: CallNode) -> list[tuple[str, str]]:
-    """The last of what the call printed."""
-    room, found = _LOG, []
-    for log in reversed(node.logs):
+def _progress(made: dict[str, Any] | None, progress: Progressed | None) -> dict[str, Any] | None:
+    if made is None or progress is None:
+        return None
+    attributes = list(made["attributes"].items())[:_ATTRIBUTES]
+    message = None if progress.message is None else shortened(masked(progress.message), _TEXT)
+    return {
+        **made,
+        "message": message,
+        "attributes": {shortened(name, 40): shortened(masked(str(value)), _TEXT) for name, value in attributes},
+    }
+
+
+def logs_of(logs: Sequence[Logged], room: int) -> list[tuple[str, str]]:
+    """The last of what a call printed, in `room` characters."""
+    found: list[tuple[str, str]] = []
+    for log in reversed(logs):
         if room <= 0:
             break
-        found.append((log.stream, log.text[-room:]))
-        room -= len(log.text)
+        text = masked(log.text)[-room:]
+        found.append((log.stream, text))
+        room -= len(text)
     return found[::-1]
 
 
@@ -126,7 +153,16 @@ def _groups(nodes: list[CallNode], tallies: Mapping[Group, Tally]) -> _Siblings:
     }
 
 
-def _group(parent: int, group: Group, calls: list[CallNode], tally: Tally) -> dict[str, Any]:
+def _some(groups: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
+    """Some of the groups, in their order: failures first, then what runs."""
+    most = min(limit, _GROUPS)
+    ranked = sorted(groups, key=lambda group: (not group["failed"], not group["running"]))[:most]
+    kept = {id(group) for group in ranked}
+    return [group for group in groups if id(group) in kept]
+
+
+def _group(key: tuple[int, Group], calls: list[CallNode], tally: Tally) -> dict[str, Any]:
+    parent, group = key
     failed = sum(call.status == Status.FAILED for call in calls) + tally.failed
     running = sum(call.status == Status.RUNNING for call in calls)
     total = len(calls) + tally.ran + tally.reused
@@ -134,7 +170,7 @@ def _group(parent: int, group: Group, calls: list[CallNode], tally: Tally) -> di
     ends = [call.started_at + (call.duration or 0.0) for call in calls]
     return {
         "parent": parent,
-        "name": group[2],
+        "name": shortened(group[2], _TEXT),
         "kind": group[1],
         "total": total,
         "succeeded": total - failed - running,
@@ -165,14 +201,17 @@ def chosen(root: CallNode, limit: int, spared: Collection[int] = ()) -> frozense
     parents = {node.identity: node.parent for node in nodes}
     found: set[int] = set()
     for node in sorted(nodes, key=_urgency):
-        if len(found) >= limit:
+        room = limit - len(found)
+        if room <= 0:
             break
-        identity = node.identity
-        if identity in spared:
+        if node.identity in spared:
             continue
+        path = []
+        identity = node.identity
         while identity in parents and identity not in found:
-            found.add(identity)
+            path.append(identity)
             identity = parents[identity]
+        found.update(path[-room:])  # of a chain that is too long, its callers
     return frozenset(found)
 
 

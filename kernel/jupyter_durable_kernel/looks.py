@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from jupyter_durable.client import versions
 from jupyter_durable.client.request import Call
-from jupyter_durable.code.credentials import MASK, is_secret_field, looks_secret
+from jupyter_durable.code.credentials import MASK, is_secret_field, looks_secret, masked
 from jupyter_durable.core.calltree import CallNode
 from jupyter_durable.core.model import Status
 from jupyter_durable.core.nodes import GROUPS
@@ -24,6 +24,8 @@ from jupyter_durable.errors import DurableError
 from jupyter_durable.serializer.base import PLAIN
 from jupyter_durable.serializer.failure import failure_text
 from jupyter_durable.serializer.pickle import ValueSerializer
+from jupyter_durable_kernel.bundle import logs_of
+from jupyter_durable_kernel.frames import placed
 from jupyter_durable_kernel.previews import preview, shortened
 
 TEXT: Final = 6_000
@@ -43,7 +45,14 @@ Look = dict[str, Any]
 def detail(call: Call) -> Look:
     """Inputs, output, error, log and attempts of a call, and its input as JSON where it has such a form."""
     node = call._node
-    made: Look = {"inputs": [], "output": None, "error": "", "logs": _logs(call), "input_text": "", "attempts": []}
+    made: Look = {
+        "inputs": [],
+        "output": None,
+        "error": "",
+        "logs": logs_of(node.logs, LOG),
+        "input_text": "",
+        "attempts": [],
+    }
     if node.kind in GROUPS:
         return made
     given = _read(call.inputs)
@@ -56,7 +65,7 @@ def detail(call: Call) -> Look:
         output = _read(lambda: (call.output(),))
         made["output"] = look(output[0]) if output is not None else _text("(cannot be read here)")
     if node.status == Status.FAILED:
-        made["error"] = shortened(_read(lambda: call.error_text) or "", TEXT)
+        made["error"] = shortened(masked(placed(_read(lambda: call.error_text) or "")), TEXT)
     made["attempts"] = _attempts(call, made["error"])
     return made
 
@@ -92,7 +101,7 @@ def _attempt(told: tuple[int, str, str], started_at: float | None, duration: flo
 def _failure_text(data: bytes) -> str:
     """Plain bytes: no name is resolved when they are loaded, so they need no signature."""
     failure: Any = ValueSerializer().decode(PLAIN, data, [])
-    return failure_text(failure)
+    return masked(placed(failure_text(failure)))
 
 
 def _read(body: Callable[[], Any]) -> Any:
@@ -104,16 +113,6 @@ def _read(body: Callable[[], Any]) -> Any:
     # Loading runs code of the user's classes, which may raise anything.
     except Exception:  # noqa: BLE001
         return None
-
-
-def _logs(call: Call) -> list[tuple[str, str]]:
-    room, found = LOG, []
-    for log in reversed(call._node.logs):
-        if room <= 0:
-            break
-        found.append((log.stream, log.text[-room:]))
-        room -= len(log.text)
-    return found[::-1]
 
 
 def _params(name: str) -> tuple[str, ...]:
@@ -139,12 +138,14 @@ def _as_json(params: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str
     """
     if kwargs and len(params) < len(args):
         return ""
+    if any(is_secret_field(name, value) for name, value in (*zip(params, args, strict=False), *kwargs.items())):
+        return ""
     shape = {**dict(zip(params, args, strict=False)), **kwargs} if kwargs else list(args)
     try:
         text = json.dumps(shape, indent=1, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError):
         return ""
-    return "" if looks_secret(text) or len(text) > TEXT else text
+    return "" if masked(text) != text or len(text) > TEXT else text
 
 
 def look(value: Any) -> Look:
@@ -165,7 +166,7 @@ def look(value: Any) -> Look:
 
 
 def _text(text: str) -> Look:
-    return {"type": "text", "text": shortened(text, TEXT)}
+    return {"type": "text", "text": shortened(masked(text[: 2 * TEXT]), TEXT)}
 
 
 def _lines(value: Any, depth: int, out: list[str], name: str = "") -> list[str]:
@@ -219,7 +220,7 @@ def _named(column: str, value: Any) -> str:
 def _cell(value: Any) -> str:
     kind = type(value)
     if kind is str:
-        return MASK if looks_secret(value) else shortened(value, 80)
+        return MASK if looks_secret(value) else shortened(masked(value[:400]), 80)
     if kind.__module__.partition(".")[0] in ("numpy", "pandas", "datetime"):
         return shortened(str(value), 80)
     return f"{value:.6g}" if kind is float else shortened(preview(value), 80)

@@ -1,7 +1,8 @@
 """The inline view as HTML: nested `<details>`, no script.
 
 Rules of this file
-- All text that is not ours goes through `_text`, which escapes markup, control and direction characters.
+- All text that is not ours goes through `_text` or `_block`, which mask credentials and escape markup, control and
+  direction characters.
 - The texts and glyphs alone say everything: colours and bars are lost where a front end drops the style sheet.
 - Colours are the front end's (`--jp-*`), with fallbacks for light and dark.
 """
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from jupyter_durable.client.render import FOLD, MARKS, escaped
+from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.calltree import CallNode, spoken
 from jupyter_durable.core.model import Progressed, RequestRow, Status
 from jupyter_durable.core.nodes import GROUPS, called
@@ -68,6 +70,8 @@ class Shown(NamedTuple):
     """How the calls went."""
     chosen: frozenset[int]
     """Identities of the calls that get a row of their own."""
+    limit: int
+    """Rows at most for many of one name."""
     now: float
 
 
@@ -108,12 +112,13 @@ def notice(lines: Sequence[str], *, warning: bool = False) -> str:
 
 
 def _text(text: str, length: int = 400) -> str:
-    return html.escape(escaped(shortened(text, length)))
+    return html.escape(escaped(shortened(masked(text), length)))
 
 
 def _block(text: str, length: int) -> str:
     """Text of several lines, its middle left out where it is long."""
     head = length // 4
+    text = masked(text)
     lines = text if len(text) <= length else f"{text[:head]}\n…\n{text[head - length :]}"
     return "\n".join(html.escape(escaped(line)) for line in lines.expandtabs(4).split("\n"))
 
@@ -162,6 +167,7 @@ class _Tree:
         self._values = values
         self._root = shown.root
         self._axis = _axis(shown.root, shown.now)
+        self._folds = shown.limit
 
     def render(self) -> str:
         """All rows, without recursion into deep trees: a stack of what is still to be written."""
@@ -198,9 +204,12 @@ class _Tree:
             group = (child.kind, child.name)
             tally = self._shown.tallies.get((node.identity, *group), Tally())
             if len(groups[group]) + tally.ran + tally.reused > FOLD:
-                if group not in done:
+                if group not in done and self._folds > 0:
                     done.add(group)
-                    yield from self._fold(groups[group], tally, level)
+                    self._folds -= 1
+                    yield from self._fold(group, groups[group], tally, level)
+                elif group not in done:
+                    hidden += 1
             elif child.identity in self._shown.chosen:
                 yield child, level
             else:
@@ -208,7 +217,7 @@ class _Tree:
         if hidden:
             yield _more(hidden, level)
 
-    def _fold(self, calls: list[CallNode], tally: Tally, level: int) -> Iterator[_Part]:
+    def _fold(self, group: tuple[str, str], calls: list[CallNode], tally: Tally, level: int) -> Iterator[_Part]:
         """One row for all, opening to those that are shown."""
         total = len(calls) + tally.ran + tally.reused
         failed = [call for call in calls if call.status == Status.FAILED]
@@ -223,13 +232,14 @@ class _Tree:
         seconds = sum(call.duration or 0.0 for call in calls) + tally.seconds
         kind = "run" if running else "err" if lost else "ok"
         mark = MARKS[Status.RUNNING if running else Status.FAILED if lost else Status.SUCCEEDED]
-        name = f"{called(calls[0].kind, calls[0].name)} ×{total:,}"
+        name = f"{called(*group)} ×{total:,}"
         told = f'<span class="a">{" · ".join(counts)}</span>'
         row = _cells((level, kind, mark), _text(name, 80), told, (source, lasting(seconds), ""))
         yield f'<details{" open" if lost else ""}><summary class="r">{row}</summary>'
-        shown = [call for call in calls if call.identity in self._shown.chosen]
-        good = [call for call in shown if call.status != Status.FAILED]
-        shown = failed[: FOLD // 2] + good[: BESIDE_FAILURES if failed else FOLD // 2]
+        chosen = [call for call in calls if call.identity in self._shown.chosen]
+        bad = [call for call in chosen if call.status == Status.FAILED]
+        good = [call for call in chosen if call.status != Status.FAILED]
+        shown = bad[: FOLD // 2] + good[: BESIDE_FAILURES if failed else FOLD // 2]
         yield from ((call, level + 1) for call in shown)
         if total > len(shown):
             yield _more(total - len(shown), level + 1)

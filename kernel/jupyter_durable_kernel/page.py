@@ -2,7 +2,9 @@
 
 Rules of this file
 - Pure: a state and previews in, texts out.
-- At most 100 kB of HTML: where there is more, failures come first, then what runs, then program order.
+- All forms together are at most `BYTES` in a notebook's file: where there is more, failures come first, then what runs,
+  then program order.
+- Free text is masked before it is cut.
 """
 
 from __future__ import annotations
@@ -12,20 +14,28 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from jupyter_durable.client.render import MARKS, escaped, tree_text
+from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.calltree import CallNode, Counts, count, summary
 from jupyter_durable.core.model import RequestRow, Status
 from jupyter_durable_kernel import bundle as bundling
 from jupyter_durable_kernel import markup
 from jupyter_durable_kernel.folding import Group, Tally
 from jupyter_durable_kernel.markup import Shown
+from jupyter_durable_kernel.previews import shortened
+from jupyter_durable_kernel.saving import fitted
 from jupyter_durable_kernel.values import Values
 
-HTML_BYTES: Final = 100_000
-TEXT_LINES: Final = 40
-FAILED_LINES: Final = 10
+BYTES: Final = 100_000
+_HTML_BYTES: Final = 34_000
+_TEXT_BYTES: Final = 6_000
+_ROWS: Final = 80
+"""Calls shown at most in HTML."""
+_LINES: Final = 40
+_FAILED_LINES: Final = 10
 """Failed calls that are named beyond those lines."""
-_ROWS: Final = (150, 60, 20, 5)
-"""Calls shown at most: the first number with which the page stays below its limit."""
+_FAILED_BYTES: Final = 1_500
+_LINE: Final = 140
+"""Characters of a line."""
 
 
 class State(NamedTuple):
@@ -78,30 +88,50 @@ def headline(state: State) -> str:
 
 def _plain(state: State) -> str:
     row, root = state.row, state.root
-    first = f"{MARKS.get(state.status, '?')} {escaped(row.application)} {state.status} · {row.id} · run {row.run or 1}"
-    lines = [first, headline(state)]
+    name = _line(escaped(row.application))
+    lines = [f"{MARKS.get(state.status, '?')} {name} {state.status} · {row.id} · run {row.run or 1}"]
+    lines.append(headline(state))
     if row.error and state.status != Status.SUCCEEDED:
-        lines.append(escaped(row.error))
+        lines.append(shortened(escaped(masked(row.error)), 4 * _LINE))
     if root is not None:
-        tree = tree_text(root).split("\n")[1:]
-        lines += tree[:TEXT_LINES]
-        lines += [line for line in tree[TEXT_LINES:] if line.lstrip().startswith(MARKS[Status.FAILED])][:FAILED_LINES]
-        more = len(tree) - TEXT_LINES
-        if more > 0 or state.tallies:
+        tree = [_line(line) for line in tree_text(root).split("\n")[1:]]
+        shown = _within(tree[:_LINES], _TEXT_BYTES - _FAILED_BYTES - _bytes("".join(lines)))
+        failed = [line for line in tree[len(shown) :] if line.lstrip().startswith(MARKS[Status.FAILED])]
+        shown += _within(failed[:_FAILED_LINES], _FAILED_BYTES)
+        lines += shown
+        if len(tree) > len(shown) or state.tallies:
             lines.append(f"… all calls: %durable tree {row.id}")
     return "\n".join(lines)
 
 
+def _line(text: str) -> str:
+    return shortened(text, _LINE)
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
+
+
+def _within(lines: Sequence[str], room: int) -> list[str]:
+    """The first lines that have room."""
+    kept: list[str] = []
+    for line in lines:
+        room -= _bytes(line) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    return kept
+
+
 def _html(state: State, values: Values) -> str:
-    made = ""
-    for limit in _ROWS:
+    def made(limit: int) -> str:
         chosen = bundling.chosen(state.root, limit) if state.root is not None else frozenset()
         texts = (headline(state), summary(state.counts))
-        shown = Shown(state.row, state.status, state.root, state.tallies, *texts, chosen, state.now)
-        made = markup.page(shown, values)
-        if len(made.encode("utf-8", "replace")) <= HTML_BYTES:
-            break
-    return made
+        shown = Shown(state.row, state.status, state.root, state.tallies, *texts, chosen, limit, state.now)
+        return markup.page(shown, values)
+
+    page: str = fitted(made, _ROWS, _HTML_BYTES)
+    return page
 
 
 def notice(lines: Sequence[str], *, warning: bool = False) -> dict[str, str]:

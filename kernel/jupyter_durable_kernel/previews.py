@@ -7,10 +7,10 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from jupyter_durable.code.credentials import MASK, is_secret_field, looks_secret
+from jupyter_durable.code.credentials import MASK, is_secret_field, looks_secret, masked
 from jupyter_durable.function import Results
 
 LENGTH: Final = 90
@@ -19,18 +19,20 @@ _ITEMS: Final = 4
 _DEPTH: Final = 2
 
 
-def arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any], length: int = LENGTH) -> str:
-    """`(1, 'a text', k=…)`."""
-    parts = [preview(value) for value in args]
+def arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any], names: Sequence[str] = (), length: int = LENGTH) -> str:
+    """`(1, 'a text', k=…)`; `names` are those of the parameters, as far as they are known."""
+    parts = [
+        MASK if n < len(names) and is_secret_field(names[n], value) else preview(value) for n, value in enumerate(args)
+    ]
     parts += [f"{name}={MASK if is_secret_field(name, value) else preview(value)}" for name, value in kwargs.items()]
-    return "(" + shortened(", ".join(parts), length) + ")"
+    return "(" + shortened(masked(", ".join(parts)), length) + ")"
 
 
 def preview(value: Any, depth: int = _DEPTH) -> str:
     """A value in a few words."""
     kind = type(value)
     if kind is str:
-        return MASK if looks_secret(value) else repr(shortened(value, 60))
+        return MASK if looks_secret(value) else repr(shortened(masked(value[:400]), 60))
     if kind is bytes:
         return f"<{len(value)} bytes>" if len(value) > 24 else repr(value)
     if value is None or kind in (int, float, bool, complex):

@@ -7,21 +7,20 @@ Rules of this file
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jupyter_durable.client import versions
 from jupyter_durable.client.request import Call, Request
+from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.calltree import CallNode
 from jupyter_durable.core.model import ROOT, Kind, RequestRow, Status
 from jupyter_durable.core.nodes import GROUPS
+from jupyter_durable.errors import DurableError
 from jupyter_durable_kernel import previews
+from jupyter_durable_kernel.frames import placed
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
-
-
-_CELL: Final = re.compile(r'"[^"]*ipykernel_\d+[/\\]\d+\.py"')
-"""How ipykernel calls a cell."""
 
 
 class Told(NamedTuple):
@@ -37,6 +36,8 @@ class Values:
 
     def __init__(self, engine: Engine, row: RequestRow) -> None:
         self._request = Request(engine, row)
+        self._code = versions.live_code(None)
+        self._named: dict[str, tuple[str, ...]] = {}
         self._known: dict[tuple[int, int, int, str], Told] = {}
 
     def of(self, node: CallNode) -> Told:
@@ -53,10 +54,19 @@ class Values:
             return Told()
         call = Call(self._request, node, None)
         return Told(
-            _attempted(lambda: previews.arguments(*call.inputs())),
+            _attempted(lambda: previews.arguments(*call.inputs(), names=self._params(node.name))),
             _attempted(lambda: self._output(node)) if node.status == Status.SUCCEEDED else "",
-            _CELL.sub("cell", _attempted(lambda: call.error_text or "")),
+            masked(placed(_attempted(lambda: call.error_text or ""))),
         )
+
+    def _params(self, name: str) -> tuple[str, ...]:
+        """Names of the parameters of a function, where it is defined here: what is passed by position is known."""
+        if name not in self._named:
+            try:
+                self._named[name] = self._code.spec(name).params
+            except DurableError:
+                self._named[name] = ()
+        return self._named[name]
 
     def _output(self, node: CallNode) -> str:
         request = self._request

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_durable.code.credentials import holds_credential, is_credential, redacted
+from jupyter_durable.code.credentials import holds_credential, is_credential, masked, redacted
 from tests.code.notebook import Notebook, bring_back
 
 
@@ -44,6 +44,26 @@ def test_credentials(name, value):
 )
 def test_not_credentials(name, value):
     assert not is_credential(name, value)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("api_key=hunter2", "api_key=***"),
+        ("{'password': 'hunter2', 'n': 3}", "{'password': ***, 'n': 3}"),
+        ("GET https://x/?access_token=abc&n=3", "GET https://x/?access_token=***&n=3"),
+        ("Authorization: Bearer abcdef1234567", "Authorization: Bearer ***"),
+        ("postgres://me:letmein@host/db", "postgres://***@host/db"),
+        ("no: sk-abcdefghij1234", "no: ***"),
+        ("-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----\nafter", "***\nafter"),
+        ("max_tokens=5", "max_tokens=5"),
+        ("KeyError: 'api_key'", "KeyError: 'api_key'"),
+        ("the bearer certificates", "the bearer certificates"),
+    ],
+)
+def test_free_text_is_masked_where_it_tells_a_credential(text, shown):
+    assert masked(text) == shown
+    assert masked(shown) == shown
 
 
 def test_what_is_named_in_secrets_is_one_and_so_is_its_value_from_the_environment(monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_durable.core.calltree import CallTree, to_json
 from jupyter_durable.core.model import CallRow, Kind, Logged, RequestRow, Status
-from jupyter_durable_kernel import bundle, page
+from jupyter_durable_kernel import bundle, page, saving
 from jupyter_durable_kernel.folding import Tally
 from jupyter_durable_kernel.values import Told
 from tests.core.support import row
@@ -53,7 +53,7 @@ def test_calls_are_those_of_the_tree_with_previews() -> None:
     assert node is not None
     made = picture([call(2), call(3)])
     assert [one["label"] for one in made["calls"]] == [one["label"] for one in to_json(node)["calls"]]
-    assert {*to_json(node)["calls"][0], "arguments", "output", "error"} == set(made["calls"][0])
+    assert {*made["calls"][0]} <= {*to_json(node)["calls"][0], "arguments", "output", "error"}
     assert made["sequence"] == 12345
     assert made["display"] == "req_1-1"
 
@@ -62,7 +62,7 @@ def test_calls_are_those_of_the_tree_with_previews() -> None:
 @pytest.mark.parametrize("size", [10, 100_000])
 def test_it_stays_below_its_limit(count: int, size: int) -> None:
     made = picture([call(n + 2) for n in range(count)], size)
-    assert len(json.dumps(made, ensure_ascii=False).encode()) <= bundle.BYTES
+    assert saving.saved_size(made) <= bundle.BYTES
     assert made["calls"][0]["depth"] == 0
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_durable_kernel.saving import MIME
 from tests.kernel.conftest import Kernel
 
 CELL = """from jupyter_durable import application, function, get_request
@@ -164,6 +165,39 @@ def test_changes_names_functions_with_other_code_and_those_that_are_gone(kernel:
     assert ask(kernel, "changes", request=retried)["reply"] == {"changed": [], "missing": []}
     kernel.run(RETRIED.replace("n * scale", "n * scale + 1").replace("steady(4, scale=2)", ""))
     assert ask(kernel, "changes", request=retried)["reply"] == {"changed": ["flaky"], "missing": []}
+
+
+BROKEN = """@function()
+def connect(password, url):
+    print("connecting to", url)
+    raise ConnectionError(f"refused: {url} (token={password})")
+@application()
+@function()
+def job(n: int) -> int:
+    return connect(hidden, place)
+try:
+    job(1)
+except ConnectionError:
+    pass"""
+
+
+def test_the_view_of_an_error_names_cells_and_holds_no_credential(kernel: Kernel) -> None:
+    kernel.run("hidden, place = 'hunter2hunter2', 'postgres://me:letmein@host/db'")
+    ran = kernel.run(BROKEN)
+    number = kernel.value("len(In) - 2")
+    bundle: dict[str, Any] = next(iter(ran.outputs.values()))
+    (call,) = [one for one in bundle[MIME]["calls"] if one["label"] == "connect[0]"]
+    assert f"cell [{number}], line 4, in connect" in call["error"]
+    for form in bundle.values():
+        assert "ipykernel_" not in str(form)
+        assert "hunter2" not in str(form)
+        assert "letmein" not in str(form)
+    assert call["arguments"] == "(***, 'postgres://***@host/db')"
+    id = kernel.value("get_request('last').id")
+    told = ask(kernel, "detail", request=id, call=call["id"])["reply"]
+    assert f"cell [{number}], line 4, in connect" in told["error"]
+    assert "letmein" not in str(told)
+    assert "hunter2" not in str(told)
 
 
 def test_nothing_is_heard_after_the_extension_was_unloaded(kernel: Kernel, id: str) -> None:
