@@ -8,8 +8,9 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from jupyter_durable.runner.settings import INPUT_BYTES, SLOTS
 from jupyter_durable.store.location import default_url
 
 DISPLAYS: Final = ("auto", "mime", "html", "text", "widget")
+SAVE_VIEWS: Final = ("full", "summary", "none")
 PREFIX: Final = "JUPYTER_DURABLE_"
 UNITS: Final = {"": 1, "B": 1, "KIB": 1024, "MIB": 1024**2, "KB": 1000, "MB": 1000**2}
 
@@ -35,6 +37,9 @@ class Settings:
     default_timeout: float | None = None
     """Seconds, for functions that say nothing; None: no limit."""
     display: str = "auto"
+    """In which form a notebook shows requests."""
+    save_view: str = "full"
+    """What of a view is saved in the notebook."""
     inputs: int = INPUT_BYTES
     """Bytes of arguments kept with each call; 0: none."""
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -68,9 +73,9 @@ def _executor(name: str, value: Any, source: str) -> str | None:
     return value  # type: ignore[no-any-return]
 
 
-def _display(name: str, value: Any, source: str) -> str:
-    if value not in DISPLAYS:
-        raise SDKUsageError(f"{source}: {name} must be one of {', '.join(DISPLAYS)}, not {value!r}")
+def _one_of(known: tuple[str, ...], name: str, value: Any, source: str) -> str:
+    if value not in known:
+        raise SDKUsageError(f"{source}: {name} must be one of {', '.join(known)}, not {value!r}")
     return str(value)
 
 
@@ -109,12 +114,13 @@ def _bytes(name: str, value: Any, source: str) -> int:
     return int(digits) * UNITS[unit]
 
 
-_CHECKS: Final = {
+_CHECKS: Final[Mapping[str, Callable[[str, Any, str], Any]]] = {
     "store": _text,
     "executor": _executor,
     "max_concurrency": _slots,
     "default_timeout": _seconds,
-    "display": _display,
+    "display": partial(_one_of, DISPLAYS),
+    "save_view": partial(_one_of, SAVE_VIEWS),
     "inputs": _bytes,
 }
 

@@ -21,7 +21,7 @@ from jupyter_durable.core.model import Logged, Progressed, Status
 from jupyter_durable_kernel.folding import Group, Tally
 from jupyter_durable_kernel.previews import shortened
 from jupyter_durable_kernel.saving import MIME as MIME
-from jupyter_durable_kernel.saving import fitted
+from jupyter_durable_kernel.saving import NONE, fitted
 from jupyter_durable_kernel.values import Values
 
 if TYPE_CHECKING:
@@ -54,6 +54,20 @@ def display_of(request: str, run: int) -> str:
 def snapshot(state: State, values: Values, headline: str) -> dict[str, Any]:
     """The picture."""
     made: dict[str, Any] = fitted(lambda limit: _made(state, values, headline, limit), _CALLS, BYTES)
+    return made
+
+
+def reduced(state: State, values: Values, headline: str, save_view: str) -> dict[str, Any]:
+    """The picture without its calls, of which no value is told; for `none` without what was made of it, too.
+
+    `partial` tells the page to ask whoever knows the rest.
+    """
+    made = {**_made(state, values, headline, 1), "partial": True, "groups": []}
+    secret = ("arguments", "output", "error", "logs")
+    made["calls"] = [{name: value for name, value in call.items() if name not in secret} for call in made["calls"]]
+    if save_view == NONE:
+        request = {**made["request"], "error": ""}
+        made |= {"calls": [], "counts": dict.fromkeys(made["counts"], 0), "summary": "", "request": request}
     return made
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from IPython.core.error import UsageError
 
 from jupyter_durable.client import verbs
+from jupyter_durable.client.settings import DISPLAYS
 from jupyter_durable.errors import DurableError, SDKUsageError
 from jupyter_durable.store.base import Filter
 from jupyter_durable_kernel import debugging, environments, texts
@@ -163,6 +164,13 @@ def _trust(extension: Extension, words: Words) -> str:
     return f"trusted: key {', '.join(added)}" if added else "that key is trusted already"
 
 
+def _display(extension: Extension, words: Words) -> str:
+    wanted = {"display": "".join(words.plain), "save_view": words.options.get("save-view", "")}
+    changes = {name: value for name, value in wanted.items() if value}
+    settings = extension.engine.configure(changes) if changes else extension.engine.settings
+    return f"display = {settings.display}, save_view = {settings.save_view}"
+
+
 def _once(extension: Extension, words: Words) -> str:
     if words.plain and words.plain[0] not in ("on", "off"):
         raise SDKUsageError(f"%durable once takes on or off, not {words.plain[0]!r}")
@@ -220,6 +228,13 @@ VERBS: dict[str, Verb] = {
     "debug": Verb("debug [ID] CALL", "run a call again with its recorded arguments, under the debugger", 2, {}, _debug),
     "store": Verb("store [URL]", "where requests are kept: sqlite:///PATH or memory:", 1, {}, _store),
     "trust": Verb("trust PATH_OF_KEY", "load values that another user's key signed", 1, {}, _trust),
+    "display": Verb(
+        "display [auto|mime|html|text|widget] [--save-view full|summary|none]",
+        "the form in which requests are shown, and what of it is saved in the notebook",
+        1,
+        {"save-view": True},
+        _display,
+    ),
     "once": Verb("once [on|off]", "go on with the last request of a cell after a success, too", 1, {}, _once),
     "gc": Verb(
         "gc [--older-than 30d] [--dry-run]",
@@ -341,9 +356,9 @@ class DurableMagics:
 
 def complete(engine: Engine, line: str) -> list[str]:
     """What may come next in a line of `%durable`."""
-    words = line.split()
-    typed = "" if line.endswith(" ") or not words else words[-1]
-    before = words[1:] if not typed else words[1:-1]
+    said = line.split()
+    typed = "" if line.endswith(" ") or not said else said[-1]
+    before = said[1:] if not typed else said[1:-1]
     if not before:
         return [verb for verb in VERBS if verb.startswith(typed)]
     verb = VERBS.get(before[0])
@@ -351,8 +366,9 @@ def complete(engine: Engine, line: str) -> list[str]:
         return []
     if typed.startswith("-"):
         return [f"--{option}" for option in verb.options if f"--{option}".startswith(typed)]
-    if before[0] == "once":
-        return [word for word in ("on", "off") if word.startswith(typed)]
+    words = {"once": ("on", "off"), "display": DISPLAYS}.get(before[0])
+    if words is not None:
+        return [word for word in words if word.startswith(typed)]
     if not verb.plain or before[0] in ("store", "trust"):
         return []
     found = ["last", *(info.id for info in verbs.listing(engine, Filter(limit=50)))]

@@ -22,7 +22,7 @@ from jupyter_durable_kernel import markup
 from jupyter_durable_kernel.folding import Group, Tally
 from jupyter_durable_kernel.markup import Shown
 from jupyter_durable_kernel.previews import shortened
-from jupyter_durable_kernel.saving import fitted
+from jupyter_durable_kernel.saving import FULL, HTML, MIME, NONE, TEXT, fitted
 from jupyter_durable_kernel.values import Values
 
 BYTES: Final = 100_000
@@ -66,12 +66,20 @@ def counted(root: CallNode, tallies: Mapping[Group, Tally]) -> Counts:
     )
 
 
-def bundle(state: State, values: Values) -> dict[str, Any]:
-    """The MIME bundle: for our page, for other front ends, for terminals."""
+def bundle(state: State, values: Values, save_view: str = FULL) -> dict[str, Any]:
+    """The MIME bundle: for our page, for other front ends, for terminals; as much of it as may be saved."""
+    told = headline(state)
+    if save_view == FULL:
+        return {MIME: bundling.snapshot(state, values, told), HTML: _html(state, values), TEXT: _plain(state)}
+    small = bundling.reduced(state, values, told, save_view)
+    if save_view == NONE:
+        lines = [f"durable request {state.row.id}: its view is not saved here, %durable show {state.row.id} shows it"]
+        return {MIME: small, HTML: markup.notice(lines), TEXT: lines[0]}
+    root = state.root and replace(state.root, children=(), logs=())
     return {
-        bundling.MIME: bundling.snapshot(state, values, headline(state)),
-        "text/html": _html(state, values),
-        "text/plain": _plain(state),
+        MIME: small,
+        HTML: _html(state._replace(root=root, tallies={}), values),
+        TEXT: _plain(state._replace(root=None)),
     }
 
 

@@ -12,7 +12,7 @@ from jupyter_durable.client.journal import load_tree
 from jupyter_durable.client.request import Request, status_of
 from jupyter_durable.core.model import Status
 from jupyter_durable.errors import DurableError
-from jupyter_durable_kernel import page
+from jupyter_durable_kernel import page, saving
 from jupyter_durable_kernel.values import Values
 
 
@@ -37,5 +37,5 @@ def bundle_of(request: Request) -> dict[str, Any] | None:
         return None
     counts = page.counted(root, {}) if root is not None else page.NOTHING
     state = page.State(row, status, root, {}, counts, False, engine.clock.now())
-    made = page.bundle(state, Values(engine, row))
-    return {"text/plain": made["text/plain"]} if engine.settings.display == "text" else made
+    settings = engine.settings
+    return saving.shaped(page.bundle(state, Values(engine, row), settings.save_view), settings.display)

@@ -23,7 +23,7 @@ from jupyter_durable.core.calltree import CallNode, Counts
 from jupyter_durable.core.model import CallRow, Kind, Logged, Progressed, RequestRow, Status
 from jupyter_durable.errors import DurableError
 from jupyter_durable.runner.stop import RunStopped
-from jupyter_durable_kernel import bundle, page
+from jupyter_durable_kernel import bundle, page, saving
 from jupyter_durable_kernel.folding import Folding
 from jupyter_durable_kernel.thrift import Thrift
 from jupyter_durable_kernel.values import Values
@@ -37,6 +37,7 @@ PERIOD: Final = 0.1
 SILENT_SECONDS: Final = 1.0
 CLOCK_SECONDS: Final = 1.0
 """Where only time passes, a view is shown anew this often."""
+PARTIAL_SECONDS: Final = 0.5
 WHOLE: Final = 5_000
 """A request of up to so many calls is read back from the store for its last state."""
 VIEWS_OF_A_CELL: Final = 12
@@ -155,14 +156,16 @@ class LiveView:
             self.resumed,
             self._views.engine.clock.now(),
         )
-        made = page.bundle(state, self._values)
+        made = page.bundle(state, self._values, self._views.engine.settings.save_view)
         said = bundle.timeless(made[bundle.MIME])
         if said != self._said or began > self._published + CLOCK_SECONDS:
             display = bundle.display_of(self.row.id, self.run.number)
             self._context.run(self._views.publish, made, display, bool(self._said))
             self._said, self._published = said, began
         # A large tree takes long to draw: never more than a tenth of the time goes into views.
-        self._not_before = time.monotonic() + 10 * (time.monotonic() - began)
+        # What is saved in part the page asks for in full, each time.
+        wait = PARTIAL_SECONDS if made[bundle.MIME].get("partial") else 0.0
+        self._not_before = time.monotonic() + max(wait, 10 * (time.monotonic() - began))
 
     def _counted(self, root: CallNode | None) -> Counts:
         run = self.run
@@ -250,8 +253,7 @@ class Views:
 
     def publish(self, bundle: dict[str, Any], id: str, update: bool) -> None:
         """Show or update an output. A terminal shows it once, at its end."""
-        if self.engine.settings.display == "text":
-            bundle = {"text/plain": bundle["text/plain"]}
+        bundle = saving.shaped(bundle, self.engine.settings.display)
         shown = self.continued.get(id)
         update = update or shown is not None
         self._shell.display_pub.publish(data=bundle, metadata={}, transient={"display_id": shown or id}, update=update)

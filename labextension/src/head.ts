@@ -254,9 +254,11 @@ export class HeadView {
     this._renderDrift(counts.code_changed, counts.args_changed);
     setText(
       this._note,
-      snapshot.omitted && (this._model.search || this._model.failedOnly)
-        ? trans.__('searches the calls that are shown')
-        : ''
+      snapshot.partial
+        ? trans.__('its calls are not saved in this notebook')
+        : snapshot.omitted && (this._model.search || this._model.failedOnly)
+          ? trans.__('searches the calls that are shown')
+          : ''
     );
     setAttribute(this._timeline, 'aria-pressed', String(this._model.timeline));
     setAttribute(this._failed, 'aria-pressed', String(this._model.failedOnly));

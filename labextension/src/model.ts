@@ -57,6 +57,9 @@ export class Model {
       }
       if (known.request.run !== snapshot.request.run) {
         this._pages.clear();
+      } else if (snapshot.partial && !known.partial) {
+        const { sequence, at, request } = snapshot;
+        snapshot = { ...known, sequence, at, request };
       }
     }
     this._snapshot = snapshot;

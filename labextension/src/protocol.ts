@@ -103,6 +103,8 @@ export interface ISnapshot {
   calls: IShownCall[];
   groups: IGroup[];
   omitted: number;
+  /** The calls are not here: they are not saved in the notebook, and can be asked for. */
+  partial: boolean;
 }
 
 /** A page of calls. */
@@ -283,7 +285,8 @@ export function readSnapshot(value: unknown): ISnapshot | null {
     summary: text(given.summary),
     calls: readTree(given.calls),
     groups: list(given.groups).map(readGroup),
-    omitted: number(given.omitted)
+    omitted: number(given.omitted),
+    partial: given.partial === true
   };
 }
 

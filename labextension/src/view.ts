@@ -68,6 +68,10 @@ export class RequestView {
     }
     this._draw();
     this._watch();
+    if (snapshot.partial) {
+      this._behind = this._asking;
+      this.catchUp();
+    }
     return true;
   }
 
@@ -100,6 +104,10 @@ export class RequestView {
         this._asking = false;
         if (!this._disposed && this.show(reply)) {
           this._model.confirm();
+        }
+        if (this._behind) {
+          this._behind = false;
+          this.catchUp();
         }
       })
       .catch(() => {
@@ -372,5 +380,6 @@ export class RequestView {
   private _heard = 0;
   private _timeline = false;
   private _asking = false;
+  private _behind = false;
   private _disposed = false;
 }

@@ -50,6 +50,18 @@ function shown(model: Model): string[] {
 }
 
 describe('a model', () => {
+  it('keeps the calls it knows when a later state comes without them', () => {
+    const model = new Model(() => 100);
+    model.take(snapshot([root, { id: 2, parent: 1 }]));
+    const request = { status: 'running' };
+    model.take(snapshot([], { sequence: 2, partial: true, request }));
+    expect(model.snapshot?.calls.length).toBe(2);
+    expect(model.snapshot?.request.status).toBe('running');
+    const another = { run: 2, status: 'running' };
+    model.take(snapshot([], { sequence: 3, partial: true, request: another }));
+    expect(model.snapshot?.calls.length).toBe(0);
+  });
+
   it('shows calls below their callers, in program order', () => {
     const model = new Model(() => 100);
     model.take(
