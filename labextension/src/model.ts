@@ -7,7 +7,7 @@
  */
 
 import { Axis, ISpan } from './axis';
-import { IGroup, IPage, IShownCall, ISnapshot } from './protocol';
+import { completed, IGroup, IPage, IShownCall, ISnapshot } from './protocol';
 import {
   blank,
   byParent,
@@ -57,10 +57,8 @@ export class Model {
       }
       if (known.request.run !== snapshot.request.run) {
         this._pages.clear();
-      } else if (snapshot.partial && !known.partial) {
-        const { sequence, at, request } = snapshot;
-        snapshot = { ...known, sequence, at, request };
       }
+      snapshot = completed(snapshot, known);
     }
     this._snapshot = snapshot;
     this._below = byParent(snapshot.calls);

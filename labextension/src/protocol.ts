@@ -290,6 +290,15 @@ export function readSnapshot(value: unknown): ISnapshot | null {
   };
 }
 
+/** A state that comes without its calls, with those that are known of its run. */
+export function completed(snapshot: ISnapshot, known: ISnapshot): ISnapshot {
+  const { sequence, at, request, partial } = snapshot;
+  const same = request.run === known.request.run;
+  return partial && !known.partial && same
+    ? { ...known, sequence, at, request }
+    : snapshot;
+}
+
 export function readPage(value: unknown): IPage {
   const given = fields(value);
   return {
