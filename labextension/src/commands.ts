@@ -268,7 +268,9 @@ export class RequestCommands {
     if (input !== null) {
       const reply = await controls.ask('fork', { ...content, input });
       const id = String((reply as { fork?: string }).fork ?? '');
-      Notification.success(this._trans.__('Forked as %1', visible(id)));
+      Notification.success(this._trans.__('Forked as %1', visible(id)), {
+        autoClose: 8000
+      });
     }
   }
 

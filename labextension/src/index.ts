@@ -13,10 +13,12 @@ import {
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { IRequests, Requests } from './requests';
 import { Server } from './server';
 import { IDurablePreferences, Preferences, SETTINGS_ID } from './settings';
+import { IDurableSightings, Sightings } from './sightings';
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-durable:plugin',
@@ -65,21 +67,70 @@ const requests: JupyterFrontEndPlugin<IRequests> = {
   }
 };
 
-const marks: JupyterFrontEndPlugin<void> = {
+const marks: JupyterFrontEndPlugin<Sightings> = {
   id: 'jupyter-durable:marks',
   description: 'Marks the cells that own a durable request.',
   autoStart: true,
   requires: [IDurablePreferences],
   optional: [ITranslator],
+  provides: IDurableSightings,
   activate: async (
     app: JupyterFrontEnd,
     preferences: Preferences,
-    translator: ITranslator | null
+    given: ITranslator | null
   ) => {
     const { MarksExtension } = await import('./marks');
+    const sightings = new Sightings();
+    const translator = given ?? nullTranslator;
     app.docRegistry.addWidgetExtension(
       'Notebook',
-      new MarksExtension(translator ?? nullTranslator, preferences)
+      new MarksExtension({ translator, preferences, sightings })
+    );
+    return sightings;
+  }
+};
+
+const status: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-durable:status',
+  description: 'Shows in the status bar how many durable requests run.',
+  autoStart: true,
+  requires: [IRequests, IDurableSightings],
+  optional: [IStatusBar, ITranslator],
+  activate: async (
+    app: JupyterFrontEnd,
+    requests: IRequests,
+    sightings: Sightings,
+    bar: IStatusBar | null,
+    translator: ITranslator | null
+  ) => {
+    if (bar !== null) {
+      const { addStatus, askWhenSeen } = await import('./status');
+      const trans = (translator ?? nullTranslator).load('jupyter_durable');
+      addStatus(app, bar, requests, trans);
+      askWhenSeen(sightings, requests);
+    }
+  }
+};
+
+const notifications: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-durable:notifications',
+  description: 'Tells when a long durable request ends that is not in sight.',
+  autoStart: true,
+  requires: [IDurablePreferences, IRequests, IDurableSightings],
+  optional: [INotebookTracker, ITranslator],
+  activate: async (
+    app: JupyterFrontEnd,
+    preferences: Preferences,
+    requests: IRequests,
+    sightings: Sightings,
+    tracker: INotebookTracker | null,
+    given: ITranslator | null
+  ) => {
+    const { Notifications } = await import('./notifications');
+    const translator = given ?? nullTranslator;
+    new Notifications({ app, tracker, translator, preferences }).follow(
+      sightings,
+      requests
     );
   }
 };
@@ -104,4 +155,12 @@ const commands: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [settings, plugin, requests, marks, commands];
+export default [
+  settings,
+  plugin,
+  requests,
+  marks,
+  commands,
+  status,
+  notifications
+];

@@ -19,16 +19,18 @@ import { MarkView } from './marks-view';
 import { NotebookControls } from './notebook';
 import { ISnapshot } from './protocol';
 import { Preferences } from './settings';
+import { Sightings } from './sightings';
 
 const READ_MILLISECONDS = 60;
 const DOUBT_MILLISECONDS = 6000;
 const OWNER_CLASS = 'jp-durable-owner';
 
-/** Everything one mark needs from its notebook. */
+/** Everything one mark needs. */
 interface IPlace {
   panel: NotebookPanel;
   translator: ITranslator;
   preferences: Preferences;
+  sightings: Sightings;
 }
 
 /** Follows one cell. */
@@ -72,6 +74,9 @@ class CellMark implements IDisposable {
     const found = ownedRequest(model.outputs);
     if (found !== null || !executing) {
       this._known = found;
+    }
+    if (found !== null) {
+      this._place.sightings.tell(found, Date.now() / 1000);
     }
     this._cell.toggleClass(OWNER_CLASS, this._known !== null);
     if (this._known === null || !this._place.preferences.now.showMarks) {
@@ -194,19 +199,13 @@ export class MarksExtension implements DocumentRegistry.IWidgetExtension<
   NotebookPanel,
   INotebookModel
 > {
-  constructor(translator: ITranslator, preferences: Preferences) {
-    this._translator = translator;
-    this._preferences = preferences;
+  constructor(where: Omit<IPlace, 'panel'>) {
+    this._where = where;
   }
 
   createNew(panel: NotebookPanel): IDisposable {
-    return new NotebookMarks({
-      panel,
-      translator: this._translator,
-      preferences: this._preferences
-    });
+    return new NotebookMarks({ ...this._where, panel });
   }
 
-  private _translator: ITranslator;
-  private _preferences: Preferences;
+  private _where: Omit<IPlace, 'panel'>;
 }

@@ -158,6 +158,7 @@ export class RequestView {
     const open = this._model.expanded;
     this.node.classList.toggle('jp-durable-timeline', this._model.timeline);
     this.node.classList.toggle('jp-durable-open', open);
+    this.node.dataset.request = snapshot.request.id;
     this._detail.content = this._content();
     this._detail.canFork = snapshot.request.kind === 'function_call';
     this._head.render(snapshot);

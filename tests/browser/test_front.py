@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -26,7 +28,33 @@ REPAIRED = CHAIN.replace("False", "True")
 ENDLESS = "@application()\n@function()\ndef endless() -> int:\n    time.sleep(60)\nendless()"
 REPAIR = "repaired = True; done.clear()"
 APPS = pytest.mark.parametrize("app", ["lab/tree", "notebooks"])
-SETTINGS = "jupyter-durable:plugin"
+MIME = "application/vnd.jupyter-durable.request+json"
+Settings = Callable[..., None]
+
+
+def timed(name: str, seconds: float) -> str:
+    return f"@application()\n@function()\ndef {name}() -> int:\n    time.sleep({seconds})\n    return 1\n{name}()"
+
+
+@pytest.fixture
+def settings(lab: Lab) -> Iterator[Settings]:
+    """Writes the settings of the pages that open then; they are forgotten with the test."""
+    written = []
+
+    def write(said: dict[str, Any], of: str = "jupyter-durable/plugin") -> None:
+        file = lab.directory.parent / "settings" / f"{of}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(said))
+        written.append(file)
+
+    yield write
+    for file in written:
+        file.unlink()
+
+
+def toast(page: Page) -> Locator:
+    """The notifications on the page."""
+    return page.locator(".Toastify__toast")
 
 
 def mark(notebook: Notebook, index: int) -> Locator:
@@ -38,8 +66,22 @@ def state(notebook: Notebook, index: int) -> Locator:
     return mark(notebook, index).locator(".jp-durable-state")
 
 
+def prompt(notebook: Notebook, index: int) -> Locator:
+    cell = f".jp-Notebook .jp-Cell[data-windowed-list-index='{index}']"
+    return notebook.page.locator(f"{cell} .jp-InputArea-prompt")
+
+
 def activate(notebook: Notebook, index: int) -> None:
-    notebook.page.evaluate("index => { jupyterapp.shell.currentWidget.content.activeCellIndex = index; }", index)
+    """Make a cell the active one, as a click does."""
+    prompt(notebook, index).click()
+
+
+def ended(notebook: Notebook, index: int) -> None:
+    """Wait for the end of a cell's execution; an answer on the control channel makes it look idle before."""
+    notebook.page.evaluate(
+        "index => jupyterapp.shell.currentWidget.content.widgets[index].outputArea.future.done.then(() => 1, () => 0)",
+        index,
+    )
 
 
 def command(page: Page, id: str, **args: Any) -> None:
@@ -95,6 +137,205 @@ def test_a_mark_is_live_and_stays_while_the_cell_runs_again(lab: Lab, page: Page
     command(page, "durable:cancel-request")
     expect(state(notebook, 1)).to_have_text("⊘cancelled")
     assert page.evaluate("() => window.gone") == 0
+
+
+@APPS
+def test_commands_act_on_the_request_of_the_active_cell(lab: Lab, page: Page, app: str) -> None:
+    cells = [SETUP, CHAIN, "total = chain(6)", REPAIRED, "[get_request('last').output(), done]"]
+    notebook = Notebook(page, lab, lab.write(f"commands-{app[:3]}.ipynb", cells), app=app)
+    for index in (0, 1, 2, 3):
+        notebook.run_to_end(index)
+    activate(notebook, 2)
+    command(page, "durable:preview-replay")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("row", name=re.compile(r"part\[0\]"))).to_contain_text("reuse")
+    dialog.get_by_role("button", name="Close").click()
+    command(page, "durable:replay-latest")
+    expect(state(notebook, 2)).to_have_text("✓3 from checkpoint")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate("() => jupyterapp.commands.execute('durable:copy-request-id')")
+    copied = page.evaluate("() => navigator.clipboard.readText()")
+    expect(notebook.view(2).locator(".jp-durable-id")).to_contain_text(copied)
+    notebook.run_to_end(4)
+    expect(page.locator(".jp-OutputArea-output", has_text="[150, [3, 4, 5]]")).to_be_visible()
+    activate(notebook, 0)
+    assert enabled(page, "durable:replay-strict", request=copied)
+    command(page, "durable:replay-strict", request=copied)
+    expect(notebook.view(2).locator(".jp-durable-id")).to_contain_text("run 3")
+
+
+def test_a_command_that_cannot_be_done_is_disabled_and_says_why(lab: Lab, page: Page) -> None:
+    notebook = Notebook(page, lab, lab.write("reasons.ipynb", [SETUP, REPAIRED, "chain(2)"]))
+    for index in (0, 1, 2):
+        notebook.run_to_end(index)
+    expect(state(notebook, 2)).to_have_text("✓succeeded")
+    assert not enabled(page, "durable:cancel-request")
+    assert caption(page, "durable:cancel-request") == "It is not running."
+    assert "would begin a new request" in caption(page, "durable:resume-cell")
+    assert enabled(page, "durable:replay-request")
+    activate(notebook, 0)
+    assert not enabled(page, "durable:replay-request")
+    assert caption(page, "durable:replay-request") == "The active cell has no durable request."
+    assert caption(page, "durable:cancel-request", request="req_none") == "No open notebook shows that request."
+    command(page, "durable:replay-request")
+    expect(toast(page)).to_have_text(re.compile("The active cell has no durable request"))
+    activate(notebook, 2)
+    page.evaluate("() => jupyterapp.shell.currentWidget.context.sessionContext.shutdown()")
+    expect(page.get_by_text("No Kernel", exact=False).first).to_be_visible()
+    assert caption(page, "durable:replay-request") == "No kernel: start one to do this."
+
+
+def test_a_fork_asks_for_the_other_input(lab: Lab, page: Page) -> None:
+    cells = [SETUP, REPAIRED, "chain(2)", "get_request('last').output()"]
+    notebook = Notebook(page, lab, lab.write("fork.ipynb", cells))
+    for index in (0, 1, 2):
+        notebook.run_to_end(index)
+    command(page, "durable:fork-request")
+    field = page.get_by_role("dialog").get_by_role("textbox")
+    expect(field).to_have_value(re.compile("2"))
+    field.fill("[5]")
+    page.get_by_role("dialog").get_by_role("button", name="Fork").click()
+    expect(toast(page)).to_have_text(re.compile("Forked as req_"))
+    notebook.run_to_end(3)
+    expect(page.locator(".jp-OutputArea-output", has_text="100")).to_be_visible()
+
+
+def test_once_is_switched_by_a_command(lab: Lab, page: Page) -> None:
+    """The kernel says what it is set to, and the menu shows it; a new kernel begins anew."""
+    notebook = Notebook(page, lab, lab.write("once.ipynb", [SETUP]))
+    toggled = "() => jupyterapp.commands.isToggled('durable:toggle-once')"
+    assert not page.evaluate(toggled)
+    command(page, "durable:toggle-once")
+    expect(toast(page)).to_have_text(re.compile("once is on"))
+    assert page.evaluate(toggled)
+    command(page, "durable:toggle-once")
+    expect(toast(page).filter(has_text="once is off")).to_be_visible()
+    assert not page.evaluate(toggled)
+    command(page, "durable:toggle-once")
+    page.wait_for_function(toggled)
+    page.evaluate("() => jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.restart()")
+    notebook.idle()
+    assert not page.evaluate(toggled)
+
+
+@APPS
+def test_commands_stand_in_the_palette_and_in_the_menus(lab: Lab, page: Page, app: str) -> None:
+    name = lab.write(f"menus-{app[:3]}.ipynb", [SETUP, CHAIN, "total = chain(6)"])
+    notebook = Notebook(page, lab, name, app=app)
+    for index in (0, 1, 2):
+        notebook.run_to_end(index)
+    activate(notebook, 2)
+    menu = page.locator(".lm-Menu")
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    menu.get_by_text("Durable", exact=True).hover()
+    expect(menu.get_by_text("Replay Request", exact=True)).to_be_visible()
+    page.screenshot(path=ARTIFACTS / f"front-menu-{app[:3]}.png")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    notebook.page.locator(".jp-Cell[data-windowed-list-index='2'] .jp-InputArea-editor").click(button="right")
+    menu.get_by_text("Durable", exact=True).hover()
+    menu.get_by_text("Resume Cell", exact=True).click()
+    expect(notebook.view(2).locator(".jp-durable-id")).to_contain_text("run 2")
+    notebook.page.locator(".jp-Cell[data-windowed-list-index='0'] .jp-InputArea-editor").click(button="right")
+    expect(menu.first).to_be_visible()
+    expect(menu.get_by_text("Durable", exact=True)).to_have_count(0)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+Shift+C")
+    page.locator(".lm-CommandPalette-input:visible").fill("durable")
+    palette = page.locator(".lm-CommandPalette-item")
+    expect(palette.filter(has_text="Replay Request Strictly")).to_be_visible()
+
+
+def test_a_mark_stays_with_its_cell_when_it_is_scrolled_out_of_sight_and_moved(
+    lab: Lab, page: Page, settings: Settings
+) -> None:
+    settings({"windowingMode": "full"}, of="@jupyterlab/notebook-extension/tracker")
+    cells = [SETUP, CHAIN, "total = chain(6)", *[f"# {n}\n" * 30 for n in range(30)]]
+    notebook = Notebook(page, lab, lab.write("long.ipynb", cells))
+    for index in (0, 1, 2):
+        notebook.run_to_end(index)
+    expect(state(notebook, 2)).to_have_text("✕failed")
+    activate(notebook, 0)
+    scroll = "index => { jupyterapp.shell.currentWidget.content.scrollToItem(index); }"
+    page.evaluate(scroll, 32)
+    expect(mark(notebook, 2)).to_have_count(0)
+    page.evaluate(scroll, 2)
+    expect(state(notebook, 2)).to_have_text("✕failed")
+    activate(notebook, 2)
+    command(page, "notebook:move-cell-up")
+    expect(state(notebook, 1)).to_have_text("✕failed")
+    expect(page.locator(".jp-durable-mark")).to_have_count(1)
+
+
+def test_in_a_notebook_that_is_not_trusted_a_mark_says_so_and_does_nothing(lab: Lab, page: Page) -> None:
+    """Hostile text stays text; a saved "running" is no longer believed."""
+    hostile = "<img src=x onerror=alert(1)>\u202e"
+    request = {"id": hostile, "application": hostile, "status": "running", "run": 1, "kind": "cell"}
+    data = {"version": 1, "sequence": 1, "at": 1.0, "request": request, "calls": [], "counts": {"reused": 3}}
+    output = {"output_type": "display_data", "metadata": {}, "data": {MIME: data}}
+    notebook = Notebook(page, lab, lab.write("foreign.ipynb", ["1"], outputs=[output]))
+    dialogs: list[Any] = []
+    page.on("dialog", lambda dialog: dialogs.append(dialog))
+    expect(state(notebook, 0)).to_have_text("◌last seen running · 3 from checkpoint")
+    expect(state(notebook, 0)).to_have_attribute("title", re.compile(r"<img src=x[\s\S]*u202e"))
+    resume = mark(notebook, 0).get_by_role("button", name="Resume")
+    expect(resume).to_have_attribute("title", "This notebook is not trusted.")
+    resume.click(force=True)
+    assert notebook.count(0) is None
+    assert not dialogs
+
+
+def test_settings_hold_at_once(lab: Lab, page: Page, settings: Settings) -> None:
+    settings({})
+    notebook = Notebook(page, lab, lab.write("settings.ipynb", [SETUP, REPAIRED, "chain(6)"]))
+    for index in (0, 1, 2):
+        notebook.run_to_end(index)
+    expect(state(notebook, 2)).to_have_text("✓succeeded")
+    expect(notebook.view(2).locator(".jp-durable-tree")).to_be_hidden()
+    tab = page.evaluate("() => jupyterapp.shell.currentWidget.id")
+    page.evaluate("() => jupyterapp.commands.execute('settingeditor:open', {query: 'Durable Requests'})")
+    form = page.locator(".jp-SettingsForm", has_text="Marks on cells")
+    form.get_by_label("Marks on cells").uncheck()
+    form.locator("select").select_option(label="Tree")
+    page.screenshot(path=ARTIFACTS / "front-settings.png")
+    expect(page.locator(".jp-durable-mark")).to_have_count(0)
+    page.evaluate("id => jupyterapp.shell.activateById(id)", tab)
+    expect(notebook.view(2).locator(".jp-durable-tree")).to_be_visible()
+
+
+def test_the_end_of_a_long_request_is_told_once_when_nobody_sees_it(lab: Lab, page: Page, settings: Settings) -> None:
+    settings({"notifyAfter": 1})
+    cells = [SETUP, timed("watched", 1.5), timed("unwatched", 2)]
+    notebook = Notebook(page, lab, lab.write("told.ipynb", cells))
+    notebook.run_to_end(0)
+    notebook.run_to_end(1)
+    expect(state(notebook, 1)).to_have_text("✓succeeded")
+    notebook.run(2)
+    expect(state(notebook, 2)).to_have_text("●running")
+    tab = page.evaluate("() => jupyterapp.shell.currentWidget.id")
+    page.evaluate("() => { jupyterapp.commands.execute('launcher:create'); }")
+    expect(toast(page)).to_have_text(re.compile("unwatched succeeded after 2"))
+    toast(page).get_by_role("button", name="Show").click()
+    page.wait_for_function("id => jupyterapp.shell.currentWidget.id === id", arg=tab)
+    assert page.evaluate("() => jupyterapp.shell.currentWidget.content.activeCellIndex") == 2
+
+
+def test_a_failure_is_told_with_its_error_and_a_cancel_is_not(lab: Lab, page: Page, settings: Settings) -> None:
+    settings({"notifyAfter": 1})
+    failing = timed("failing", 2).replace("return", "raise ValueError('page 7 has no text')")
+    notebook = Notebook(page, lab, lab.write("untold.ipynb", [SETUP, timed("stopped", 60), failing]))
+    notebook.run_to_end(0)
+    notebook.run(1)
+    expect(state(notebook, 1)).to_have_text("●running")
+    page.wait_for_timeout(1500)  # so that it is long enough to be told
+    command(page, "durable:cancel-request")
+    ended(notebook, 1)
+    notebook.run(2)
+    expect(state(notebook, 2)).to_have_text("●running")
+    page.evaluate("() => { jupyterapp.commands.execute('launcher:create'); }")
+    expect(toast(page)).to_have_text(re.compile(r"failing failed after 2.*page 7 has no text"))
+    page.screenshot(path=ARTIFACTS / "front-notification.png")
+    expect(toast(page)).to_have_count(1)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
