@@ -322,7 +322,7 @@ def test_the_end_of_a_long_request_is_told_once_when_nobody_sees_it(lab: Lab, pa
 
 def test_a_failure_is_told_with_its_error_and_a_cancel_is_not(lab: Lab, page: Page, settings: Settings) -> None:
     settings({"notifyAfter": 1})
-    failing = timed("failing", 2).replace("return", "raise ValueError('page 7 has no text')")
+    failing = timed("failing", 2).replace("return 1", "raise ValueError('page 7 has no text')")
     notebook = Notebook(page, lab, lab.write("untold.ipynb", [SETUP, timed("stopped", 60), failing]))
     notebook.run_to_end(0)
     notebook.run(1)
