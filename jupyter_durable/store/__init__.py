@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.store.base import Store
+from jupyter_durable.store.listed import remember
 from jupyter_durable.store.location import default_url
 
 __all__ = ["default_url", "open_store"]
@@ -15,7 +16,7 @@ def open_store(url: str) -> Store:
     """Open the store at `url`: `sqlite:///relative`, `sqlite:////absolute`, or `memory:` (a new one each time).
 
     Raises `SDKUsageError` for another scheme, `StoreError` when the file is damaged, foreign or cannot be opened,
-    `StoreVersionError` when it was written by a newer version.
+    `StoreVersionError` when it was written by a newer version. A file is listed from now on (see `listed`).
     """
     scheme, separator, rest = url.partition(":")
     if scheme == "memory" and separator and not rest.strip("/"):
@@ -25,7 +26,9 @@ def open_store(url: str) -> Store:
     if scheme == "sqlite" and rest.startswith("///") and len(rest) > 3:
         from jupyter_durable.store.sqlite.store import SqliteStore
 
-        return SqliteStore(Path(rest[3:]).expanduser().absolute())
+        store = SqliteStore(Path(rest[3:]).expanduser().absolute())
+        remember(store.url)
+        return store
     if scheme in ("postgresql", "postgres", "http", "https"):
         raise SDKUsageError(f"{scheme}:// stores are not built yet; use sqlite:///PATH or memory:")
     raise SDKUsageError(f"{url!r} is not the URL of a store; use sqlite:///PATH or memory:")

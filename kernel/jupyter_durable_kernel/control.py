@@ -17,13 +17,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_durable.client import verbs
-from jupyter_durable.client.journal import load_tree
-from jupyter_durable.client.request import Call, Request, status_of
+from jupyter_durable.client.request import Call, Request
 from jupyter_durable.core.calltree import CallNode, walk
-from jupyter_durable.core.model import Status
 from jupyter_durable.errors import DurableError, SDKUsageError
 from jupyter_durable.store.base import Filter
-from jupyter_durable_kernel import bundle, changes, looks, page
+from jupyter_durable_kernel import bundle, changes, looks, reading
 from jupyter_durable_kernel.values import Values
 
 if TYPE_CHECKING:
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 
 MESSAGE: Final = "durable_request"
 REPLY: Final = "durable_reply"
-PAGE: Final = 50
 PREVIEW_ROWS: Final = 300
 SETTLED_SECONDS: Final = 1.5
 """A replay that fails at once is answered with its error; one that lasts longer, with the news that it runs."""
@@ -95,28 +92,13 @@ class Control:
         """The state of now."""
         request = verbs.find(self._engine, content["request"])
         row = request._now()
-        status = status_of(row, self._engine)
-        root = load_tree(self._engine.store, row, live=status == Status.RUNNING)[1]
-        counts = page.counted(root, {}) if root is not None else page.NOTHING
-        state = page.State(row, status, root, {}, counts, row.run > 1, self._engine.clock.now())
-        return bundle.snapshot(state, Values(self._engine, row), page.headline(state))
+        return reading.snapshot(reading.state_of(self._engine, row), Values(self._engine, row))
 
     def _page(self, content: Content) -> Content:
         """Some of the calls of one parent, or of those of one name."""
         request = verbs.find(self._engine, content["request"])
-        parent = _node(request, content["parent"])
-        wanted = [
-            child
-            for child in parent.children
-            if (not content.get("name") or (child.name, child.kind) == (content["name"], content["kind"]))
-            and (not content.get("failed") or child.status == Status.FAILED)
-        ]
-        values = Values(self._engine, request._now())
-        first = int(content.get("offset", 0))
-        return {
-            "calls": [bundle.shown_call(node, values) for node in wanted[first : first + PAGE]],
-            "total": len(wanted),
-        }
+        row = request._now()
+        return reading.calls(reading.state_of(self._engine, row), content, Values(self._engine, row))
 
     def _detail(self, content: Content) -> Content:
         """Inputs, output, error and log of one call."""

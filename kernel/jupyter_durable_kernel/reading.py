@@ -1,0 +1,57 @@
+"""What a store says of a request, as the page reads it: the kernel answers with it, and so does the Jupyter server.
+
+Rules of this file
+- Nothing runs and nothing is written. Whether values are loaded is the business of the `Values` that are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from jupyter_durable.client.journal import load_tree
+from jupyter_durable.client.request import status_of
+from jupyter_durable.core.calltree import CallNode, walk
+from jupyter_durable.core.model import RequestRow, Status
+from jupyter_durable.errors import SDKUsageError
+from jupyter_durable_kernel import bundle, page
+from jupyter_durable_kernel.values import Values
+
+if TYPE_CHECKING:
+    from jupyter_durable.client.engine import Engine
+
+PAGE: Final = 50
+
+
+def state_of(engine: Engine, row: RequestRow) -> page.State:
+    """A request as it is now."""
+    status = status_of(row, engine)
+    root = load_tree(engine.store, row, live=status == Status.RUNNING)[1]
+    counts = page.counted(root, {}) if root is not None else page.NOTHING
+    return page.State(row, status, root, {}, counts, row.run > 1, engine.clock.now())
+
+
+def snapshot(state: page.State, values: Values) -> dict[str, Any]:
+    """Its picture."""
+    return bundle.snapshot(state, values, page.headline(state))
+
+
+def calls(state: page.State, wanted: Mapping[str, Any], values: Values) -> dict[str, Any]:
+    """Some of the calls of one `parent`, or of those of one `name` and `kind`; `failed`: of those that failed."""
+    found = [
+        child
+        for child in node_of(state, wanted["parent"]).children
+        if (not wanted.get("name") or (child.name, child.kind) == (wanted["name"], wanted["kind"]))
+        and (not wanted.get("failed") or child.status == Status.FAILED)
+    ]
+    first = int(wanted.get("offset", 0))
+    shown = [bundle.shown_call(node, values) for node in found[first : first + PAGE]]
+    return {"calls": shown, "total": len(found)}
+
+
+def node_of(state: page.State, identity: object) -> CallNode:
+    """The call of an identity. Raises `SDKUsageError`."""
+    for node in walk(state.root) if state.root is not None else ():
+        if node.identity == identity:
+            return node
+    raise SDKUsageError(f"request {state.row.id} has no such call any more; its last run went another way")

@@ -1,0 +1,161 @@
+"""The answers of the server: plain functions of the stores, without a word about HTTP.
+
+Rules of this file
+- What is wrong is raised: `UnknownRequest`, `Refused`, or an error of the library, whose text can be shown.
+- A list costs what it shows, however many requests a store has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import PurePath
+from typing import Any, Final, NamedTuple
+
+from jupyter_durable.client import verbs
+from jupyter_durable.client.engine import Engine
+from jupyter_durable.client.request import listed, status_of
+from jupyter_durable.core.model import RequestRow, Status
+from jupyter_durable.errors import DurableError, SDKUsageError
+from jupyter_durable.store.base import Filter
+from jupyter_durable_kernel import reading
+from jupyter_durable_server import plain
+from jupyter_durable_server.asked import Detail, Page, Wanted
+from jupyter_durable_server.stores import Opened, Stores
+
+ALIVE: Final = 200
+"""Requests that run at once and are looked at, in each store."""
+NOTEBOOKS: Final = 500
+"""Newest requests of a store whose notebooks are named in the filter."""
+Answer = dict[str, Any]
+
+
+class _Found(NamedTuple):
+    store: Opened
+    row: RequestRow
+    running: bool
+
+
+class _Part(NamedTuple):
+    """What one store has to say."""
+
+    found: list[_Found]
+    running: int
+    notebooks: set[str]
+
+
+def listing(stores: Stores, wanted: Wanted, root: str) -> Answer:
+    """Requests of all stores, running first, then newest first. `root`: where the server's notebooks lie."""
+    opened, wrong = stores.all()
+    parts = []
+    for each in opened:
+        try:
+            parts.append(_part(each, wanted))
+        except DurableError as error:  # a damaged store costs itself only
+            wrong.append(str(error))
+    found = [one for part in parts for one in part.found]
+    found.sort(key=lambda one: (not one.running, -one.row.accepted_at))
+    return {
+        "requests": [_shown(one, root) for one in found[: wanted.limit]],
+        "running": sum(part.running for part in parts),
+        "more": len(found) > wanted.limit,
+        "notebooks": sorted({name for part in parts for name in part.notebooks}),
+        "problems": wrong,
+    }
+
+
+def _part(store: Opened, wanted: Wanted) -> _Part:
+    alive = [_Found(store, row, True) for row in _running(store.engine)]
+    found = [one for one in alive if _matches(one.row, wanted)] if wanted.status in ("", Status.RUNNING) else []
+    if wanted.status != Status.RUNNING:
+        there = {one.row.id for one in found}
+        found += [one for one in _rest(store, wanted) if one.row.id not in there]
+    return _Part(found, len(alive), _notebooks(store.engine))
+
+
+def _running(engine: Engine) -> Iterable[RequestRow]:
+    rows = engine.store.requests(Filter(status=Status.RUNNING, limit=ALIVE))
+    return (row for row in rows if status_of(row, engine) == Status.RUNNING)
+
+
+def _rest(store: Opened, wanted: Wanted) -> Iterable[_Found]:
+    """One more than wanted, so that it is known whether there are more."""
+    asked = Filter(wanted.status or None, None, wanted.notebook or None, None, wanted.text or None)
+    return (_Found(store, row, False) for row in listed(store.engine, asked._replace(limit=wanted.limit + 1)))
+
+
+def _matches(row: RequestRow, wanted: Wanted) -> bool:
+    """As the store filters."""
+    texts = (row.id, row.application, row.notebook, row.cell, row.error)
+    return (not wanted.notebook or row.notebook == wanted.notebook) and (
+        not wanted.text or any(wanted.text.lower() in (text or "").lower() for text in texts)
+    )
+
+
+def _notebooks(engine: Engine) -> set[str]:
+    return {row.notebook for row in engine.store.requests(Filter(limit=NOTEBOOKS)) if row.notebook}
+
+
+def _shown(one: _Found, root: str) -> Answer:
+    info = verbs.info(one.store.engine, one.row)
+    return {**info._asdict(), "store": one.store.name, "path": contents_path(info.notebook, root)}
+
+
+def contents_path(notebook: str | None, root: str) -> str | None:
+    """What the contents of this server call a notebook; None for one that lies elsewhere, or is none."""
+    if not notebook or not root or not notebook.endswith(".ipynb"):
+        return None
+    path = PurePath(notebook)
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else None
+
+
+def snapshot(stores: Stores, store: str, id: str) -> Answer:
+    """The picture of a request, as a kernel makes it."""
+    engine, row = stores.holding(store, id)
+    return reading.snapshot(reading.state_of(engine, row), plain.PlainValues(engine, row))
+
+
+def info(stores: Stores, store: str, id: str, root: str) -> Answer:
+    """A request as lists show it."""
+    engine, row = stores.holding(store, id)
+    known = next(each for each in stores.all()[0] if each.engine is engine)
+    return _shown(_Found(known, row, False), root)
+
+
+def page(stores: Stores, store: str, id: str, wanted: Page) -> Answer:
+    """Some calls of a request."""
+    engine, row = stores.holding(store, id)
+    return reading.calls(reading.state_of(engine, row), wanted.model_dump(), plain.PlainValues(engine, row))
+
+
+def detail(stores: Stores, store: str, id: str, wanted: Detail) -> Answer:
+    """A closer look at one call."""
+    engine, row = stores.holding(store, id)
+    return plain.detail(engine, row, reading.node_of(reading.state_of(engine, row), wanted.call))
+
+
+def cancel(stores: Stores, store: str, id: str) -> Answer:
+    """Ask whoever runs the request to stop."""
+    engine, row = stores.holding(store, id)
+    return {"request": verbs.cancel(engine, row.id).id}
+
+
+def delete(stores: Stores, store: str, id: str) -> Answer:
+    """Remove a request with its values."""
+    engine, row = stores.holding(store, id)
+    return {"request": verbs.delete(engine, row.id)}
+
+
+def pin(stores: Stores, store: str, id: str, pinned: bool) -> Answer:
+    """Keep a request from garbage collection, or no longer."""
+    engine, row = stores.holding(store, id)
+    return {"request": verbs.pin(engine, row.id, pinned).id}
+
+
+def replay(stores: Stores, store: str, id: str) -> Answer:
+    """Refused: it runs code. Raises `SDKUsageError`."""
+    engine, row = stores.holding(store, id)
+    del engine
+    raise SDKUsageError(
+        f"A replay runs code, which the Jupyter server does not. Open the notebook of {row.id} and press Replay there, "
+        f"or run `jupyter durable replay {row.id}` in a terminal."
+    )
