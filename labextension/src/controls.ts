@@ -13,6 +13,8 @@ export type Verb =
   | 'fork'
   | 'debug'
   | 'detail'
+  | 'changes'
+  | 'answer'
   | 'page'
   | 'snapshot';
 
@@ -53,4 +55,7 @@ export interface IControls {
 
   /** Called when any answer above may have changed. */
   changed: () => void;
+
+  /** Called when what the kernel knows may be different: code has run, or it is `another` kernel. */
+  ran?: (another: boolean) => void;
 }

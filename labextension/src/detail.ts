@@ -9,9 +9,13 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import { IControls, IWish, Verb } from './controls';
 import { allow, button, element, patch, setAttribute, visible } from './dom';
-import { IDetail, IShownCall, Preview, readDetail } from './protocol';
+import { IAttempt, IDetail, Preview, readDetail } from './answers';
+import { table } from './plan';
+import { IShownCall } from './protocol';
+import { Answer, WaitingView } from './waiting';
+import { lasting, mark, statusWord } from './words';
 
-type Tab = 'error' | 'inputs' | 'output' | 'log';
+type Tab = 'error' | 'inputs' | 'output' | 'log' | 'attempts';
 
 /** What a detail asks its view to do. */
 export interface IDetailActions {
@@ -19,6 +23,7 @@ export interface IDetailActions {
   fork(text: string): void;
   debug(call: IShownCall): void;
   copy(call: IShownCall): void;
+  answer(call: IShownCall, given: Answer): void;
 }
 
 export class DetailView {
@@ -32,7 +37,13 @@ export class DetailView {
     this._trans = trans;
     this._tabs.setAttribute('role', 'tablist');
     this._body.setAttribute('role', 'tabpanel');
+    this._waiting = new WaitingView(
+      controls,
+      (call, given) => actions.answer(call, given),
+      trans
+    );
     this.node = element('div', 'detail', [
+      this._waiting.node,
       this._tabs,
       this._body,
       this._buttons
@@ -63,6 +74,8 @@ export class DetailView {
       this._ask(call, key);
     }
     this._call = call;
+    setAttribute(this.node, 'data-status', call.status);
+    this._waiting.render(call);
     this._renderTabs();
     this._renderBody();
     this._renderButtons(call);
@@ -104,6 +117,9 @@ export class DetailView {
     if (detail.logs.length) {
       found.push('log');
     }
+    if (detail.attempts.length) {
+      found.push('attempts');
+    }
     return found;
   }
 
@@ -117,7 +133,8 @@ export class DetailView {
       error: this._trans.__('Error'),
       inputs: this._trans.__('Inputs'),
       output: this._trans.__('Output'),
-      log: this._trans.__('Log')
+      log: this._trans.__('Log'),
+      attempts: this._trans.__('Attempts')
     };
     patch(
       this._tabs,
@@ -143,18 +160,26 @@ export class DetailView {
       return;
     }
     this._shown = state;
-    const parts =
-      tab === 'inputs'
-        ? this._inputs()
-        : tab === 'output'
-          ? this._output()
-          : tab === 'log'
-            ? logLines(this._detail.logs)
-            : [block(this._detail.error, 'error')];
+    const parts = this._parts(tab);
     if (this._failure) {
       parts.push(element('div', 'quiet', visible(this._failure)));
     }
     this._body.replaceChildren(...parts);
+  }
+
+  private _parts(tab: Tab): HTMLElement[] {
+    switch (tab) {
+      case 'inputs':
+        return this._inputs();
+      case 'output':
+        return this._output();
+      case 'log':
+        return logLines(this._detail.logs);
+      case 'attempts':
+        return attemptLines(this._detail.attempts, this._trans);
+      default:
+        return [block(this._detail.error, 'error')];
+    }
   }
 
   private _inputs(): HTMLElement[] {
@@ -240,7 +265,14 @@ export class DetailView {
     const area = element('textarea', 'editor');
     area.value = this._detail.input_text;
     area.rows = Math.min(10, area.value.split('\n').length + 1);
-    area.setAttribute('aria-label', trans.__('Input of the new request, JSON'));
+    area.placeholder = trans.__('["by position"] or {"by": "name"}');
+    area.spellcheck = false;
+    area.setAttribute(
+      'aria-label',
+      trans.__(
+        'Input of the new request: a JSON list, or an object with arguments by name'
+      )
+    );
     const go = button(trans.__('Fork'), 'button primary', () => {
       this._actions.fork(area.value);
       this._editor.remove();
@@ -254,6 +286,7 @@ export class DetailView {
   private _controls: IControls;
   private _actions: IDetailActions;
   private _trans: TranslationBundle;
+  private _waiting: WaitingView;
   private _tabs = element('div', 'tabs');
   private _body = element('div', 'body');
   private _buttons = element('div', 'buttons');
@@ -276,7 +309,12 @@ function saved(call: IShownCall | null): IDetail {
     output: call?.output ? words(call.output) : null,
     error: call?.error ?? '',
     logs: call?.logs ?? [],
-    input_text: ''
+    input_text: '',
+    attempts: (call?.tries ?? []).map(each => ({
+      ...each,
+      status: 'failed',
+      ended_at: each.started_at + each.duration
+    }))
   };
 }
 
@@ -292,6 +330,33 @@ function logLines(logs: [string, string][]): HTMLElement[] {
   });
 }
 
+function attemptLines(
+  attempts: IAttempt[],
+  trans: TranslationBundle
+): HTMLElement[] {
+  let before: number | null = null;
+  return attempts.map(each => {
+    const parts = [
+      trans.__('attempt %1', each.number),
+      statusWord(each.status, trans)
+    ];
+    if (each.duration !== null) {
+      parts.push(lasting(each.duration));
+    } else if (each.ended_at !== null && before !== null) {
+      const since = lasting(Math.max(0, each.ended_at - before));
+      parts.push(trans.__('%1 after the one before', since));
+    }
+    before = each.ended_at;
+    const head = element('div', 'attempt', [
+      element('span', 'sign', mark(each.status)),
+      element('b', '', parts.join(' · '))
+    ]);
+    head.firstElementChild?.setAttribute('data-status', each.status);
+    const said = each.error ? [block(each.error, 'error')] : [];
+    return element('div', '', [head, ...said]);
+  });
+}
+
 function preview(value: Preview): HTMLElement {
   if (value.type === 'text') {
     return block(value.text, 'value');
@@ -303,14 +368,5 @@ function preview(value: Preview): HTMLElement {
     image.alt = visible(value.note);
     return element('div', '', [image, note]);
   }
-  const cells = (texts: string[], tag: 'th' | 'td') =>
-    element(
-      'tr',
-      '',
-      texts.map(text => element(tag, '', visible(text)))
-    );
-  const head = element('thead', '', [cells(value.columns, 'th')]);
-  const rows = value.rows.map(row => cells(row, 'td'));
-  const table = element('table', 'table', [head, element('tbody', '', rows)]);
-  return element('div', 'scroll', [table, note]);
+  return element('div', 'scroll', [table(value.columns, value.rows), note]);
 }

@@ -78,6 +78,13 @@ export function setAttribute(
   }
 }
 
+/** Set a style; what it is already costs no layout. */
+export function setStyle(node: HTMLElement, name: string, value: string): void {
+  if (node.style.getPropertyValue(name) !== value) {
+    node.style.setProperty(name, value);
+  }
+}
+
 export function show(node: HTMLElement, shown: boolean): void {
   if (node.hidden === shown) {
     node.hidden = !shown;

@@ -21,6 +21,7 @@ import {
 import { MenuView } from './menu';
 import { Model } from './model';
 import { ISnapshot } from './protocol';
+import { setShare } from './row';
 import {
   inOneLine,
   lasting,
@@ -30,10 +31,14 @@ import {
   thousands
 } from './words';
 
+const ALIVE = ['queued', 'waiting'];
+const MOST_NAMES = 6;
+
 /** What the head asks its view to do. */
 export interface IHeadActions {
   cancel(): void;
   again(): void;
+  runCell(): void;
   replay(wish: IWish): void;
   preview(): void;
   copyId(): void;
@@ -61,6 +66,9 @@ export class HeadView {
 
   readonly node = element('div', 'head');
   readonly summary = element('div', 'summary');
+
+  /** Functions whose code is another one now than the one this request ran. */
+  changed: string[] = [];
 
   /** What was asked and has not shown its effect yet, in words. */
   pending = '';
@@ -101,6 +109,10 @@ export class HeadView {
       act: () => this._pressAgain()
     });
     this._again.node.classList.add('jp-durable-primary');
+    this._recorded = this._add('replay', trans.__('Replay recorded code'), {
+      title: trans.__('With the code this request ran with'),
+      act: () => this._actions.replay({})
+    });
     this._preview = this._add('preview', trans.__('Preview'), {
       title: trans.__('What a replay would reuse and execute; runs nothing'),
       act: () => this._actions.preview()
@@ -116,6 +128,7 @@ export class HeadView {
       element('span', 'right', [
         this._cancel.node,
         this._again.node,
+        this._recorded.node,
         this._preview.node,
         this._menu.node
       ])
@@ -147,6 +160,7 @@ export class HeadView {
     this.summary.append(
       this._counts,
       this._drift,
+      this._changed,
       this._note,
       element('span', 'right', [this._timeline, this._failed, this._search])
     );
@@ -177,19 +191,15 @@ export class HeadView {
 
   private _renderProgress(snapshot: ISnapshot): void {
     const running = this._model.running;
-    const progress =
-      snapshot.calls.find(call => call.depth === 0)?.progress ?? null;
-    const shown = running && progress !== null && progress.total > 0;
-    show(this._progress, shown);
+    const pace = running ? this._model.paces.overall(snapshot) : null;
     const began = snapshot.request.started_at ?? snapshot.at;
-    const elapsed = Math.max(0, this._model.now() - began);
+    show(this._progress, pace !== null);
     let line = '';
-    if (shown && progress !== null) {
-      const share = Math.min(Math.max(progress.current / progress.total, 0), 1);
-      this._share.style.width = `${(share * 100).toFixed(1)}%`;
-      line = progressText(progress, elapsed, this._trans);
+    if (pace !== null) {
+      setShare(this._share, pace);
+      line = progressText(pace, this._trans);
     } else if (running) {
-      line = lasting(elapsed);
+      line = lasting(Math.max(0, this._model.now() - began));
     } else if (!this._model.expanded) {
       line = inOneLine(snapshot, this._trans);
     }
@@ -201,26 +211,44 @@ export class HeadView {
     const running = status === 'running';
     const well = status === 'succeeded';
     const { queued, hasCell } = this._controls;
-    show(this._cancel.node, running);
+    const differs = this.changed.length > 0;
+    show(this._cancel.node, running || ALIVE.includes(status));
     show(this._again.node, !running && (!well || queued));
+    show(this._recorded.node, !running && !well && differs && !queued);
     show(this._preview.node, !running && this._model.expanded);
     show(this._menu.node, !running && this._model.expanded);
-    this._menu.render();
+    this._menu.render({ changed: this.changed, over: well && hasCell });
     setText(
       this._again.node,
-      queued ? trans.__('Queued · withdraw') : trans.__('Replay')
+      queued
+        ? trans.__('Queued · withdraw')
+        : differs
+          ? trans.__('Replay with latest code')
+          : trans.__('Replay')
     );
-    this._again.title = hasCell
-      ? trans.__('Execute this cell again: what succeeded is reused')
-      : trans.__('Run it again: what succeeded is reused');
-    for (const { node, verb, title } of [
-      ...this._items,
-      this._cancel,
-      this._again,
-      this._preview
-    ]) {
+    this._again.title = this._againTitle(queued, hasCell);
+    for (const { node, verb, title } of this._items) {
       allow(node, verb === null ? null : this._controls.refusal(verb), title);
     }
+    setText(
+      this._changed,
+      differs && this._model.expanded
+        ? trans.__('△ changed since: %1', visible(names(this.changed)))
+        : ''
+    );
+  }
+
+  private _againTitle(queued: boolean, hasCell: boolean): string {
+    const trans = this._trans;
+    if (queued) {
+      return trans.__('It starts when the kernel is free; press to withdraw');
+    }
+    const what = hasCell
+      ? trans.__('Execute this cell again: what succeeded is reused')
+      : trans.__('Run it again: what succeeded is reused');
+    return this.changed.length > 0
+      ? trans.__('%1. Changed since: %2', what, visible(names(this.changed)))
+      : what;
   }
 
   private _renderSummary(snapshot: ISnapshot, status: string): void {
@@ -310,6 +338,7 @@ export class HeadView {
   private _line = element('span', 'line');
   private _counts = element('span', 'counts');
   private _note = element('span', 'quiet');
+  private _changed = element('span', 'changed');
   private _search = element('input', 'search');
   private _items: IItem[] = [];
   private _twisty!: HTMLButtonElement;
@@ -317,7 +346,15 @@ export class HeadView {
   private _cancel!: IItem;
   private _again!: IItem;
   private _preview!: IItem;
+  private _recorded!: IItem;
   private _drift!: HTMLButtonElement;
   private _timeline!: HTMLButtonElement;
   private _failed!: HTMLButtonElement;
+}
+
+/** Some names, the others as a number. */
+function names(all: string[]): string {
+  const more = all.length - MOST_NAMES;
+  const shown = all.slice(0, MOST_NAMES).join(', ');
+  return more > 0 ? `${shown}, +${more}` : shown;
 }

@@ -7,15 +7,25 @@
 
 import { TranslationBundle } from '@jupyterlab/translation';
 import { IControls, IWish, Verb } from './controls';
-import { allow, button, element } from './dom';
+import { allow, button, element, show } from './dom';
 
 /** What the menu asks its view to do. */
 export interface IMenuActions {
   replay(wish: IWish): void;
+  runCell(): void;
   copyId(): void;
 }
 
+/** What decides which entries there are. */
+export interface IMenuState {
+  /** Functions whose code differs from the recorded one. */
+  changed: string[];
+  /** Whether it succeeded and stands under its cell: running that again is no replay. */
+  over: boolean;
+}
+
 interface IEntry {
+  shown?: (state: IMenuState) => boolean;
   verb: Verb | null;
   label: string;
   title: string;
@@ -48,8 +58,9 @@ export class MenuView {
 
   readonly node: HTMLElement;
 
-  render(): void {
-    for (const [node, { verb, title }] of this._entries) {
+  render(state: IMenuState): void {
+    for (const [node, { verb, title, shown }] of this._entries) {
+      show(node, shown === undefined || shown(state));
       allow(node, verb === null ? null : this._controls.refusal(verb), title);
     }
   }
@@ -70,12 +81,16 @@ export class MenuView {
   private _toggle(): void {
     this._menu.hidden = !this._menu.hidden;
     if (!this._menu.hidden) {
-      this._entries[0][0].focus();
+      this._shown()[0].focus();
     }
   }
 
+  private _shown(): HTMLButtonElement[] {
+    return this._entries.map(([node]) => node).filter(node => !node.hidden);
+  }
+
   private _keydown(event: KeyboardEvent): void {
-    const items = this._entries.map(([node]) => node);
+    const items = this._shown();
     const at = items.indexOf(event.target as HTMLButtonElement);
     const to: Record<string, number> = {
       ArrowDown: (at + 1) % items.length,
@@ -114,11 +129,14 @@ function entries(actions: IMenuActions, trans: TranslationBundle): IEntry[] {
       trans.__('With the code this request ran with'),
       {}
     ),
-    replay(
-      trans.__("Replay with the notebook's code"),
-      trans.__('With the functions as they are defined now'),
-      { latest: true }
-    ),
+    {
+      ...replay(
+        trans.__('Replay with latest code'),
+        trans.__('With the functions as they are defined now'),
+        { latest: true }
+      ),
+      shown: state => state.changed.length > 0
+    },
     replay(
       trans.__('Re-run what changed'),
       trans.__('Calls whose code or arguments changed execute again'),
@@ -129,6 +147,15 @@ function entries(actions: IMenuActions, trans: TranslationBundle): IEntry[] {
       trans.__('Fails when the code goes another way than recorded'),
       { strict: true }
     ),
+    {
+      verb: 'replay',
+      label: trans.__('Run the cell again'),
+      title: trans.__(
+        'This request succeeded, so its cell starts a new one. With %%durable --once it goes on with this one.'
+      ),
+      act: () => actions.runCell(),
+      shown: state => state.over
+    },
     {
       verb: null,
       label: trans.__('Copy request id'),

@@ -6,23 +6,26 @@
  * - However many calls a request makes, rows are few: siblings are pages, and `MOST_ROWS` is a limit for all.
  */
 
+import { IPage } from './answers';
 import { Axis, ISpan } from './axis';
-import { completed, IGroup, IPage, IShownCall, ISnapshot } from './protocol';
+import { completed, IGroup, IShownCall, ISnapshot } from './protocol';
 import {
   blank,
   byParent,
+  failuresFirst,
   grouped,
   groupKey,
+  groupsOf,
   IPageOf,
   IRow,
-  ISiblings
+  ISiblings,
+  kept as keptCalls,
+  troubled
 } from './rows';
 
 export const PAGE = 50;
 export const MOST_ROWS = 400;
 const OPEN_AT_ONCE = 40;
-const FOLDED = 50;
-const BAD = ['failed', 'cancelled', 'interrupted'];
 const HOLDS_ITEMS = ['map', 'reduce'];
 const FRESH_SECONDS = 5;
 
@@ -42,6 +45,9 @@ export class Model {
   /** Called when rows are wanted that are not here. */
   wanted: (page: IPageOf) => void = () => undefined;
 
+  /** How far what runs is, and how fast it gets on. */
+  readonly paces = new Paces();
+
   failedOnly = false;
   timeline = false;
   opens: 'line' | 'trouble' | 'tree' = 'trouble';
@@ -57,14 +63,16 @@ export class Model {
       }
       if (known.request.run !== snapshot.request.run) {
         this._pages.clear();
+        this.paces.clear();
       }
       snapshot = completed(snapshot, known);
     }
     this._snapshot = snapshot;
     this._below = byParent(snapshot.calls);
-    this._groups = new Map(snapshot.groups.map(one => [groupKey(one), one]));
+    this._groups = byParent(snapshot.groups);
     this._takenAt = this._now();
     this._seen = Math.abs(this._now() - snapshot.at) < FRESH_SECONDS;
+    this.paces.measure(snapshot);
     this.changed();
     return true;
   }
@@ -173,7 +181,11 @@ export class Model {
     const rows: IRow[] = [];
     this._pagers.clear();
     const roots = this._below.get(0) ?? [];
-    const kept = this._kept();
+    const kept = keptCalls(
+      this._snapshot?.calls ?? [],
+      this.failedOnly,
+      this.search
+    );
     for (const root of roots) {
       this._push(rows, root, 0, kept);
     }
@@ -305,7 +317,7 @@ export class Model {
         (kept === null || kept.has(call.id))
     );
     const page = kept === null ? this._pages.get(key) : undefined;
-    const shown = page?.calls ?? here.slice(0, PAGE);
+    const shown = page?.calls ?? failuresFirst(here).slice(0, PAGE);
     const total = page?.total ?? Math.max(of.total, here.length);
     for (const call of shown) {
       this._push(rows, call, depth, kept);
@@ -321,21 +333,10 @@ export class Model {
   }
 
   private _groupsOf(parent: number): IGroup[] {
-    const sent = [...this._groups.values()].filter(
-      one => one.parent === parent
+    return groupsOf(
+      this._groups.get(parent) ?? [],
+      this._below.get(parent) ?? []
     );
-    const known = new Set(sent.map(groupKey));
-    const counted = new Map<string, IShownCall[]>();
-    for (const call of this._below.get(parent) ?? []) {
-      const key = groupKey(call);
-      counted.set(key, [...(counted.get(key) ?? []), call]);
-    }
-    for (const [key, calls] of counted) {
-      if (calls.length > FOLDED && !known.has(key)) {
-        sent.push(grouped(calls));
-      }
-    }
-    return sent;
   }
 
   private _isOpen(key: string, call: IShownCall, many: boolean): boolean {
@@ -350,46 +351,13 @@ export class Model {
     return (
       !many &&
       this._below.has(call.id) &&
-      ((few && !HOLDS_ITEMS.includes(call.kind)) || this._troubled(call))
+      ((few && !HOLDS_ITEMS.includes(call.kind)) || troubled(call, this._below))
     );
-  }
-
-  private _troubled(call: IShownCall): boolean {
-    return (this._below.get(call.id) ?? []).some(
-      child => BAD.includes(child.status) || this._troubled(child)
-    );
-  }
-
-  /** With a filter: the calls it lets through and their callers. */
-  private _kept(): Set<number> | null {
-    const text = this.search.trim().toLowerCase();
-    if (!this.failedOnly && text === '') {
-      return null;
-    }
-    const calls = this._snapshot?.calls ?? [];
-    const parents = new Map(calls.map(call => [call.id, call.parent]));
-    const kept = new Set<number>();
-    for (const call of calls) {
-      const said = `${call.label}\n${call.arguments}\n${call.output}\n${call.error}`;
-      if (
-        (!this.failedOnly || BAD.includes(call.status)) &&
-        said.toLowerCase().includes(text)
-      ) {
-        for (
-          let id: number | undefined = call.id;
-          id !== undefined && !kept.has(id);
-          id = parents.get(id)
-        ) {
-          kept.add(id);
-        }
-      }
-    }
-    return kept;
   }
 
   private _snapshot: ISnapshot | null = null;
   private _below = new Map<number, IShownCall[]>();
-  private _groups = new Map<string, IGroup>();
+  private _groups = new Map<number, IGroup[]>();
   private _pages = new Map<string, IPage & { offset: number }>();
   private _pagers = new Map<string, IPageOf>();
   private _opened = new Map<string, boolean>();

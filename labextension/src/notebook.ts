@@ -8,7 +8,7 @@
  */
 
 import { CodeCell } from '@jupyterlab/cells';
-import { NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
+import { Notebook, NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
 import { Kernel, KernelMessage } from '@jupyterlab/services';
 import { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import { IControls, Verb } from './controls';
@@ -29,13 +29,16 @@ export class NotebookControls implements IControls {
     this._trans = translator.load('jupyter_durable');
     const context = panel.sessionContext;
     context.statusChanged.connect(this._onStatus, this);
-    context.kernelChanged.connect(this._onStatus, this);
+    context.kernelChanged.connect(this._onKernel, this);
+    NotebookActions.executed.connect(this._onExecuted, this);
   }
 
   /** Whether the output that shows the view is trusted. */
   trusted = true;
 
   changed: () => void = () => undefined;
+
+  ran: (another: boolean) => void = () => undefined;
 
   get hasCell(): boolean {
     return this._cell() !== null;
@@ -124,12 +127,28 @@ export class NotebookControls implements IControls {
   dispose(): void {
     const context = this._panel.sessionContext;
     context.statusChanged.disconnect(this._onStatus, this);
-    context.kernelChanged.disconnect(this._onStatus, this);
+    context.kernelChanged.disconnect(this._onKernel, this);
+    NotebookActions.executed.disconnect(this._onExecuted, this);
   }
 
   private _onStatus(): void {
+    const status = this._kernel()?.status;
+    if (status === 'restarting' || status === 'autorestarting') {
+      this.ran(true);
+    }
     this._start();
     this.changed();
+  }
+
+  private _onKernel(): void {
+    this._onStatus();
+    this.ran(true);
+  }
+
+  private _onExecuted(_: unknown, what: { notebook: Notebook }): void {
+    if (what.notebook === this._panel.content) {
+      this.ran(false);
+    }
   }
 
   private _start(): void {

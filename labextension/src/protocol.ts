@@ -3,10 +3,12 @@
  *
  * Rules of this file
  * - No DOM.
- * - What comes from a notebook is foreign: `readSnapshot` believes nothing. A field of the wrong type becomes the
- *   empty value of its type, lists are cut, and what is not a snapshot at all is null.
+ * - What comes from a notebook is foreign: `readSnapshot` believes nothing (see read.ts), and what is not a
+ *   snapshot at all is null.
  * - Snapshots are whole and numbered: one that is missed, repeated or late does no harm.
  */
+
+import { Fields, fields, list, number, optional, readLogs, text } from './read';
 
 export const MIME_TYPE = 'application/vnd.jupyter-durable.request+json';
 
@@ -15,9 +17,9 @@ export const REQUEST_TYPE = 'durable_request';
 
 export const VERSION = 1;
 
-const MOST_CALLS = 2000;
-const MOST_LOGS = 200;
-const LONGEST_TEXT = 20000;
+const MOST_TRIES = 20;
+const MOST_FIELDS = 30;
+const LONGEST_NAME = 200;
 
 export interface IProgress {
   current: number;
@@ -48,11 +50,36 @@ export interface ICall {
   children: number;
 }
 
+/** An attempt that failed and was followed by another. */
+export interface ITry {
+  number: number;
+  started_at: number;
+  duration: number;
+  error: string;
+}
+
+/** One field of the form that a waiting call asks for. */
+export interface IField {
+  name: string;
+  title: string;
+  type: 'text' | 'number' | 'boolean';
+}
+
+/** What a call waits for. `answerable`: the kernel takes the operation `answer`. */
+export interface IWaiting {
+  kind: 'approval' | 'form';
+  prompt: string;
+  form: IField[];
+  answerable: boolean;
+}
+
 /** A call with its previews, made in the kernel. */
 export interface IShownCall extends ICall {
   arguments: string;
   output: string;
   error: string;
+  tries: ITry[];
+  waiting: IWaiting | null;
 }
 
 /** All siblings of one name, where they are too many to be rows of their own. */
@@ -107,59 +134,6 @@ export interface ISnapshot {
   partial: boolean;
 }
 
-/** A page of calls. */
-export interface IPage {
-  calls: IShownCall[];
-  total: number;
-}
-
-/** A value as the kernel shows it. */
-export type Preview =
-  | { type: 'text'; text: string }
-  | { type: 'table'; columns: string[]; rows: string[][]; note: string }
-  | { type: 'image'; mime: string; data: string; note: string };
-
-/** What is known of one call. */
-export interface IDetail {
-  inputs: { name: string; value: Preview }[];
-  output: Preview | null;
-  error: string;
-  logs: [string, string][];
-  input_text: string;
-}
-
-/** One line of what a replay would do. */
-export interface IPreviewRow {
-  call: string;
-  action: string;
-  why: string;
-  saved: number;
-}
-
-type Fields = Record<string, unknown>;
-
-function fields(value: unknown): Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Fields)
-    : {};
-}
-
-function list(value: unknown, most = MOST_CALLS): unknown[] {
-  return Array.isArray(value) ? value.slice(0, most) : [];
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value.slice(0, LONGEST_TEXT) : '';
-}
-
-function number(value: unknown): number {
-  return typeof value === 'number' && Number.isFinite(value) ? value : 0;
-}
-
-function optional(value: unknown): number | null {
-  return typeof value === 'number' && Number.isFinite(value) ? value : null;
-}
-
 function readProgress(value: unknown): IProgress | null {
   const given = fields(value);
   if (optional(given.current) === null || optional(given.total) === null) {
@@ -175,13 +149,6 @@ function readProgress(value: unknown): IProgress | null {
     message: given.message === null ? null : text(given.message),
     attributes
   };
-}
-
-function readLogs(value: unknown): [string, string][] {
-  return list(value, MOST_LOGS).map(each => {
-    const [stream, printed] = list(each, 2);
-    return [text(stream), text(printed)];
-  });
 }
 
 export function readCall(value: unknown): IShownCall {
@@ -207,7 +174,55 @@ export function readCall(value: unknown): IShownCall {
     children: number(given.children),
     arguments: text(given.arguments),
     output: text(given.output),
+    error: text(given.error),
+    tries: list(given.tries, MOST_TRIES).map(readTry),
+    waiting: readWaiting(given.waiting)
+  };
+}
+
+function readTry(value: unknown): ITry {
+  const given = fields(value);
+  return {
+    number: number(given.number),
+    started_at: number(given.started_at),
+    duration: Math.max(0, number(given.duration)),
     error: text(given.error)
+  };
+}
+
+/** The fields of a JSON schema that a form can ask for: texts, numbers, yes and no. */
+function readForm(schema: unknown): IField[] {
+  const found: IField[] = [];
+  for (const [name, each] of Object.entries(
+    fields(fields(schema).properties)
+  )) {
+    const { type, title } = fields(each);
+    if (found.length < MOST_FIELDS) {
+      found.push({
+        name: name.slice(0, LONGEST_NAME),
+        title: text(title).slice(0, LONGEST_NAME),
+        type:
+          type === 'boolean'
+            ? 'boolean'
+            : type === 'number' || type === 'integer'
+              ? 'number'
+              : 'text'
+      });
+    }
+  }
+  return found;
+}
+
+function readWaiting(value: unknown): IWaiting | null {
+  const given = fields(value);
+  if (given.kind !== 'approval' && given.kind !== 'form') {
+    return null;
+  }
+  return {
+    kind: given.kind,
+    prompt: text(given.prompt),
+    form: given.kind === 'form' ? readForm(given.schema) : [],
+    answerable: given.answerable === true
   };
 }
 
@@ -297,53 +312,4 @@ export function completed(snapshot: ISnapshot, known: ISnapshot): ISnapshot {
   return partial && !known.partial && same
     ? { ...known, sequence, at, request }
     : snapshot;
-}
-
-export function readPage(value: unknown): IPage {
-  const given = fields(value);
-  return {
-    calls: list(given.calls).map(readCall),
-    total: number(given.total)
-  };
-}
-
-function readPreview(value: unknown): Preview {
-  const given = fields(value);
-  if (given.type === 'table') {
-    return {
-      type: 'table',
-      columns: list(given.columns, 50).map(text),
-      rows: list(given.rows, 50).map(row => list(row, 50).map(text)),
-      note: text(given.note)
-    };
-  }
-  const mime = text(given.mime);
-  if (given.type === 'image' && ['image/png', 'image/jpeg'].includes(mime)) {
-    const data = typeof given.data === 'string' ? given.data : '';
-    return { type: 'image', mime, data, note: text(given.note) };
-  }
-  return { type: 'text', text: text(given.text) };
-}
-
-export function readDetail(value: unknown): IDetail {
-  const given = fields(value);
-  return {
-    inputs: list(given.inputs, 50).map(each => ({
-      name: text(fields(each).name),
-      value: readPreview(fields(each).value)
-    })),
-    output: given.output ? readPreview(given.output) : null,
-    error: text(given.error),
-    logs: readLogs(given.logs),
-    input_text: text(given.input_text)
-  };
-}
-
-export function readPreviewRows(value: unknown): IPreviewRow[] {
-  return list(fields(value).rows, 500).map(each => ({
-    call: text(fields(each).call),
-    action: text(fields(each).action),
-    why: text(fields(each).why),
-    saved: number(fields(each).saved)
-  }));
 }

@@ -7,10 +7,26 @@
 
 import { TranslationBundle } from '@jupyterlab/translation';
 import { Axis, ISpan } from './axis';
-import { element, patch, setAttribute, setText, show, visible } from './dom';
+import {
+  element,
+  patch,
+  setAttribute,
+  setStyle,
+  setText,
+  show,
+  visible
+} from './dom';
 import { Model } from './model';
 import { IGroup, IShownCall } from './protocol';
-import { groupText, mark, progressText, statusWord } from './words';
+import { IPace } from './rate';
+import {
+  groupText,
+  lasting,
+  mark,
+  progressText,
+  statusWord,
+  waitingText
+} from './words';
 
 const LONGEST_LINE = 200;
 
@@ -24,7 +40,6 @@ export interface IParts {
   source: HTMLElement;
   duration: HTMLElement;
   track: HTMLElement;
-  bar: HTMLElement;
   share: HTMLElement;
 }
 
@@ -45,8 +60,7 @@ export function makeParts(): IParts {
   ]);
   const source = element('span', 'source');
   const duration = element('span', 'duration');
-  const bar = element('i', 'bar');
-  const track = element('div', 'track', [bar]);
+  const track = element('div', 'track');
   twisty.setAttribute('aria-hidden', 'true');
   const row = element('div', 'row', [name, source, duration, track]);
   return {
@@ -59,7 +73,6 @@ export function makeParts(): IParts {
     source,
     duration,
     track,
-    bar,
     share
   };
 }
@@ -72,15 +85,18 @@ export function statusNow(status: string, model: Model): string {
 export function shownValues(
   call: IShownCall,
   group: IGroup | null,
-  elapsed: number,
+  pace: IPace | null,
   trans: TranslationBundle
 ): string {
   if (group !== null) {
-    return groupText(group, trans);
+    return groupText(group, pace, trans);
   }
-  if (call.status === 'running' && call.progress !== null) {
-    const said = progressText(call.progress, elapsed, trans);
-    return call.progress.message
+  if (call.waiting !== null) {
+    return visible(waitingText(call.waiting, trans)).slice(0, LONGEST_LINE);
+  }
+  if (call.status === 'running' && pace !== null) {
+    const said = progressText(pace, trans);
+    return call.progress?.message
       ? `${said} · ${visible(call.progress.message)}`
       : said;
   }
@@ -94,7 +110,9 @@ export function sourceText(
   trans: TranslationBundle
 ): string {
   if (call.source === 'checkpoint') {
-    return trans.__('from checkpoint');
+    return call.attempts > 1
+      ? trans.__('from checkpoint · %1 attempts', call.attempts)
+      : trans.__('from checkpoint');
   }
   if (status === 'running') {
     return call.attempts > 1 ? trans.__('attempt %1', call.attempts) : '';
@@ -157,32 +175,78 @@ export function barClass(
   return reused && status === 'succeeded' ? 'checkpoint' : status;
 }
 
-export function setBar(
-  bar: HTMLElement,
-  span: ISpan,
-  axis: Axis,
-  status: string
-): void {
-  const left = Math.min(axis.at(span.start), 0.995);
-  const width = Math.max(axis.at(span.end) - left, 0.005);
-  bar.style.left = `${(left * 100).toFixed(2)}%`;
-  bar.style.width = `${(width * 100).toFixed(2)}%`;
-  setAttribute(bar, 'data-status', status);
+/** One bar on the time axis. */
+interface IBar {
+  span: ISpan;
+  status: string;
+  said: string;
 }
 
-/** The little progress bar of a call that reports progress. */
+/** A call's bars: one for each attempt that is known, the last with the wait before it. */
+export function barsOf(
+  call: IShownCall,
+  span: ISpan,
+  status: string,
+  trans: TranslationBundle
+): IBar[] {
+  const bars = call.tries.map(each => ({
+    span: { start: each.started_at, end: each.started_at + each.duration },
+    status: 'attempt',
+    said: visible(
+      trans.__(
+        'attempt %1 failed after %2: %3',
+        each.number,
+        lasting(each.duration),
+        each.error
+      )
+    )
+  }));
+  const before = bars[bars.length - 1];
+  const start = Math.min(before?.span.end ?? span.start, span.end);
+  const said =
+    before === undefined
+      ? ''
+      : trans.__(
+          'attempt %1, with the wait before it: %2',
+          call.attempts,
+          lasting(span.end - start)
+        );
+  return [...bars, { span: { start, end: span.end }, status, said }];
+}
+
+export function setBars(track: HTMLElement, bars: IBar[], axis: Axis): void {
+  patch(
+    track,
+    bars,
+    bar => String(bars.indexOf(bar)),
+    () => element('i', 'bar'),
+    (node, bar) => setBar(node, bar, axis)
+  );
+}
+
+function setBar(node: HTMLElement, bar: IBar, axis: Axis): void {
+  const left = Math.min(axis.at(bar.span.start), 0.995);
+  const width = Math.max(axis.at(bar.span.end) - left, 0.005);
+  setStyle(node, 'left', `${(left * 100).toFixed(2)}%`);
+  setStyle(node, 'width', `${(width * 100).toFixed(2)}%`);
+  setAttribute(node, 'data-status', bar.status);
+  setAttribute(node, 'title', bar.said || null);
+}
+
+/** The little progress bar of what says how far it is. */
 export function updateShare(
   parts: IParts,
-  call: IShownCall | null,
-  group: IGroup | null,
+  pace: IPace | null,
   status: string
 ): void {
-  const progress = group === null ? (call?.progress ?? null) : null;
-  const shown = progress !== null && status === 'running' && progress.total > 0;
+  const shown = pace !== null && status === 'running';
   show(parts.share, shown);
-  if (shown && progress !== null) {
-    const share = Math.min(Math.max(progress.current / progress.total, 0), 1);
-    const inner = parts.share.firstElementChild as HTMLElement;
-    inner.style.width = `${(share * 100).toFixed(1)}%`;
+  if (shown) {
+    setShare(parts.share.firstElementChild as HTMLElement, pace);
   }
+}
+
+export function setShare(inner: HTMLElement, pace: IPace): void {
+  const share = Math.min(Math.max(pace.current / pace.total, 0), 1);
+  setStyle(inner, 'width', `${(share * 100).toFixed(1)}%`);
 }

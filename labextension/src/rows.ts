@@ -7,6 +7,9 @@
 
 import { IGroup, IShownCall } from './protocol';
 
+export const BAD = ['failed', 'cancelled', 'interrupted'];
+const FOLDED = 50;
+
 /** One line of the tree. */
 export interface IRow {
   key: string;
@@ -58,14 +61,16 @@ export function blank(key: string, depth: number): IRow {
   };
 }
 
-export function byParent(calls: IShownCall[]): Map<number, IShownCall[]> {
-  const below = new Map<number, IShownCall[]>();
-  for (const call of calls) {
-    const known = below.get(call.parent);
+export function byParent<T extends { parent: number }>(
+  items: T[]
+): Map<number, T[]> {
+  const below = new Map<number, T[]>();
+  for (const item of items) {
+    const known = below.get(item.parent);
     if (known === undefined) {
-      below.set(call.parent, [call]);
+      below.set(item.parent, [item]);
     } else {
-      known.push(call);
+      known.push(item);
     }
   }
   return below;
@@ -89,4 +94,72 @@ export function grouped(calls: IShownCall[]): IGroup {
     started_at: Math.min(...starts),
     seconds: Math.max(...ends) - Math.min(...starts)
   };
+}
+
+/** Siblings that are too many to be rows: those that were sent as such, and those that are here. */
+export function groupsOf(sent: IGroup[], children: IShownCall[]): IGroup[] {
+  const known = new Set(sent.map(groupKey));
+  const counted = new Map<string, IShownCall[]>();
+  for (const call of children) {
+    const key = groupKey(call);
+    const others = counted.get(key);
+    if (others === undefined) {
+      counted.set(key, [call]);
+    } else {
+      others.push(call);
+    }
+  }
+  const found = [...sent];
+  for (const [key, calls] of counted) {
+    if (calls.length > FOLDED && !known.has(key)) {
+      found.push(grouped(calls));
+    }
+  }
+  return found;
+}
+
+/** Whether something below a call went wrong. */
+export function troubled(
+  call: IShownCall,
+  below: Map<number, IShownCall[]>
+): boolean {
+  return (below.get(call.id) ?? []).some(
+    child => BAD.includes(child.status) || troubled(child, below)
+  );
+}
+
+/** With a filter: the calls it lets through and their callers. Null without one. */
+export function kept(
+  calls: IShownCall[],
+  failedOnly: boolean,
+  search: string
+): Set<number> | null {
+  const text = search.trim().toLowerCase();
+  if (!failedOnly && text === '') {
+    return null;
+  }
+  const parents = new Map(calls.map(call => [call.id, call.parent]));
+  const found = new Set<number>();
+  for (const call of calls) {
+    const said = `${call.label}\n${call.arguments}\n${call.output}\n${call.error}`;
+    if (
+      (failedOnly && !BAD.includes(call.status)) ||
+      !said.toLowerCase().includes(text)
+    ) {
+      continue;
+    }
+    let id: number | undefined = call.id;
+    while (id !== undefined && !found.has(id)) {
+      found.add(id);
+      id = parents.get(id);
+    }
+  }
+  return found;
+}
+
+/** Failures first, else in program order. */
+export function failuresFirst(calls: IShownCall[]): IShownCall[] {
+  const bad = calls.filter(call => BAD.includes(call.status));
+  const others = calls.filter(call => !BAD.includes(call.status));
+  return [...bad, ...others];
 }

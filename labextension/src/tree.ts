@@ -10,12 +10,14 @@ import { Axis } from './axis';
 import { button, element, patch, setAttribute, setText, visible } from './dom';
 import { Model, PAGE } from './model';
 import { IGroup, IShownCall } from './protocol';
+import { IPace } from './rate';
 import { IRow } from './rows';
 import {
   barClass,
+  barsOf,
   IParts,
   makeParts,
-  setBar,
+  setBars,
   setSign,
   shownValues,
   sourceText,
@@ -148,8 +150,9 @@ export class TreeView {
       : visible(call.label);
     const span = spanOf(this._model.span(call), group);
     const elapsed = span.end - span.start;
+    const pace = this._pace(call, group);
     setText(parts.label, label);
-    setText(parts.values, shownValues(call, group, elapsed, trans));
+    setText(parts.values, shownValues(call, group, pace, trans));
     updateBadges(parts.badges, call, trans);
     const source = group
       ? groupSource(group, trans)
@@ -159,10 +162,16 @@ export class TreeView {
     setText(parts.source, source);
     setText(parts.duration, duration);
     setSign(parts, status, trans);
-    setBar(parts.bar, span, axis, barClass(call, group, status));
-    updateShare(parts, call, group, status);
+    const bars = barsOf(call, span, barClass(call, group, status), trans);
+    setBars(parts.track, bars, axis);
+    updateShare(parts, pace, status);
     const said = [label, statusWord(status, trans), source, duration];
     setAttribute(item, 'aria-label', said.filter(each => each).join(', '));
+  }
+
+  private _pace(call: IShownCall, group: IGroup | null): IPace | null {
+    const { paces } = this._model;
+    return group === null ? paces.ofCall(call) : paces.ofGroup(group);
   }
 
   private _updateGroup(
@@ -183,12 +192,13 @@ export class TreeView {
       end: group.started_at + group.seconds
     };
     setText(parts.label, `${visible(group.name)} ×${thousands(group.total)}`);
-    setText(parts.values, groupText(group, trans));
+    const pace = this._model.paces.ofGroup(group);
+    setText(parts.values, groupText(group, pace, trans));
     setText(parts.source, groupSource(group, trans));
     setText(parts.duration, group.seconds > 0 ? lasting(group.seconds) : '');
     setSign(parts, status, trans);
-    setBar(parts.bar, span, axis, status);
-    updateShare(parts, null, group, status);
+    setBars(parts.track, [{ span, status, said: '' }], axis);
+    updateShare(parts, pace, status);
     setAttribute(
       item,
       'aria-label',

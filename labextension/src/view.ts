@@ -7,29 +7,25 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { spoken } from './calltree';
+import { readChanges, readPage } from './answers';
 import { IControls, IWish } from './controls';
 import { DetailView } from './detail';
 import { element, setText, show, visible } from './dom';
+import { Gate } from './gate';
 import { HeadView } from './head';
 import { Model } from './model';
-import {
-  IShownCall,
-  ISnapshot,
-  readPage,
-  readPreviewRows,
-  readSnapshot
-} from './protocol';
+import { planTable } from './plan';
+import { IShownCall, ISnapshot, readSnapshot } from './protocol';
 import { IPageOf } from './rows';
 import { TreeView } from './tree';
-import { thousands } from './words';
+import { Answer } from './waiting';
 
 const TICK_MILLISECONDS = 1000;
 const QUIET_SECONDS = 2.5;
 
 export class RequestView {
   constructor(controls: IControls, trans: TranslationBundle) {
-    this._controls = controls;
+    this._controls = new Gate(controls);
     this._trans = trans;
     this._model = new Model(() => Date.now() / 1000);
     this._detail = this._makeDetail();
@@ -46,7 +42,8 @@ export class RequestView {
     this.node.dataset.lmSuppressShortcuts = 'true';
     this._model.changed = () => this._later();
     this._model.wanted = page => this._turn(page);
-    controls.changed = () => this._later();
+    this._controls.changed = () => this._later();
+    this._controls.ran = another => this._lookAgain(another);
   }
 
   readonly node: HTMLElement;
@@ -65,6 +62,13 @@ export class RequestView {
         this._panel.replaceChildren();
       }
       this._heard = Date.now();
+      if (this._model.fresh) {
+        this._live = true;
+        this._controls.unknown = null;
+      }
+      if (before?.status !== status) {
+        this._compared = false;
+      }
     }
     this._draw();
     this._watch();
@@ -92,7 +96,7 @@ export class RequestView {
     this._controls.withdraw();
   }
 
-  /** Ask for the state of now, when there is somebody who may know it. */
+  /** Ask for the state of now, when there is somebody who may know it. What they do not know cannot be acted on. */
   catchUp(): void {
     if (this._asking || this._controls.refusal('snapshot') !== null) {
       return;
@@ -103,6 +107,7 @@ export class RequestView {
       .then(reply => {
         this._asking = false;
         if (!this._disposed && this.show(reply)) {
+          this._controls.unknown = null;
           this._model.confirm();
         }
         if (this._behind) {
@@ -110,9 +115,57 @@ export class RequestView {
           this.catchUp();
         }
       })
-      .catch(() => {
+      .catch((error: Error) => {
         this._asking = false;
+        if (this._controls.refusal('snapshot') === null) {
+          this._controls.unknown = visible(error.message);
+          this._later();
+        }
       });
+  }
+
+  /** Once when it is shown, and again when code has run: is the request known, and is its code still the same? */
+  private _inquire(): void {
+    if (
+      this._inquired ||
+      this._asking ||
+      this._controls.refusal('snapshot') !== null
+    ) {
+      return;
+    }
+    this._inquired = true;
+    if (!this._live || this._controls.unknown !== null) {
+      this.catchUp();
+    }
+  }
+
+  /** While its calls are shown: is the code of now the recorded one? */
+  private _compare(): void {
+    const { running, expanded } = this._model;
+    if (
+      !this._compared &&
+      !running &&
+      expanded &&
+      this._controls.refusal('changes') === null
+    ) {
+      this._compared = true;
+      this._controls
+        .ask('changes', this._content())
+        .then(reply => {
+          this._head.changed = readChanges(reply).changed;
+          this._later();
+        })
+        .catch(() => {
+          this._head.changed = [];
+        });
+    }
+  }
+
+  private _lookAgain(another: boolean): void {
+    this._live = this._live && !another;
+    this._inquired = false;
+    this._compared = false;
+    this._later();
   }
 
   private _makeDetail(): DetailView {
@@ -122,7 +175,8 @@ export class RequestView {
         replay: wish => this._replay(wish),
         fork: text => this._fork(text),
         debug: call => this._debug(call),
-        copy: call => this._copy(this._code(call))
+        copy: call => this._copy(this._code(call)),
+        answer: (call, given) => this._answer(call, given)
       },
       this._trans
     );
@@ -135,6 +189,7 @@ export class RequestView {
       {
         cancel: () => this._cancel(),
         again: () => this._again(),
+        runCell: () => this._controls.runCell(),
         replay: wish => this._replay(wish),
         preview: () => this._preview(),
         copyId: () => this._copy(this._content().request as string)
@@ -155,6 +210,8 @@ export class RequestView {
     if (snapshot === null || this._disposed) {
       return;
     }
+    this._inquire();
+    this._compare();
     const open = this._model.expanded;
     this.node.classList.toggle('jp-durable-timeline', this._model.timeline);
     this.node.classList.toggle('jp-durable-open', open);
@@ -227,7 +284,7 @@ export class RequestView {
       this._controls.runCell();
       this._draw();
     } else {
-      this._replay({});
+      this._replay(this._head.changed.length > 0 ? { latest: true } : {});
     }
   }
 
@@ -251,6 +308,11 @@ export class RequestView {
       );
     });
     this._draw();
+  }
+
+  private _answer(call: IShownCall, given: Answer): void {
+    const content = { ...this._content(), call: call.id, answer: given };
+    this._do(this._controls.ask('answer', content));
   }
 
   private _debug(call: IShownCall): void {
@@ -289,45 +351,10 @@ export class RequestView {
       this._controls
         .ask('preview', { ...this._content(), latest: true })
         .then(reply => {
-          this._panel.replaceChildren(this._table(reply));
+          this._panel.replaceChildren(planTable(reply, this._trans));
           this._draw();
         })
     );
-  }
-
-  private _table(reply: unknown): HTMLElement {
-    const trans = this._trans;
-    const rows = readPreviewRows(reply);
-    const line = (texts: string[], tag: 'th' | 'td') =>
-      element(
-        'tr',
-        '',
-        texts.map(text => element(tag, '', visible(text)))
-      );
-    const head = [
-      trans.__('Call'),
-      trans.__('A replay would'),
-      trans.__('Why'),
-      trans.__('Saves')
-    ];
-    const body = rows.map(row =>
-      line(
-        [row.call, row.action, row.why, row.saved ? spoken(row.saved) : ''],
-        'td'
-      )
-    );
-    const more = Number((reply as { more?: number }).more ?? 0);
-    return element('div', 'scroll', [
-      element('table', 'table', [
-        element('thead', '', [line(head, 'th')]),
-        element('tbody', '', body)
-      ]),
-      element(
-        'div',
-        'quiet',
-        more ? trans.__('and %1 more', thousands(more)) : ''
-      )
-    ]);
   }
 
   private _turn(page: IPageOf): void {
@@ -337,7 +364,12 @@ export class RequestView {
     const { failedOnly } = this._model;
     this._do(
       this._controls
-        .ask('page', { ...this._content(), ...page, failed: failedOnly })
+        .ask('page', {
+          ...this._content(),
+          ...page,
+          failed: failedOnly,
+          failures_first: true
+        })
         .then(reply => this._model.takePage(page, readPage(reply)))
     );
   }
@@ -367,7 +399,7 @@ export class RequestView {
     });
   }
 
-  private _controls: IControls;
+  private _controls: Gate;
   private _trans: TranslationBundle;
   private _model: Model;
   private _head: HeadView;
@@ -382,5 +414,9 @@ export class RequestView {
   private _timeline = false;
   private _asking = false;
   private _behind = false;
+  private _inquired = false;
+  private _compared = false;
+  /** Whether somebody who knows the request has shown it here. */
+  private _live = false;
   private _disposed = false;
 }

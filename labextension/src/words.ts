@@ -7,7 +7,8 @@
 
 import { TranslationBundle } from '@jupyterlab/translation';
 import { spoken } from './calltree';
-import { IGroup, IProgress, ISnapshot } from './protocol';
+import { IGroup, ISnapshot, IWaiting } from './protocol';
+import { IPace, secondsLeft } from './rate';
 
 const MARKS: Record<string, string> = {
   succeeded: '✓',
@@ -51,34 +52,65 @@ export function lasting(seconds: number): string {
   return seconds < 0.001 ? '< 1 ms' : `${Math.round(seconds * 1000)} ms`;
 }
 
-/** `618 of 1,000 · about 40 s left`. */
-export function progressText(
-  progress: IProgress,
-  elapsed: number,
-  trans: TranslationBundle
-): string {
-  const { current, total } = progress;
+/** `3.1/s`, `12/min`, `3/h`. */
+export function rateText(perSecond: number): string {
+  if (perSecond >= 9.95) {
+    return `${thousands(Math.round(perSecond))}/s`;
+  }
+  if (perSecond >= 0.95) {
+    return `${perSecond.toFixed(1)}/s`;
+  }
+  const perMinute = perSecond * 60;
+  return perMinute >= 0.95
+    ? `${Math.round(perMinute)}/min`
+    : `${(perMinute * 60).toFixed(1)}/h`;
+}
+
+/** `618 of 1,000 · 9.4/s · about 41 s left`. */
+export function progressText(pace: IPace, trans: TranslationBundle): string {
+  const { current, total, perSecond } = pace;
   const parts = [
     trans.__('%1 of %2', thousands(round(current)), thousands(round(total)))
   ];
-  const share = total > 0 ? current / total : 0;
-  if (share > 0 && share < 1 && elapsed > 2) {
-    const left = spoken((elapsed * (1 - share)) / share);
-    parts.push(trans.__('about %1 left', left));
+  const left = secondsLeft(pace);
+  if (perSecond !== null && left !== null) {
+    parts.push(rateText(perSecond));
+    parts.push(trans.__('about %1 left', about(left)));
   }
   return parts.join(' · ');
 }
 
-/** `615 done · 3 failed · 8 running`. */
-export function groupText(group: IGroup, trans: TranslationBundle): string {
+/** `615 done · 3 failed · 382 to go · 9.4/s · about 41 s left`. */
+export function groupText(
+  group: IGroup,
+  pace: IPace | null,
+  trans: TranslationBundle
+): string {
   const parts = [trans.__('%1 done', thousands(group.succeeded))];
   if (group.failed) {
     parts.push(trans.__('%1 failed', thousands(group.failed)));
   }
   if (group.running) {
-    parts.push(trans.__('%1 running', thousands(group.running)));
+    parts.push(trans.__('%1 to go', thousands(group.running)));
+  }
+  const left = pace === null ? null : secondsLeft(pace);
+  if (group.running && left !== null && pace?.perSecond) {
+    parts.push(rateText(pace.perSecond));
+    parts.push(trans.__('about %1 left', about(left)));
   }
   return parts.join(' · ');
+}
+
+/** `waiting for approval: send 40 letters?`. */
+export function waitingText(
+  waiting: IWaiting,
+  trans: TranslationBundle
+): string {
+  const said =
+    waiting.kind === 'approval'
+      ? trans.__('waiting for approval')
+      : trans.__('waiting for input');
+  return waiting.prompt ? `${said}: ${waiting.prompt}` : said;
 }
 
 /** `612 ran · 3 from checkpoint`. */
@@ -122,4 +154,9 @@ export function inOneLine(
 
 function round(value: number): number {
   return Math.round(value * 100) / 100;
+}
+
+/** An estimate is not said to a tenth of a second. */
+function about(seconds: number): string {
+  return spoken(Math.max(seconds, 1)).replace(/\.\d s$/, ' s');
 }

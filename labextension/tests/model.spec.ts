@@ -2,7 +2,8 @@
 
 import { Axis } from '../src/axis';
 import { Model, MOST_ROWS, PAGE } from '../src/model';
-import { readPage, readSnapshot } from '../src/protocol';
+import { readPage } from '../src/answers';
+import { readSnapshot } from '../src/protocol';
 
 interface IGiven {
   id: number;

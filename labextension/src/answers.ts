@@ -1,0 +1,125 @@
+/**
+ * What the kernel answers when it is asked for more than a snapshot holds.
+ *
+ * Rules of this file
+ * - No DOM. As foreign as a snapshot: nothing is believed.
+ */
+
+import { IShownCall, readCall } from './protocol';
+import { fields, list, number, optional, readLogs, text } from './read';
+
+/** A page of calls. */
+export interface IPage {
+  calls: IShownCall[];
+  total: number;
+}
+
+/** A value as the kernel shows it. */
+export type Preview =
+  | { type: 'text'; text: string }
+  | { type: 'table'; columns: string[]; rows: string[][]; note: string }
+  | { type: 'image'; mime: string; data: string; note: string };
+
+/** What is known of one call. */
+export interface IDetail {
+  inputs: { name: string; value: Preview }[];
+  output: Preview | null;
+  error: string;
+  logs: [string, string][];
+  input_text: string;
+  attempts: IAttempt[];
+}
+
+/** What one attempt came to. Of the last one only its end is recorded. */
+export interface IAttempt {
+  number: number;
+  status: string;
+  error: string;
+  started_at: number | null;
+  duration: number | null;
+  ended_at: number | null;
+}
+
+/** Functions whose code is another one now than the recorded one, and those that are not defined. */
+export interface IChanges {
+  changed: string[];
+  missing: string[];
+}
+
+/** One line of what a replay would do. */
+export interface IPreviewRow {
+  call: string;
+  action: string;
+  why: string;
+  saved: number;
+}
+
+export function readPage(value: unknown): IPage {
+  const given = fields(value);
+  return {
+    calls: list(given.calls).map(readCall),
+    total: number(given.total)
+  };
+}
+
+function readPreview(value: unknown): Preview {
+  const given = fields(value);
+  if (given.type === 'table') {
+    return {
+      type: 'table',
+      columns: list(given.columns, 50).map(text),
+      rows: list(given.rows, 50).map(row => list(row, 50).map(text)),
+      note: text(given.note)
+    };
+  }
+  const mime = text(given.mime);
+  if (given.type === 'image' && ['image/png', 'image/jpeg'].includes(mime)) {
+    const data = typeof given.data === 'string' ? given.data : '';
+    return { type: 'image', mime, data, note: text(given.note) };
+  }
+  return { type: 'text', text: text(given.text) };
+}
+
+export function readDetail(value: unknown): IDetail {
+  const given = fields(value);
+  return {
+    inputs: list(given.inputs, 50).map(each => ({
+      name: text(fields(each).name),
+      value: readPreview(fields(each).value)
+    })),
+    output: given.output ? readPreview(given.output) : null,
+    error: text(given.error),
+    logs: readLogs(given.logs),
+    input_text: text(given.input_text),
+    attempts: list(given.attempts, 50).map(readAttempt)
+  };
+}
+
+function readAttempt(value: unknown): IAttempt {
+  const given = fields(value);
+  return {
+    number: number(given.number),
+    status: text(given.status),
+    error: text(given.error),
+    started_at: optional(given.started_at),
+    duration: optional(given.duration),
+    ended_at: optional(given.ended_at)
+  };
+}
+
+export function readChanges(value: unknown): IChanges {
+  const given = fields(value);
+  return {
+    changed: list(given.changed, 100).map(text),
+    missing: list(given.missing, 100).map(text)
+  };
+}
+
+export function readPreviewRows(value: unknown): IPreviewRow[] {
+  return list(fields(value).rows, 500).map(each => ({
+    call: text(fields(each).call),
+    action: text(fields(each).action),
+    why: text(fields(each).why),
+    saved: number(fields(each).saved)
+  }));
+}

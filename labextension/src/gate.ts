@@ -1,0 +1,60 @@
+/**
+ * Controls, with what a view has learnt of its request.
+ *
+ * Rules of this file
+ * - A request that is not known where controls would act cannot be acted on: they say so before they are pressed.
+ */
+
+import { IControls, Verb } from './controls';
+
+export class Gate implements IControls {
+  constructor(controls: IControls) {
+    this._controls = controls;
+    controls.changed = () => this.changed();
+    controls.ran = another => this.ran(another);
+  }
+
+  /** Why nothing can be done with the request, in a sentence; null while nothing speaks against it. */
+  unknown: string | null = null;
+
+  changed: () => void = () => undefined;
+
+  ran: (another: boolean) => void = () => undefined;
+
+  refusal(verb: Verb): string | null {
+    return (
+      this._controls.refusal(verb) ??
+      (verb === 'snapshot' ? null : this.unknown)
+    );
+  }
+
+  ask(verb: Verb, content: Record<string, unknown>): Promise<unknown> {
+    return this._controls.ask(verb, content);
+  }
+
+  get hasCell(): boolean {
+    return this._controls.hasCell;
+  }
+
+  runCell(): void {
+    this._controls.runCell();
+  }
+
+  whenFree(act: () => void): void {
+    this._controls.whenFree(act);
+  }
+
+  get queued(): boolean {
+    return this._controls.queued;
+  }
+
+  withdraw(): void {
+    this._controls.withdraw();
+  }
+
+  runBelow(source: string): void {
+    this._controls.runBelow(source);
+  }
+
+  private _controls: IControls;
+}

@@ -1,0 +1,297 @@
+/**
+ * @jest-environment jsdom
+ */
+/** What a view shows of a snapshot, and what its controls say: with controls of the test's own. */
+
+import { IControls, Verb } from '../src/controls';
+import { RequestView } from '../src/view';
+import { english } from './english';
+
+class Controls implements IControls {
+  refused: string | null = null;
+  asked: [Verb, Record<string, unknown>][] = [];
+  answers: Partial<Record<Verb, unknown>> = {};
+  hasCell = true;
+  queued = false;
+  changed: () => void = () => undefined;
+  ran: (another: boolean) => void = () => undefined;
+
+  refusal(): string | null {
+    return this.refused;
+  }
+
+  async ask(verb: Verb, content: Record<string, unknown>): Promise<unknown> {
+    this.asked.push([verb, content]);
+    const answer = this.answers[verb];
+    if (answer instanceof Error) {
+      throw answer;
+    }
+    return answer ?? {};
+  }
+
+  runCell(): void {}
+  whenFree(act: () => void): void {
+    act();
+  }
+  withdraw(): void {}
+  runBelow(): void {}
+}
+
+const now = Date.now() / 1000;
+
+function snapshot(call: Record<string, unknown>, more: object = {}) {
+  const base = {
+    source: 'ran',
+    kind: 'function_call',
+    attempts: 1,
+    started_at: now - 10
+  };
+  return {
+    version: 1,
+    sequence: 1,
+    at: now,
+    request: {
+      id: 'req_1',
+      application: 'app',
+      kind: 'function_call',
+      status: 'failed',
+      run: 1
+    },
+    counts: { failed: 1 },
+    calls: [
+      {
+        ...base,
+        id: 1,
+        parent: 0,
+        depth: 0,
+        label: 'app[0]',
+        name: 'app',
+        status: 'failed',
+        duration: 10,
+        children: 1
+      },
+      {
+        ...base,
+        id: 2,
+        parent: 1,
+        depth: 1,
+        label: 'f[0]',
+        name: 'f',
+        status: 'failed',
+        duration: 9,
+        ...call
+      }
+    ],
+    groups: [],
+    ...more
+  };
+}
+
+function drawn(
+  given: unknown,
+  controls = new Controls()
+): [HTMLElement, Controls, RequestView] {
+  const view = new RequestView(controls, english);
+  expect(view.show(given)).toBe(true);
+  return [view.node, controls, view];
+}
+
+function row(node: HTMLElement, label: string): HTMLElement {
+  const found = [...node.querySelectorAll<HTMLElement>('.jp-durable-row')].find(
+    each => each.querySelector('.jp-durable-label')?.textContent === label
+  );
+  if (found === undefined) {
+    throw new Error(`no row ${label}`);
+  }
+  return found;
+}
+
+function named(node: HTMLElement, name: string): HTMLElement {
+  const found = [...node.querySelectorAll('button')].find(
+    each => each.textContent === name
+  );
+  if (found === undefined) {
+    throw new Error(`no button ${name}`);
+  }
+  return found;
+}
+
+async function settled(): Promise<void> {
+  for (let n = 0; n < 3; n++) {
+    await new Promise(resolve => window.requestAnimationFrame(resolve));
+  }
+}
+
+const TRIES = [
+  { number: 1, started_at: now - 10, duration: 2, error: 'OSError: one' },
+  { number: 2, started_at: now - 7, duration: 1, error: 'OSError: two' }
+];
+
+describe('attempts', () => {
+  it('are bars of their own on the time axis, the failed ones told apart, and counted in words', () => {
+    const [node] = drawn(snapshot({ attempts: 3, tries: TRIES }));
+    const shown = row(node, 'f[0]');
+    const bars = [...shown.querySelectorAll('.jp-durable-bar')];
+    expect(bars.map(bar => bar.getAttribute('data-status'))).toEqual([
+      'attempt',
+      'attempt',
+      'failed'
+    ]);
+    expect(bars[1].getAttribute('title')).toBe(
+      'attempt 2 failed after 1.0 s: OSError: two'
+    );
+    expect(shown.textContent).toContain('ran · 3 attempts');
+  });
+
+  it('of which only the number is known are one bar', () => {
+    const [node] = drawn(snapshot({ attempts: 3 }));
+    const shown = row(node, 'f[0]');
+    expect(shown.querySelectorAll('.jp-durable-bar')).toHaveLength(1);
+    expect(shown.textContent).toContain('ran · 3 attempts');
+  });
+
+  it('say their errors in the detail, also where there is no kernel', () => {
+    const controls = new Controls();
+    controls.refused = 'No kernel.';
+    const [node] = drawn(snapshot({ attempts: 3, tries: TRIES }), controls);
+    row(node, 'f[0]').click();
+    return settled().then(() => {
+      named(node, 'Attempts').click();
+      const body = node.querySelector('.jp-durable-body')?.textContent;
+      expect(body).toContain('attempt 1 · failed · 2.0 s');
+      expect(body).toContain('OSError: two');
+      expect(controls.asked).toEqual([]);
+    });
+  });
+});
+
+describe('a waiting call', () => {
+  const approval = { kind: 'approval', prompt: 'Send 40 letters?' };
+  const waits = (waiting: unknown) =>
+    snapshot(
+      { status: 'waiting', duration: null, waiting },
+      {
+        counts: {},
+        request: {
+          id: 'req_1',
+          application: 'app',
+          kind: 'function_call',
+          status: 'waiting',
+          run: 1
+        }
+      }
+    );
+
+  it('says what it waits for; its buttons are off and say why while the kernel takes no answer', async () => {
+    const [node, controls] = drawn(waits(approval));
+    const shown = row(node, 'f[0]');
+    expect(shown.textContent).toContain(
+      'waiting for approval: Send 40 letters?'
+    );
+    shown.click();
+    await settled();
+    const approve = named(node, 'Approve');
+    expect(approve.getAttribute('aria-disabled')).toBe('true');
+    expect(approve.title).toBe('This kernel cannot take answers yet.');
+    approve.click();
+    expect(controls.asked.map(([verb]) => verb)).not.toContain('answer');
+  });
+
+  it('is approved or rejected where the kernel takes answers', async () => {
+    const [node, controls] = drawn(waits({ ...approval, answerable: true }));
+    row(node, 'f[0]').click();
+    await settled();
+    named(node, 'Reject').click();
+    expect(controls.asked).toContainEqual([
+      'answer',
+      { request: 'req_1', display: '', call: 2, answer: false }
+    ]);
+  });
+
+  it('asks for the fields of its schema', async () => {
+    const schema = {
+      properties: { name: { title: 'Name' }, copies: { type: 'integer' } }
+    };
+    const form = { kind: 'form', prompt: '', schema, answerable: true };
+    const [node, controls] = drawn(waits(form));
+    row(node, 'f[0]').click();
+    await settled();
+    const inputs = node.querySelectorAll<HTMLInputElement>(
+      '.jp-durable-waiting input'
+    );
+    expect([...inputs].map(input => input.type)).toEqual(['text', 'number']);
+    inputs[0].value = 'Ada';
+    inputs[1].value = '3';
+    named(node, 'Send').click();
+    expect(controls.asked).toContainEqual([
+      'answer',
+      {
+        request: 'req_1',
+        display: '',
+        call: 2,
+        answer: { name: 'Ada', copies: 3 }
+      }
+    ]);
+  });
+
+  it.each([7, 'approval', { kind: 'other' }, null])(
+    'is none where the field is %j',
+    waiting => {
+      const [node] = drawn(waits(waiting));
+      expect(row(node, 'f[0]').textContent).not.toContain('waiting for');
+    }
+  );
+});
+
+describe('controls', () => {
+  const saved = (sequence = 1) => snapshot({}, { at: now - 9999, sequence });
+
+  it('of a request that the store does not know are off before they are pressed, and say so', async () => {
+    const controls = new Controls();
+    controls.answers.snapshot = new Error('no request req_1 in this store');
+    const [node] = drawn(saved(), controls);
+    await settled();
+    const replay = named(node, 'Replay');
+    expect(replay.getAttribute('aria-disabled')).toBe('true');
+    expect(replay.title).toBe('no request req_1 in this store');
+  });
+
+  it('are on again when code has run and the request is known', async () => {
+    const controls = new Controls();
+    controls.answers.snapshot = new Error('no request req_1 in this store');
+    const [node] = drawn(saved(), controls);
+    await settled();
+    controls.answers.snapshot = saved(2);
+    controls.ran(false);
+    await settled();
+    await settled();
+    expect(named(node, 'Replay').getAttribute('aria-disabled')).toBeNull();
+  });
+
+  it('ask nothing where nothing may be asked', async () => {
+    const controls = new Controls();
+    controls.refused = 'This notebook is not trusted.';
+    const [node] = drawn(saved(), controls);
+    await settled();
+    row(node, 'f[0]').click();
+    await settled();
+    expect(controls.asked).toEqual([]);
+    expect(named(node, 'Replay').title).toBe('This notebook is not trusted.');
+  });
+
+  it('offer the latest code beside the recorded one only where they differ, and name what changed', async () => {
+    const controls = new Controls();
+    const [node] = drawn(snapshot({}), controls);
+    await settled();
+    expect(named(node, 'Replay recorded code').hidden).toBe(true);
+    controls.answers.changes = { changed: ['parse', 'rank'], missing: [] };
+    controls.ran(false);
+    await settled();
+    await settled();
+    expect(named(node, 'Replay with latest code').title).toContain(
+      'Changed since: parse, rank'
+    );
+    expect(named(node, 'Replay recorded code').hidden).toBe(false);
+    expect(node.textContent).toContain('△ changed since: parse, rank');
+  });
+});
