@@ -10,7 +10,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,7 +41,7 @@ _LOG: Final = 1_000
 _ATTRIBUTES: Final = 10
 _SAYS_NOTHING: Final[Mapping[str, Any]] = {
     "logs": [], "progress": None, "arguments": "", "output": "", "error": "", "duration": None,
-    "args_changed": False, "code_changed": False, "stored": True, "children": 0,
+    "args_changed": False, "code_changed": False, "stored": True, "children": 0, "tries": [],
 }  # fmt: skip
 """What the page takes a field for that is not there."""
 
@@ -82,6 +82,9 @@ def _made(state: State, values: Values, headline: str, limit: int) -> dict[str, 
     groups = _groups(nodes, state.tallies)
     sent = _sent(root, groups, limit) if root is not None else frozenset[int]()
     calls = [node for node in nodes if node.identity in sent]
+    below: Counter[int] = Counter()
+    for group, tally in state.tallies.items():
+        below[group[0]] += tally.size
     return {
         "version": VERSION,
         "sequence": int(state.now * 1000),
@@ -100,18 +103,18 @@ def _made(state: State, values: Values, headline: str, limit: int) -> dict[str, 
         },
         "counts": {name: getattr(state.counts, name) for name in Counts.__slots__},
         "summary": headline,
-        "calls": [shown_call(node, values, state.tallies) for node in calls],
+        "calls": [shown_call(node, values, below[node.identity]) for node in calls],
         "groups": _some([_group(key, calls, tally) for key, (calls, tally) in groups.items()], limit),
         "omitted": len(nodes) - len(calls) + sum(tally.ran + tally.reused for tally in state.tallies.values()),
     }
 
 
-def shown_call(node: CallNode, values: Values, tallies: Mapping[Group, Tally] | None = None) -> dict[str, Any]:
-    """One call with its previews."""
+def shown_call(node: CallNode, values: Values, counted: int = 0) -> dict[str, Any]:
+    """One call with its previews; `counted`: how many more it calls than are in the tree."""
     told = values.of(node)
-    counted = [tally for key, tally in (tallies or {}).items() if key[0] == node.identity]
     made = call_json(node)
-    made["children"] += sum(tally.ran + tally.reused for tally in counted)
+    made["children"] += counted
+    made["tries"] = [dict(each._asdict()) for each in told.tries]
     made["logs"] = logs_of(node.logs, _LOG)
     made["progress"] = _progress(made["progress"], node.progress)
     for name, text, most in (
@@ -162,9 +165,7 @@ def _groups(nodes: list[CallNode], tallies: Mapping[Group, Tally]) -> _Siblings:
         found.setdefault((key[0], key), [])
     nothing = Tally()
     known = {key: (calls, tallies.get(key[1], nothing)) for key, calls in found.items()}
-    return {
-        key: (calls, tally) for key, (calls, tally) in known.items() if len(calls) + tally.ran + tally.reused > FOLD
-    }
+    return {key: (calls, tally) for key, (calls, tally) in known.items() if len(calls) + tally.size > FOLD}
 
 
 def _some(groups: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
@@ -179,7 +180,7 @@ def _group(key: tuple[int, Group], calls: list[CallNode], tally: Tally) -> dict[
     parent, group = key
     failed = sum(call.status == Status.FAILED for call in calls) + tally.failed
     running = sum(call.status == Status.RUNNING for call in calls)
-    total = len(calls) + tally.ran + tally.reused
+    total = len(calls) + tally.size
     starts = [call.started_at for call in calls]
     ends = [call.started_at + (call.duration or 0.0) for call in calls]
     return {
@@ -187,9 +188,10 @@ def _group(key: tuple[int, Group], calls: list[CallNode], tally: Tally) -> dict[
         "name": shortened(group[2], _TEXT),
         "kind": group[1],
         "total": total,
-        "succeeded": total - failed - running,
+        "succeeded": total - failed - running - tally.queued,
         "failed": failed,
         "running": running,
+        "queued": tally.queued,
         "reused": sum(call.source == "checkpoint" for call in calls) + tally.reused,
         "started_at": min(starts, default=0.0),
         "seconds": max(ends, default=0.0) - min(starts, default=0.0),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from jupyter_durable.core.calltree import CallNode, CallTree
@@ -36,6 +36,13 @@ class Tally:
     reused: int = 0
     failed: int = 0
     seconds: float = 0.0
+    queued: int = 0
+    """Items of a map that have not begun."""
+
+    @property
+    def size(self) -> int:
+        """All of them."""
+        return self.ran + self.reused + self.queued
 
 
 class Folding:
@@ -51,6 +58,7 @@ class Folding:
         self.tallies: dict[Group, Tally] = {}
         self.progress: dict[int, Progressed] = {}
         self._logs: dict[int, deque[Logged]] = {}
+        self._queued: dict[Group, int] = {}
         self.failed = 0
 
     @property
@@ -120,11 +128,26 @@ class Folding:
     def tree(self) -> CallNode | None:
         """The tree as of now, with the calls that run."""
         run = self._run
-        running = {} if run.ended else {call.identity: _running(call) for call in list(run.open.values())}
+        running: dict[int, CallRow] = {}
+        self._queued.clear()
+        for call in () if run.ended else list(run.open.values()):
+            row = _running(call)
+            if row.started_at:
+                running[call.identity] = row
+            else:
+                group = (row.parent, row.kind, row.name)
+                self._queued[group] = self._queued.get(group, 0) + 1
         rows = {**{identity: row for identity, row in self._rows.items() if identity not in running}, **running}
         tree = CallTree()
         tree.apply(self._reachable(rows))
         return tree.tree(run.number, live=not run.ended)
+
+    def counted(self) -> dict[Group, Tally]:
+        """Calls that are not in the last tree: those that are not kept, and those that had not begun."""
+        found = dict(self.tallies)
+        for group, queued in self._queued.items():
+            found[group] = replace(found.get(group, Tally()), queued=queued)
+        return found
 
     def _reachable(self, rows: dict[int, CallRow]) -> Iterable[Write]:
         below: dict[int, list[CallRow]] = {}

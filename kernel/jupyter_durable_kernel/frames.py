@@ -11,7 +11,11 @@ import re
 import sys
 from typing import Any, Final
 
+from jupyter_durable.code.credentials import masked
 from jupyter_durable.code.sources import RESTORED
+from jupyter_durable.serializer.base import PLAIN
+from jupyter_durable.serializer.failure import failure_text
+from jupyter_durable.serializer.pickle import ValueSerializer
 
 _FRAME: Final = re.compile(r'^([ \t]*)File "([^"\n]*)", line (\d+)', re.MULTILINE)
 _CELL: Final = re.compile(r"ipykernel_\d+[/\\]\d+\.py$|<ipython-input-(?P<number>\d+)-\w+>$")
@@ -21,6 +25,12 @@ _NUMBERED: Final = re.compile(r"In\[(\d+)\]")
 def placed(trace: str) -> str:
     """A traceback with its cells called by their numbers."""
     return _FRAME.sub(_place, trace)
+
+
+def failure_text_of(data: bytes) -> str:
+    """The failure of an attempt. Plain bytes: no name is resolved when they are loaded, so they need no signature."""
+    failure: Any = ValueSerializer().decode(PLAIN, data, [])
+    return masked(placed(failure_text(failure)))
 
 
 def _place(found: re.Match[str]) -> str:

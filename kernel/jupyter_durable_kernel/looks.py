@@ -21,11 +21,8 @@ from jupyter_durable.core.calltree import CallNode
 from jupyter_durable.core.model import Status
 from jupyter_durable.core.nodes import GROUPS
 from jupyter_durable.errors import DurableError
-from jupyter_durable.serializer.base import PLAIN
-from jupyter_durable.serializer.failure import failure_text
-from jupyter_durable.serializer.pickle import ValueSerializer
 from jupyter_durable_kernel.bundle import logs_of
-from jupyter_durable_kernel.frames import placed
+from jupyter_durable_kernel.frames import failure_text_of, placed
 from jupyter_durable_kernel.previews import preview, shortened
 
 TEXT: Final = 6_000
@@ -79,7 +76,7 @@ def _attempts(call: Call, error: str) -> list[Look]:
     before = [row for row in rows if row.pass_no == node.row.pass_no and row.attempt < node.attempts][-ATTEMPTS:]
     found = []
     for row in before:
-        told = _read(functools.partial(_failure_text, row.error)) or ""
+        told = _read(functools.partial(failure_text_of, row.error)) or ""
         found.append(_attempt((row.attempt, Status.FAILED, told), row.started_at, row.duration))
     return [*found, _last_attempt(node, error)]
 
@@ -96,12 +93,6 @@ def _attempt(told: tuple[int, str, str], started_at: float | None, duration: flo
     ended_at = None if started_at is None or duration is None else started_at + duration
     times = {"started_at": started_at, "duration": duration, "ended_at": ended_at}
     return {"number": number, "status": status, "error": shortened(error, ATTEMPT_ERROR), **times}
-
-
-def _failure_text(data: bytes) -> str:
-    """Plain bytes: no name is resolved when they are loaded, so they need no signature."""
-    failure: Any = ValueSerializer().decode(PLAIN, data, [])
-    return masked(placed(failure_text(failure)))
 
 
 def _read(body: Callable[[], Any]) -> Any:

@@ -168,6 +168,9 @@ class _Tree:
         self._root = shown.root
         self._axis = _axis(shown.root, shown.now)
         self._folds = shown.limit
+        self._tallied: dict[int, list[tuple[str, str]]] = defaultdict(list)
+        for parent, kind, name in shown.tallies:
+            self._tallied[parent].append((kind, name))
 
     def render(self) -> str:
         """All rows, without recursion into deep trees: a stack of what is still to be written."""
@@ -195,15 +198,14 @@ class _Tree:
         groups: dict[tuple[str, str], list[CallNode]] = defaultdict(list)
         for child in node.children:
             groups[child.kind, child.name].append(child)
-        for key in list(self._shown.tallies):
-            if key[0] == node.identity:
-                groups.setdefault((key[1], key[2]), [])
+        for key in self._tallied.get(node.identity, ()):
+            groups.setdefault(key, [])
         done: set[tuple[str, str]] = set()
         hidden = 0
         for child in node.children:
             group = (child.kind, child.name)
             tally = self._shown.tallies.get((node.identity, *group), Tally())
-            if len(groups[group]) + tally.ran + tally.reused > FOLD:
+            if len(groups[group]) + tally.size > FOLD:
                 if group not in done and self._folds > 0:
                     done.add(group)
                     self._folds -= 1
@@ -219,22 +221,24 @@ class _Tree:
 
     def _fold(self, group: tuple[str, str], calls: list[CallNode], tally: Tally, level: int) -> Iterator[_Part]:
         """One row for all, opening to those that are shown."""
-        total = len(calls) + tally.ran + tally.reused
+        total = len(calls) + tally.size
         failed = [call for call in calls if call.status == Status.FAILED]
         running = sum(call.status == Status.RUNNING for call in calls)
         reused = sum(call.source == "checkpoint" for call in calls) + tally.reused
         lost = len(failed) + tally.failed
-        counts = [f"{total - lost - running:,} done"]
+        counts = [f"{total - lost - running - tally.queued:,} done"]
         counts += [f"{lost:,} failed"] if lost else []
         counts += [f"{running:,} running"] if running else []
-        source = f"{reused:,} from checkpoint" if reused else ""
-        source += (" · " if reused and total > reused else "") + (f"{total - reused:,} ran" if total > reused else "")
+        counts += [f"{tally.queued:,} queued"] if tally.queued else []
+        ran = total - reused - tally.queued
+        sources = [f"{reused:,} from checkpoint"] if reused else []
+        sources += [f"{ran:,} ran"] if ran else []
         seconds = sum(call.duration or 0.0 for call in calls) + tally.seconds
         kind = "run" if running else "err" if lost else "ok"
         mark = MARKS[Status.RUNNING if running else Status.FAILED if lost else Status.SUCCEEDED]
         name = f"{called(*group)} ×{total:,}"
         told = f'<span class="a">{" · ".join(counts)}</span>'
-        row = _cells((level, kind, mark), _text(name, 80), told, (source, lasting(seconds), ""))
+        row = _cells((level, kind, mark), _text(name, 80), told, (" · ".join(sources), lasting(seconds), ""))
         yield f'<details{" open" if lost else ""}><summary class="r">{row}</summary>'
         chosen = [call for call in calls if call.identity in self._shown.chosen]
         bad = [call for call in chosen if call.status == Status.FAILED]

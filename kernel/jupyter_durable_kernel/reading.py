@@ -44,6 +44,8 @@ def calls(state: page.State, wanted: Mapping[str, Any], values: Values) -> dict[
         if (not wanted.get("name") or (child.name, child.kind) == (wanted["name"], wanted["kind"]))
         and (not wanted.get("failed") or child.status == Status.FAILED)
     ]
+    if wanted.get("failures_first"):
+        found.sort(key=lambda child: child.status != Status.FAILED)
     first = int(wanted.get("offset", 0))
     shown = [bundle.shown_call(node, values) for node in found[first : first + PAGE]]
     return {"calls": shown, "total": len(found)}

@@ -7,7 +7,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_durable.client import versions
 from jupyter_durable.client.request import Call, Request
@@ -17,10 +17,24 @@ from jupyter_durable.core.model import ROOT, Kind, RequestRow, Status
 from jupyter_durable.core.nodes import GROUPS
 from jupyter_durable.errors import DurableError
 from jupyter_durable_kernel import previews
-from jupyter_durable_kernel.frames import placed
+from jupyter_durable_kernel.frames import failure_text_of, placed
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
+
+
+TRIES: Final = 10
+"""Attempts told of one call, its last ones."""
+TRY_ERROR: Final = 200
+
+
+class Try(NamedTuple):
+    """An attempt that failed and was followed by another. Unix seconds, seconds, and the last line of its error."""
+
+    number: int
+    started_at: float
+    duration: float
+    error: str
 
 
 class Told(NamedTuple):
@@ -29,6 +43,7 @@ class Told(NamedTuple):
     arguments: str = ""
     output: str = ""
     error: str = ""
+    tries: tuple[Try, ...] = ()
 
 
 class Values:
@@ -46,18 +61,33 @@ class Values:
         key = (row.identity, row.pass_no, row.attempts, node.status)
         told = self._known.get(key)
         if told is None:
-            told = self._known[key] = self._read(node)
+            told = self._read(node)
+            if node.status != Status.RUNNING or len(told.tries) >= min(node.attempts - 1, TRIES):
+                self._known[key] = told  # the record of an attempt is written a moment after the next one began
         return told
 
     def _read(self, node: CallNode) -> Told:
-        if node.kind in GROUPS or node.status == Status.RUNNING:
+        if node.kind in GROUPS:
             return Told()
+        tries = self._tries(node)
+        if node.status == Status.RUNNING:
+            return Told(tries=tries)
         call = Call(self._request, node, None)
         return Told(
             _attempted(lambda: previews.arguments(*call.inputs(), names=self._params(node.name))),
             _attempted(lambda: self._output(node)) if node.status == Status.SUCCEEDED else "",
             masked(placed(_attempted(lambda: call.error_text or ""))),
+            tries,
         )
+
+    def _tries(self, node: CallNode) -> tuple[Try, ...]:
+        """The failed attempts of the run that executed the call."""
+        if node.attempts < 2:
+            return ()
+        request = self._request
+        rows = request._engine.store.attempts(request._row.serial, node.identity)
+        known = [row for row in rows if row.pass_no == node.row.pass_no and row.attempt < node.attempts]
+        return tuple(Try(row.attempt, row.started_at, row.duration, _last_line(row.error)) for row in known[-TRIES:])
 
     def _params(self, name: str) -> tuple[str, ...]:
         """Names of the parameters of a function, where it is defined here: what is passed by position is known."""
@@ -85,3 +115,9 @@ def _attempted(make: Any) -> str:
     # Loading runs code of the user's classes, which may raise anything; a preview is not worth a failed view.
     except Exception:  # noqa: BLE001
         return ""
+
+
+def _last_line(failure: bytes) -> str:
+    """The last line of a traceback, which names the error."""
+    lines = _attempted(lambda: failure_text_of(failure)).rstrip().split("\n")
+    return previews.shortened(masked(lines[-1]), TRY_ERROR)

@@ -151,7 +151,7 @@ class LiveView:
             self.row,
             status,
             root,
-            self._folding.tallies,
+            self._folding.counted(),
             self._counted(root),
             self.resumed,
             self._views.engine.clock.now(),

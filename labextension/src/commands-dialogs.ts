@@ -10,7 +10,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 import { spoken } from './calltree';
 import { element, visible } from './dom';
-import { IPreviewRow } from './protocol';
+import { IPreviewRow } from './answers';
 
 /** What a replay would reuse and execute. */
 export async function showPreview(

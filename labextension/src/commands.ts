@@ -17,7 +17,8 @@ import { ITarget, targetOf } from './commands-target';
 import { Verb } from './controls';
 import { visible } from './dom';
 import { resumable } from './marks-model';
-import { readDetail, readPreviewRows, readSnapshot } from './protocol';
+import { readDetail, readPreviewRows } from './answers';
+import { readSnapshot } from './protocol';
 
 export const CommandIDs = {
   resumeCell: 'durable:resume-cell',

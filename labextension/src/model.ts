@@ -8,6 +8,7 @@
 
 import { IPage } from './answers';
 import { Axis, ISpan } from './axis';
+import { Paces } from './pace';
 import { completed, IGroup, IShownCall, ISnapshot } from './protocol';
 import {
   blank,

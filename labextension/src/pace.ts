@@ -19,9 +19,11 @@ export class Paces {
       rate.add(snapshot.at, done);
       this._rates.set(key, rate);
     };
+    this._items = snapshot.omitted === 0 ? endedItems(snapshot.calls) : null;
     for (const call of snapshot.calls) {
-      if (call.status === 'running' && call.progress !== null) {
-        add(callKey(call), call.progress.current);
+      const progress = this._progress(call);
+      if (call.status === 'running' && progress !== null) {
+        add(callKey(call), progress.current);
       }
     }
     for (const group of snapshot.groups) {
@@ -37,14 +39,17 @@ export class Paces {
   }
 
   ofCall(call: IShownCall): IPace | null {
-    const progress = call.progress;
+    const progress = this._progress(call);
     return progress !== null && progress.total > 0
       ? this._pace(callKey(call), progress.current, progress.total)
       : null;
   }
 
-  ofGroup(group: IGroup): IPace {
-    return this._pace(groupKey(group), ended(group), group.total);
+  /** Items of a map; how many calls of another kind there will be nobody knows. */
+  ofGroup(group: IGroup): IPace | null {
+    return group.kind === 'map_item' && group.total > 0
+      ? this._pace(groupKey(group), ended(group), group.total)
+      : null;
   }
 
   /** How far the request is: as its root says, else as its only group of running items is. */
@@ -57,11 +62,22 @@ export class Paces {
       : said;
   }
 
+  /** What a call reports itself; of a map, how many of its items have ended, where all are here. */
+  private _progress(
+    call: IShownCall
+  ): { current: number; total: number } | null {
+    if (call.progress !== null || call.kind !== 'map' || this._items === null) {
+      return call.progress;
+    }
+    return { current: this._items.get(call.id) ?? 0, total: call.children };
+  }
+
   private _pace(key: string, current: number, total: number): IPace {
     const perSecond = this._rates.get(key)?.perSecond ?? null;
     return { current, total, perSecond };
   }
 
+  private _items: Map<number, number> | null = null;
   private _rates = new Map<string, Rate>();
 }
 
@@ -71,4 +87,15 @@ function callKey(call: IShownCall): string {
 
 function ended(group: IGroup): number {
   return group.succeeded + group.failed;
+}
+
+/** How many children of each call have ended. */
+function endedItems(calls: IShownCall[]): Map<number, number> {
+  const found = new Map<number, number>();
+  for (const call of calls) {
+    if (call.status !== 'running') {
+      found.set(call.parent, (found.get(call.parent) ?? 0) + 1);
+    }
+  }
+  return found;
 }

@@ -91,6 +91,7 @@ export interface IGroup {
   succeeded: number;
   failed: number;
   running: number;
+  queued: number;
   reused: number;
   started_at: number;
   seconds: number;
@@ -251,6 +252,7 @@ function readGroup(value: unknown): IGroup {
     succeeded: number(given.succeeded),
     failed: number(given.failed),
     running: number(given.running),
+    queued: number(given.queued),
     reused: number(given.reused),
     started_at: number(given.started_at),
     seconds: number(given.seconds)

@@ -90,6 +90,7 @@ export function grouped(calls: IShownCall[]): IGroup {
     succeeded: many('succeeded'),
     failed: many('failed'),
     running: many('running'),
+    queued: 0,
     reused: calls.filter(call => call.source === 'checkpoint').length,
     started_at: Math.min(...starts),
     seconds: Math.max(...ends) - Math.min(...starts)

@@ -189,13 +189,17 @@ export class TreeView {
     const status = statusNow(given, this._model);
     const span = {
       start: group.started_at,
-      end: group.started_at + group.seconds
+      end:
+        given === 'running'
+          ? this._model.now()
+          : group.started_at + group.seconds
     };
     setText(parts.label, `${visible(group.name)} ×${thousands(group.total)}`);
     const pace = this._model.paces.ofGroup(group);
     setText(parts.values, groupText(group, pace, trans));
     setText(parts.source, groupSource(group, trans));
-    setText(parts.duration, group.seconds > 0 ? lasting(group.seconds) : '');
+    const seconds = span.end - span.start;
+    setText(parts.duration, seconds > 0 ? lasting(seconds) : '');
     setSign(parts, status, trans);
     setBars(parts.track, [{ span, status, said: '' }], axis);
     updateShare(parts, pace, status);

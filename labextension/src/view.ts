@@ -7,12 +7,13 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { readChanges, readPage } from './answers';
+import { readPage } from './answers';
 import { IControls, IWish } from './controls';
 import { DetailView } from './detail';
 import { element, setText, show, visible } from './dom';
 import { Gate } from './gate';
 import { HeadView } from './head';
+import { Inquiry } from './inquiry';
 import { Model } from './model';
 import { planTable } from './plan';
 import { IShownCall, ISnapshot, readSnapshot } from './protocol';
@@ -43,7 +44,7 @@ export class RequestView {
     this._model.changed = () => this._later();
     this._model.wanted = page => this._turn(page);
     this._controls.changed = () => this._later();
-    this._controls.ran = another => this._lookAgain(another);
+    this._inquiry = this._makeInquiry();
   }
 
   readonly node: HTMLElement;
@@ -63,18 +64,16 @@ export class RequestView {
       }
       this._heard = Date.now();
       if (this._model.fresh) {
-        this._live = true;
-        this._controls.unknown = null;
+        this._inquiry.heard();
       }
       if (before?.status !== status) {
-        this._compared = false;
+        this._inquiry.moved();
       }
     }
     this._draw();
     this._watch();
     if (snapshot.partial) {
-      this._behind = this._asking;
-      this.catchUp();
+      this._inquiry.catchUp(true);
     }
     return true;
   }
@@ -96,76 +95,27 @@ export class RequestView {
     this._controls.withdraw();
   }
 
-  /** Ask for the state of now, when there is somebody who may know it. What they do not know cannot be acted on. */
+  /** Ask for the state of now, when there is somebody who may know it. */
   catchUp(): void {
-    if (this._asking || this._controls.refusal('snapshot') !== null) {
-      return;
-    }
-    this._asking = true;
-    this._controls
-      .ask('snapshot', this._content())
-      .then(reply => {
-        this._asking = false;
-        if (!this._disposed && this.show(reply)) {
-          this._controls.unknown = null;
+    this._inquiry.catchUp();
+  }
+
+  private _makeInquiry(): Inquiry {
+    return new Inquiry(this._controls, {
+      content: () => this._content(),
+      take: reply => {
+        const taken = !this._disposed && this.show(reply);
+        if (taken) {
           this._model.confirm();
         }
-        if (this._behind) {
-          this._behind = false;
-          this.catchUp();
-        }
-      })
-      .catch((error: Error) => {
-        this._asking = false;
-        if (this._controls.refusal('snapshot') === null) {
-          this._controls.unknown = visible(error.message);
-          this._later();
-        }
-      });
-  }
-
-  /** Once when it is shown, and again when code has run: is the request known, and is its code still the same? */
-  private _inquire(): void {
-    if (
-      this._inquired ||
-      this._asking ||
-      this._controls.refusal('snapshot') !== null
-    ) {
-      return;
-    }
-    this._inquired = true;
-    if (!this._live || this._controls.unknown !== null) {
-      this.catchUp();
-    }
-  }
-
-  /** While its calls are shown: is the code of now the recorded one? */
-  private _compare(): void {
-    const { running, expanded } = this._model;
-    if (
-      !this._compared &&
-      !running &&
-      expanded &&
-      this._controls.refusal('changes') === null
-    ) {
-      this._compared = true;
-      this._controls
-        .ask('changes', this._content())
-        .then(reply => {
-          this._head.changed = readChanges(reply).changed;
-          this._later();
-        })
-        .catch(() => {
-          this._head.changed = [];
-        });
-    }
-  }
-
-  private _lookAgain(another: boolean): void {
-    this._live = this._live && !another;
-    this._inquired = false;
-    this._compared = false;
-    this._later();
+        return taken;
+      },
+      differs: names => {
+        this._head.changed = names;
+        this._later();
+      },
+      changed: () => this._later()
+    });
   }
 
   private _makeDetail(): DetailView {
@@ -210,9 +160,8 @@ export class RequestView {
     if (snapshot === null || this._disposed) {
       return;
     }
-    this._inquire();
-    this._compare();
     const open = this._model.expanded;
+    this._inquiry.look(open && !this._model.running);
     this.node.classList.toggle('jp-durable-timeline', this._model.timeline);
     this.node.classList.toggle('jp-durable-open', open);
     this.node.dataset.request = snapshot.request.id;
@@ -400,6 +349,7 @@ export class RequestView {
   }
 
   private _controls: Gate;
+  private _inquiry: Inquiry;
   private _trans: TranslationBundle;
   private _model: Model;
   private _head: HeadView;
@@ -412,11 +362,5 @@ export class RequestView {
   private _timer = 0;
   private _heard = 0;
   private _timeline = false;
-  private _asking = false;
-  private _behind = false;
-  private _inquired = false;
-  private _compared = false;
-  /** Whether somebody who knows the request has shown it here. */
-  private _live = false;
   private _disposed = false;
 }

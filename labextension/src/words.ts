@@ -80,7 +80,7 @@ export function progressText(pace: IPace, trans: TranslationBundle): string {
   return parts.join(' · ');
 }
 
-/** `615 done · 3 failed · 382 to go · 9.4/s · about 41 s left`. */
+/** `615 done · 3 failed · 8 running · 374 queued · 9.4/s · about 41 s left`. */
 export function groupText(
   group: IGroup,
   pace: IPace | null,
@@ -91,7 +91,10 @@ export function groupText(
     parts.push(trans.__('%1 failed', thousands(group.failed)));
   }
   if (group.running) {
-    parts.push(trans.__('%1 to go', thousands(group.running)));
+    parts.push(trans.__('%1 running', thousands(group.running)));
+  }
+  if (group.queued) {
+    parts.push(trans.__('%1 queued', thousands(group.queued)));
   }
   const left = pace === null ? null : secondsLeft(pace);
   if (group.running && left !== null && pace?.perSecond) {
@@ -115,7 +118,8 @@ export function waitingText(
 
 /** `612 ran · 3 from checkpoint`. */
 export function groupSource(group: IGroup, trans: TranslationBundle): string {
-  const ran = group.total - group.reused - group.running;
+  const { total, reused, running, queued } = group;
+  const ran = total - reused - running - queued;
   const parts = [];
   if (group.reused) {
     parts.push(trans.__('%1 from checkpoint', thousands(group.reused)));

@@ -1,5 +1,7 @@
 /** How fast something gets on, by a clock of the test's. */
 
+import { Paces } from '../src/pace';
+import { ISnapshot, readSnapshot } from '../src/protocol';
 import { Rate, secondsLeft } from '../src/rate';
 import { progressText, rateText } from '../src/words';
 import { english as trans } from './english';
@@ -89,5 +91,43 @@ describe('words of progress', () => {
     [0.001, '3.6/h']
   ])('%d a second are %s', (perSecond, said) => {
     expect(rateText(perSecond)).toBe(said);
+  });
+});
+
+describe('the pace of a request', () => {
+  const at = (seconds: number, succeeded: number, kind = 'map_item') =>
+    readSnapshot({
+      version: 1,
+      at: seconds,
+      request: { id: 'req_1', status: 'running', run: 1 },
+      calls: [],
+      groups: [
+        {
+          parent: 1,
+          name: 'f',
+          kind,
+          total: 100,
+          succeeded,
+          failed: 2,
+          running: 8,
+          queued: 90 - succeeded
+        }
+      ]
+    }) as ISnapshot;
+
+  it('is that of the items of its map, by the times of the snapshots', () => {
+    const paces = new Paces();
+    [0, 1, 2, 3].forEach(n => paces.measure(at(1000 + n, n * 4)));
+    expect(paces.overall(at(1003, 12))).toEqual({
+      current: 14,
+      total: 100,
+      perSecond: 4
+    });
+  });
+
+  it('is not guessed where nobody knows how many calls there will be', () => {
+    const paces = new Paces();
+    paces.measure(at(1000, 4, 'function_call'));
+    expect(paces.overall(at(1000, 4, 'function_call'))).toBeNull();
   });
 });

@@ -86,3 +86,10 @@ def test_many_siblings_are_one_group_that_counts_those_that_are_only_counted_too
 
 def test_it_holds_only_what_json_has() -> None:
     assert json.loads(json.dumps(picture([call(2)]), allow_nan=False))["request"]["error"] == "ValueError: no"
+
+
+def test_items_that_have_not_begun_are_queued_and_counted_in_their_group() -> None:
+    tallies = {(1, Kind.MAP_ITEM, "f"): Tally(ran=900, queued=40)}
+    rows = [call(n + 2, kind=Kind.MAP_ITEM) for n in range(60)]
+    (group,) = picture(rows, tallies=tallies)["groups"]
+    assert (group["total"], group["succeeded"], group["running"], group["queued"]) == (1000, 960, 0, 40)

@@ -13,7 +13,7 @@ import pytest
 from jupyter_durable_kernel.saving import MIME
 from tests.kernel.conftest import Kernel
 
-CELL = """from jupyter_durable import application, function, get_request
+CELL = """from jupyter_durable import Retries, application, function, get_request
 import time
 @function()
 def f(n):
@@ -198,6 +198,41 @@ def test_the_view_of_an_error_names_cells_and_holds_no_credential(kernel: Kernel
     assert f"cell [{number}], line 4, in connect" in told["error"]
     assert "letmein" not in str(told)
     assert "hunter2" not in str(told)
+
+
+def test_pages_begin_with_the_failures_where_that_is_asked_for(kernel: Kernel) -> None:
+    ran = kernel.run(
+        "@function()\ndef odd(n):\n    if n in (70, 110):\n        raise ValueError(n)\n"
+        "@application()\n@function()\ndef most(n: int) -> int:\n"
+        "    return len(odd.map(range(n), return_exceptions=True))\nmost(120)"
+    )
+    assert not ran.error, ran.error
+    request = kernel.value("get_request('last').id")
+    parent = ask(kernel, "snapshot", request=request)["reply"]["groups"][0]["parent"]
+    wanted = {"request": request, "parent": parent, "name": "odd", "kind": "map_item", "failures_first": True}
+    pages = [ask(kernel, "page", offset=offset, **wanted)["reply"]["calls"] for offset in (0, 50, 100)]
+    labels = [call["label"] for page in pages for call in page]
+    assert labels[:4] == ["odd[70]", "odd[110]", "odd[0]", "odd[1]"]
+    assert len(set(labels)) == 120
+
+
+def test_a_call_tells_its_failed_attempts(kernel: Kernel) -> None:
+    ran = kernel.run(
+        "tried = []\n@function(retries=Retries(max_retries=2, initial_delay=0.01))\ndef flaky():\n"
+        "    tried.append(1)\n    if len(tried) < 3:\n        raise OSError(f'no answer {len(tried)}')\n    return 1\n"
+        "@application()\n@function()\ndef patient() -> int:\n    return flaky()\npatient()"
+    )
+    assert not ran.error, ran.error
+    request = kernel.value("get_request('last').id")
+    root, call = ask(kernel, "snapshot", request=request)["reply"]["calls"]
+    assert "tries" not in root
+    assert [(each["number"], each["error"]) for each in call["tries"]] == [
+        (1, "OSError: no answer 1"),
+        (2, "OSError: no answer 2"),
+    ]
+    first, second = call["tries"]
+    assert call["started_at"] <= first["started_at"] + 0.01
+    assert first["started_at"] + first["duration"] < second["started_at"]
 
 
 def test_nothing_is_heard_after_the_extension_was_unloaded(kernel: Kernel, id: str) -> None:
