@@ -24,7 +24,7 @@ class Words:
     """Previews of any size."""
 
     def __init__(self, text: str) -> None:
-        self._told = Told(*[masked(text)] * 3)  # as `Values` does
+        self._told = Told(masked(text), masked(text), masked(text))  # as `Values` does
 
     def of(self, node: object) -> Told:
         return self._told
