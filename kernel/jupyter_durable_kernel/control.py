@@ -129,12 +129,12 @@ class Control:
         run = request._now().run + 1
         key = bundle.display_of(request.id, run)
         if display:
-            self._views.continued[key] = self._views.continued.get(display, display)
+            self._views.outputs.continued[key] = self._views.outputs.continued.get(display, display)
         try:
             _begun(lambda: verbs.replay(self._engine, request.id, wish))
         finally:
             if request._now().run < run:  # it did not begin: the run of that number will be another one's
-                self._views.continued.pop(key, None)
+                self._views.outputs.continued.pop(key, None)
         return {"request": request.id}
 
     def _fork(self, content: Content) -> Content:

@@ -275,6 +275,12 @@ class Extension:
         return None
 
 
+def loaded(shell: Any) -> Extension | None:
+    """What this package added to a shell; None where it is not loaded."""
+    found: Extension | None = getattr(shell, _SLOT, None)
+    return found
+
+
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """`%load_ext jupyter_durable`."""
     extension = Extension(shell, this_engine())
@@ -284,7 +290,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """`%unload_ext jupyter_durable`."""
-    extension: Extension | None = getattr(shell, _SLOT, None)
+    extension = loaded(shell)
     if extension is not None:
         extension.unload()
         delattr(shell, _SLOT)

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from jupyter_durable.client.journal import load_tree
-from jupyter_durable.client.request import Request, status_of
-from jupyter_durable.core.model import Status
+from jupyter_durable.client.request import Request
 from jupyter_durable.errors import DurableError
-from jupyter_durable_kernel import page, saving
+from jupyter_durable_kernel import outputs, page, reading, saving
 from jupyter_durable_kernel.values import Values
 
 
@@ -26,16 +24,18 @@ def unregister(shell: Any) -> None:
     shell.display_formatter.mimebundle_formatter.pop(Request, None)
 
 
+def state_of(request: Request) -> tuple[page.State, Values]:
+    """A request as it is now, with its previews. Raises what the store raises."""
+    engine, row = request._engine, request._now()
+    return reading.state_of(engine, row), Values(engine, row)
+
+
 def bundle_of(request: Request) -> dict[str, Any] | None:
     """The MIME bundle of a request as it is now; None when it cannot be read."""
-    engine = request._engine
+    settings = request._engine.settings
     try:
-        row = request._now()
-        status = status_of(row, engine)
-        root = load_tree(engine.store, row, live=status == Status.RUNNING)[1]
+        widget = outputs.as_widget(request) if settings.display == saving.WIDGET else None
+        made = widget or page.bundle(*state_of(request), settings.save_view)
     except DurableError:
         return None
-    counts = page.counted(root, {}) if root is not None else page.NOTHING
-    state = page.State(row, status, root, {}, counts, False, engine.clock.now())
-    settings = engine.settings
-    return saving.shaped(page.bundle(state, Values(engine, row), settings.save_view), settings.display)
+    return saving.shaped(made, settings.display)

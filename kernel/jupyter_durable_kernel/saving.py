@@ -4,7 +4,8 @@ Rules of this file
 - Pure: bundles in, bundles out. Sizes are those of the notebook's file: it indents what is JSON.
 - `save_view`: `full` is the view; `summary` is how the request went, without its calls; `none` is its id alone. Of the
   last two the page asks the kernel, or the server, for the rest when it is opened: nothing else is written down.
-- `display`: `auto` is every form; `mime`, `html` and `text` are that one and plain text.
+- `display`: `auto` is every form; `mime`, `html` and `text` are that one and plain text; `widget` is that of
+  `request.widget()`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
+WIDGET: Final = "widget"
 FULL: Final = "full"
 SUMMARY: Final = "summary"
 NONE: Final = "none"

@@ -13,8 +13,9 @@ import contextlib
 import contextvars
 import threading
 import time
+import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_durable.client.journal import load_tree, root_row
@@ -23,8 +24,9 @@ from jupyter_durable.core.calltree import CallNode, Counts
 from jupyter_durable.core.model import CallRow, Kind, Logged, Progressed, RequestRow, Status
 from jupyter_durable.errors import DurableError
 from jupyter_durable.runner.stop import RunStopped
-from jupyter_durable_kernel import bundle, page, saving
+from jupyter_durable_kernel import bundle, page
 from jupyter_durable_kernel.folding import Folding
+from jupyter_durable_kernel.outputs import Outputs
 from jupyter_durable_kernel.thrift import Thrift
 from jupyter_durable_kernel.values import Values
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from jupyter_durable.runner.run import Run
     from jupyter_durable.runner.settings import Listener
 
+Snapshot = dict[str, Any]
 PERIOD: Final = 0.1
 SILENT_SECONDS: Final = 1.0
 CLOCK_SECONDS: Final = 1.0
@@ -62,7 +65,8 @@ class LiveView:
         self._context = contextvars.copy_context()
         self._lock = threading.Lock()
         self._said: dict[str, Any] = {}
-        """What was shown last, without the time of day."""
+        """What was drawn last, without the time of day."""
+        self._shown = False
         self._published = 0.0
         self._not_before = 0.0
         self.over = False
@@ -98,8 +102,8 @@ class LiveView:
             self._take_in()
             if self.run.ended:
                 self._finish()
-            elif time.monotonic() >= self._not_before and self._due():
-                self._show(Status.RUNNING, self._folding.tree())
+            elif time.monotonic() >= self._not_before and (self._due() or self._views.followed(self.row.id)):
+                self._show(Status.RUNNING, self._folding.tree(), self._due())
 
     def _due(self) -> bool:
         return self._urgent or self.resumed or time.monotonic() - self._began > SILENT_SECONDS
@@ -129,8 +133,9 @@ class LiveView:
         self.over = True
         self.row = self._views.engine.store.request(self.row.id)
         status = status_of(self.row, self._views.engine)
-        if self._due() or self._said or self.run.reused or status != Status.SUCCEEDED:
-            self._show(status, self._last_tree())
+        seen = self._due() or self._shown or self.run.reused > 0 or status != Status.SUCCEEDED
+        if seen or self._views.followed(self.row.id):
+            self._show(status, self._last_tree(), seen)
 
     def _last_tree(self) -> CallNode | None:
         """Read back where calls stand in the store that nobody told of: below reused ones, in earlier runs."""
@@ -145,7 +150,8 @@ class LiveView:
         folding.tallies.clear()
         return tree
 
-    def _show(self, status: str, root: CallNode | None) -> None:
+    def _show(self, status: str, root: CallNode | None, seen: bool) -> None:
+        """Draw a state; `seen`: as an output, not only for those that follow the request."""
         began = time.monotonic()
         state = page.State(
             self.row,
@@ -160,7 +166,10 @@ class LiveView:
         said = bundle.timeless(made[bundle.MIME])
         if said != self._said or began > self._published + CLOCK_SECONDS:
             display = bundle.display_of(self.row.id, self.run.number)
-            self._context.run(self._views.publish, made, display, bool(self._said))
+            if seen:
+                self._context.run(self._views.outputs.publish, made, display, self._shown)
+                self._shown = True
+            self._context.run(self._views.tell, self.row.id, made[bundle.MIME])
             self._said, self._published = said, began
         # A large tree takes long to draw: never more than a tenth of the time goes into views.
         # What is saved in part the page asks for in full, each time.
@@ -186,8 +195,9 @@ class Views:
         self._ticking = False
         self._durable_body = False
         self._of_cell = 0
-        self.continued: dict[str, str] = {}
-        """Display ids of runs that go on in the output of an earlier run, to the id of that output."""
+        self.outputs = Outputs(shell, engine)
+        self._followers: dict[str, list[weakref.WeakMethod[Callable[[Snapshot], None]]]] = {}
+        """What takes each new state of a request, by the request's id."""
         self.told: set[str] = set()
         """Functions whose cost was told."""
 
@@ -208,7 +218,7 @@ class Views:
     def observe(self, run: Run, row: RequestRow) -> Listener | None:
         """A run begins. An `Observer` of the engine."""
         self._of_cell += 1
-        if self._of_cell > VIEWS_OF_A_CELL:
+        if self._of_cell > VIEWS_OF_A_CELL and not self.followed(row.id):
             return None
         urgent = row.kind == Kind.FUNCTION or self._durable_body
         view = LiveView(self, run, row, urgent)
@@ -249,14 +259,24 @@ class Views:
                     self._ticking = False
                     return
 
-    # publishing
+    # followers
 
-    def publish(self, bundle: dict[str, Any], id: str, update: bool) -> None:
-        """Show or update an output. A terminal shows it once, at its end."""
-        bundle = saving.shaped(bundle, self.engine.settings.display)
-        shown = self.continued.get(id)
-        update = update or shown is not None
-        self._shell.display_pub.publish(data=bundle, metadata={}, transient={"display_id": shown or id}, update=update)
+    def follow(self, request: str, take: Callable[[Snapshot], None]) -> None:
+        """Give each new state of a request to a method, for as long as its object lives."""
+        self._followers.setdefault(request, []).append(weakref.WeakMethod(take))
+
+    def followed(self, request: str) -> bool:
+        """Whether somebody follows a request."""
+        return any(one() is not None for one in self._followers.get(request, ()))
+
+    def tell(self, request: str, snapshot: Snapshot) -> None:
+        """Give a state to those that follow its request."""
+        for one in self._followers.get(request, ()):
+            take = one()
+            if take is not None:
+                take(snapshot)
+
+    # publishing
 
     def notice(self, lines: Sequence[str]) -> None:
         """A quiet remark under the cell."""

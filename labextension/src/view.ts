@@ -49,6 +49,11 @@ export class RequestView {
 
   readonly node: HTMLElement;
 
+  /** What it shows. */
+  get model(): Model {
+    return this._model;
+  }
+
   /** Show a newer state. Whatever is no snapshot is left alone; false says so. */
   show(data: unknown): boolean {
     const snapshot = readSnapshot(data);
