@@ -73,6 +73,16 @@ class Headers(Mapping[str, str]):
         pairs = items.items() if isinstance(items, Mapping) else items
         self._items = tuple((name.lower(), value) for name, value in pairs)
 
+    @classmethod
+    def from_json(cls, text: str | None) -> Headers:
+        """The headers in a JSON array of name, value pairs. Raises `ValueError` for anything else."""
+        pairs = json.loads(text) if text else []
+        if not isinstance(pairs, list) or any(
+            not isinstance(pair, list) or [type(each) for each in pair] != [str, str] for pair in pairs
+        ):
+            raise ValueError("headers are pairs of texts")
+        return cls(pairs)
+
     def __getitem__(self, name: str) -> str:
         for known, value in self._items:
             if known == name.lower():

@@ -38,6 +38,7 @@ from jupyter_durable.serializer.signing import KeyFile
 from jupyter_durable.store import open_store
 from jupyter_durable.store.base import Finish, Store
 from jupyter_durable.store.location import default_url
+from jupyter_durable.values import Headers
 
 Observer = Callable[[Run, RequestRow], Listener | None]
 """Called when a run begins; gives who listens to it."""
@@ -251,7 +252,7 @@ class Engine:
 
     def launch(self, row: RequestRow, launch: Launch, spec: Spec | None) -> tuple[Run, ActiveCall]:
         """Acquire the request and begin a run. Raises `SDKUsageError` when somebody else holds it."""
-        now = self.clock.now()
+        now, headers = self.clock.now(), _headers(row)
         settings = RunSettings(
             clock=self.clock,
             default_timeout=self.settings.default_timeout,
@@ -277,7 +278,7 @@ class Engine:
             reuse_changed=launch.reuse_changed,
             match_by_place=launch.match_by_place,
             retries=retries.policy() if retries is not None else None,
-            headers=row.headers,
+            headers=headers,
         )
         environment = Environment(self.store, launch.code.serializer, self.signer, settings, self.workers)
         run = Run(environment, lease, options, launch.code)
@@ -382,3 +383,10 @@ class Engine:
                 run.end_served(
                     Finish(None, Status.INTERRUPTED, Status.INTERRUPTED, None, now, run.executed, run.reused, run.saved)
                 )
+
+
+def _headers(row: RequestRow) -> Headers:
+    try:
+        return Headers.from_json(row.headers)
+    except ValueError as error:
+        raise StoreError(f"the headers of request {row.id} are damaged in the store ({error}): call it anew") from None

@@ -1,11 +1,17 @@
-"""Reading the journal of a request: the tree of its calls, and what they hold."""
+"""Reading the journal of a request: the tree of its calls, and what they hold.
+
+Rules of this file
+- An identity is larger than that of the caller, which executed first. Where it is not, the file is damaged; to follow
+  it could go in circles.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from jupyter_durable.core.calltree import CallNode, CallTree
-from jupyter_durable.core.model import ROOT, CallRow, RequestRow, Write
+from jupyter_durable.core.model import ROOT, CallRow, Reached, RequestRow, Write
+from jupyter_durable.errors import StoreError
 from jupyter_durable.store.base import Store
 
 PAGE = 1000
@@ -27,11 +33,22 @@ def records(store: Store, serial: int, *, values: bool = False) -> Iterator[Writ
     parents = [0]
     while parents:
         parent = parents.pop()
-        yield from store.reached(serial, parent) if parent else ()
+        for stretch in store.reached(serial, parent) if parent else ():
+            _sound(stretch, parent)
+            yield stretch
         for row in rows_below(store, serial, parent):
+            _sound(row, parent)
             if row.children != 0:
                 parents.append(row.identity)
             yield row if values else row._replace(value=None, inputs=None)
+
+
+def _sound(record: CallRow | Reached, parent: int) -> None:
+    if record.parent != parent or record.identity <= parent:
+        raise StoreError(
+            f"the journal is damaged: call {record.identity} cannot stand below call {parent}."
+            " Nothing was changed; `jupyter durable doctor` looks at the store"
+        )
 
 
 def load_tree(store: Store, request: RequestRow, *, live: bool) -> tuple[CallTree, CallNode | None]:

@@ -22,7 +22,14 @@ from jupyter_durable.core.calltree import CallNode, Counts, count, walk
 from jupyter_durable.core.model import ENDED, ROOT, Progressed, RequestRow, RunRow, Status
 from jupyter_durable.core.nodes import called
 from jupyter_durable.core.selection import Preview
-from jupyter_durable.errors import RequestError, RequestFailed, RequestNotFinished, SDKUsageError, TimeoutError
+from jupyter_durable.errors import (
+    RequestError,
+    RequestFailed,
+    RequestNotFinished,
+    SDKUsageError,
+    StoreError,
+    TimeoutError,
+)
 from jupyter_durable.runner.sealing import turn_of
 from jupyter_durable.runner.settings import LEASE_SECONDS
 from jupyter_durable.serializer.failure import decode_failure, failure_text
@@ -297,7 +304,8 @@ class Request:
 
     def _stored(self, node: CallNode) -> Any:
         row = self._engine.store.call(self._row.serial, node.parent, node.identity)
-        assert row is not None
+        if row is None:
+            raise StoreError(f"{node.label} is no longer in the journal of request {self.id}: read its tree again")
         return row
 
     def _failure(self, node: CallNode) -> BaseException:

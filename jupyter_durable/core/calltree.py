@@ -185,7 +185,7 @@ class CallTree:
                 found[identity] = (row.seq, identity, 0)
         for stretch in self._reached.get(parent, {}).values():
             if stretch.pass_no == newest:
-                for n in range(stretch.count):
+                for n in range(min(stretch.count, len(self._rows))):  # a damaged count has no end
                     identity = stretch.identity + n
                     if identity in self._rows and identity not in found:
                         found[identity] = (stretch.seq + n, identity, stretch.flags)
@@ -328,6 +328,14 @@ def summary(counts: Counts) -> str:
     return " · ".join(parts)
 
 
+def _attributes(text: str | None) -> Any:
+    """Progress is not signed, and of a damaged one only the numbers are shown."""
+    try:
+        return json.loads(text) if text else {}
+    except ValueError:
+        return {}
+
+
 def to_json(root: CallNode) -> dict[str, Any]:
     """Counts, summary line and the calls as a flat list in program order. Holds only what JSON has."""
     counts = count(root)
@@ -362,7 +370,7 @@ def call_json(node: CallNode) -> dict[str, Any]:
             "current": progress.current,
             "total": progress.total,
             "message": progress.message,
-            "attributes": json.loads(progress.attributes) if progress.attributes else {},
+            "attributes": _attributes(progress.attributes),
         },
         "logs": [[log.stream, log.text] for log in node.logs],
         "children": len(node.children),

@@ -124,7 +124,8 @@ class Index:
         return frozenset(executed | reached)
 
     def _any_of(self, stretch: Reached, codes: set[int]) -> bool:
-        positions = (self._position(stretch.identity + n) for n in range(stretch.count))
+        most = min(stretch.count, len(self._identities))  # a damaged count has no end
+        positions = (self._position(stretch.identity + n) for n in range(most))
         return any(position is not None and self._code[position] in codes for position in positions)
 
     def _make_places(self, moved: Sequence[CallRow]) -> Places:

@@ -129,11 +129,11 @@ def pack_codes(codes: Mapping[str, bytes]) -> bytes:
 
 
 def unpack_codes(packed: bytes) -> Iterator[tuple[str, bytes]]:
-    """(name, code hash) of `pack_codes`."""
+    """(name, code hash) of `pack_codes`. Damaged bytes give names that nobody has."""
     at = 0
     while at < len(packed):
         end = at + 2 + int.from_bytes(packed[at : at + 2], "little")
-        yield packed[at + 2 : end].decode(), packed[end : end + 16]
+        yield packed[at + 2 : end].decode(errors="replace"), packed[end : end + 16]
         at = end + 16
 
 

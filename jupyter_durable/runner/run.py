@@ -33,7 +33,6 @@ from jupyter_durable.runner.settings import Code, Environment, Listener, RunOpti
 from jupyter_durable.runner.state import StateLog
 from jupyter_durable.runner.stop import RunStopped, interrupt_main, throw_into
 from jupyter_durable.store.base import Finish, Journal
-from jupyter_durable.values import Headers
 
 ENGINE_FOLDERS: Final = tuple(
     str(Path(file).resolve().parent) + os.sep
@@ -75,7 +74,7 @@ class Run:
         self.interrupted_by_store = False
         self.must_store_output = False
         self.output: Callable[[Any], Any] = lambda value: value
-        self.headers = Headers(json.loads(options.headers) if options.headers else [])
+        self.headers = options.headers
         self.state = StateLog()
         self.reused = self.executed = self.args_changed = self.code_changed = 0
         self.saved = 0.0

@@ -13,6 +13,7 @@ from jupyter_durable.runner.workers import Workers
 from jupyter_durable.serializer.base import Signer
 from jupyter_durable.serializer.pickle import ValueSerializer
 from jupyter_durable.store.base import Store
+from jupyter_durable.values import Headers
 
 if TYPE_CHECKING:
     from jupyter_durable.function import Spec
@@ -83,7 +84,7 @@ class RunOptions(NamedTuple):
     """False in a fork with another input: rule (2) is off everywhere."""
     retries: RetryPolicy | None = None
     """The application's, for functions that have none."""
-    headers: str | None = None
+    headers: Headers = Headers()
 
 
 class Environment(NamedTuple):

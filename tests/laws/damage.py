@@ -156,9 +156,25 @@ def exchange_identities(home: Path, draw: random.Random) -> None:
     connection.close()
 
 
+def change_type(home: Path, draw: random.Random) -> None:
+    """Something of another type stands in a column, as a bit in the head of a row does it."""
+    with sqlite3.connect(home / "store.db") as connection:
+        table = draw.choice(("call", "call", "call", "request", "reached", "run", "code"))
+        columns = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})") if name != "serial"]
+        column = draw.choice(columns)
+        (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+        if count:
+            row = connection.execute(f"SELECT * FROM {table} LIMIT 1 OFFSET ?", (draw.randrange(count),)).fetchone()
+            names = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
+            where = " AND ".join(f"{name} IS ?" for name in names)
+            foreign: Any = draw.choice(("text", b"\xff\x00bytes", 7, -1, 2.5, b"", ""))
+            connection.execute(f"UPDATE OR IGNORE {table} SET {column} = ? WHERE {where}", (foreign, *row))
+    connection.close()
+
+
 DAMAGES: Final[tuple[Damage, ...]] = (
     flip_file, zero_page, cut_file, flip_blob, cut_blob, swap_blobs, flip_column, flip_column, swap_rows,
-    swap_rows, exchange_identities,
+    swap_rows, exchange_identities, change_type,
 )  # fmt: skip
 
 

@@ -25,6 +25,8 @@ from jupyter_durable.store.sqlite.writer import Writer
 _DAY: Final = 86_400.0
 _CHUNK: Final = 1_000
 _SWEPT: Final = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
+_BLOB: Final = "lower(hex(blob))"
+"""The name of a large value, whatever type a damaged file gives it."""
 _CLUSTERED: Final = {
     "call": "request, parent, identity",
     "history": "request, identity, generation",
@@ -116,9 +118,9 @@ def sweep_blobs(
     """
     gone = set(without)
     named = {
-        blob.hex()
+        blob
         for table in ("call", "history")
-        for request, blob in cursor.execute(f"SELECT request, blob FROM {table} WHERE blob IS NOT NULL")
+        for request, blob in cursor.execute(f"SELECT request, {_BLOB} FROM {table} WHERE blob IS NOT NULL")
         if request not in gone
     }
     count = size = 0
@@ -137,10 +139,10 @@ def check(link: Link, blobs: BlobFolder) -> list[Finding]:
         found = [Finding("ok", f"{link.name}: schema {cursor.execute('PRAGMA user_version').fetchone()[0]}")]
         problems = [text for (text,) in cursor.execute("PRAGMA integrity_check(20)") if text != "ok"]
         missing = {
-            blob.hex()
+            blob
             for table in ("call", "history")
-            for (blob,) in cursor.execute(f"SELECT blob FROM {table} WHERE blob IS NOT NULL")
-            if not blobs.has(blob)
+            for (blob,) in cursor.execute(f"SELECT {_BLOB} FROM {table} WHERE blob IS NOT NULL")
+            if not blobs.has(bytes.fromhex(blob))
         }
     except sqlite3.Error as error:
         return [Finding("error", f"{link.name} is damaged: {error}; move it aside to start with an empty store")]

@@ -27,7 +27,7 @@ from jupyter_durable.store.base import Filter, Finish, Heartbeat
 from jupyter_durable.store.sqlite import statements
 from jupyter_durable.store.sqlite.writing import Fence, lost, record
 
-_SELECT: Final = f"SELECT {statements.REQUEST_COLUMNS} FROM request WHERE NOT deleted"
+_SELECT: Final = statements.REQUESTS
 _OWNER: Final = RequestRow._fields.index("owner")
 _NO_OWNER: Final = "host = NULL, boot_id = NULL, pid_namespace = NULL, pid = NULL, pid_started = NULL, lease_until = 0"
 

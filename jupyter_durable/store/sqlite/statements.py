@@ -3,13 +3,56 @@
 Rules of this file
 - `RECORD` is fence, "still open" and outcome in one statement, so that no interrupt can land inside a commit.
 - Values are parameters, always. The only names put into SQL are column names of our own records.
+- What is read is cast to the type of its field: a bit of a damaged file can turn bytes into text without an error.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, NamedTuple, get_args, get_type_hints
 
-from jupyter_durable.core.model import CallRow, RequestRow
+from jupyter_durable.core.model import (
+    ArgumentsDecide,
+    Attempted,
+    CallRow,
+    CodeVersion,
+    Logged,
+    Metric,
+    Owner,
+    Progressed,
+    Reached,
+    RequestRow,
+    RunRow,
+)
+
+_SQL_TYPES: Final[dict[Any, str]] = {int: "INTEGER", bool: "INTEGER", float: "REAL", str: "TEXT", bytes: "BLOB"}
+
+
+class _Column(NamedTuple):
+    name: str
+    cast: str
+    nullable: bool
+
+
+def _columns(record: type[Any]) -> list[_Column]:
+    """The columns of a record; an owner is five of them."""
+    found = []
+    for name, hint in get_type_hints(record).items():
+        kinds = get_args(hint) or (hint,)
+        if kinds[0] is Owner:
+            found += [column._replace(nullable=True) for column in _columns(Owner)]
+        else:
+            found.append(_Column(name, f"CAST({name} AS {_SQL_TYPES[kinds[0]]})", type(None) in kinds))
+    return found
+
+
+def _read(record: type[Any]) -> str:
+    return ", ".join(column.cast for column in _columns(record))
+
+
+def needed(record: type[Any]) -> tuple[int, ...]:
+    """Where in a row of `record` the columns stand that are never NULL."""
+    return tuple(at for at, column in enumerate(_columns(record)) if not column.nullable)
+
 
 _COLUMNS: Final = ", ".join(CallRow._fields)
 _SET: Final = ", ".join(f"{c} = excluded.{c}" for c in CallRow._fields if c not in ("parent", "identity"))
@@ -27,10 +70,23 @@ OR (call.pass_no, call.attempts) = (excluded.pass_no, excluded.attempts) AND cal
 
 FENCE: Final = "SELECT 1 FROM request WHERE serial = ? AND epoch = ?"
 COPY: Final = f"INSERT INTO call (request, {_COLUMNS}) VALUES (?, {', '.join('?' * len(CallRow._fields))})"
-CHILDREN: Final = (
-    f"SELECT {_COLUMNS} FROM call WHERE request = ? AND parent = ? AND identity > ? ORDER BY identity LIMIT ?"
+
+_CALLS: Final = f"SELECT {_read(CallRow)} FROM call WHERE request = ? AND parent = ?"
+CHILDREN: Final = f"{_CALLS} AND identity > ? ORDER BY identity LIMIT ?"
+CALL: Final = f"{_CALLS} AND identity = ?"
+REACHED_OF: Final = f"SELECT {_read(Reached)} FROM reached WHERE request = ? AND parent = ? ORDER BY pass_no, seq"
+DECIDED_OF: Final = (
+    f"SELECT {_read(ArgumentsDecide)} FROM decided WHERE request = ? AND parent = ? ORDER BY name, pass_no"
 )
-CALL: Final = f"SELECT {_COLUMNS} FROM call WHERE request = ? AND parent = ? AND identity = ?"
+RUNS_OF: Final = f"SELECT {_read(RunRow)} FROM run WHERE request = ? ORDER BY run"
+ATTEMPTS_OF: Final = (
+    f"SELECT {_read(Attempted)} FROM attempt WHERE request = ? AND identity = ? ORDER BY pass_no, attempt"
+)
+LOGS_OF: Final = f"SELECT {_read(Logged)} FROM log WHERE request = ? AND coalesce(identity = ?, 1) ORDER BY id"
+PROGRESS_OF: Final = f"SELECT {_read(Progressed)} FROM progress WHERE request = ? ORDER BY identity"
+METRICS_OF: Final = f"SELECT {_read(Metric)} FROM metric WHERE request = ? ORDER BY id"
+CODE: Final = f"SELECT {_read(CodeVersion)} FROM code WHERE key = ?"
+REQUESTS: Final = f"SELECT {_read(RequestRow)} FROM request WHERE NOT deleted"
 
 REACHED: Final = "INSERT OR REPLACE INTO reached VALUES (?, ?, ?, ?, ?, ?, ?)"
 ATTEMPTED: Final = "INSERT OR REPLACE INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -48,6 +104,3 @@ INSERT INTO history (request, generation, {_COLUMNS})
 SELECT request, 1 + (SELECT count(*) FROM history AS h WHERE h.request = call.request AND h.identity = call.identity),
 {_COLUMNS} FROM call WHERE request = ? AND parent = ? AND identity = ?"""
 SET_ASIDE_FLAG: Final = "UPDATE call SET flags = flags | 2 WHERE request = ? AND parent = ? AND identity = ?"
-
-_OWNER: Final = "host, boot_id, pid_namespace, pid, pid_started"
-REQUEST_COLUMNS: Final = ", ".join(_OWNER if c == "owner" else c for c in RequestRow._fields)

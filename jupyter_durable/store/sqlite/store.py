@@ -10,10 +10,11 @@ from __future__ import annotations
 import atexit
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from jupyter_durable.core.model import (
     ArgumentsDecide,
@@ -40,9 +41,12 @@ from jupyter_durable.store.sqlite.journal import SqliteJournal
 from jupyter_durable.store.sqlite.link import Link
 from jupyter_durable.store.sqlite.writer import Writer
 
-_CALL_REQUIRED: Final = CallRow._fields.index("duration")
-_REQUEST_REQUIRED: Final = RequestRow._fields.index("started_at")
-"""So many columns at the beginning of a row are never NULL."""
+_KINDS: Final = (
+    CallRow, Reached, ArgumentsDecide, RunRow, Attempted, Logged, Progressed, Metric, CodeVersion, RequestRow,
+)  # fmt: skip
+_NEEDED: Final = {record: itemgetter(*statements.needed(record)) for record in _KINDS}
+"""The columns that are never NULL, by record."""
+Record = TypeVar("Record")
 
 
 class SqliteStore:
@@ -62,15 +66,21 @@ class SqliteStore:
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise read_failed(self._link.name, error) from error
 
-    def _whole(self, rows: list[tuple[Any, ...]], required: int) -> list[tuple[Any, ...]]:
-        """The rows, when none has a NULL among its first columns: a damaged page reads as NULLs, without an error."""
-        for row in rows:
-            if None in row[:required]:
+    def _rows(self, record: type[Any], sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        """Rows of a record. A damaged page reads as NULLs, without an error: none may be where a value always is."""
+        needed, found = _NEEDED[record], self._read(sql, values)
+        for row in found:
+            if None in needed(row):
                 raise broken(self._link.name, ValueError("a row of it lacks what every row has"))
-        return rows
+        return found
 
-    def _rows(self, query: tuple[str, Sequence[object]]) -> list[RequestRow]:
-        return [requests.row_of(row) for row in self._whole(self._read(*query), _REQUEST_REQUIRED)]
+    def _records(self, record: type[Record], sql: str, *values: object) -> list[Record]:
+        # As record._make, which is a Python function: replays read every row of a request through here.
+        make: Callable[[type[Record], tuple[Any, ...]], Record] = tuple.__new__  # type: ignore[assignment]
+        return [make(record, row) for row in self._rows(record, sql, values)]
+
+    def _requests(self, query: tuple[str, Sequence[object]]) -> list[RequestRow]:
+        return [requests.row_of(row) for row in self._rows(RequestRow, *query)]
 
     # requests
 
@@ -87,10 +97,10 @@ class SqliteStore:
         return SqliteJournal(self._writer, lease)
 
     def request(self, id: str) -> RequestRow:
-        return requests.only(id, self._rows(requests.find(id)))
+        return requests.only(id, self._requests(requests.find(id)))
 
     def requests(self, filter: Filter) -> list[RequestRow]:
-        return self._rows(requests.listing(filter))
+        return self._requests(requests.listing(filter))
 
     def cancel(self, serial: int) -> None:
         self._writer.run(partial(requests.cancel, serial=serial))
@@ -109,47 +119,38 @@ class SqliteStore:
     # journals, read
 
     def children(self, serial: int, parent: int, after: int, limit: int) -> list[CallRow]:
-        found = self._whole(self._read(statements.CHILDREN, (serial, parent, after, limit)), _CALL_REQUIRED)
-        # As CallRow._make, which is a Python function: replays read every row of a request through here.
-        return [tuple.__new__(CallRow, row) for row in found]
+        return self._records(CallRow, statements.CHILDREN, serial, parent, after, limit)
 
     def call(self, serial: int, parent: int, identity: int) -> CallRow | None:
-        found = self._whole(self._read(statements.CALL, (serial, parent, identity)), _CALL_REQUIRED)
-        return CallRow._make(found[0]) if found else None
+        found = self._records(CallRow, statements.CALL, serial, parent, identity)
+        return found[0] if found else None
 
     def reached(self, serial: int, parent: int) -> list[Reached]:
-        sql = "SELECT parent, pass_no, seq, identity, count, flags FROM reached WHERE request = ? AND parent = ?"
-        return list(map(Reached._make, self._read(f"{sql} ORDER BY pass_no, seq", (serial, parent))))
+        return self._records(Reached, statements.REACHED_OF, serial, parent)
 
     def decided(self, serial: int, parent: int) -> list[ArgumentsDecide]:
-        sql = "SELECT parent, name, pass_no FROM decided WHERE request = ? AND parent = ? ORDER BY name, pass_no"
-        return list(map(ArgumentsDecide._make, self._read(sql, (serial, parent))))
+        return self._records(ArgumentsDecide, statements.DECIDED_OF, serial, parent)
 
     def runs(self, serial: int) -> list[RunRow]:
-        sql = f"SELECT {', '.join(RunRow._fields)} FROM run WHERE request = ? ORDER BY run"
-        return list(map(RunRow._make, self._read(sql, (serial,))))
+        return self._records(RunRow, statements.RUNS_OF, serial)
 
     def attempts(self, serial: int, identity: int) -> list[Attempted]:
-        sql = f"SELECT {', '.join(Attempted._fields)} FROM attempt WHERE request = ? AND identity = ?"
-        return list(map(Attempted._make, self._read(f"{sql} ORDER BY pass_no, attempt", (serial, identity))))
+        return self._records(Attempted, statements.ATTEMPTS_OF, serial, identity)
 
     def logs(self, serial: int, identity: int | None = None) -> list[Logged]:
-        sql = "SELECT identity, pass_no, at, stream, text FROM log WHERE request = ? AND coalesce(identity = ?, 1)"
-        return list(map(Logged._make, self._read(f"{sql} ORDER BY id", (serial, identity))))
+        return self._records(Logged, statements.LOGS_OF, serial, identity)
 
     def progress(self, serial: int) -> list[Progressed]:
-        sql = f"SELECT {', '.join(Progressed._fields)} FROM progress WHERE request = ? ORDER BY identity"
-        return list(map(Progressed._make, self._read(sql, (serial,))))
+        return self._records(Progressed, statements.PROGRESS_OF, serial)
 
     def metrics(self, serial: int) -> list[Metric]:
-        sql = "SELECT identity, kind, name, value FROM metric WHERE request = ? ORDER BY id"
-        return list(map(Metric._make, self._read(sql, (serial,))))
+        return self._records(Metric, statements.METRICS_OF, serial)
 
     def code(self, key: bytes) -> CodeVersion:
-        found = self._read("SELECT key, data, mac FROM code WHERE key = ?", (key,))
+        found = self._records(CodeVersion, statements.CODE, key)
         if not found:
             raise SDKUsageError(f"the code version {key.hex()[:12]} is not in the store {self._link.name}")
-        return CodeVersion._make(found[0])
+        return found[0]
 
     # blobs
 
