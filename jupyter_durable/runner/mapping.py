@@ -14,7 +14,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from jupyter_durable.context import MapOptions, current, drive, drive_async
+from jupyter_durable.context import MapOptions, drive, drive_async
 from jupyter_durable.core.model import CallRow, Flag, Kind
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.executor.thread import ThreadExecutor
@@ -28,7 +28,7 @@ from jupyter_durable.serializer.digest import args_digest
 if TYPE_CHECKING:
     from jupyter_durable.function import Spec
     from jupyter_durable.runner.call import ActiveCall, Served
-from jupyter_durable.runner.nodes import begin_node, combined, items_of
+from jupyter_durable.runner.nodes import Turn, begin_node, combined, items_of
 
 Outcome = tuple[Any, BaseException | None]
 """Result of an item, or what it raised."""
@@ -103,16 +103,10 @@ def run_map(parent: ActiveCall, spec: Spec, items: Any, options: MapOptions, seq
     values = settled(items_of(items), parent)
     digests = _digests(spec, values)
     node = begin_node(parent, spec, Kind.MAP, combined(digest for digest, _ in digests), seq)
-    token = node.attempt()
-    try:
+    with Turn(node):
         begun = _begin_items(node, spec, values, digests)
         outcomes = _drive_items(node, begun, options)
         results = _gathered(outcomes, options)
-    except BaseException as error:
-        current.reset(token)
-        node.fail(error)
-        raise
-    current.reset(token)
     node.succeed(None)
     return results
 
@@ -211,8 +205,7 @@ async def run_map_async(
     values = await settled_async(await items if isinstance(items, Future) else items_of(items))
     digests = _digests(spec, values)
     node = begin_node(parent, spec, Kind.MAP, combined(digest for digest, _ in digests), seq)
-    token = node.attempt()
-    try:
+    with Turn(node):
         begun = _begin_items(node, spec, values, digests)
         permits = asyncio.Semaphore(options.max_concurrency or node.run.threads_of(node.run.plan(spec)).slots)
 
@@ -227,10 +220,5 @@ async def run_map_async(
 
         outcomes = list(await asyncio.gather(*(one(call) for call in begun)))
         results = _gathered(outcomes, options)
-    except BaseException as error:
-        current.reset(token)
-        node.fail(error)
-        raise
-    current.reset(token)
     await node.succeed_async(None)
     return results

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from jupyter_durable.context import drive
+from jupyter_durable.context import current, drive
 from jupyter_durable.core.model import Kind
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import SDKUsageError
@@ -52,6 +52,24 @@ def begin_node(parent: ActiveCall, spec: Spec, kind: str, digest: bytes, seq: in
     node = ActiveCall(parent, run, spec, kind, plan, (body.pass_no, seq, digest, 0))
     node.enter(row, (), {})
     return node
+
+
+class Turn:
+    """The only attempt of a node, as a context: what is raised in it settles the node as failed."""
+
+    __slots__ = ("_node", "_token")
+
+    def __init__(self, node: ActiveCall) -> None:
+        self._node = node
+
+    def __enter__(self) -> None:
+        self._token = self._node.attempt()
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        __tracebackhide__ = True
+        current.reset(self._token)
+        if error is not None:
+            self._node.fail(error)
 
 
 def recorded_value(parent: ActiveCall, name: str, make: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jupyter_durable.context import current, drive, drive_async
+from jupyter_durable.context import drive, drive_async
 from jupyter_durable.core.model import CallRow, Dropped, Kind
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import SDKUsageError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jupyter_durable.function import Spec
     from jupyter_durable.runner.body import Body
     from jupyter_durable.runner.call import ActiveCall
-from jupyter_durable.runner.nodes import begin_node, combined, items_of
+from jupyter_durable.runner.nodes import Turn, begin_node, combined, items_of
 
 
 class _Chain:
@@ -122,19 +122,13 @@ def run_reduce(parent: ActiveCall, spec: Spec, items: Any, initial: tuple[Any, .
     if _nothing_to_reduce(spec, values, initial):
         return (*initial, *values)[0]
     node = _reduce_node(parent, spec, values, initial, seq)
-    token = node.attempt()
-    try:
+    with Turn(node):
         chain = _Chain(node, spec, values, initial)
         chain.reuse()
         for item in chain.items[chain.done :]:
             call = chain.begin(item)
             chain.add(call, drive(call))
         chain.end()
-    except BaseException as error:
-        current.reset(token)
-        node.fail(error)
-        raise
-    current.reset(token)
     node.succeed(None)
     return chain.accumulated
 
@@ -151,18 +145,12 @@ async def run_reduce_async(
     if _nothing_to_reduce(spec, values, initial):
         return (*initial, *values)[0]
     node = _reduce_node(parent, spec, values, initial, seq)
-    token = node.attempt()
-    try:
+    with Turn(node):
         chain = _Chain(node, spec, values, initial)
         chain.reuse()
         for item in chain.items[chain.done :]:
             call = chain.begin(item)
             chain.add(call, await drive_async(call))
         chain.end()
-    except BaseException as error:
-        current.reset(token)
-        node.fail(error)
-        raise
-    current.reset(token)
     await node.succeed_async(None)
     return chain.accumulated
