@@ -13,7 +13,7 @@ import time
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyter_durable.client import ownership, replay, versions
+from jupyter_durable.client import ownership, replay, versions, widgets
 from jupyter_durable.client.calls import Call
 from jupyter_durable.client.execution import run_recorded
 from jupyter_durable.client.journal import load_tree, root_row
@@ -292,6 +292,13 @@ class Request:
         if row.status in (Status.RUNNING, Status.WAITING) and status_of(row, self._engine) == Status.INTERRUPTED:
             self._engine.settle_ownerless(row)
         self._engine.store.delete(row.serial)
+
+    def widget(self) -> Any:
+        """It as an ipywidgets widget: the view of the notebook, with traits `status`, `counts` and `selected_call`.
+
+        Raises `SDKUsageError` where ipywidgets and anywidget are not installed.
+        """
+        return widgets.widget_of(self)
 
     # values
 
