@@ -42,7 +42,7 @@ def call_text(node: CallNode) -> str:
     if node.attempts > 1:
         parts.append(f"{node.attempts} attempts")
     if node.duration is not None:
-        parts.append(spoken(node.duration))
+        parts.append(_lasted(node.duration))
     if not node.stored:
         parts.append("not checkpointed")
     if node.args_changed:
@@ -52,6 +52,13 @@ def call_text(node: CallNode) -> str:
     if node.progress is not None and node.status == Status.RUNNING:
         parts.append(f"{node.progress.current:g} of {node.progress.total:g}")
     return " · ".join(parts)
+
+
+def _lasted(seconds: float) -> str:
+    """A duration; in milliseconds where it would be none."""
+    if seconds >= 0.05:
+        return spoken(seconds)
+    return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "< 1 ms"
 
 
 def tree_text(root: CallNode) -> str:

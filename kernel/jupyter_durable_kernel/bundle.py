@@ -198,6 +198,11 @@ def _group(key: tuple[int, Group], calls: list[CallNode], tally: Tally) -> dict[
     }
 
 
+def sent(root: CallNode, tallies: Mapping[Group, Tally], limit: int) -> frozenset[int]:
+    """Identities of at most `limit` calls to show: of many siblings of one name only some."""
+    return _sent(root, _groups(walk(root), tallies), limit)
+
+
 def _sent(root: CallNode, groups: _Siblings, limit: int) -> frozenset[int]:
     """Identities of the calls that are sent."""
     spared: set[int] = set()

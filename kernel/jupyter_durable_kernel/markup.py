@@ -37,7 +37,7 @@ STYLE: Final = """<style>
 @media(prefers-color-scheme:dark){.jpd{--f:var(--jp-ui-font-color1,#e8e8e8);--g:var(--jp-ui-font-color2,#9a9a9a);--b:var(--jp-layout-color1,#111);--l:var(--jp-layout-color2,#1e1e1e);--o:var(--jp-border-color2,#383838);--run:var(--jp-brand-color1,#64b5f6);--ok:var(--jp-success-color1,#81c784);--err:var(--jp-error-color1,#ef9a9a);--warn:var(--jp-warn-color1,#ffb74d)}}
 .jpd summary{list-style:none;cursor:pointer}.jpd summary::-webkit-details-marker{display:none}
 .jpd .h{display:flex;gap:10px;align-items:center;flex-wrap:wrap;padding:7px 12px;background:var(--l)}
-.jpd .h b{font-size:14px}.jpd .i,.jpd .a,.jpd code{font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:12px}.jpd code{color:var(--f);background:none;padding:0}.jpd .i,.jpd .a,.jpd .s,.jpd .d{color:var(--g)}
+.jpd .h b{font-size:14px}.jpd .i,.jpd .a,.jpd code{font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:12px}.jpd .n code{color:var(--f);background:none;padding:0}.jpd .i,.jpd .a,.jpd .s,.jpd .d{color:var(--g)}
 .jpd .st{font-weight:600}.jpd .ok{color:var(--ok)}.jpd .err{color:var(--err)}.jpd .run{color:var(--run)}.jpd .warn{color:var(--warn)}
 .jpd .u{padding:5px 12px;color:var(--g);border-top:1px solid var(--o)}.jpd .u .warn{font-weight:600}
 .jpd .r{display:grid;grid-template-columns:minmax(180px,1.6fr) 128px 76px minmax(120px,1fr);gap:8px;align-items:center;padding:2px 12px;min-height:22px}.jpd .r:hover{background:var(--l)}
@@ -137,7 +137,7 @@ def _head(shown: Shown) -> str:
     if shown.status == Status.SUCCEEDED:
         parts.append(f'<span class="s">{_text(shown.summary)}</span>')
     if root is not None:
-        parts.append(f'<span class="s">{lasting(_lasted(root, shown.now))}</span>')
+        parts.append(f'<span class="s">{_text(lasting(_lasted(root, shown.now)))}</span>')
     return " ".join(parts)
 
 
@@ -238,7 +238,7 @@ class _Tree:
         mark = MARKS[Status.RUNNING if running else Status.FAILED if lost else Status.SUCCEEDED]
         name = f"{called(*group)} ×{total:,}"
         told = f'<span class="a">{" · ".join(counts)}</span>'
-        row = _cells((level, kind, mark), _text(name, 80), told, (" · ".join(sources), lasting(seconds), ""))
+        row = _cells((level, kind, mark), _text(name, 80), told, (" · ".join(sources), _text(lasting(seconds)), ""))
         yield f'<details{" open" if lost else ""}><summary class="r">{row}</summary>'
         chosen = [call for call in calls if call.identity in self._shown.chosen]
         bad = [call for call in chosen if call.status == Status.FAILED]
@@ -253,7 +253,8 @@ class _Tree:
         told = self._values.of(node)
         text = told.arguments + (f" → {told.output}" if told.output else "")
         if node.kind in GROUPS and node.children:
-            text = f"{len(node.children):,} items"
+            lost = sum(child.status == Status.FAILED for child in node.children)
+            text = f"{len(node.children):,} items" + (f" · {lost:,} failed" if lost else "")
         extra = f'<span class="a">{_text(text, 160)}</span>' if text else ""
         if node.progress is not None and node.status == Status.RUNNING:
             extra += _progress(node.progress)
@@ -264,7 +265,7 @@ class _Tree:
         if node.status == Status.RUNNING:
             source = "running"
         source += f" · attempt {node.attempts}" if node.attempts > 1 else ""
-        duration = lasting(node.duration) if node.duration is not None else ""
+        duration = _text(lasting(node.duration)) if node.duration is not None else ""
         head = (level, _CLASS.get(node.status, "warn"), MARKS.get(node.status, "?"))
         return _cells(head, _text(node.label, 80), extra, (source, duration, self._axis.bar(node, self._shown.now)))
 
@@ -304,12 +305,16 @@ def _passed_on(node: CallNode) -> bool:
 
 def lasting(seconds: float) -> str:
     """A duration; short ones in milliseconds."""
-    return spoken(seconds) if seconds >= 0.95 else f"{seconds * 1000:.0f} ms"
+    if seconds >= 0.95:
+        return spoken(seconds)
+    return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "< 1 ms"
 
 
 def _opened(node: CallNode) -> bool:
     """Whether a call stands open: something failed or runs in it, or it was run and is not many."""
     if node.status in (Status.FAILED, Status.RUNNING, Status.CANCELLED, Status.INTERRUPTED):
+        return True
+    if node.kind in GROUPS and any(child.status == Status.FAILED for child in node.children):
         return True
     return node.source == "ran" and node.depth <= 1 and len(node.children) <= OPENED
 

@@ -133,7 +133,7 @@ def _within(lines: Sequence[str], room: int) -> list[str]:
 
 def _html(state: State, values: Values) -> str:
     def made(limit: int) -> str:
-        chosen = bundling.chosen(state.root, limit) if state.root is not None else frozenset()
+        chosen = bundling.sent(state.root, state.tallies, limit) if state.root is not None else frozenset()
         texts = (headline(state), summary(state.counts))
         shown = Shown(state.row, state.status, state.root, state.tallies, *texts, chosen, limit, state.now)
         return markup.page(shown, values)

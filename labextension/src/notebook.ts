@@ -9,12 +9,11 @@
 
 import { CodeCell } from '@jupyterlab/cells';
 import { Notebook, NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
-import { Kernel, KernelMessage } from '@jupyterlab/services';
+import { Kernel } from '@jupyterlab/services';
 import { ITranslator, TranslationBundle } from '@jupyterlab/translation';
+import { askKernel, IControlKernel } from './channel';
 import { IControls, Verb } from './controls';
-import { REQUEST_TYPE } from './protocol';
 
-const ANSWER_MILLISECONDS = 10000;
 const LOOK_MILLISECONDS = 200;
 
 export class NotebookControls implements IControls {
@@ -71,15 +70,8 @@ export class NotebookControls implements IControls {
     if (refusal !== null || kernel === null) {
       return Promise.reject(new Error(refusal ?? ''));
     }
-    const silence = this._trans.__(
-      'The kernel does not answer. Has it loaded the extension? %load_ext jupyter_durable'
-    );
-    return Promise.race([
-      answer(kernel, { op: verb, ...content }),
-      new Promise<never>((_, reject) =>
-        window.setTimeout(() => reject(new Error(silence)), ANSWER_MILLISECONDS)
-      )
-    ]);
+    const channel = kernel as unknown as IControlKernel;
+    return askKernel(channel, { op: verb, ...content }, this._trans);
   }
 
   runCell(): void {
@@ -201,34 +193,4 @@ export class NotebookControls implements IControls {
   private _translator: ITranslator;
   private _trans: TranslationBundle;
   private _waiting: (() => void) | null = null;
-}
-
-/** What the kernel answers, also while a cell runs in it. */
-async function answer(
-  kernel: Kernel.IKernelConnection,
-  content: Record<string, unknown>
-): Promise<unknown> {
-  const message = {
-    header: {
-      date: new Date().toISOString(),
-      msg_id: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`,
-      msg_type: REQUEST_TYPE,
-      session: kernel.clientId,
-      username: kernel.username,
-      version: '5.4'
-    },
-    parent_header: {},
-    metadata: {},
-    content,
-    channel: 'control',
-    buffers: []
-  } as unknown as KernelMessage.IControlMessage;
-  const future = kernel.sendControlMessage(message, true, true);
-  const reply = (await future.done) as unknown as {
-    content: { status?: string; message?: string; reply?: unknown };
-  };
-  if (reply.content.status !== 'ok') {
-    throw new Error(String(reply.content.message ?? 'error'));
-  }
-  return reply.content.reply;
 }

@@ -141,11 +141,10 @@ function linkSelection(model: IWidgetModel, shown: Model): () => void {
     }
     known = wanted;
     const call = shown.snapshot?.calls.find(one => one.label === wanted);
+    shown.select(call === undefined ? null : `c${call.id}`);
     if (call !== undefined) {
       shown.expand(true);
     }
-    shown.select(call === undefined ? null : `c${call.id}`);
-    known = wanted;
   };
   model.on('change:selected_call', take);
   return () => model.off('change:selected_call', take);
