@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 import contextlib
+import re
 import time
 
 import pytest
