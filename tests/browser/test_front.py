@@ -338,6 +338,22 @@ def test_a_failure_is_told_with_its_error_and_a_cancel_is_not(lab: Lab, page: Pa
     expect(toast(page)).to_have_count(1)
 
 
+def test_the_status_bar_counts_what_runs_in_all_stores(lab: Lab, page: Page) -> None:
+    """There while something runs, gone when nothing does; pressing it opens the panel."""
+    notebook = Notebook(page, lab, lab.write("count.ipynb", [SETUP, ENDLESS]))
+    item = page.locator("#jp-bottom-panel .jp-durable-status")
+    expect(item).to_be_hidden()
+    notebook.run_to_end(0)
+    notebook.run(1)
+    expect(item).to_have_text("●1 running")
+    expect(item.get_by_role("button")).to_have_attribute("title", re.compile("endless · count.ipynb"))
+    page.screenshot(path=ARTIFACTS / "front-status.png")
+    activate(notebook, 1)
+    command(page, "durable:cancel-request")
+    expect(item).to_be_hidden()
+    ended(notebook, 1)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 800])
 def test_how_it_looks(lab: Lab, page: Page, theme: str, width: int) -> None:
