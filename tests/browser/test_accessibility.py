@@ -18,7 +18,10 @@ RUN = """async ours => {
   document.body.style.minHeight = '100vh';
   const found = await axe.run(
     {include: Array.from(document.querySelectorAll(ours))},
-    {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}
+    {
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+      rules: {'label-content-name-mismatch': {enabled: false}}  // experimental: it takes signs and bars for words
+    }
   );
   if (!found.passes.some(one => one.id === 'color-contrast' && one.nodes.length > 20)) {
     throw new Error('axe has hardly seen a text');
