@@ -11,8 +11,8 @@ Rules of this file
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_durable.client.render import FOLD
 from jupyter_durable.code.credentials import masked
@@ -53,7 +53,8 @@ def display_of(request: str, run: int) -> str:
 
 def snapshot(state: State, values: Values, headline: str) -> dict[str, Any]:
     """The picture."""
-    made: dict[str, Any] = fitted(lambda limit: _made(state, values, headline, limit), _CALLS, BYTES)
+    laid = laid_out(state)
+    made: dict[str, Any] = fitted(lambda limit: _made(state, values, headline, (laid, limit)), _CALLS, BYTES)
     return made
 
 
@@ -62,8 +63,8 @@ def reduced(state: State, values: Values, headline: str, save_view: str) -> dict
 
     `partial` tells the page to ask whoever knows the rest.
     """
-    made = {**_made(state, values, headline, 1), "partial": True, "groups": []}
-    secret = ("arguments", "output", "error", "logs")
+    made = {**_made(state, values, headline, (laid_out(state), 1)), "partial": True, "groups": []}
+    secret = ("arguments", "output", "error", "logs", "tries")
     made["calls"] = [{name: value for name, value in call.items() if name not in secret} for call in made["calls"]]
     if save_view == NONE:
         request = {**made["request"], "error": ""}
@@ -76,11 +77,11 @@ def timeless(made: Mapping[str, Any]) -> dict[str, Any]:
     return {**made, "sequence": 0, "at": 0.0}
 
 
-def _made(state: State, values: Values, headline: str, limit: int) -> dict[str, Any]:
+def _made(state: State, values: Values, headline: str, part: tuple[Laid, int]) -> dict[str, Any]:
+    """`part`: the calls there are, and how many of them are sent at most."""
     row, root = state.row, state.root
-    nodes = walk(root) if root is not None else []
-    groups = _groups(nodes, state.tallies)
-    sent = _sent(root, groups, limit) if root is not None else frozenset[int]()
+    (nodes, groups, _), limit = part
+    sent = chosen(*part)
     calls = [node for node in nodes if node.identity in sent]
     below: Counter[int] = Counter()
     for group, tally in state.tallies.items():
@@ -198,35 +199,38 @@ def _group(key: tuple[int, Group], calls: list[CallNode], tally: Tally) -> dict[
     }
 
 
-def sent(root: CallNode, tallies: Mapping[Group, Tally], limit: int) -> frozenset[int]:
-    """Identities of at most `limit` calls to show: of many siblings of one name only some."""
-    return _sent(root, _groups(walk(root), tallies), limit)
+class Laid(NamedTuple):
+    """The calls of a tree, ready to be chosen from."""
+
+    nodes: Sequence[CallNode]
+    groups: _Siblings
+    ranked: Sequence[CallNode]
+    """In the order in which they are worth a row; of many siblings of one name only some."""
 
 
-def _sent(root: CallNode, groups: _Siblings, limit: int) -> frozenset[int]:
-    """Identities of the calls that are sent."""
+def laid_out(state: State) -> Laid:
+    """The calls of a state."""
+    nodes = walk(state.root) if state.root is not None else []
+    groups = _groups(nodes, state.tallies)
     spared: set[int] = set()
     for calls, _ in groups.values():
-        ranked = sorted(calls, key=lambda call: call.status not in (Status.FAILED, Status.RUNNING))
-        spared.update(call.identity for call in ranked[_OF_A_GROUP:])
-    return chosen(root, limit, spared)
+        worthy = sorted(calls, key=lambda call: call.status not in (Status.FAILED, Status.RUNNING))
+        spared.update(call.identity for call in worthy[_OF_A_GROUP:])
+    return Laid(nodes, groups, sorted((node for node in nodes if node.identity not in spared), key=_urgency))
 
 
 def _ended_at(root: CallNode) -> float | None:
     return root.started_at + root.duration if root.duration is not None else None
 
 
-def chosen(root: CallNode, limit: int, spared: Collection[int] = ()) -> frozenset[int]:
-    """Identities of at most `limit` calls (and their callers) to show: failures first, none of `spared`."""
-    nodes = walk(root)
-    parents = {node.identity: node.parent for node in nodes}
+def chosen(laid: Laid, limit: int) -> frozenset[int]:
+    """Identities of at most `limit` calls to show, their callers among them: failures first."""
+    parents = {node.identity: node.parent for node in laid.nodes}
     found: set[int] = set()
-    for node in sorted(nodes, key=_urgency):
+    for node in laid.ranked:
         room = limit - len(found)
         if room <= 0:
             break
-        if node.identity in spared:
-            continue
         path = []
         identity = node.identity
         while identity in parents and identity not in found:

@@ -132,8 +132,10 @@ def _within(lines: Sequence[str], room: int) -> list[str]:
 
 
 def _html(state: State, values: Values) -> str:
+    laid = bundling.laid_out(state)
+
     def made(limit: int) -> str:
-        chosen = bundling.sent(state.root, state.tallies, limit) if state.root is not None else frozenset()
+        chosen = bundling.chosen(laid, limit)
         texts = (headline(state), summary(state.counts))
         shown = Shown(state.row, state.status, state.root, state.tallies, *texts, chosen, limit, state.now)
         return markup.page(shown, values)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.lab import ARTIFACTS, SETUP, Lab, Notebook
@@ -95,3 +97,21 @@ def test_saved_without_widget_state_a_notebook_says_what_stood_there(lab: Lab, p
     for told in ("failed", "whole", "4 ran · 1 failed", "cell [2], line 5, in part"):
         expect(shown).to_contain_text(told)
     page.screenshot(path=ARTIFACTS / "widget-saved.png")
+
+
+@pytest.mark.parametrize("save_view", ["summary", "none"])
+def test_what_is_not_saved_is_asked_of_the_kernel_and_shown(lab: Lab, page: Page, save_view: str) -> None:
+    cells = [SETUP, APP, f"configure(save_view='{save_view}');", FAIL]
+    name = f"{save_view}.ipynb"
+    notebook = Notebook(page, lab, lab.write(name, cells))
+    for index in range(4):
+        notebook.run_to_end(index)
+    view = notebook.view(3)
+    expect(view.locator(".jp-durable-label", has_text="part[3]")).to_be_visible()
+    expect(view.locator(".jp-durable-counts")).to_contain_text("4 ran")
+    notebook.save()
+    page.wait_for_function("() => !jupyterapp.shell.currentWidget.context.model.dirty")
+    saved = json.dumps(lab.read(name)["cells"][3]["outputs"])
+    assert "part[" not in saved
+    assert "Traceback" not in saved
+    assert ("4 ran" in saved) is (save_view == "summary")

@@ -31,8 +31,13 @@ def metadata(wheel: zipfile.ZipFile) -> Message:
     return email.message_from_bytes(wheel.read("jupyter_durable-0.1.0.dist-info/METADATA"))
 
 
-def test_every_module_of_both_packages_is_in_it(wheel: zipfile.ZipFile) -> None:
-    for base, package in ((ROOT, "jupyter_durable"), (ROOT / "kernel", "jupyter_durable_kernel")):
+def test_every_module_of_the_packages_is_in_it(wheel: zipfile.ZipFile) -> None:
+    kernel = ROOT / "kernel"
+    for base, package in (
+        (ROOT, "jupyter_durable"),
+        (kernel, "jupyter_durable_kernel"),
+        (kernel, "jupyter_durable_server"),
+    ):
         present = {path.relative_to(base).as_posix() for path in (base / package).rglob("*.py")}
         assert present
         assert present <= set(wheel.namelist())
@@ -43,6 +48,7 @@ def test_nothing_else_is_in_it(wheel: zipfile.ZipFile) -> None:
     assert roots == {
         "jupyter_durable",
         "jupyter_durable_kernel",
+        "jupyter_durable_server",
         "jupyter_durable-0.1.0.data",
         "jupyter_durable-0.1.0.dist-info",
     }
@@ -59,12 +65,35 @@ def test_the_kernelspec_lands_where_jupyter_looks(wheel: zipfile.ZipFile) -> Non
     assert spec["argv"] == ["python", "-m", "jupyter_durable_kernel", "-f", "{connection_file}"]
 
 
+def test_the_server_extension_is_enabled_where_it_is_installed(wheel: zipfile.ZipFile) -> None:
+    folder = "jupyter_durable-0.1.0.data/data/etc/jupyter/jupyter_server_config.d"
+    (name,) = [name for name in wheel.namelist() if name.startswith(folder)]
+    assert json.loads(wheel.read(name)) == {"ServerApp": {"jpserver_extensions": {"jupyter_durable_server": True}}}
+
+
 def test_the_labextension_lands_where_jupyterlab_looks(wheel: zipfile.ZipFile) -> None:
     folder = "jupyter_durable-0.1.0.data/data/share/jupyter/labextensions/jupyter-durable"
     described = json.loads(wheel.read(f"{folder}/package.json"))
     assert (described["name"], described["version"]) == ("jupyter-durable", "0.1.0")
     assert f"{folder}/{described['jupyterlab']['_build']['load']}" in wheel.namelist()
     assert json.loads(wheel.read(f"{folder}/install.json"))["packageName"] == "jupyter-durable"
+
+
+def test_the_widget_is_in_it_and_found_by_name(wheel: zipfile.ZipFile) -> None:
+    program = wheel.read("jupyter_durable_kernel/static/widget.js").decode()
+    assert "export{" in program
+    assert "@jupyterlab" not in program  # it is for every front end that shows widgets
+    assert ".jp-durable-view" in wheel.read("jupyter_durable_kernel/static/widget.css").decode()
+    entry_points = wheel.read("jupyter_durable-0.1.0.dist-info/entry_points.txt").decode()
+    assert "[jupyter_durable.widget]\nrequest = jupyter_durable_kernel.widget:request_widget" in entry_points
+
+
+def test_jupyterlab_lists_the_extension_as_enabled() -> None:
+    command = [sys.executable, "-m", "jupyter", "labextension", "list"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True)
+    (line,) = [line for line in (listed.stdout + listed.stderr).splitlines() if "jupyter-durable" in line]
+    assert "enabled" in line
+    assert "OK" in line
 
 
 def test_the_lock_file_of_the_page_names_no_registry() -> None:
