@@ -240,7 +240,10 @@ def chosen(laid: Laid, limit: int) -> frozenset[int]:
     return frozenset(found)
 
 
-def _urgency(node: CallNode) -> int:
+def _urgency(node: CallNode) -> tuple[int, int]:
+    """What went wrong, what runs or drifted, and then callers before what they call: a tree is read from its root."""
     if node.status in (Status.FAILED, Status.CANCELLED, Status.INTERRUPTED):
-        return 0
-    return 1 if node.status == Status.RUNNING or node.args_changed or node.code_changed else 2
+        return 0, 0
+    if node.status == Status.RUNNING or node.args_changed or node.code_changed:
+        return 1, 0
+    return 2, node.depth

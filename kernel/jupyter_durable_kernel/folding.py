@@ -8,13 +8,13 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from jupyter_durable.core.calltree import CallNode, CallTree
-from jupyter_durable.core.model import ROOT, CallRow, Logged, Progressed, Reached, Status, Write
+from jupyter_durable.core.model import ROOT, CallRow, Kind, Logged, Progressed, Reached, Status, Write
 
 if TYPE_CHECKING:
     from jupyter_durable.runner.run import Run
@@ -128,24 +128,31 @@ class Folding:
     def tree(self) -> CallNode | None:
         """The tree as of now, with the calls that run."""
         run = self._run
-        running: dict[int, CallRow] = {}
-        self._queued.clear()
-        for call in () if run.ended else list(run.open.values()):
-            row = _running(call)
-            if row.started_at:
-                running[call.identity] = row
-            else:
-                group = (row.parent, row.kind, row.name)
-                self._queued[group] = self._queued.get(group, 0) + 1
+        running = {} if run.ended else {call.identity: _running(call) for call in list(run.open.values())}
+        self._queued = self._not_begun(running)
         rows = {**{identity: row for identity, row in self._rows.items() if identity not in running}, **running}
         tree = CallTree()
         tree.apply(self._reachable(rows))
         return tree.tree(run.number, live=not run.ended)
 
+    def _not_begun(self, running: dict[int, CallRow]) -> dict[Group, int]:
+        """A map that runs has given each of its items a place; those that nobody knows of have not begun."""
+        begun = Counter(
+            (row.parent, row.kind, row.name) for identity, row in running.items() if identity not in self._rows
+        )
+        found: dict[Group, int] = {}
+        for identity, row in running.items():
+            call = self._run.open.get(identity)
+            if row.kind == Kind.MAP and call is not None and call.body is not None:
+                group = (identity, Kind.MAP_ITEM, row.name)
+                known = self._groups.get(group, 0) + self.tallies.get(group, Tally()).size + begun[group]
+                found[group] = max(0, call.body.next_seq - known)
+        return {group: count for group, count in found.items() if count}
+
     def counted(self) -> dict[Group, Tally]:
         """Calls that are not in the last tree: those that are not kept, and those that had not begun."""
         found = dict(self.tallies)
-        for group, queued in self._queued.items():
+        for group, queued in () if self._run.ended else self._queued.items():
             found[group] = replace(found.get(group, Tally()), queued=queued)
         return found
 

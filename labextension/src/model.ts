@@ -49,6 +49,9 @@ export class Model {
   /** How far what runs is, and how fast it gets on. */
   readonly paces = new Paces();
 
+  /** Why no page of calls can be asked for; null when it can. */
+  noPages: string | null = null;
+
   failedOnly = false;
   timeline = false;
   opens: 'line' | 'trouble' | 'tree' = 'trouble';
@@ -268,8 +271,9 @@ export class Model {
     kept: Set<number> | null
   ): void {
     const known = this._below.get(call.id);
-    if (known === undefined) {
-      const of = { parent: call.id, name: '', kind: '', total: 0 };
+    const of = { parent: call.id, name: '', kind: '', total: call.children };
+    const asked = kept === null && this._pages.has(groupKey(of));
+    if (known === undefined || asked) {
       this._pushPage(rows, of, depth, kept);
       return;
     }
@@ -286,6 +290,29 @@ export class Model {
         done.add(key);
         this._pushGroup(rows, group, depth, kept);
       }
+    }
+    if (kept === null) {
+      this._pushRest(rows, of, depth, [...groups.values()]);
+    }
+  }
+
+  /** Children that are neither here nor in a group: they can be asked for. */
+  private _pushRest(
+    rows: IRow[],
+    of: ISiblings & { total: number },
+    depth: number,
+    groups: IGroup[]
+  ): void {
+    const keys = new Set(groups.map(groupKey));
+    const here = this._below.get(of.parent) ?? [];
+    const single = here.filter(call => !keys.has(groupKey(call))).length;
+    const inGroups = groups.reduce((sum, group) => sum + group.total, 0);
+    const missing = of.total - single - inGroups;
+    if (missing > 0) {
+      const more = `rest:${groupKey(of)}`;
+      this._pagers.set(more, { ...of, offset: 0 });
+      const row = { ...blank(more, depth), offset: missing, total: of.total };
+      rows.push({ ...row, type: 'rest' });
     }
   }
 

@@ -89,7 +89,7 @@ export function shownValues(
   trans: TranslationBundle
 ): string {
   if (group !== null) {
-    return groupText(group, pace, trans);
+    return groupText(group, trans);
   }
   if (call.waiting !== null) {
     return visible(waitingText(call.waiting, trans)).slice(0, LONGEST_LINE);

@@ -13,7 +13,7 @@ const FOLDED = 50;
 /** One line of the tree. */
 export interface IRow {
   key: string;
-  type: 'call' | 'group' | 'more' | 'none';
+  type: 'call' | 'group' | 'more' | 'rest' | 'none';
   depth: number;
   call: IShownCall | null;
   /** Siblings that open to pages. */
@@ -22,7 +22,7 @@ export interface IRow {
   items: IGroup | null;
   expandable: boolean;
   open: boolean;
-  /** Of a pager: the first call that is shown, counting from 0, and how many there are. */
+  /** Of a pager: the first call that is shown, counting from 0 (of a rest: how many are missing), and of how many. */
   offset: number;
   total: number;
 }

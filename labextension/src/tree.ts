@@ -7,8 +7,16 @@
 
 import { TranslationBundle } from '@jupyterlab/translation';
 import { Axis } from './axis';
-import { button, element, patch, setAttribute, setText, visible } from './dom';
-import { Model, PAGE } from './model';
+import {
+  element,
+  patch,
+  setAttribute,
+  setStyle,
+  setText,
+  visible
+} from './dom';
+import { Model } from './model';
+import { updatePager } from './pager';
 import { IGroup, IShownCall } from './protocol';
 import { IPace } from './rate';
 import { IRow } from './rows';
@@ -33,8 +41,6 @@ import {
   statusWord,
   thousands
 } from './words';
-
-const INDENT = 18;
 
 /** What stands below a selected call. */
 export interface IDetailView {
@@ -79,7 +85,7 @@ export class TreeView {
   private _make(row: IRow): HTMLElement {
     const item = element('div', 'item');
     item.setAttribute('role', 'treeitem');
-    if (row.type === 'more' || row.type === 'none') {
+    if (row.call === null && row.group === null) {
       return item;
     }
     const parts = makeParts();
@@ -105,13 +111,10 @@ export class TreeView {
     );
     const parts = this._parts.get(row.key);
     if (parts === undefined) {
-      this._updateMore(item, row);
+      updatePager(item, row, this._model, this._trans);
       return;
     }
-    parts.row.style.setProperty(
-      '--jp-durable-indent',
-      `${row.depth * INDENT}px`
-    );
+    setStyle(parts.row, '--jp-durable-depth', String(row.depth));
     setText(parts.twisty, row.expandable ? (row.open ? '▾' : '▸') : '');
     if (row.call !== null) {
       this._updateCall(item, parts, row.call, row.items, axis);
@@ -146,16 +149,18 @@ export class TreeView {
     const status = statusNow(call.status, this._model);
     const count = group?.total ?? (call.kind === 'map' ? call.children : 0);
     const label = count
-      ? `${call.name} ×${thousands(count)}`
+      ? `${visible(call.name)} ×${thousands(count)}`
       : visible(call.label);
     const span = spanOf(this._model.span(call), group);
     const elapsed = span.end - span.start;
     const pace = this._pace(call, group);
     setText(parts.label, label);
-    setText(parts.values, shownValues(call, group, pace, trans));
+    const values = shownValues(call, group, pace, trans);
+    setText(parts.values, values);
+    setAttribute(parts.values, 'title', values || null);
     updateBadges(parts.badges, call, trans);
     const source = group
-      ? groupSource(group, trans)
+      ? groupSource(group, pace, trans)
       : sourceText(call, status, trans);
     const known = call.duration !== null || status === 'running';
     const duration = known ? lasting(elapsed) : '';
@@ -196,8 +201,8 @@ export class TreeView {
     };
     setText(parts.label, `${visible(group.name)} ×${thousands(group.total)}`);
     const pace = this._model.paces.ofGroup(group);
-    setText(parts.values, groupText(group, pace, trans));
-    setText(parts.source, groupSource(group, trans));
+    setText(parts.values, groupText(group, trans));
+    setText(parts.source, groupSource(group, pace, trans));
     const seconds = span.end - span.start;
     setText(parts.duration, seconds > 0 ? lasting(seconds) : '');
     setSign(parts, status, trans);
@@ -208,40 +213,6 @@ export class TreeView {
       'aria-label',
       `${parts.label.textContent}, ${parts.values.textContent}`
     );
-  }
-
-  private _updateMore(item: HTMLElement, row: IRow): void {
-    const trans = this._trans;
-    const first = row.offset + 1;
-    const last = Math.min(row.offset + PAGE, row.total);
-    const state = `${row.type} ${first} ${last} ${row.total}`;
-    if (item.dataset.state === state) {
-      return;
-    }
-    item.dataset.state = state;
-    const line = element('div', 'more');
-    line.style.setProperty('--jp-durable-indent', `${row.depth * INDENT}px`);
-    if (row.type === 'none') {
-      line.append(element('span', '', trans.__('not in this view')));
-    } else if (row.total < 0) {
-      line.append(
-        element('span', '', trans.__('More rows are open than can be shown.'))
-      );
-    } else {
-      const said = trans.__(
-        '%1–%2 of %3',
-        thousands(first),
-        thousands(last),
-        thousands(row.total)
-      );
-      const turn = (by: number) => () => this._model.turn(row, row.offset + by);
-      const before = button(trans.__('‹ Previous'), 'link', turn(-PAGE));
-      const after = button(trans.__('Next ›'), 'link', turn(PAGE));
-      before.disabled = row.offset === 0;
-      after.disabled = last >= row.total;
-      line.append(before, element('span', '', said), after);
-    }
-    item.replaceChildren(line);
   }
 
   private _press(key: string, twisty: boolean): void {

@@ -172,6 +172,7 @@ export class RequestView {
     this.node.dataset.request = snapshot.request.id;
     this._detail.content = this._content();
     this._detail.canFork = snapshot.request.kind === 'function_call';
+    this._model.noPages = this._controls.refusal('page');
     this._head.render(snapshot);
     show(this._tree.node, open);
     show(this._panel, open && this._panel.childElementCount > 0);

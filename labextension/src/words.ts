@@ -68,24 +68,19 @@ export function rateText(perSecond: number): string {
 
 /** `618 of 1,000 · 9.4/s · about 41 s left`. */
 export function progressText(pace: IPace, trans: TranslationBundle): string {
-  const { current, total, perSecond } = pace;
+  const { current, total } = pace;
   const parts = [
     trans.__('%1 of %2', thousands(round(current)), thousands(round(total)))
   ];
-  const left = secondsLeft(pace);
-  if (perSecond !== null && left !== null) {
-    parts.push(rateText(perSecond));
-    parts.push(trans.__('about %1 left', about(left)));
+  const left = leftText(pace, trans);
+  if (left) {
+    parts.push(left);
   }
   return parts.join(' · ');
 }
 
-/** `615 done · 3 failed · 8 running · 374 queued · 9.4/s · about 41 s left`. */
-export function groupText(
-  group: IGroup,
-  pace: IPace | null,
-  trans: TranslationBundle
-): string {
+/** `615 done · 3 failed · 8 running · 374 queued`. */
+export function groupText(group: IGroup, trans: TranslationBundle): string {
   const parts = [trans.__('%1 done', thousands(group.succeeded))];
   if (group.failed) {
     parts.push(trans.__('%1 failed', thousands(group.failed)));
@@ -96,12 +91,15 @@ export function groupText(
   if (group.queued) {
     parts.push(trans.__('%1 queued', thousands(group.queued)));
   }
-  const left = pace === null ? null : secondsLeft(pace);
-  if (group.running && left !== null && pace?.perSecond) {
-    parts.push(rateText(pace.perSecond));
-    parts.push(trans.__('about %1 left', about(left)));
-  }
   return parts.join(' · ');
+}
+
+/** `9.4/s · about 41 s left`; empty where that cannot be said. */
+export function leftText(pace: IPace | null, trans: TranslationBundle): string {
+  const left = pace === null ? null : secondsLeft(pace);
+  return left === null || pace === null || pace.perSecond === null
+    ? ''
+    : `${rateText(pace.perSecond)} · ${trans.__('about %1 left', about(left))}`;
 }
 
 /** `waiting for approval: send 40 letters?`. */
@@ -116,8 +114,16 @@ export function waitingText(
   return waiting.prompt ? `${said}: ${waiting.prompt}` : said;
 }
 
-/** `612 ran · 3 from checkpoint`. */
-export function groupSource(group: IGroup, trans: TranslationBundle): string {
+/** `612 ran · 3 from checkpoint`; while it runs, how long it will. */
+export function groupSource(
+  group: IGroup,
+  pace: IPace | null,
+  trans: TranslationBundle
+): string {
+  const left = group.running > 0 ? leftText(pace, trans) : '';
+  if (left) {
+    return left;
+  }
   const { total, reused, running, queued } = group;
   const ran = total - reused - running - queued;
   const parts = [];

@@ -67,7 +67,7 @@ describe('a model', () => {
     const model = new Model(() => 100);
     model.take(
       snapshot([
-        root,
+        { ...root, children: 2 },
         { id: 3, parent: 1, children: 1 },
         { id: 9, parent: 3, depth: 2 },
         { id: 2, parent: 1 }
@@ -83,6 +83,27 @@ describe('a model', () => {
     ).toBe(true);
     expect(model.take(snapshot([], { sequence: 4 }))).toBe(false);
     expect(shown(model)).toEqual(['app[0]']);
+  });
+
+  it('says how many calls are not here, and asks for a page of all', () => {
+    const model = new Model(() => 100);
+    const wanted = jest.fn();
+    model.wanted = wanted;
+    model.take(
+      snapshot([
+        { ...root, children: 120 },
+        { id: 2, parent: 1, name: 'g', label: 'g[0]' }
+      ])
+    );
+    const rest = model.rows()[2];
+    expect([rest.type, rest.offset, rest.total]).toEqual(['rest', 119, 120]);
+    model.turn(rest, 0);
+    expect(wanted).toHaveBeenCalledWith({
+      parent: 1,
+      name: '',
+      kind: '',
+      offset: 0
+    });
   });
 
   it('shows many siblings as one row, and a page of them when it opens', () => {
@@ -106,7 +127,7 @@ describe('a model', () => {
     model.wanted = page => asked.push(page);
     const group = { parent: 2, name: 'g', kind: 'map_item', total: 1000 };
     const map = { id: 2, parent: 1, kind: 'map', name: 'g', children: 1000 };
-    model.take(snapshot([root, map], { groups: [group] }));
+    model.take(snapshot([{ ...root, children: 1 }, map], { groups: [group] }));
     expect(model.rows()).toHaveLength(2);
     model.toggle(model.rows()[1]);
     const page = { parent: 2, name: 'g', kind: 'map_item', offset: 0 };

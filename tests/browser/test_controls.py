@@ -7,9 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.lab import SETUP, Lab, Notebook
+
+RESULT = ".jp-OutputArea-executeResult .jp-OutputArea-output"
 
 CHAIN = """done = []
 @function()
@@ -191,3 +193,107 @@ def test_a_fork_takes_other_input(lab: Lab, page: Page) -> None:
     expect(view.locator(".jp-durable-message")).to_have_text(re.compile("forked as req_"))
     notebook.run_to_end(3)
     expect(page.locator(".jp-OutputArea-executeResult", has_text="10")).to_be_visible()
+
+
+FIXED = """import base64
+from IPython.display import Image, display
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)"""
+PLOT = "total = chain(6)\ndisplay(Image(PIXEL, width=40))"
+
+
+def test_after_a_fix_the_cells_variables_and_plots_are_there(lab: Lab, page: Page) -> None:
+    """The cell runs again, only the failed call and what follows it execute, and the view says so."""
+    cells = [SETUP, f"{FIXED}\n{CHAIN}", PLOT, "1", "print(total, done)"]
+    notebook = Notebook(page, lab, lab.write("plots.ipynb", cells))
+    for index in range(3):
+        notebook.run_to_end(index)
+    cell = page.locator(".jp-Notebook .jp-Cell[data-windowed-list-index='2']")
+    expect(cell.locator("img")).to_have_count(0)
+    notebook.write(3, "repaired = True; done.clear()")
+    notebook.run_to_end(3)
+    view = notebook.view(2)
+    replay = view.get_by_role("button", name="Replay with latest code")
+    expect(replay).to_have_attribute("title", re.compile("Changed since: .*part"))
+    expect(view.get_by_role("button", name="Replay recorded code")).to_be_visible()
+    replay.click()
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"))
+    expect(view.locator(".jp-durable-count").first).to_have_text("3 from checkpoint")
+    expect(cell.locator(".jp-RenderedImage img")).to_be_visible()
+    notebook.run_to_end(4)
+    expect(page.locator(".jp-OutputArea-output", has_text="150 [3, 4, 5]")).to_be_visible()
+
+
+def opened(lab: Lab, page: Page, name: str, label: str, last: str) -> tuple[Notebook, Locator]:
+    """A notebook in which `chain(3)` succeeded and the detail of one of its calls is open."""
+    cells = [SETUP, CHAIN + "\nrepaired = True", "total = chain(4)", last]
+    notebook = Notebook(page, lab, lab.write(name, cells))
+    for index in range(3):
+        notebook.run_to_end(index)
+    view = notebook.view(2).first
+    view.locator(".jp-durable-head .jp-durable-twisty").click()
+    view.locator(".jp-durable-label", has_text=label).click()
+    return notebook, view
+
+
+def test_replay_from_here_executes_the_call_and_all_later_ones(lab: Lab, page: Page) -> None:
+    notebook, view = opened(lab, page, "from.ipynb", "part[2]", "print(done)")
+    view.get_by_role("button", name="Replay from here").click()
+    expect(view.locator(".jp-durable-id")).to_contain_text("run 2")
+    expect(view.locator(".jp-durable-counts")).to_contain_text("2 from checkpoint")
+    notebook.run_to_end(3)
+    expect(page.locator(".jp-OutputArea-output", has_text="[0, 1, 2, 3, 2, 3]")).to_be_visible()
+
+
+def test_a_fork_takes_arguments_by_name_and_says_what_is_wrong_with_others(lab: Lab, page: Page) -> None:
+    notebook, view = opened(lab, page, "named.ipynb", "chain[0]", "get_request('last').output()")
+    for text, said in (('{"n": 2}', "forked as req_"), ('{"m": 2}', "'n'|'m'"), ("[", "no JSON")):
+        view.get_by_role("button", name="Fork with other input").click()
+        view.locator("textarea").fill(text)
+        view.get_by_role("button", name="Fork", exact=True).click()
+        expect(view.locator(".jp-durable-message")).to_have_text(re.compile(said))
+    notebook.run_to_end(3)
+    expect(page.locator(RESULT)).to_have_text("10")
+
+
+def test_debug_runs_the_call_again_below_in_the_debugger(lab: Lab, page: Page) -> None:
+    notebook = Notebook(page, lab, lab.write("debug.ipynb", [SETUP, CHAIN, "chain(6)"]))
+    for index in range(3):
+        notebook.run_to_end(index)
+    view = notebook.view(2)
+    view.locator(".jp-durable-label", has_text="part[3]").click()
+    view.get_by_role("button", name="Debug").click()
+    source = "() => jupyterapp.shell.currentWidget.content.widgets[3].model.sharedModel.getSource()"
+    assert re.fullmatch(r"%durable debug req_\w+ part\[3\]", page.evaluate(source))
+    prompt = page.locator(".jp-Stdin-input:not([readonly])").last
+    expect(prompt).to_be_visible(timeout=20_000)
+    prompt.fill("p n + 7000")
+    prompt.press("Enter")
+    expect(page.locator(".jp-OutputArea", has_text="7003").first).to_be_visible()
+    prompt.fill("q")
+    prompt.press("Enter")
+    notebook.idle()
+
+
+def test_copied_code_makes_the_call_again(lab: Lab, page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=lab.url)
+    notebook, view = opened(lab, page, "copy.ipynb", "part[2]", "1")
+    view.get_by_role("button", name="Copy as code").click()
+    expect(view.locator(".jp-durable-message")).to_have_text("copied")
+    notebook.write(3, page.evaluate("() => navigator.clipboard.readText()"))
+    notebook.run_to_end(3)
+    expect(page.locator(f"{RESULT} >> nth=-1")).to_have_text("20")
+
+
+def test_a_view_of_a_request_the_store_does_not_know_has_its_controls_off(lab: Lab, page: Page) -> None:
+    """They are off before anything is pressed, and say why."""
+    cells = [SETUP, CHAIN, "chain(6)", "get_request('last').delete()"]
+    notebook = Notebook(page, lab, lab.write("unknown.ipynb", cells))
+    for index in range(4):
+        notebook.run_to_end(index)
+    notebook.save()
+    notebook = Notebook(page, lab, "unknown.ipynb")
+    replay = notebook.view(2).get_by_role("button", name="Replay", exact=True)
+    expect(replay).to_have_attribute("aria-disabled", "true", timeout=20_000)
+    expect(replay).to_have_attribute("title", re.compile("no request|not known|unknown", re.IGNORECASE))

@@ -197,7 +197,14 @@ def hostile_call(n: int, text: str) -> dict[str, Any]:
         "code_changed",
     ]
     where = {"id": n + 2, "parent": 1, "depth": 1, "status": "failed"}
-    return {**dict.fromkeys(fields, text), **where, "logs": [[text, text], text], "progress": {"current": text}}
+    waits = {"kind": "form", "prompt": text, "schema": {"properties": {text: {"title": text, "type": text}}}}
+    others: dict[str, Any] = {
+        "logs": [[text, text], text],
+        "progress": {"current": n, "total": 9, "message": text, "attributes": {text: text, "__proto__": text}},
+        "tries": [{"number": text, "started_at": text, "duration": 1, "error": text}, text, None],
+        "waiting": waits if n % 2 else text,
+    }
+    return {**dict.fromkeys(fields, text), **where, **others}
 
 
 def hostile_bundle(around: str) -> dict[str, Any]:
@@ -212,7 +219,11 @@ def hostile_bundle(around: str) -> dict[str, Any]:
         "request": {**request, "status": "failed"},
         "counts": {"failed": texts[3]},
         "calls": [root, texts[4], None, *[hostile_call(n, text) for n, text in enumerate(texts)]],
-        "groups": [texts[5], {"parent": 1}],
+        "groups": [
+            texts[5],
+            {"parent": 1},
+            {**dict.fromkeys(("kind", "name", "total", "queued"), texts[6] + "x"), "parent": 1},
+        ],
     }
 
 

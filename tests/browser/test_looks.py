@@ -1,0 +1,110 @@
+"""The view as people see it: both themes, two widths, four moments. The pictures are kept to be looked at."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.lab import ARTIFACTS, SETUP, Lab, Notebook
+
+RESEARCH = """import random
+ready, tried = [], []
+@function()
+def plan(topic):
+    time.sleep(0.15)
+    return [f"{topic} {n}" for n in range(5)]
+@function()
+def search(query):
+    print("searching for", query)
+    time.sleep(0.08)
+    return f"12 results for {query}"
+@function()
+def rank(found, k):
+    time.sleep(0.12)
+    return found[:k]
+@function(retries=Retries(max_retries=2, initial_delay=0.15, jitter=False))
+def call_llm(prompt, model):
+    tried.append(prompt)
+    time.sleep(0.1 * len(tried))
+    if not ready:
+        raise ConnectionError("429: too many requests, retry after 20 s")
+    return "The report"
+@application()
+@function()
+def research(topic: str) -> str:
+    found = search.map(plan(topic))
+    best = rank(found, k=2)
+    return call_llm(f"Write the report about {best}", model="large")"""
+BATCH = """@function()
+def parse(page):
+    time.sleep(0.03)
+    if page in (4, 17, 29):
+        raise ValueError(f"page {page} has no text")
+    return page * 2
+@application()
+@function()
+def document_batch(pages: int) -> int:
+    return len(parse.map(range(pages), max_concurrency=2, return_exceptions=True))
+document_batch(400)"""
+
+
+def fits(page: Page) -> None:
+    """Nothing is wider than the notebook."""
+    for view in page.locator(".jp-durable-view").all():
+        assert view.evaluate("node => node.scrollWidth <= node.clientWidth + 1")
+
+
+@pytest.mark.parametrize("width", [1280, 800])
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_a_failure_with_its_attempts_and_what_a_replay_reused(lab: Lab, page: Page, width: int, theme: str) -> None:
+    """The failed call is open with its error; three attempts are three bars; then checkpoints are hatched bars."""
+    page.set_viewport_size({"width": width, "height": 900})
+    notebook = Notebook(page, lab, lab.write("research.ipynb", [SETUP, RESEARCH, "research('durability')", "1"]))
+    page.evaluate(
+        "theme => jupyterapp.commands.execute('apputils:change-theme', { theme: `JupyterLab ${theme}` })", theme
+    )
+    page.evaluate("() => jupyterapp.shell.collapseLeft?.()")
+    for index in range(3):
+        notebook.run_to_end(index)
+    view = notebook.view(2)
+    row = view.get_by_role("treeitem").filter(has=page.locator(".jp-durable-label", has_text="call_llm[0]"))
+    expect(row.locator(".jp-durable-bar")).to_have_count(3)
+    expect(row.locator(".jp-durable-bar[data-status='attempt']")).to_have_count(2)
+    expect(row).to_contain_text("3 attempts")
+    row.locator(".jp-durable-label").click()
+    row.get_by_role("tab", name="Attempts").click()
+    expect(row.locator(".jp-durable-body")).to_contain_text("attempt 2 · failed")
+    row.get_by_role("tab", name="Error").click()
+    view.scroll_into_view_if_needed()
+    fits(page)
+    page.screenshot(path=ARTIFACTS / f"failed-{theme.lower()}-{width}.png")
+    notebook.write(3, "ready.append(1)")
+    notebook.run_to_end(3)
+    notebook.run_to_end(2)
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"))
+    if view.locator(".jp-durable-tree").is_hidden():
+        view.locator(".jp-durable-head .jp-durable-twisty").click()
+    expect(view.locator(".jp-durable-bar[data-status='checkpoint']").first).to_be_visible()
+    view.scroll_into_view_if_needed()
+    page.screenshot(path=ARTIFACTS / f"resumed-{theme.lower()}-{width}.png")
+    view.get_by_role("button", name="Timeline").click()
+    fits(page)
+    page.screenshot(path=ARTIFACTS / f"timeline-{theme.lower()}-{width}.png")
+
+
+@pytest.mark.parametrize("app", ["lab/tree", "notebooks"])
+def test_progress_says_how_much_how_fast_and_how_long(lab: Lab, page: Page, app: str) -> None:
+    notebook = Notebook(page, lab, lab.write("batch.ipynb", [SETUP, BATCH]), app=app)
+    notebook.run_to_end(0)
+    notebook.run(1)
+    view = notebook.view(1)
+    line = view.locator(".jp-durable-line")
+    expect(line).to_have_text(re.compile(r"\d+ of 400 · [\d.,]+/s · about \d+ s left"), timeout=20_000)
+    expect(view.get_by_role("treeitem").nth(1)).to_contain_text(re.compile(r"\d+ done · 3 failed · \d+ running"))
+    expect(view.get_by_role("treeitem").nth(1)).to_contain_text("queued")
+    fits(page)
+    page.screenshot(path=ARTIFACTS / f"running-{app.split('/')[0]}.png")
+    view.get_by_role("button", name="Cancel").click()
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("cancelled"))
