@@ -338,6 +338,32 @@ def test_a_failure_is_told_with_its_error_and_a_cancel_is_not(lab: Lab, page: Pa
     expect(toast(page)).to_have_count(1)
 
 
+def test_while_the_kernel_is_busy_resume_is_queued_and_can_be_withdrawn(lab: Lab, page: Page) -> None:
+    cells = [SETUP, CHAIN, "total = chain(6)", "repaired = True; time.sleep(2)"]
+    notebook = Notebook(page, lab, lab.write("queue.ipynb", cells))
+    for index in (0, 1, 2):
+        notebook.run_to_end(index)
+    notebook.run(3)
+    mark(notebook, 2).get_by_role("button", name="Resume").click()
+    mark(notebook, 2).get_by_role("button", name="Queued").click()
+    mark(notebook, 2).get_by_role("button", name="Resume").click()
+    expect(mark(notebook, 2).get_by_role("button", name="Queued")).to_be_visible()
+    expect(state(notebook, 2)).to_have_text("✓3 from checkpoint", timeout=10_000)
+
+
+def test_the_end_of_a_request_is_told_to_a_page_that_was_hidden(lab: Lab, page: Page, settings: Settings) -> None:
+    """Though its view stands in the middle of it."""
+    settings({"notifyAfter": 1, "timeline": True})
+    page.add_init_script("Object.defineProperty(document, 'hidden', {get: () => window.away === true});")
+    notebook = Notebook(page, lab, lab.write("hidden.ipynb", [SETUP, timed("alone", 2)]))
+    notebook.run_to_end(0)
+    notebook.run(1)
+    expect(state(notebook, 1)).to_have_text("●running")
+    expect(notebook.view(1).get_by_role("button", name="Timeline")).to_have_attribute("aria-pressed", "true")
+    page.evaluate("() => { window.away = true; }")
+    expect(toast(page)).to_have_text(re.compile("alone succeeded after 2"))
+
+
 CAUGHT = "try:\n    chain({})\nexcept RuntimeError:\n    print('no answer yet')"
 
 
