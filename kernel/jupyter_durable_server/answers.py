@@ -17,6 +17,7 @@ from jupyter_durable.client.request import listed, status_of
 from jupyter_durable.core.model import RequestRow, Status
 from jupyter_durable.errors import DurableError, SDKUsageError
 from jupyter_durable.store.base import Filter
+from jupyter_durable.store.location import default_url
 from jupyter_durable_kernel import reading
 from jupyter_durable_server import plain
 from jupyter_durable_server.asked import Detail, Page, Wanted
@@ -115,10 +116,11 @@ def snapshot(stores: Stores, store: str, id: str) -> Answer:
 
 
 def info(stores: Stores, store: str, id: str, root: str) -> Answer:
-    """A request as lists show it."""
+    """A request as lists show it, and the URL of its store where a new kernel would look elsewhere."""
     engine, row = stores.holding(store, id)
     known = next(each for each in stores.all()[0] if each.engine is engine)
-    return _shown(_Found(known, row, False), root)
+    url = engine.settings.store
+    return {**_shown(_Found(known, row, False), root), "store_url": "" if url == default_url() else url}
 
 
 def page(stores: Stores, store: str, id: str, wanted: Page) -> Answer:

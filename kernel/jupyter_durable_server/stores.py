@@ -1,7 +1,8 @@
 """The stores that the server has open: those that this user's kernels and programs have opened.
 
 Rules of this file
-- A store is named by a digest of its URL: the page never gives a path or a URL.
+- A store is named by a digest of its URL: the page never gives a path or a URL,
+  and is told one only where a new kernel has to be told it.
 - A store that was deleted, replaced or damaged costs itself only: the others go on.
 - Nothing here runs on the event loop.
 """

@@ -15,6 +15,7 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { panel } from './panel/plugin';
 import { IRequests, Requests } from './requests';
 import { Server } from './server';
 import { IDurablePreferences, Preferences, SETTINGS_ID } from './settings';
@@ -159,6 +160,7 @@ export default [
   settings,
   plugin,
   requests,
+  panel,
   marks,
   commands,
   status,

@@ -60,6 +60,8 @@ export interface IRequests {
   readonly more: boolean;
   /** Notebooks that own requests, for a filter. */
   readonly notebooks: readonly string[];
+  /** What is wrong with stores whose requests are missing. */
+  readonly problems: readonly string[];
   /** Whether the server has answered once. */
   readonly known: boolean;
   /** Why the list may be old, with what to do; null when the server answers. */
@@ -67,6 +69,8 @@ export interface IRequests {
   readonly changed: ISignal<IRequests, void>;
   /** Ask now; resolves when the answer, or the refusal, is there. */
   refresh(): Promise<void>;
+  /** Something has begun or ended: ask now, when anybody looks. */
+  nudge(): void;
   /** Keep asking. Counted: it stops with the last `stop`. */
   start(): void;
   stop(): void;
@@ -119,6 +123,10 @@ export class Requests implements IRequests {
     return this._notebooks;
   }
 
+  get problems(): readonly string[] {
+    return this._problems;
+  }
+
   get known(): boolean {
     return this._known;
   }
@@ -143,6 +151,13 @@ export class Requests implements IRequests {
 
   refresh(): Promise<void> {
     return this._ask();
+  }
+
+  /** Something has begun or ended: ask now, when anybody looks. */
+  nudge(): void {
+    if (this._users > 0) {
+      void this.refresh();
+    }
   }
 
   start(): void {
@@ -194,9 +209,8 @@ export class Requests implements IRequests {
     this._list = readListed(answer.requests);
     this._running = typeof answer.running === 'number' ? answer.running : 0;
     this._more = answer.more === true;
-    this._notebooks = (
-      Array.isArray(answer.notebooks) ? answer.notebooks : []
-    ).filter(each => typeof each === 'string');
+    this._notebooks = texts(answer.notebooks);
+    this._problems = texts(answer.problems);
     this._known = true;
   }
 
@@ -225,6 +239,7 @@ export class Requests implements IRequests {
   private _running = 0;
   private _more = false;
   private _notebooks: string[] = [];
+  private _problems: string[] = [];
   private _known = false;
   private _refusal: string | null = null;
   private _changed = new Signal<IRequests, void>(this);
@@ -232,6 +247,12 @@ export class Requests implements IRequests {
 
 function text(value: unknown): string {
   return typeof value === 'string' ? value : '';
+}
+
+function texts(value: unknown): string[] {
+  return (Array.isArray(value) ? value : []).filter(
+    each => typeof each === 'string'
+  );
 }
 
 function optional(value: unknown): string | null {
@@ -246,7 +267,8 @@ function time(value: unknown): number | null {
   return typeof value === 'number' && Number.isFinite(value) ? value : null;
 }
 
-function readOne(given: Fields): IListed {
+/** A request; one without an id is none. */
+export function readOne(given: Fields): IListed {
   return {
     store: text(given.store),
     id: text(given.id),

@@ -1,2 +1,3 @@
 import './base.css';
 import './front.css';
+import './panel.css';

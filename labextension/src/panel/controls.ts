@@ -1,0 +1,162 @@
+/**
+ * Controls of a view that stands in a tab of its own: the store answers, and the notebook's kernel where one lives.
+ *
+ * Rules of this file
+ * - What only a kernel can do says so beforehand; a replay without a kernel is offered in a new one.
+ * - What a kernel refuses that the store can answer too is asked of the store.
+ */
+
+import { TranslationBundle } from '@jupyterlab/translation';
+import { askKernel } from '../channel';
+import { IControls, IWish, Verb } from '../controls';
+import { IListed } from '../requests';
+import { IServer, Query } from '../server';
+import { Actions, routeOf } from './actions';
+import { replayRefusal } from './listed';
+import { Notebooks } from './notebooks';
+
+const LOOK_MILLISECONDS = 200;
+
+/** What the store answers by itself. */
+const STORED: readonly string[] = ['snapshot', 'page', 'detail', 'cancel'];
+
+export class ServerControls implements IControls {
+  constructor(
+    one: IListed,
+    server: IServer,
+    notebooks: Notebooks,
+    actions: Actions,
+    trans: TranslationBundle
+  ) {
+    this.one = one;
+    this._server = server;
+    this._notebooks = notebooks;
+    this._actions = actions;
+    this._trans = trans;
+    notebooks.changed.connect(this._onChanged, this);
+  }
+
+  /** The request, as the list showed it last. */
+  one: IListed;
+
+  changed: () => void = () => undefined;
+
+  get hasCell(): boolean {
+    return this._notebooks.cellOf(this.one) !== null;
+  }
+
+  get queued(): boolean {
+    return this._waiting !== null;
+  }
+
+  refusal(verb: Verb): string | null {
+    if (STORED.includes(verb)) {
+      return null;
+    }
+    const trans = this._trans;
+    const alive = this._notebooks.alive(this.one);
+    if (verb === 'replay') {
+      return replayRefusal({ ...this.one, status: '' }, alive, trans);
+    }
+    if (!alive) {
+      return trans.__(
+        'Only a kernel can do this: open the notebook and start its kernel.'
+      );
+    }
+    return verb === 'debug' && !this.hasCell
+      ? trans.__('Only in the notebook: open it first.')
+      : null;
+  }
+
+  ask(verb: Verb, content: Record<string, unknown>): Promise<unknown> {
+    const refusal = this.refusal(verb);
+    if (refusal !== null) {
+      return Promise.reject(new Error(refusal));
+    }
+    if (verb === 'cancel') {
+      return this._actions.cancel(this.one);
+    }
+    const kernel = this._notebooks.kernelOf(this.one);
+    if (verb === 'replay' && kernel === null) {
+      return this._actions.replay(this.one, content as IWish);
+    }
+    if (kernel === null || verb === 'snapshot' || verb === 'page') {
+      return this._read(verb, content);
+    }
+    const asked = askKernel(kernel, { op: verb, ...content }, this._trans);
+    return verb === 'detail'
+      ? asked.catch(() => this._read(verb, content))
+      : asked;
+  }
+
+  runCell(): void {
+    this.whenFree(() => {
+      this._notebooks.runCell(this.one);
+    });
+  }
+
+  whenFree(act: () => void): void {
+    if (this._busy()) {
+      this._waiting = act;
+      this._look();
+      this.changed();
+    } else {
+      act();
+    }
+  }
+
+  withdraw(): void {
+    this._waiting = null;
+    this.changed();
+  }
+
+  runBelow(source: string): void {
+    void this._notebooks.runBelow(this.one, source);
+  }
+
+  dispose(): void {
+    this._waiting = null;
+    this._notebooks.changed.disconnect(this._onChanged, this);
+  }
+
+  private _read(
+    verb: Verb,
+    content: Record<string, unknown>
+  ): Promise<unknown> {
+    const asked = { ...content } as Query;
+    delete asked.request; // in the route
+    delete asked.display;
+    return this._server.get(routeOf(this.one, verb), asked);
+  }
+
+  private _look(): void {
+    window.setTimeout(() => {
+      this._onChanged();
+      if (this._waiting !== null) {
+        this._look();
+      }
+    }, LOOK_MILLISECONDS);
+  }
+
+  private _busy(): boolean {
+    return (
+      this._notebooks.alive(this.one) &&
+      this._notebooks.kernelOf(this.one)?.status === 'busy'
+    );
+  }
+
+  private _onChanged(): void {
+    const act = this._waiting;
+    if (act !== null && !this._busy()) {
+      this._waiting = null;
+      act();
+    }
+    this.changed();
+  }
+
+  private _server: IServer;
+  private _notebooks: Notebooks;
+  private _actions: Actions;
+  private _trans: TranslationBundle;
+  private _waiting: (() => void) | null = null;
+}
