@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.lab import ARTIFACTS, SETUP, TOKEN, Lab, Notebook, running_lab
+from tests.browser.lab import ARTIFACTS, SETUP, TOKEN, Lab, Notebook, running_lab, wait_for
 
 PARTS = """repaired = False
 @function()
@@ -61,7 +61,7 @@ class Requests:
 
     def row(self, text: str) -> Locator:
         """Rows that show a text."""
-        return self.node.locator(".jp-durable-item", has_text=text)
+        return self.node.locator(".jp-durable-listed", has_text=text)
 
     def choose(self, row: Locator, action: str) -> None:
         """An action of the menu of a row."""
@@ -76,7 +76,7 @@ def lab_page(page: Page, lab: Lab) -> Page:
 
 def tab(page: Page) -> Locator:
     """The tab that is in front."""
-    return page.locator(".jp-durable-tab:visible")
+    return page.locator(".jp-durable-single:visible")
 
 
 def made(page: Page, lab: Lab, name: str, cells: list[str]) -> Notebook:
@@ -118,10 +118,10 @@ def test_what_runs_stands_first_and_is_cancelled_from_the_panel(own_lab: Lab, pa
     panel = Requests(page)
     notebook.write(1, "endless(1000)")
     notebook.run(1)
-    first = panel.node.locator(".jp-durable-item").first
+    first = panel.node.locator(".jp-durable-listed").first
     expect(first).to_contain_text("running")
     expect(first).to_contain_text("endless")
-    expect(panel.node.locator(".jp-durable-list-count")).to_have_text("1 running")
+    expect(panel.node.locator(".jp-durable-entries-count")).to_have_text("1 running")
     first.get_by_role("button", name="Cancel").click()
     expect(panel.row("endless")).to_contain_text("cancelled")
     notebook.idle()
@@ -132,7 +132,9 @@ def test_a_tab_shows_a_request_that_ended_with_no_kernel_alive_and_comes_back_on
 ) -> None:
     made(page, own_lab, "tab.ipynb", [SETUP, PARTS, "summary(7)"])
     own_lab.end_kernels()
-    panel = Requests(lab_page(page, own_lab))
+    own_workspace = f"{own_lab.url}/lab/workspaces/restored?token={TOKEN}"
+    page.goto(own_workspace)
+    panel = Requests(page)
     panel.row("summary").first.click()
     view = tab(page)
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("failed"))
@@ -144,19 +146,19 @@ def test_a_tab_shows_a_request_that_ended_with_no_kernel_alive_and_comes_back_on
     expect(again).to_have_attribute("aria-disabled", "true")
     expect(again).to_have_attribute("title", re.compile("Only a kernel can do this"))
     wait_until_saved(page)
-    page.goto(f"{own_lab.url}/lab?token={TOKEN}")
+    page.goto(own_workspace)
     expect(tab(page).locator(".jp-durable-state")).to_have_text(re.compile("failed"), timeout=60_000)
 
 
 def wait_until_saved(page: Page) -> None:
     """Where tabs stand, and what they show, is written a moment after it has changed."""
-    page.wait_for_function(
-        "async () => { const all = (await jupyterapp.serviceManager.workspaces.list()).values;"
-        "const name = 'durable-request:req_';"
+    source = (
+        "async () => { const all = (await jupyterapp.serviceManager.workspaces.list()).values"
+        ".filter(one => one.metadata.id === 'restored'); const name = 'durable-request:req_';"
         "return all.some(one => Object.keys(one.data).some(key => key.startsWith(name)) &&"
-        "JSON.stringify(one.data['layout-restorer:data']?.main ?? '').includes(name)); }",
-        timeout=20_000,
+        "JSON.stringify(one.data['layout-restorer:data']?.main ?? '').includes(name)); }"
     )
+    wait_for(lambda: page.evaluate(source), 30)
 
 
 def test_closing_and_opening_the_tab_during_a_run_loses_nothing(own_lab: Lab, page: Page) -> None:
@@ -168,7 +170,7 @@ def test_closing_and_opening_the_tab_during_a_run_loses_nothing(own_lab: Lab, pa
     view = tab(page)
     expect(view.locator(".jp-durable-label", has_text="wait[1]")).to_be_visible()
     page.evaluate("() => jupyterapp.shell.currentWidget.close()")
-    expect(page.locator(".jp-durable-tab")).to_have_count(0)
+    expect(page.locator(".jp-durable-single")).to_have_count(0)
     panel.row("endless").filter(has_text="running").first.click()
     expect(view.locator(".jp-durable-label", has_text="wait[0]")).to_be_visible()
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=20_000)
@@ -238,7 +240,7 @@ def test_a_request_is_pinned_and_deleted_after_a_question(own_lab: Lab, page: Pa
     panel.choose(row, "Pin")
     expect(row).to_contain_text("pinned")
     panel.choose(row, "Unpin")
-    expect(row.locator(".jp-durable-item-pin")).to_be_hidden()
+    expect(row.locator(".jp-durable-listed-pin")).to_be_hidden()
     panel.choose(row, "Delete")
     page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     expect(row).to_have_count(1)
@@ -251,7 +253,7 @@ def test_the_list_is_used_from_the_keyboard(own_lab: Lab, page: Page) -> None:
     made(page, own_lab, "keys.ipynb", [SETUP, PARTS, "summary(2)"])
     panel = Requests(lab_page(page, own_lab))
     panel.node.get_by_label("Search by name, id or text").fill("keys.ipynb")
-    rows = panel.node.locator(".jp-durable-item")
+    rows = panel.node.locator(".jp-durable-listed")
     expect(rows).to_have_count(2)
     rows.first.focus()
     page.keyboard.press("ArrowDown")
@@ -311,7 +313,7 @@ def test_ten_thousand_requests_stay_responsive(own_lab: Lab, page: Page) -> None
         check=True,
     )
     panel = Requests(lab_page(page, own_lab))
-    rows = panel.node.locator(".jp-durable-item")
+    rows = panel.node.locator(".jp-durable-listed")
     expect(rows).to_have_count(100)
     panel.node.get_by_role("button", name="Show more").click()
     expect(rows).to_have_count(200)
@@ -320,7 +322,8 @@ def test_ten_thousand_requests_stay_responsive(own_lab: Lab, page: Page) -> None
         "return performance.now() - began; }"
     )
     painted = page.evaluate(
-        "async () => { const box = document.querySelector('.jp-durable-list-search'); const began = performance.now();"
+        "async () => { const began = performance.now();"
+        "const box = document.querySelector('.jp-durable-entries-search');"
         "box.value = 'x'; box.dispatchEvent(new Event('input'));"
         "await new Promise(done => requestAnimationFrame(() => setTimeout(done))); return performance.now() - began; }"
     )

@@ -22,9 +22,12 @@ export class ListView {
     this._acts = acts;
     this._trans = trans;
     this._prepare();
-    const filters = element('div', 'list-filters', [this._state, this._place]);
-    this.node = element('div', 'list', [
-      element('div', 'list-head', [this._search, filters, this._count]),
+    const filters = element('div', 'entries-filters', [
+      this._state,
+      this._place
+    ]);
+    this.node = element('div', 'entries', [
+      element('div', 'entries-head', [this._search, filters, this._count]),
       this._message,
       this._rows,
       this._foot
@@ -96,10 +99,10 @@ export class ListView {
     }
     this._rows.addEventListener('keydown', event => this._onKey(event));
     this._rows.addEventListener('contextmenu', event => this._onMenu(event));
-    this._more = button(trans.__('Show more'), 'list-button', () =>
+    this._more = button(trans.__('Show more'), 'entries-button', () =>
       this._want(this._requests.wanted.limit + MORE)
     );
-    this._clear = button(trans.__('Clear filters'), 'list-button', () =>
+    this._clear = button(trans.__('Clear filters'), 'entries-button', () =>
       this._unfilter()
     );
     this._foot.append(this._shown, this._more);
@@ -208,7 +211,7 @@ export class ListView {
 
   private _onKey(event: KeyboardEvent): void {
     const node = (event.target as HTMLElement).closest<HTMLElement>(
-      '.jp-durable-item'
+      '.jp-durable-listed'
     );
     const row = node === null ? undefined : this._known.get(node);
     if (node === null || row === undefined || event.target !== node) {
@@ -236,7 +239,7 @@ export class ListView {
 
   private _onMenu(event: MouseEvent): void {
     const node = (event.target as HTMLElement).closest<HTMLElement>(
-      '.jp-durable-item'
+      '.jp-durable-listed'
     );
     if (node !== null) {
       event.preventDefault();
@@ -248,13 +251,13 @@ export class ListView {
   private _requests: Requests;
   private _acts: IRowActs;
   private _trans: TranslationBundle;
-  private _search = element('input', 'list-search');
-  private _state = element('select', 'list-select');
-  private _place = element('select', 'list-select');
-  private _count = element('div', 'list-count');
-  private _message = element('div', 'list-message');
-  private _rows = element('div', 'list-rows');
-  private _foot = element('div', 'list-foot');
+  private _search = element('input', 'entries-search');
+  private _state = element('select', 'entries-select');
+  private _place = element('select', 'entries-select');
+  private _count = element('div', 'entries-count');
+  private _message = element('div', 'entries-message');
+  private _rows = element('div', 'entries-rows');
+  private _foot = element('div', 'entries-foot');
   private _shown = element('span', 'quiet');
   private _more!: HTMLButtonElement;
   private _clear!: HTMLButtonElement;

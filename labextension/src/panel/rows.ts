@@ -32,24 +32,28 @@ export class RequestRow {
   constructor(acts: IRowActs, trans: TranslationBundle) {
     this._acts = acts;
     this._trans = trans;
-    const title = element('div', 'item-title', [
+    const title = element('div', 'listed-title', [
       this._sign,
       this._state,
       this._name,
       this._pin
     ]);
-    const text = element('div', 'item-text', [title, this._place, this._calls]);
+    const text = element('div', 'listed-text', [
+      title,
+      this._place,
+      this._calls
+    ]);
     text.setAttribute('role', 'gridcell');
-    this._first = button('', 'item-button', () => this._press());
-    this._more = button('⋯', 'item-more', () => this._menu());
-    const buttons = element('div', 'item-buttons', [this._first, this._more]);
+    this._first = button('', 'listed-button', () => this._press());
+    this._more = button('⋯', 'listed-more', () => this._menu());
+    const buttons = element('div', 'listed-buttons', [this._first, this._more]);
     buttons.setAttribute('role', 'gridcell');
     this._first.tabIndex = -1;
     this._more.tabIndex = -1;
     this._more.setAttribute('aria-label', trans.__('More actions'));
     this._more.setAttribute('aria-haspopup', 'menu');
     this._pin.title = trans.__('Pinned: garbage collection leaves it alone');
-    this.node = element('div', 'item', [text, buttons]);
+    this.node = element('div', 'listed', [text, buttons]);
     this.node.setAttribute('role', 'row');
     this.node.tabIndex = -1;
     this.node.addEventListener('click', () => this.open());
@@ -119,11 +123,11 @@ export class RequestRow {
   private _one: IListed | null = null;
   private _act: IAction | null = null;
   private _sign = element('span', 'sign');
-  private _state = element('span', 'item-state');
-  private _name = element('b', 'item-name');
-  private _pin = element('span', 'item-pin');
-  private _place = element('div', 'item-place');
-  private _calls = element('div', 'item-calls');
+  private _state = element('span', 'listed-state');
+  private _name = element('b', 'listed-name');
+  private _pin = element('span', 'listed-pin');
+  private _place = element('div', 'listed-place');
+  private _calls = element('div', 'listed-calls');
   private _first: HTMLButtonElement;
   private _more: HTMLButtonElement;
 }

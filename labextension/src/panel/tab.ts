@@ -38,11 +38,13 @@ export class RequestTab extends Widget {
     this._controls = new ServerControls(one, server, notebooks, actions, trans);
     this._view = new RequestView(this._controls, trans);
     this._view.prefer({ opens: 'tree', timeline });
-    this._go = button(trans.__('Go to cell'), 'list-button', () => this._act());
+    this._go = button(trans.__('Go to cell'), 'entries-button', () =>
+      this._act()
+    );
     this._bar.append(this._where, this._go);
     this._message.setAttribute('role', 'status');
     setText(this._message, trans.__('Looking…'));
-    this.addClass('jp-durable-tab');
+    this.addClass('jp-durable-single');
     const shown = element('div', 'output', [this._view.node]);
     this.node.append(this._bar, this._message, shown);
     show(this._view.node, false);
@@ -149,10 +151,10 @@ export class RequestTab extends Widget {
   private _world: ITabWorld;
   private _controls: ServerControls;
   private _view: RequestView;
-  private _bar = element('div', 'tab-bar');
-  private _where = element('span', 'tab-where');
+  private _bar = element('div', 'single-bar');
+  private _where = element('span', 'single-where');
   private _go: HTMLButtonElement;
-  private _message = element('div', 'list-message');
+  private _message = element('div', 'entries-message');
   private _looking = false;
   private _timer = 0;
 }
