@@ -153,16 +153,21 @@ export class Actions {
     const told = (await this._server.get(routeOf(one, 'info'))) as {
       store_url?: string;
     };
-    const lines = ['%load_ext jupyter_durable'];
+    const lines = [['%load_ext', 'jupyter_durable'].join(' ')];
     if (told.store_url) {
       lines.push(`%durable store ${told.store_url}`);
     }
-    const flags = [
-      wish.strict ? '--strict' : '',
-      wish.latest ? '--latest' : '',
-      wish.rerun === 'changed' ? '--rerun changed' : ''
-    ];
-    lines.push(['%durable replay', one.id, ...flags].join(' ').trim());
+    const words = ['%durable', 'replay', one.id];
+    if (wish.strict) {
+      words.push('--strict');
+    }
+    if (wish.latest) {
+      words.push('--latest');
+    }
+    if (wish.rerun === 'changed') {
+      words.push('--rerun', 'changed');
+    }
+    lines.push(words.join(' '));
     await this._notebooks.execute(one, lines.join('\n'));
   }
 

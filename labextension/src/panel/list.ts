@@ -227,9 +227,6 @@ export class ListView {
       (next[event.key] as HTMLElement | null)?.focus();
     } else if (event.key === 'Enter' || event.key === ' ') {
       row.open();
-    } else if (event.key === 'ContextMenu') {
-      const { left, bottom } = node.getBoundingClientRect();
-      row.menuAt(left + 16, bottom);
     } else {
       return;
     }

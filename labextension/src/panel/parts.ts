@@ -87,14 +87,19 @@ export class Parts {
     const tab = known ?? this._tab(one);
     if (!tab.isAttached) {
       const area = this._places.lab === null ? 'right' : 'main';
-      this._app.shell.add(tab, area, { type: 'Durable Request' });
+      this._app.shell.add(tab, area, {
+        type: this._trans.__('Durable Request')
+      });
     }
     this._app.shell.activateById(tab.id);
   }
 
   add(): void {
     const { restorer, palette } = this._places;
-    this._app.shell.add(this.panel, 'left', { rank: RANK, type: 'Durable' });
+    this._app.shell.add(this.panel, 'left', {
+      rank: RANK,
+      type: this._trans.__('Durable')
+    });
     this._commands();
     NotebookActions.executionScheduled.connect(() => {
       window.setTimeout(() => this._requests.nudge(), BEGUN_MILLISECONDS);

@@ -64,7 +64,7 @@ export class RequestRow {
   update(one: IListed, now: number): void {
     const trans = this._trans;
     this._one = one;
-    for (const node of [this.node, this._sign, this._state]) {
+    for (const node of [this.node, this._sign]) {
       setAttribute(node, 'data-status', one.status);
     }
     setText(this._sign, mark(one.status));
