@@ -117,11 +117,11 @@ export class WidgetControls implements IControls {
   private _waiting: (() => void) | null = null;
 }
 
-/** Which call is selected, there and here: a widget's trait and a view's row. */
+/** Which call is selected, there and here: a widget's trait, which may be set already, and a view's row. */
 function linkSelection(model: IWidgetModel, shown: Model): () => void {
   const drawn = shown.changed;
   const label = () => shown.call(shown.selected)?.label ?? '';
-  let known = String(model.get('selected_call') ?? '');
+  let known = '';
   const tell = () => {
     const now = shown.selected === null ? '' : label();
     if (now !== known && (now !== '' || shown.selected === null)) {
@@ -147,6 +147,7 @@ function linkSelection(model: IWidgetModel, shown: Model): () => void {
     }
   };
   model.on('change:selected_call', take);
+  take();
   return () => model.off('change:selected_call', take);
 }
 
@@ -160,9 +161,9 @@ function render(given: { model: IWidgetModel; el: HTMLElement }): () => void {
   el.classList.add('jp-durable-output', 'jp-durable-widget');
   el.append(view.node);
   const show = () => view.show(model.get('snapshot'));
-  const unlink = linkSelection(model, view.model);
   model.on('change:snapshot', show);
   show();
+  const unlink = linkSelection(model, view.model);
   return () => {
     model.off('change:snapshot', show);
     unlink();

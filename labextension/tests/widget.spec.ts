@@ -99,4 +99,15 @@ describe('the selected call', () => {
     expect(given.saved).toBe(1);
     end();
   });
+
+  it('may be set before the widget is shown', async () => {
+    const el = document.createElement('div');
+    const given = model({ snapshot, selected_call: 'part[0]' });
+    const end = widget.render({ model: given, el });
+    await new Promise(requestAnimationFrame);
+    const selected = el.querySelector("[aria-selected='true']");
+    expect(selected?.textContent).toContain('part[0]');
+    expect(given.saved).toBe(0);
+    end();
+  });
 });

@@ -115,3 +115,26 @@ def test_what_is_not_saved_is_asked_of_the_kernel_and_shown(lab: Lab, page: Page
     assert "part[" not in saved
     assert "Traceback" not in saved
     assert ("4 ran" in saved) is (save_view == "summary")
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@pytest.mark.parametrize("width", [1280, 800])
+def test_it_has_the_colours_of_the_theme_and_room_in_a_narrow_window(
+    lab: Lab, page: Page, theme: str, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 760})
+    cells = [SETUP, APP, FAIL + "\nw = get_request('last').widget()\nw.selected_call = 'part[3]'", "w"]
+    notebook = Notebook(page, lab, lab.write("looks.ipynb", cells))
+    page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
+    for index in range(4):
+        notebook.run_to_end(index)
+    view = notebook.view(3)
+    expect(view.locator(SELECTED)).to_have_text("part[3]")
+    view.scroll_into_view_if_needed()
+    box, cell = view.bounding_box(), page.locator(".jp-Notebook").bounding_box()
+    assert box is not None
+    assert cell is not None
+    assert box["x"] + box["width"] <= cell["x"] + cell["width"]
+    background = view.evaluate("node => getComputedStyle(node).backgroundColor")
+    assert (int(re.findall(r"\d+", background)[0]) < 128) == ("Dark" in theme)
+    page.screenshot(path=ARTIFACTS / f"widget-{theme.split()[1].lower()}-{width}.png")
