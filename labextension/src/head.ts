@@ -42,6 +42,7 @@ export interface IHeadActions {
   replay(wish: IWish): void;
   preview(): void;
   copyId(): void;
+  leaveSearch(): void;
 }
 
 interface IItem {
@@ -72,6 +73,11 @@ export class HeadView {
 
   /** What was asked and has not shown its effect yet, in words. */
   pending = '';
+
+  /** Begin to search. */
+  search(): void {
+    this._search.focus();
+  }
 
   render(snapshot: ISnapshot): void {
     const { request } = snapshot;
@@ -156,7 +162,14 @@ export class HeadView {
     this._search.addEventListener('input', () =>
       this._model.filter(this._model.failedOnly, this._search.value)
     );
-    this._search.addEventListener('keydown', event => event.stopPropagation());
+    this._search.addEventListener('keydown', event => {
+      event.stopPropagation();
+      if (event.key === 'Escape') {
+        this._search.value = '';
+        this._model.filter(this._model.failedOnly, '');
+        this._actions.leaveSearch();
+      }
+    });
     this.summary.append(
       this._counts,
       this._drift,

@@ -144,6 +144,9 @@ export function updateBadges(
     text => element('span', 'badge', text),
     () => undefined
   );
+  // Narrow views have no column that says it.
+  const tried = call.attempts > 1 ? trans.__('%1 attempts', call.attempts) : '';
+  setAttribute(node, 'data-attempts', tried || null);
 }
 
 export function setSign(

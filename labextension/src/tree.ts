@@ -61,6 +61,14 @@ export class TreeView {
 
   readonly node: HTMLElement;
 
+  /** Called when the user wants to search. */
+  search: () => void = () => undefined;
+
+  /** Give the focus back to the row that had it. */
+  focus(): void {
+    this.node.querySelector<HTMLElement>('[tabindex="0"]')?.focus();
+  }
+
   render(): void {
     const rows = this._model.rows();
     const axis = this._model.axis();
@@ -277,6 +285,9 @@ export class TreeView {
         return true;
       case 'Escape':
         this._model.select(null);
+        return true;
+      case '/':
+        this.search();
         return true;
       default:
         return false;

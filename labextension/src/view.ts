@@ -32,6 +32,7 @@ export class RequestView {
     this._detail = this._makeDetail();
     this._head = this._makeHead();
     this._tree = new TreeView(this._model, trans, this._detail);
+    this._tree.search = () => this._head.search();
     this._message.setAttribute('role', 'status');
     this.node = element('div', 'view', [
       this._head.node,
@@ -147,7 +148,8 @@ export class RequestView {
         runCell: () => this._controls.runCell(),
         replay: wish => this._replay(wish),
         preview: () => this._preview(),
-        copyId: () => this._copy(this._content().request as string)
+        copyId: () => this._copy(this._content().request as string),
+        leaveSearch: () => this._tree.focus()
       },
       this._trans
     );

@@ -98,6 +98,13 @@ def test_the_tree_is_used_by_keyboard(lab: Lab, page: Page) -> None:
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowLeft")
     expect(rows).to_have_count(2)
+    page.keyboard.press("/")
+    page.keyboard.type("parse[400")
+    expect(view.locator(".jp-durable-label", has_text="parse[400]")).to_be_visible()
+    expect(view.locator(".jp-durable-label", has_text="parse[7]")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(rows).to_have_count(2)
+    expect(view.locator("[role='treeitem']:focus")).to_have_count(1)
     assert page.evaluate("() => jupyterapp.shell.currentWidget.content.activeCellIndex") == 1
 
 
