@@ -22,10 +22,8 @@ export class Gate implements IControls {
   ran: (another: boolean) => void = () => undefined;
 
   refusal(verb: Verb): string | null {
-    return (
-      this._controls.refusal(verb) ??
-      (verb === 'snapshot' ? null : this.unknown)
-    );
+    const refusal = this._controls.refusal(verb);
+    return verb === 'snapshot' ? refusal : (this.unknown ?? refusal);
   }
 
   ask(verb: Verb, content: Record<string, unknown>): Promise<unknown> {

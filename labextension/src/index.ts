@@ -33,9 +33,12 @@ const plugin: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ) => {
     const { NotebookExtension } = await import('./renderer');
+    const given = translator ?? nullTranslator;
+    const settings = app.serviceManager.serverSettings;
+    const trans = given.load('jupyter_durable');
     app.docRegistry.addWidgetExtension(
       'Notebook',
-      new NotebookExtension(translator ?? nullTranslator, preferences)
+      new NotebookExtension(given, preferences, new Server(settings, trans))
     );
   }
 };

@@ -3,7 +3,7 @@
  *
  * Rules of this file
  * - The control channel only: comms and the shell channel wait until the running cell has ended.
- * - In a notebook that is not trusted nothing is asked of a kernel.
+ * - In a notebook that is not trusted nothing is asked of a kernel, nor of the server.
  * - What waits for the kernel waits here, so that it can be withdrawn.
  */
 
@@ -13,8 +13,12 @@ import { Kernel } from '@jupyterlab/services';
 import { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import { askKernel, IControlKernel } from './channel';
 import { IControls, Verb } from './controls';
+import { IServer, Query } from './server';
 
 const LOOK_MILLISECONDS = 200;
+
+/** What the store says by itself, where there is no kernel. */
+const STORED: readonly string[] = ['snapshot', 'page', 'detail'];
 
 export class NotebookControls implements IControls {
   constructor(
@@ -35,6 +39,9 @@ export class NotebookControls implements IControls {
   /** Whether the output that shows the view is trusted. */
   trusted = true;
 
+  /** Who answers for the store where there is no kernel. */
+  server: IServer | null = null;
+
   changed: () => void = () => undefined;
 
   ran: (another: boolean) => void = () => undefined;
@@ -52,6 +59,9 @@ export class NotebookControls implements IControls {
       return this._trans.__('This notebook is not trusted.');
     }
     const kernel = this._kernel();
+    if (kernel === null && this.server !== null && STORED.includes(verb)) {
+      return null;
+    }
     if (kernel === null) {
       return this._trans.__('No kernel: start one to do this.');
     }
@@ -67,8 +77,11 @@ export class NotebookControls implements IControls {
   ask(verb: Verb, content: Record<string, unknown>): Promise<unknown> {
     const refusal = this.refusal(verb);
     const kernel = this._kernel();
-    if (refusal !== null || kernel === null) {
-      return Promise.reject(new Error(refusal ?? ''));
+    if (refusal !== null) {
+      return Promise.reject(new Error(refusal));
+    }
+    if (kernel === null) {
+      return this._read(verb, content);
     }
     const channel = kernel as unknown as IControlKernel;
     return askKernel(channel, { op: verb, ...content }, this._trans);
@@ -121,6 +134,17 @@ export class NotebookControls implements IControls {
     context.statusChanged.disconnect(this._onStatus, this);
     context.kernelChanged.disconnect(this._onKernel, this);
     NotebookActions.executed.disconnect(this._onExecuted, this);
+  }
+
+  private async _read(
+    verb: Verb,
+    content: Record<string, unknown>
+  ): Promise<unknown> {
+    const asked = { ...content } as Query;
+    delete asked.request; // in the route
+    delete asked.display;
+    const id = encodeURIComponent(String(content.request));
+    return this.server?.get(`requests/any/${id}/${verb}`, asked);
   }
 
   private _onStatus(): void {

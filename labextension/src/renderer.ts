@@ -14,6 +14,7 @@ import { Widget } from '@lumino/widgets';
 import { NotebookControls } from './notebook';
 import { MIME_TYPE } from './protocol';
 import { IPreferences, Preferences } from './settings';
+import { IServer } from './server';
 import { RequestView } from './view';
 
 /** Draws one output. */
@@ -21,11 +22,13 @@ class RequestRenderer extends Widget implements IRenderMime.IRenderer {
   constructor(
     panel: NotebookPanel,
     translator: ITranslator,
-    preferences: Preferences
+    preferences: Preferences,
+    server: IServer
   ) {
     super();
     this.addClass('jp-durable-output');
     this._controls = new NotebookControls(panel, this.node, translator);
+    this._controls.server = server;
     this._view = new RequestView(
       this._controls,
       translator.load('jupyter_durable')
@@ -64,8 +67,13 @@ export class NotebookExtension implements DocumentRegistry.IWidgetExtension<
   NotebookPanel,
   INotebookModel
 > {
-  constructor(translator: ITranslator, preferences: Preferences) {
+  constructor(
+    translator: ITranslator,
+    preferences: Preferences,
+    server: IServer
+  ) {
     this._translator = translator;
+    this._server = server;
     this._preferences = preferences;
   }
 
@@ -77,7 +85,12 @@ export class NotebookExtension implements DocumentRegistry.IWidgetExtension<
         mimeTypes: [MIME_TYPE],
         defaultRank: 10,
         createRenderer: () =>
-          new RequestRenderer(panel, this._translator, this._preferences)
+          new RequestRenderer(
+            panel,
+            this._translator,
+            this._preferences,
+            this._server
+          )
       },
       10
     );
@@ -85,5 +98,6 @@ export class NotebookExtension implements DocumentRegistry.IWidgetExtension<
   }
 
   private _translator: ITranslator;
+  private _server: IServer;
   private _preferences: Preferences;
 }

@@ -213,7 +213,8 @@ export class RequestView {
       return;
     }
     if (Date.now() - this._heard > QUIET_SECONDS * 1000) {
-      if (this._controls.refusal('snapshot') !== null) {
+      const { unknown } = this._controls;
+      if (this._controls.refusal('snapshot') !== null || unknown !== null) {
         this._model.doubt();
       }
       this.catchUp();

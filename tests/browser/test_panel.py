@@ -263,6 +263,56 @@ def test_the_list_is_used_from_the_keyboard(own_lab: Lab, page: Page) -> None:
     expect(tab(page).locator(".jp-durable-application")).to_have_text("summary")
 
 
+def without_kernel(page: Page, lab: Lab, name: str) -> Notebook:
+    """A trusted copy of a saved notebook, opened where its kernel is not to be had."""
+    copy = f"noker-{name}"
+    (lab.directory / copy).write_text((lab.directory / name).read_text().replace('"durable"', '"gone"'))
+    env = {**os.environ, "JUPYTER_DATA_DIR": str(lab.directory.parent / "data")}
+    trust = [sys.executable, "-m", "jupyter", "trust", str(lab.directory / copy)]
+    subprocess.run(trust, env=env, check=True, capture_output=True)
+    page.goto("about:blank")
+    opened = Notebook(page, lab, copy, kernel=False)
+    page.locator(".jp-Dialog-button.jp-mod-reject").last.click()
+    return opened
+
+
+def test_a_saved_view_with_no_kernel_shows_the_truth_of_the_store(own_lab: Lab, page: Page) -> None:
+    """It was running when it was saved; then its kernel was shut down, and later somebody deleted it."""
+    notebook = made(page, own_lab, "truth.ipynb", [SETUP, WAITING])
+    notebook.write(1, "endless(1000)")
+    notebook.run(1)
+    expect(notebook.view(1).locator(".jp-durable-state")).to_have_text(re.compile("running"))
+    expect(notebook.view(1).locator(".jp-durable-label", has_text="wait[1]")).to_be_visible()
+    notebook.save()
+    own_lab.end_kernels()
+    view = without_kernel(page, own_lab, "truth.ipynb").view(1)
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("interrupted|cancelled"))
+    view.locator(".jp-durable-label", has_text="wait[0]").click()
+    view.get_by_role("tab", name="Output").click()
+    expect(view.locator(".jp-durable-detail")).to_contain_text("0")
+    replay = view.get_by_role("button", name="Replay", exact=True)
+    expect(replay).to_have_attribute("title", re.compile("No kernel"))
+    panel = Requests(page)
+    panel.choose(panel.row("truth.ipynb"), "Delete")
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(panel.row("truth.ipynb")).to_have_count(0)
+    view = without_kernel(page, own_lab, "truth.ipynb").view(1)
+    preview = view.get_by_role("button", name="Preview")
+    expect(preview).to_have_attribute("title", re.compile("No store that this server knows has request"))
+    expect(preview).to_have_attribute("aria-disabled", "true")
+
+
+def test_notebook_7_has_the_panel_and_shows_a_request_beside_the_notebook(own_lab: Lab, page: Page) -> None:
+    name = own_lab.write("seven.ipynb", [SETUP, PARTS])
+    notebook = Notebook(page, own_lab, name, app="notebooks")
+    notebook.run_to_end(0)
+    notebook.run_to_end(1)
+    panel = Requests(page)
+    panel.row("seven.ipynb").first.click()
+    expect(tab(page).locator(".jp-durable-application")).to_have_text("greeting")
+    page.screenshot(path=ARTIFACTS / "panel-notebook7.png")
+
+
 def test_a_tab_of_a_request_that_is_gone_says_so(own_lab: Lab, page: Page) -> None:
     lab_page(page, own_lab)
     Requests(page)
