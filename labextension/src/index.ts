@@ -63,11 +63,19 @@ const settings: JupyterFrontEndPlugin<Preferences> = {
 const requests: JupyterFrontEndPlugin<IRequests> = {
   id: 'jupyter-durable:requests',
   description: 'Knows the durable requests of all stores of the server.',
+  requires: [IDurablePreferences],
   optional: [ITranslator],
   provides: IRequests,
-  activate: (app: JupyterFrontEnd, translator: ITranslator | null) => {
+  activate: (
+    app: JupyterFrontEnd,
+    preferences: Preferences,
+    translator: ITranslator | null
+  ) => {
     const trans = (translator ?? nullTranslator).load('jupyter_durable');
-    return new Requests(new Server(app.serviceManager.serverSettings, trans));
+    const { serverSettings } = app.serviceManager;
+    const made = new Requests(new Server(serverSettings, trans));
+    preferences.changed.connect((_, now) => made.pace(now.polling));
+    return made;
   }
 };
 

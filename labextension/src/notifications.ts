@@ -41,6 +41,7 @@ export class Notifications {
   follow(sightings: Sightings, requests: IRequests): void {
     sightings.seen.connect((_, snapshot) => this._seen(snapshot), this);
     requests.changed.connect(() => requests.list.forEach(this._listed, this));
+    this._store = id => requests.list.find(one => one.id === id)?.store ?? '';
     requests.start();
   }
 
@@ -112,7 +113,8 @@ export class Notifications {
     const { app } = this._page;
     const target = this._target(id);
     if (target === null) {
-      void app.commands.execute(OPEN_REQUEST, { request: id });
+      const store = this._store(id);
+      void app.commands.execute(OPEN_REQUEST, { request: id, store });
       return;
     }
     const notebook = target.panel.content;
@@ -129,6 +131,7 @@ export class Notifications {
 
   private _page: INotified;
   private _trans: TranslationBundle;
+  private _store: (id: string) => string = () => '';
   private _ends = new Ends();
 }
 

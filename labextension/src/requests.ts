@@ -175,6 +175,12 @@ export class Requests implements IRequests {
     }
   }
 
+  /** Seconds between two questions while nothing runs. */
+  pace(seconds: number): void {
+    this._quiet = seconds * 1000;
+    this._pace();
+  }
+
   dispose(): void {
     this._poll.dispose();
     Signal.clearData(this);
@@ -220,7 +226,7 @@ export class Requests implements IRequests {
         ? REFUSED_MILLISECONDS
         : this._running > 0
           ? RUNNING_MILLISECONDS
-          : QUIET_MILLISECONDS;
+          : this._quiet;
     if (!this._poll.isDisposed && this._poll.frequency.interval !== interval) {
       this._poll.frequency = { interval, backoff: false, max: interval };
       if (this._users > 0) {
@@ -232,6 +238,7 @@ export class Requests implements IRequests {
   private _server: IServer;
   private _wanted: IWanted;
   private _poll: Poll;
+  private _quiet = QUIET_MILLISECONDS;
   private _users = 0;
   private _asked = 0;
   private _heard = 0;

@@ -81,6 +81,15 @@ describe('requests', () => {
     expect(server.asked.length - then).toBeLessThanOrEqual(11);
   });
 
+  it('are asked for as seldom as the user prefers', async () => {
+    requests.start();
+    await jest.advanceTimersByTimeAsync(100);
+    requests.pace(40);
+    const first = server.asked.length;
+    await jest.advanceTimersByTimeAsync(80_000);
+    expect(server.asked.length - first).toBe(2);
+  });
+
   it('are no longer asked for when the last one who looks has gone', async () => {
     requests.start();
     requests.start();

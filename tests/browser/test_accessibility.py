@@ -12,7 +12,7 @@ from tests.browser.test_front import CHAIN, ENDLESS, REPAIR, activate, command, 
 from tests.conftest import ROOT
 
 AXE = ROOT / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
-OURS = ".jp-durable-view, .jp-durable-mark, .jp-durable-status, .jp-durable-dialog, .jp-durable-panel, .jp-durable-tab"
+OURS = ", ".join(f".jp-durable-{name}" for name in ("view", "mark", "status", "dialog", "requests", "single"))
 # JupyterLab's body clips what overflows and has no height of its own; axe then takes every text for hidden.
 RUN = """async ours => {
   document.body.style.minHeight = '100vh';
@@ -66,6 +66,14 @@ def test_views_marks_and_dialogs_have_no_grave_fault(lab: Lab, page: Page, theme
         activate(notebook, 4)
         command(page, "durable:preview-replay")
         expect(page.get_by_role("dialog").get_by_role("table")).to_be_visible()
+        assert grave(page) == []
+        page.get_by_role("dialog").get_by_role("button", name="Close").click()
+        command(page, "durable:show-panel")
+        panel = page.locator("#jp-durable-requests")
+        expect(panel).to_contain_text("endless")
+        assert grave(page) == []
+        command(page, "durable:open-request", request=failed.get_attribute("data-request"))
+        expect(page.locator(".jp-durable-single").get_by_role("treeitem").first).to_be_visible()
         assert grave(page) == []
     finally:
         page.evaluate("() => jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")

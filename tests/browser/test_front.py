@@ -338,6 +338,26 @@ def test_a_failure_is_told_with_its_error_and_a_cancel_is_not(lab: Lab, page: Pa
     expect(toast(page)).to_have_count(1)
 
 
+def test_the_status_bar_counts_what_runs_in_all_stores(lab: Lab, page: Page) -> None:
+    """There while something runs, gone when nothing does; pressing it opens the panel."""
+    notebook = Notebook(page, lab, lab.write("count.ipynb", [SETUP, ENDLESS]))
+    item = page.locator("#jp-bottom-panel .jp-durable-status")
+    expect(item).to_be_hidden()
+    notebook.run_to_end(0)
+    notebook.run(1)
+    expect(item).to_have_text("●1 running")
+    expect(item.get_by_role("button")).to_have_attribute("title", re.compile("endless · count.ipynb"))
+    page.screenshot(path=ARTIFACTS / "front-status.png")
+    item.get_by_role("button").click()
+    panel = page.locator("#jp-durable-requests")
+    expect(panel).to_be_visible()
+    expect(panel).to_contain_text("endless")
+    activate(notebook, 1)
+    command(page, "durable:cancel-request")
+    expect(item).to_be_hidden()
+    ended(notebook, 1)
+
+
 def test_while_the_kernel_is_busy_resume_is_queued_and_can_be_withdrawn(lab: Lab, page: Page) -> None:
     cells = [SETUP, CHAIN, "total = chain(6)", "repaired = True; time.sleep(2)"]
     notebook = Notebook(page, lab, lab.write("queue.ipynb", cells))
