@@ -175,7 +175,6 @@ def test_closing_and_opening_the_tab_during_a_run_loses_nothing(own_lab: Lab, pa
     expect(view.locator(".jp-durable-label", has_text="wait[0]")).to_be_visible()
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=20_000)
     expect(view.locator(".jp-durable-counts")).to_contain_text("12 ran")
-    notebook.idle()
 
 
 def test_a_request_in_the_page_after_a_reload_during_its_run_catches_up(own_lab: Lab, page: Page) -> None:
