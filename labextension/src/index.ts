@@ -16,10 +16,10 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { panel } from './panel/plugin';
-import { IRequests, Requests } from './requests';
-import { Server } from './server';
+import { IRequests, Requests } from './requests/requests';
+import { Server } from './requests/server';
 import { IDurablePreferences, Preferences, SETTINGS_ID } from './settings';
-import { IDurableSightings, Sightings } from './sightings';
+import { IDurableSightings, Sightings } from './requests/sightings';
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-durable:plugin',
@@ -32,7 +32,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     preferences: Preferences,
     translator: ITranslator | null
   ) => {
-    const { NotebookExtension } = await import('./renderer');
+    const { NotebookExtension } = await import('./notebook/renderer');
     const given = translator ?? nullTranslator;
     const settings = app.serviceManager.serverSettings;
     const trans = given.load('jupyter_durable');
@@ -91,7 +91,7 @@ const marks: JupyterFrontEndPlugin<Sightings> = {
     preferences: Preferences,
     given: ITranslator | null
   ) => {
-    const { MarksExtension } = await import('./marks');
+    const { MarksExtension } = await import('./marks/marks');
     const sightings = new Sightings();
     const translator = given ?? nullTranslator;
     app.docRegistry.addWidgetExtension(
@@ -138,7 +138,7 @@ const notifications: JupyterFrontEndPlugin<void> = {
     tracker: INotebookTracker | null,
     given: ITranslator | null
   ) => {
-    const { Notifications } = await import('./notifications');
+    const { Notifications } = await import('./notifications/notifications');
     const translator = given ?? nullTranslator;
     new Notifications({ app, tracker, translator, preferences }).follow(
       sightings,
@@ -160,8 +160,8 @@ const commands: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null
   ) => {
     const given = translator ?? nullTranslator;
-    const { RequestCommands } = await import('./commands');
-    const { addToggleOnce } = await import('./commands-once');
+    const { RequestCommands } = await import('./commands/commands');
+    const { addToggleOnce } = await import('./commands/once');
     new RequestCommands(app, tracker, given).add(palette);
     addToggleOnce(app, tracker, palette, given.load('jupyter_durable'));
   }

@@ -9,10 +9,10 @@ import { JupyterFrontEnd } from '@jupyterlab/application';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
-import { button, element, setAttribute, setText, visible } from './dom';
-import { IRequests } from './requests';
-import { Sightings } from './sightings';
-import { mark, thousands } from './words';
+import { button, element, setAttribute, setText, visible } from './view/dom';
+import { IRequests } from './requests/requests';
+import { Sightings } from './requests/sightings';
+import { mark, thousands } from './view/words';
 
 const SHOW_PANEL = 'durable:show-panel';
 const NAMED = 8;

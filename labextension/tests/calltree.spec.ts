@@ -1,7 +1,7 @@
 /** The fold is the kernel's: the golden file of core/calltree.py. */
 
 import golden from '../../tests/golden/calltree.json';
-import { CallRecord, CallTree, ITree, spoken } from '../src/calltree';
+import { CallRecord, CallTree, ITree, spoken } from '../src/model/calltree';
 
 interface IGolden {
   name: string;

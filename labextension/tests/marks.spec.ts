@@ -6,8 +6,8 @@ import {
   ownedRequest,
   resumable,
   statusNow
-} from '../src/marks-model';
-import { ISnapshot, MIME_TYPE } from '../src/protocol';
+} from '../src/marks/model';
+import { ISnapshot, MIME_TYPE } from '../src/protocol/protocol';
 import { english } from './english';
 
 function output(id: string, sequence: number, more: object = {}): IOutput {

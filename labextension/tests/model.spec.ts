@@ -1,9 +1,9 @@
 /** What a view shows of a snapshot, without a page. */
 
-import { Axis } from '../src/axis';
-import { Model, MOST_ROWS, PAGE } from '../src/model';
-import { readPage } from '../src/answers';
-import { readSnapshot } from '../src/protocol';
+import { Axis } from '../src/model/axis';
+import { Model, MOST_ROWS, PAGE } from '../src/model/model';
+import { readPage } from '../src/protocol/answers';
+import { readSnapshot } from '../src/protocol/protocol';
 
 interface IGiven {
   id: number;

@@ -1,6 +1,6 @@
 /** Which ends of runs are news: each once, whoever saw it, and only what was seen to run. */
 
-import { Ends, ISighting } from '../src/notifications-ends';
+import { Ends, ISighting } from '../src/notifications/ends';
 
 function sighting(status: string, more: Partial<ISighting> = {}): ISighting {
   const ended = status !== 'running';

@@ -1,9 +1,9 @@
 /** How fast something gets on, by a clock of the test's. */
 
-import { Paces } from '../src/pace';
-import { ISnapshot, readSnapshot } from '../src/protocol';
-import { Rate, secondsLeft } from '../src/rate';
-import { progressText, rateText } from '../src/words';
+import { Paces } from '../src/model/pace';
+import { ISnapshot, readSnapshot } from '../src/protocol/protocol';
+import { Rate, secondsLeft } from '../src/model/rate';
+import { progressText, rateText } from '../src/view/words';
 import { english as trans } from './english';
 
 function rated(samples: [number, number][]): Rate {

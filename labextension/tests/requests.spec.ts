@@ -1,7 +1,7 @@
 /** The list of requests, and when it is asked for. */
 
-import { readListed, Requests } from '../src/requests';
-import { IServer, Query } from '../src/server';
+import { readListed, Requests } from '../src/requests/requests';
+import { IServer, Query } from '../src/requests/server';
 
 class Answers implements IServer {
   asked: Query[] = [];

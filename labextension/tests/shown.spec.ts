@@ -3,8 +3,8 @@
  */
 /** What a view shows of a snapshot, and what its controls say: with controls of the test's own. */
 
-import { IControls, Verb } from '../src/controls';
-import { RequestView } from '../src/view';
+import { IControls, Verb } from '../src/view/controls';
+import { RequestView } from '../src/view/view';
 import { english } from './english';
 
 class Controls implements IControls {

@@ -17,7 +17,7 @@ const DESCRIBING = ['description'];
 const NAMES =
   /^(Arrow\w+|Home|End|Enter|Escape|Page\w+|Tab|Notebook|last seen running|log error|%durable .*|once is on|from jupyter_durable import .*|args, kwargs = .*)$/;
 /** It repeats core/calltree.py word for word, which speaks English; the page's words are in words.ts. */
-const KERNEL_WORDS = 'src/calltree.ts';
+const KERNEL_WORDS = 'src/model/calltree.ts';
 
 function isText(text: string): boolean {
   return (

@@ -3,7 +3,7 @@
  */
 /** What reaches the page: text, as text; elements that stay. */
 
-import { patch, visible } from '../src/dom';
+import { patch, visible } from '../src/view/dom';
 
 describe('foreign text', () => {
   it.each([

@@ -4,8 +4,8 @@
 
 /** What a widget's view has besides that of a notebook: texts without a translator, and controls without a cell. */
 
-import { untranslated } from '../src/untranslated';
-import widget, { IWidgetModel, WidgetControls } from '../src/widget';
+import { untranslated } from '../src/widget/untranslated';
+import widget, { IWidgetModel, WidgetControls } from '../src/widget/widget';
 
 const trans = untranslated;
 

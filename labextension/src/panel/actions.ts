@@ -8,11 +8,11 @@
 
 import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
-import { askKernel } from '../channel';
-import { IWish } from '../controls';
-import { visible } from '../dom';
-import { IListed, Requests } from '../requests';
-import { IServer } from '../server';
+import { askKernel } from '../requests/channel';
+import { IWish } from '../view/controls';
+import { visible } from '../view/dom';
+import { IListed, Requests } from '../requests/requests';
+import { IServer } from '../requests/server';
 import {
   cancelRefusal,
   deleteRefusal,

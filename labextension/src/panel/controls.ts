@@ -7,10 +7,10 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { askKernel } from '../channel';
-import { IControls, IWish, Verb } from '../controls';
-import { IListed } from '../requests';
-import { IServer, Query } from '../server';
+import { askKernel } from '../requests/channel';
+import { IControls, IWish, Verb } from '../view/controls';
+import { IListed } from '../requests/requests';
+import { IServer, Query } from '../requests/server';
 import { Actions, routeOf } from './actions';
 import { replayRefusal } from './listed';
 import { Notebooks } from './notebooks';

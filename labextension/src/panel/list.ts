@@ -7,9 +7,9 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { button, element, patch, setText, show, visible } from '../dom';
-import { IListed, Requests } from '../requests';
-import { statusWord, thousands } from '../words';
+import { button, element, patch, setText, show, visible } from '../view/dom';
+import { IListed, Requests } from '../requests/requests';
+import { statusWord, thousands } from '../view/words';
 import { fileName, keyOf, STATES } from './listed';
 import { IRowActs, RequestRow } from './rows';
 

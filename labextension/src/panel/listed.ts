@@ -6,9 +6,9 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { spoken } from '../calltree';
-import { IListed } from '../requests';
-import { lasting, thousands } from '../words';
+import { spoken } from '../model/calltree';
+import { IListed } from '../requests/requests';
+import { lasting, thousands } from '../view/words';
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;

@@ -16,8 +16,8 @@ import {
 import { Kernel, ServiceManager, Session } from '@jupyterlab/services';
 import { ITranslator } from '@jupyterlab/translation';
 import { ISignal, Signal } from '@lumino/signaling';
-import { MIME_TYPE, readSnapshot } from '../protocol';
-import { IListed } from '../requests';
+import { MIME_TYPE, readSnapshot } from '../protocol/protocol';
+import { IListed } from '../requests/requests';
 
 export class Notebooks {
   constructor(

@@ -10,7 +10,7 @@ import { historyIcon } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
 import { Message } from '@lumino/messaging';
 import { Menu, Widget } from '@lumino/widgets';
-import { IListed, Requests } from '../requests';
+import { IListed, Requests } from '../requests/requests';
 import { Actions, IAction } from './actions';
 import { ListView } from './list';
 

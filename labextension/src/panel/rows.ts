@@ -15,9 +15,9 @@ import {
   setText,
   show,
   visible
-} from '../dom';
-import { IListed } from '../requests';
-import { mark, statusWord } from '../words';
+} from '../view/dom';
+import { IListed } from '../requests/requests';
+import { mark, statusWord } from '../view/words';
 import { IAction } from './actions';
 import { callsText, placeText } from './listed';
 

@@ -10,10 +10,10 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
-import { allow, button, element, setText, show, visible } from '../dom';
-import { IListed, readOne, Requests } from '../requests';
-import { IServer } from '../server';
-import { RequestView } from '../view';
+import { allow, button, element, setText, show, visible } from '../view/dom';
+import { IListed, readOne, Requests } from '../requests/requests';
+import { IServer } from '../requests/server';
+import { RequestView } from '../view/view';
 import { Actions, routeOf } from './actions';
 import { ServerControls } from './controls';
 import { placeRefusal, underway } from './listed';

@@ -7,7 +7,7 @@
 
 import { Token } from '@lumino/coreutils';
 import { ISignal, Signal } from '@lumino/signaling';
-import { ISnapshot } from './protocol';
+import { ISnapshot } from '../protocol/protocol';
 
 const FRESH_SECONDS = 5;
 

@@ -7,7 +7,7 @@
  * - A parent shows the calls of its newest body only: rows of that pass, and what was reused in it.
  */
 
-import { ICall, ICounts, IProgress } from './protocol';
+import { ICall, ICounts, IProgress } from '../protocol/protocol';
 
 const ROOT = 1;
 const ARGS_CHANGED = 16;

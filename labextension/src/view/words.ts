@@ -6,9 +6,9 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { spoken } from './calltree';
-import { IGroup, ISnapshot, IWaiting } from './protocol';
-import { IPace, secondsLeft } from './rate';
+import { spoken } from '../model/calltree';
+import { IGroup, ISnapshot, IWaiting } from '../protocol/protocol';
+import { IPace, secondsLeft } from '../model/rate';
 
 const MARKS: Record<string, string> = {
   succeeded: '✓',

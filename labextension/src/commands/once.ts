@@ -11,7 +11,7 @@ import { ICommandPalette, Notification } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { Kernel, KernelMessage } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
-import { visible } from './dom';
+import { visible } from '../view/dom';
 
 export const TOGGLE_ONCE = 'durable:toggle-once';
 

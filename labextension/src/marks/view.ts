@@ -16,8 +16,8 @@ import {
   setText,
   show,
   visible
-} from './dom';
-import { IMarkText } from './marks-model';
+} from '../view/dom';
+import { IMarkText } from './model';
 
 /** What stands in a mark. */
 export interface IMark extends IMarkText {

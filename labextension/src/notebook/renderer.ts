@@ -12,10 +12,10 @@ import { ITranslator } from '@jupyterlab/translation';
 import { DisposableDelegate, IDisposable } from '@lumino/disposable';
 import { Widget } from '@lumino/widgets';
 import { NotebookControls } from './notebook';
-import { MIME_TYPE } from './protocol';
-import { IPreferences, Preferences } from './settings';
-import { IServer } from './server';
-import { RequestView } from './view';
+import { MIME_TYPE } from '../protocol/protocol';
+import { IPreferences, Preferences } from '../settings';
+import { IServer } from '../requests/server';
+import { RequestView } from '../view/view';
 
 /** Draws one output. */
 class RequestRenderer extends Widget implements IRenderMime.IRenderer {

@@ -6,7 +6,7 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { Axis } from './axis';
+import { Axis } from '../model/axis';
 import {
   element,
   patch,
@@ -15,11 +15,11 @@ import {
   setText,
   visible
 } from './dom';
-import { Model } from './model';
+import { Model } from '../model/model';
 import { updatePager } from './pager';
-import { IGroup, IShownCall } from './protocol';
-import { IPace } from './rate';
-import { IRow } from './rows';
+import { IGroup, IShownCall } from '../protocol/protocol';
+import { IPace } from '../model/rate';
+import { IRow } from '../model/rows';
 import {
   barClass,
   barsOf,

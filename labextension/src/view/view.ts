@@ -7,17 +7,17 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { readPage } from './answers';
+import { readPage } from '../protocol/answers';
 import { IControls, IWish } from './controls';
 import { DetailView } from './detail';
 import { element, setText, show, visible } from './dom';
 import { Gate } from './gate';
 import { HeadView } from './head';
 import { Inquiry } from './inquiry';
-import { Model } from './model';
+import { Model } from '../model/model';
 import { planTable } from './plan';
-import { IShownCall, ISnapshot, readSnapshot } from './protocol';
-import { IPageOf } from './rows';
+import { IShownCall, ISnapshot, readSnapshot } from '../protocol/protocol';
+import { IPageOf } from '../model/rows';
 import { TreeView } from './tree';
 import { Answer } from './waiting';
 

@@ -5,7 +5,7 @@
  * - No DOM, no state.
  */
 
-import { IGroup, IShownCall } from './protocol';
+import { IGroup, IShownCall } from '../protocol/protocol';
 
 export const BAD = ['failed', 'cancelled', 'interrupted'];
 const FOLDED = 50;

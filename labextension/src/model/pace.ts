@@ -5,7 +5,7 @@
  * - No DOM. Measured from snapshots alone; what no longer runs is forgotten.
  */
 
-import { IGroup, IShownCall, ISnapshot } from './protocol';
+import { IGroup, IShownCall, ISnapshot } from '../protocol/protocol';
 import { IPace, Rate } from './rate';
 import { groupKey } from './rows';
 

@@ -8,9 +8,9 @@
 import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
-import { spoken } from './calltree';
-import { element, visible } from './dom';
-import { IPreviewRow } from './answers';
+import { spoken } from '../model/calltree';
+import { element, visible } from '../view/dom';
+import { IPreviewRow } from '../protocol/answers';
 
 /** What a replay would reuse and execute. */
 export async function showPreview(

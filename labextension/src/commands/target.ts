@@ -8,9 +8,9 @@
 import { CodeCell } from '@jupyterlab/cells';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator } from '@jupyterlab/translation';
-import { ownedRequest, statusNow } from './marks-model';
-import { NotebookControls } from './notebook';
-import { IRequest } from './protocol';
+import { ownedRequest, statusNow } from '../marks/model';
+import { NotebookControls } from '../notebook/notebook';
+import { IRequest } from '../protocol/protocol';
 
 export interface ITarget {
   panel: NotebookPanel;

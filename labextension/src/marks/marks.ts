@@ -14,12 +14,12 @@ import { ITranslator } from '@jupyterlab/translation';
 import { DisposableSet, IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 import { PanelLayout } from '@lumino/widgets';
-import { markText, ownedRequest, resumable, statusNow } from './marks-model';
-import { MarkView } from './marks-view';
-import { NotebookControls } from './notebook';
-import { ISnapshot } from './protocol';
-import { Preferences } from './settings';
-import { Sightings } from './sightings';
+import { markText, ownedRequest, resumable, statusNow } from './model';
+import { MarkView } from './view';
+import { NotebookControls } from '../notebook/notebook';
+import { ISnapshot } from '../protocol/protocol';
+import { Preferences } from '../settings';
+import { Sightings } from '../requests/sightings';
 
 const READ_MILLISECONDS = 60;
 const DOUBT_MILLISECONDS = 6000;

@@ -8,7 +8,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import { IControls } from './controls';
 import { allow, button, element, show, visible } from './dom';
-import { IField, IShownCall, IWaiting } from './protocol';
+import { IField, IShownCall, IWaiting } from '../protocol/protocol';
 import { waitingText } from './words';
 
 /** Yes, no, or the fields of a form by their names. */

@@ -6,10 +6,10 @@
  * - However many calls a request makes, rows are few: siblings are pages, and `MOST_ROWS` is a limit for all.
  */
 
-import { IPage } from './answers';
+import { IPage } from '../protocol/answers';
 import { Axis, ISpan } from './axis';
 import { Paces } from './pace';
-import { completed, IGroup, IShownCall, ISnapshot } from './protocol';
+import { completed, IGroup, IShownCall, ISnapshot } from '../protocol/protocol';
 import {
   blank,
   byParent,

@@ -7,7 +7,7 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { REQUEST_TYPE } from './protocol';
+import { REQUEST_TYPE } from '../protocol/protocol';
 
 const ANSWER_MILLISECONDS = 10000;
 

@@ -6,10 +6,10 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { readPreviewRows } from './answers';
-import { spoken } from './calltree';
+import { readPreviewRows } from '../protocol/answers';
+import { spoken } from '../model/calltree';
 import { element, visible } from './dom';
-import { fields, number } from './read';
+import { fields, number } from '../protocol/read';
 import { thousands } from './words';
 
 /** A table of cells that are text. */

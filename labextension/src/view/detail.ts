@@ -9,9 +9,9 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import { IControls, IWish, Verb } from './controls';
 import { allow, button, element, patch, setAttribute, visible } from './dom';
-import { IAttempt, IDetail, Preview, readDetail } from './answers';
+import { IAttempt, IDetail, Preview, readDetail } from '../protocol/answers';
 import { table } from './plan';
-import { IShownCall } from './protocol';
+import { IShownCall } from '../protocol/protocol';
 import { Answer, WaitingView } from './waiting';
 import { lasting, mark, statusWord } from './words';
 

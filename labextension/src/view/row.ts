@@ -6,7 +6,7 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { Axis, ISpan } from './axis';
+import { Axis, ISpan } from '../model/axis';
 import {
   element,
   patch,
@@ -16,9 +16,9 @@ import {
   show,
   visible
 } from './dom';
-import { Model } from './model';
-import { IGroup, IShownCall } from './protocol';
-import { IPace } from './rate';
+import { Model } from '../model/model';
+import { IGroup, IShownCall } from '../protocol/protocol';
+import { IPace } from '../model/rate';
 import {
   groupText,
   lasting,

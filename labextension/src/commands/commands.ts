@@ -12,13 +12,13 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { DisposableSet, IDisposable } from '@lumino/disposable';
-import { askForInput, showPreview } from './commands-dialogs';
-import { ITarget, targetOf } from './commands-target';
-import { Verb } from './controls';
-import { visible } from './dom';
-import { resumable } from './marks-model';
-import { readDetail, readPreviewRows } from './answers';
-import { readSnapshot } from './protocol';
+import { askForInput, showPreview } from './dialogs';
+import { ITarget, targetOf } from './target';
+import { Verb } from '../view/controls';
+import { visible } from '../view/dom';
+import { resumable } from '../marks/model';
+import { readDetail, readPreviewRows } from '../protocol/answers';
+import { readSnapshot } from '../protocol/protocol';
 
 export const CommandIDs = {
   resumeCell: 'durable:resume-cell',

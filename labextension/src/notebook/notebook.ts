@@ -11,9 +11,9 @@ import { CodeCell } from '@jupyterlab/cells';
 import { Notebook, NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
 import { Kernel } from '@jupyterlab/services';
 import { ITranslator, TranslationBundle } from '@jupyterlab/translation';
-import { askKernel, IControlKernel } from './channel';
-import { IControls, Verb } from './controls';
-import { IServer, Query } from './server';
+import { askKernel, IControlKernel } from '../requests/channel';
+import { IControls, Verb } from '../view/controls';
+import { IServer, Query } from '../requests/server';
 
 const LOOK_MILLISECONDS = 200;
 

@@ -8,11 +8,11 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { askKernel, IControlKernel } from './channel';
-import { IControls, Verb } from './controls';
-import { Model } from './model';
+import { askKernel, IControlKernel } from '../requests/channel';
+import { IControls, Verb } from '../view/controls';
+import { Model } from '../model/model';
 import { untranslated } from './untranslated';
-import { RequestView } from './view';
+import { RequestView } from '../view/view';
 
 const LOOK_MILLISECONDS = 200;
 

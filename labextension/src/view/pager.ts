@@ -7,8 +7,8 @@
 
 import { TranslationBundle } from '@jupyterlab/translation';
 import { allow, button, element } from './dom';
-import { Model, PAGE } from './model';
-import { IRow } from './rows';
+import { Model, PAGE } from '../model/model';
+import { IRow } from '../model/rows';
 import { thousands } from './words';
 
 export function updatePager(

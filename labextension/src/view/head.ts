@@ -7,7 +7,7 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { spoken } from './calltree';
+import { spoken } from '../model/calltree';
 import { IControls, IWish, Verb } from './controls';
 import {
   allow,
@@ -19,8 +19,8 @@ import {
   visible
 } from './dom';
 import { MenuView } from './menu';
-import { Model } from './model';
-import { ISnapshot } from './protocol';
+import { Model } from '../model/model';
+import { ISnapshot } from '../protocol/protocol';
 import { setShare } from './row';
 import {
   inOneLine,

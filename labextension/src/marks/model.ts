@@ -7,8 +7,13 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { ICounts, ISnapshot, MIME_TYPE, readSnapshot } from './protocol';
-import { inOneLine, mark, statusWord, thousands } from './words';
+import {
+  ICounts,
+  ISnapshot,
+  MIME_TYPE,
+  readSnapshot
+} from '../protocol/protocol';
+import { inOneLine, mark, statusWord, thousands } from '../view/words';
 
 const FRESH_SECONDS = 5;
 const GOING_ON = ['running', 'queued', 'waiting'];

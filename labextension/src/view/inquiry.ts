@@ -6,7 +6,7 @@
  * - What is not known cannot be acted on: the gate says so before anything is pressed.
  */
 
-import { readChanges } from './answers';
+import { readChanges } from '../protocol/answers';
 import { visible } from './dom';
 import { Gate } from './gate';
 
