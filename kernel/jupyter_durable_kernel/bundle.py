@@ -1,4 +1,4 @@
-"""A request as JSON for the page: one numbered picture of one state, what `labextension/src/protocol/protocol.ts` reads.
+"""A request as JSON for the page: one numbered picture of one state, read by the page (`protocol.ts`).
 
 Rules of this file
 - Pure: a state and previews in, values of JSON out. The kernel shows it live, a notebook keeps it.
