@@ -197,7 +197,7 @@ def test_a_fork_asks_for_the_other_input(lab: Lab, page: Page) -> None:
     page.get_by_role("dialog").get_by_role("button", name="Fork").click()
     expect(toast(page)).to_have_text(re.compile("Forked as req_"))
     notebook.run_to_end(3)
-    expect(page.locator(".jp-OutputArea-output", has_text="100")).to_be_visible()
+    expect(page.locator(".jp-OutputArea-output.jp-RenderedText", has_text=re.compile("^100$"))).to_be_visible()
 
 
 def test_once_is_switched_by_a_command(lab: Lab, page: Page) -> None:
@@ -387,6 +387,7 @@ def test_the_end_of_a_request_is_told_to_a_page_that_was_hidden(lab: Lab, page: 
 CAUGHT = "try:\n    chain({})\nexcept RuntimeError:\n    print('no answer yet')"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 @pytest.mark.parametrize("width", [1280, 800])
 def test_how_it_looks(lab: Lab, page: Page, settings: Settings, theme: str, width: int) -> None:

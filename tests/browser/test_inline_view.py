@@ -273,8 +273,7 @@ def test_in_an_untrusted_notebook_hostile_text_is_text(lab: Lab, page: Page) -> 
     assert notebook.count(0) is None
 
 
-@pytest.mark.parametrize("width", [1280, 800])
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1280), ("JupyterLab Dark", 800)])
 def test_nothing_is_wider_than_its_notebook(lab: Lab, page: Page, width: int, theme: str) -> None:
     """Pictures of the view in both themes are kept beside it to be looked at."""
     page.set_viewport_size({"width": width, "height": 900})

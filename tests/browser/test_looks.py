@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.lab import ARTIFACTS, SETUP, Lab, Notebook
 
+pytestmark = pytest.mark.full  # pictures for people: two minutes
 RESEARCH = """import random
 ready, tried = [], []
 @function()

@@ -319,6 +319,7 @@ def test_a_tab_of_a_request_that_is_gone_says_so(own_lab: Lab, page: Page) -> No
     expect(tab(page)).to_contain_text("No store that this server knows has request req_0123456789ab")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("width", [1280, 800])
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_screenshots(own_lab: Lab, browser: Browser, theme: str, width: int) -> None:
@@ -353,6 +354,7 @@ for n in range(10_000):
     run_local_application(many, n)"""
 
 
+@pytest.mark.full
 def test_ten_thousand_requests_stay_responsive(own_lab: Lab, page: Page) -> None:
     """The page takes a hundred at a time; the last test of this file, since all others would wade through them."""
     data = own_lab.directory.parent / "data"

@@ -10,6 +10,7 @@ from playwright.sync_api import CDPSession, Locator, Page, expect
 
 from tests.browser.lab import SETUP, Lab, Notebook
 
+pytestmark = pytest.mark.full  # two minutes; test_inline_view.py has the short one
 PARSE = "@function()\ndef parse(n):\n    return n"
 LONG = """@application()
 @function()
