@@ -327,6 +327,8 @@ def test_screenshots(own_lab: Lab, browser: Browser, theme: str, width: int) -> 
     ARTIFACTS.mkdir(exist_ok=True)
     context = browser.new_context(viewport={"width": width, "height": 800})
     page = context.new_page()
+    made(page, own_lab, "tab.ipynb", [SETUP, PARTS, "summary(7)"])
+    own_lab.end_kernels()
     panel = Requests(lab_page(page, own_lab))
     page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
     expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
