@@ -54,7 +54,7 @@ class LiveView:
     def __init__(self, views: Views, run: Run, row: RequestRow, urgent: bool) -> None:
         self._views = views
         self.run = run
-        self.row = row._replace(run=run.number)
+        self.row = row._replace(run=run.number, error=None)  # as it was read before this run began
         self._urgent = urgent
         self.resumed = run.number > 1
         self._began = time.monotonic()

@@ -3,6 +3,7 @@
  */
 /** What a view shows of a snapshot, and what its controls say: with controls of the test's own. */
 
+import { Turn } from '../src/requests/turn';
 import { IControls, Verb } from '../src/view/controls';
 import { RequestView } from '../src/view/view';
 import { english } from './english';
@@ -12,7 +13,7 @@ class Controls implements IControls {
   asked: [Verb, Record<string, unknown>][] = [];
   answers: Partial<Record<Verb, unknown>> = {};
   hasCell = true;
-  queued = false;
+  turn = new Turn(() => false);
   changed: () => void = () => undefined;
   ran: (another: boolean) => void = () => undefined;
 
@@ -30,10 +31,6 @@ class Controls implements IControls {
   }
 
   runCell(): void {}
-  whenFree(act: () => void): void {
-    act();
-  }
-  withdraw(): void {}
   runBelow(): void {}
 }
 

@@ -30,6 +30,19 @@ REPAIR = "repaired = True; done.clear()"
 APPS = pytest.mark.parametrize("app", ["lab/tree", "notebooks"])
 MIME = "application/vnd.jupyter-durable.request+json"
 Settings = Callable[..., None]
+TOPS = """() => {
+    window.tops = [];
+    const look = () => {
+        const button = document.querySelector('.jp-durable-view .jp-durable-button');
+        const top = button === null ? 0 : button.getBoundingClientRect().top;
+        if (top > 0) {
+            window.tops.push(top);
+        }
+        window.requestAnimationFrame(look);
+    };
+    look();
+}"""
+"""Where the first button of a view is, in each picture since it is there: `window.tops`."""
 
 
 def timed(name: str, seconds: float) -> str:
@@ -369,6 +382,35 @@ def test_while_the_kernel_is_busy_resume_is_queued_and_can_be_withdrawn(lab: Lab
     mark(notebook, 2).get_by_role("button", name="Resume").click()
     expect(mark(notebook, 2).get_by_role("button", name="Queued")).to_be_visible()
     expect(state(notebook, 2)).to_have_text("✓3 from checkpoint", timeout=10_000)
+
+
+def test_what_waits_for_a_cell_is_one_thing_in_its_mark_and_in_its_view(lab: Lab, page: Page) -> None:
+    cells = [SETUP, CHAIN, "total = chain(6)", "repaired = True; time.sleep(3)", "done"]
+    notebook = Notebook(page, lab, lab.write("one.ipynb", cells))
+    for index in (0, 1, 2):
+        notebook.run_to_end(index)
+    notebook.run(3)
+    mark(notebook, 2).get_by_role("button", name="Resume").click()
+    notebook.view(2).get_by_role("button", name="Queued").click()
+    expect(mark(notebook, 2).get_by_role("button", name="Resume")).to_be_visible()
+    notebook.view(2).get_by_role("button", name="Replay", exact=True).click()
+    expect(mark(notebook, 2).get_by_role("button", name="Queued")).to_be_visible()
+    expect(state(notebook, 2)).to_have_text("✓3 from checkpoint", timeout=10_000)
+    notebook.run_to_end(4)
+    expect(page.locator(".jp-OutputArea-output", has_text="[0, 1, 2, 3, 3, 4, 5]")).to_be_visible()
+
+
+def test_no_button_moves_once_it_is_there(lab: Lab, page: Page) -> None:
+    """A button that moves between the press and the release loses the press."""
+    notebook = Notebook(page, lab, lab.write("still.ipynb", [SETUP, ENDLESS]))
+    notebook.run_to_end(0)
+    page.evaluate(TOPS)
+    notebook.run(1)
+    expect(mark(notebook, 1)).to_be_visible()
+    page.wait_for_function("() => window.tops.length > 60")
+    assert len(set(page.evaluate("() => window.tops"))) == 1
+    notebook.view(1).get_by_role("button", name="Cancel").click()
+    expect(state(notebook, 1)).to_have_text("⊘cancelled")
 
 
 def test_the_end_of_a_request_is_told_to_a_page_that_was_hidden(lab: Lab, page: Page, settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -145,6 +146,25 @@ def test_a_resumed_cell_says_so_in_one_line_with_how_to_re_run_what_drifted(star
         r"re-run them with %durable replay \1 --rerun changed",
         line,
     )
+
+
+def test_a_request_that_runs_again_does_not_tell_how_it_ended_before(start: Start) -> None:
+    kernel = start("again.ipynb")
+    kernel.run("import time\nfailing = True")
+    kernel.run("%%durable\ndef two(x):\n    time.sleep(0.5)\n    assert not failing, 'it failed'\n    return x")
+    body = "%%durable\ntwo(1)\nNone"
+    assert "it failed" in view(kernel, body, "again")["text/plain"]
+    kernel.run("failing = False")
+    told = []
+    id = kernel.send(body, "again")
+    while True:
+        message = kernel.client.get_iopub_msg(timeout=30)
+        if message["parent_header"].get("msg_id") == id:
+            told.append(json.dumps(message["content"].get("data", {})))
+            if message["content"].get("execution_state") == "idle":
+                break
+    assert any("running" in data for data in told)
+    assert not any("it failed" in data for data in told)
 
 
 def test_a_notebook_may_ask_for_plain_text(start: Start) -> None:

@@ -250,7 +250,7 @@ export class RequestCommands {
       unfit: (target: ITarget) => this._ended(target),
       act: ({ controls, content }: ITarget) =>
         new Promise<void>((resolve, reject) =>
-          controls.whenFree(() => {
+          controls.turn.whenFree(() => {
             controls
               .ask('replay', { ...content, ...wish })
               .then(() => resolve(), reject);

@@ -10,6 +10,7 @@
 import { Cell, CodeCell } from '@jupyterlab/cells';
 import { DocumentRegistry } from '@jupyterlab/docregistry';
 import { INotebookModel, NotebookPanel } from '@jupyterlab/notebook';
+import { IOutputAreaModel } from '@jupyterlab/outputarea';
 import { ITranslator } from '@jupyterlab/translation';
 import { DisposableSet, IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
@@ -38,7 +39,7 @@ class CellMark implements IDisposable {
   constructor(place: IPlace, cell: CodeCell) {
     this._place = place;
     this._cell = cell;
-    cell.model.outputs.changed.connect(this._later, this);
+    cell.model.outputs.changed.connect(this._onOutputs, this);
     cell.model.stateChanged.connect(this._later, this);
     cell.disposed.connect(this.dispose, this);
     place.preferences.changed.connect(this._later, this);
@@ -59,6 +60,15 @@ class CellMark implements IDisposable {
     this._cell.removeClass(OWNER_CLASS);
     this._clear();
     Signal.clearData(this);
+  }
+
+  /** A mark appears together with the view: a button that moves a moment later loses its press. */
+  private _onOutputs(_: unknown, change: IOutputAreaModel.ChangedArgs): void {
+    if (this._view === null && change.type === 'add') {
+      this._read();
+    } else {
+      this._later();
+    }
   }
 
   private _later(): void {
@@ -95,7 +105,7 @@ class CellMark implements IDisposable {
     this._shown().render({
       ...markText(snapshot, status, this._trans()),
       resumable: resumable(status),
-      queued: controls.queued,
+      queued: controls.turn.queued,
       refusal: controls.refusal('replay')
     });
     window.clearTimeout(this._doubt);
@@ -125,8 +135,9 @@ class CellMark implements IDisposable {
 
   private _resume(): void {
     const controls = this._controlled();
-    if (controls.queued) {
-      controls.withdraw();
+    const { turn } = controls;
+    if (turn.queued) {
+      turn.withdraw();
     } else {
       controls.runCell();
     }
@@ -134,7 +145,7 @@ class CellMark implements IDisposable {
   }
 
   private _clear(): void {
-    this._controls?.withdraw();
+    this._controls?.turn.withdraw();
     this._controls?.dispose();
     this._controls = null;
     this._view?.dispose();

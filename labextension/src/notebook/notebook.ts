@@ -4,7 +4,7 @@
  * Rules of this file
  * - The control channel only: comms and the shell channel wait until the running cell has ended.
  * - In a notebook that is not trusted nothing is asked of a kernel, nor of the server.
- * - What waits for the kernel waits here, so that it can be withdrawn.
+ * - What waits for the kernel waits in the cell's turn, so that it can be withdrawn from wherever it is shown.
  */
 
 import { CodeCell } from '@jupyterlab/cells';
@@ -13,9 +13,9 @@ import { Kernel } from '@jupyterlab/services';
 import { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import { askKernel, IControlKernel } from '../requests/channel';
 import { IControls, Verb } from '../view/controls';
-import { IServer, Query } from '../requests/server';
-
-const LOOK_MILLISECONDS = 200;
+import { IServer, queryOf } from '../requests/server';
+import { Turn } from '../requests/turn';
+import { Turns, turnsOf } from './turns';
 
 /** What the store says by itself, where there is no kernel. */
 const STORED: readonly string[] = ['snapshot', 'page', 'detail'];
@@ -30,6 +30,9 @@ export class NotebookControls implements IControls {
     this._node = node;
     this._translator = translator;
     this._trans = translator.load('jupyter_durable');
+    this._turns = turnsOf(panel);
+    this._alone = this._turns.alone();
+    this._unfollow = this._turns.onChange(() => this.changed());
     const context = panel.sessionContext;
     context.statusChanged.connect(this._onStatus, this);
     context.kernelChanged.connect(this._onKernel, this);
@@ -50,8 +53,9 @@ export class NotebookControls implements IControls {
     return this._cell() !== null;
   }
 
-  get queued(): boolean {
-    return this._waiting !== null;
+  get turn(): Turn {
+    const cell = this._cell();
+    return cell === null ? this._alone : this._turns.of(cell);
   }
 
   refusal(verb: Verb): string | null {
@@ -88,7 +92,7 @@ export class NotebookControls implements IControls {
   }
 
   runCell(): void {
-    this.whenFree(() => {
+    this.turn.whenFree(() => {
       const cell = this._cell();
       if (cell !== null) {
         void NotebookActions.runCells(
@@ -100,21 +104,6 @@ export class NotebookControls implements IControls {
         );
       }
     });
-  }
-
-  whenFree(act: () => void): void {
-    if (this._busy()) {
-      this._waiting = act;
-      this._look();
-      this.changed();
-    } else {
-      act();
-    }
-  }
-
-  withdraw(): void {
-    this._waiting = null;
-    this.changed();
   }
 
   runBelow(source: string): void {
@@ -130,6 +119,8 @@ export class NotebookControls implements IControls {
   }
 
   dispose(): void {
+    this._unfollow();
+    this._alone.withdraw();
     const context = this._panel.sessionContext;
     context.statusChanged.disconnect(this._onStatus, this);
     context.kernelChanged.disconnect(this._onKernel, this);
@@ -140,11 +131,8 @@ export class NotebookControls implements IControls {
     verb: Verb,
     content: Record<string, unknown>
   ): Promise<unknown> {
-    const asked = { ...content } as Query;
-    delete asked.request; // in the route
-    delete asked.display;
     const id = encodeURIComponent(String(content.request));
-    return this.server?.get(`requests/any/${id}/${verb}`, asked);
+    return this.server?.get(`requests/any/${id}/${verb}`, queryOf(content));
   }
 
   private _onStatus(): void {
@@ -152,7 +140,7 @@ export class NotebookControls implements IControls {
     if (status === 'restarting' || status === 'autorestarting') {
       this.ran(true);
     }
-    this._start();
+    this.turn.look();
     this.changed();
   }
 
@@ -165,35 +153,6 @@ export class NotebookControls implements IControls {
     if (what.notebook === this._panel.content) {
       this.ran(false);
     }
-  }
-
-  private _start(): void {
-    const act = this._waiting;
-    if (act !== null && !this._busy()) {
-      this._waiting = null;
-      act();
-    }
-  }
-
-  /** The end of a cell is not always the end of the kernel's work, nor told as such: while something waits, look. */
-  private _look(): void {
-    window.setTimeout(() => {
-      this._start();
-      if (this._waiting !== null) {
-        this._look();
-      }
-    }, LOOK_MILLISECONDS);
-  }
-
-  /** An answer on the control channel ends with the status `idle`, though a cell may run: cells are asked too. */
-  private _busy(): boolean {
-    return (
-      this._kernel()?.status === 'busy' ||
-      this._panel.content.widgets.some(
-        cell =>
-          cell instanceof CodeCell && cell.model.executionState === 'running'
-      )
-    );
   }
 
   private _kernel(): Kernel.IKernelConnection | null {
@@ -216,5 +175,7 @@ export class NotebookControls implements IControls {
   private _node: HTMLElement;
   private _translator: ITranslator;
   private _trans: TranslationBundle;
-  private _waiting: (() => void) | null = null;
+  private _turns: Turns;
+  private _alone: Turn;
+  private _unfollow: () => void;
 }

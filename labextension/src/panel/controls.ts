@@ -10,12 +10,11 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { askKernel } from '../requests/channel';
 import { IControls, IWish, Verb } from '../view/controls';
 import { IListed } from '../requests/requests';
-import { IServer, Query } from '../requests/server';
+import { IServer, queryOf } from '../requests/server';
+import { Turn } from '../requests/turn';
 import { Actions, routeOf } from './actions';
 import { replayRefusal } from './listed';
 import { Notebooks } from './notebooks';
-
-const LOOK_MILLISECONDS = 200;
 
 /** What the store answers by itself. */
 const STORED: readonly string[] = ['snapshot', 'page', 'detail', 'cancel'];
@@ -34,19 +33,18 @@ export class ServerControls implements IControls {
     this._actions = actions;
     this._trans = trans;
     notebooks.changed.connect(this._onChanged, this);
+    this.turn.onChange(() => this.changed());
   }
 
   /** The request, as the list showed it last. */
   one: IListed;
 
+  readonly turn = new Turn(() => this._busy());
+
   changed: () => void = () => undefined;
 
   get hasCell(): boolean {
     return this._notebooks.cellOf(this.one) !== null;
-  }
-
-  get queued(): boolean {
-    return this._waiting !== null;
   }
 
   refusal(verb: Verb): string | null {
@@ -90,24 +88,7 @@ export class ServerControls implements IControls {
   }
 
   runCell(): void {
-    this.whenFree(() => {
-      this._notebooks.runCell(this.one);
-    });
-  }
-
-  whenFree(act: () => void): void {
-    if (this._busy()) {
-      this._waiting = act;
-      this._look();
-      this.changed();
-    } else {
-      act();
-    }
-  }
-
-  withdraw(): void {
-    this._waiting = null;
-    this.changed();
+    this.turn.whenFree(() => this._notebooks.runCell(this.one));
   }
 
   runBelow(source: string): void {
@@ -115,7 +96,7 @@ export class ServerControls implements IControls {
   }
 
   dispose(): void {
-    this._waiting = null;
+    this.turn.withdraw();
     this._notebooks.changed.disconnect(this._onChanged, this);
   }
 
@@ -123,19 +104,7 @@ export class ServerControls implements IControls {
     verb: Verb,
     content: Record<string, unknown>
   ): Promise<unknown> {
-    const asked = { ...content } as Query;
-    delete asked.request; // in the route
-    delete asked.display;
-    return this._server.get(routeOf(this.one, verb), asked);
-  }
-
-  private _look(): void {
-    window.setTimeout(() => {
-      this._onChanged();
-      if (this._waiting !== null) {
-        this._look();
-      }
-    }, LOOK_MILLISECONDS);
+    return this._server.get(routeOf(this.one, verb), queryOf(content));
   }
 
   private _busy(): boolean {
@@ -146,11 +115,7 @@ export class ServerControls implements IControls {
   }
 
   private _onChanged(): void {
-    const act = this._waiting;
-    if (act !== null && !this._busy()) {
-      this._waiting = null;
-      act();
-    }
+    this.turn.look();
     this.changed();
   }
 
@@ -158,5 +123,4 @@ export class ServerControls implements IControls {
   private _notebooks: Notebooks;
   private _actions: Actions;
   private _trans: TranslationBundle;
-  private _waiting: (() => void) | null = null;
 }

@@ -20,6 +20,14 @@ export interface IServer {
   post(path: string, body?: Query): Promise<unknown>;
 }
 
+/** What is asked about a request, without what its route says already. */
+export function queryOf(content: Readonly<Record<string, unknown>>): Query {
+  const asked = { ...content } as Query;
+  delete asked.request;
+  delete asked.display;
+  return asked;
+}
+
 const ROOT = 'jupyter-durable';
 
 export class Server implements IServer {

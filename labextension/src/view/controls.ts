@@ -5,6 +5,8 @@
  * - No DOM and no Jupyter: a view works with any implementation, and without a kernel.
  */
 
+import { Turn } from '../requests/turn';
+
 /** What can be done with a request. */
 export type Verb =
   | 'cancel'
@@ -41,14 +43,8 @@ export interface IControls {
   /** Execute the cell again as soon as the kernel is free. */
   runCell(): void;
 
-  /** Do `act` as soon as the kernel is free. */
-  whenFree(act: () => void): void;
-
-  /** Whether something waits for the kernel. */
-  readonly queued: boolean;
-
-  /** Let go what waits. */
-  withdraw(): void;
+  /** What waits for the kernel. */
+  readonly turn: Turn;
 
   /** Open a cell with `source` under this one, and execute it. */
   runBelow(source: string): void;

@@ -5,6 +5,7 @@
  * - A request that is not known where controls would act cannot be acted on: they say so before they are pressed.
  */
 
+import { Turn } from '../requests/turn';
 import { IControls, Verb } from './controls';
 
 export class Gate implements IControls {
@@ -38,16 +39,8 @@ export class Gate implements IControls {
     this._controls.runCell();
   }
 
-  whenFree(act: () => void): void {
-    this._controls.whenFree(act);
-  }
-
-  get queued(): boolean {
-    return this._controls.queued;
-  }
-
-  withdraw(): void {
-    this._controls.withdraw();
+  get turn(): Turn {
+    return this._controls.turn;
   }
 
   runBelow(source: string): void {

@@ -195,8 +195,9 @@ export class HeadView {
   }
 
   private _pressAgain(): void {
-    if (this._controls.queued) {
-      this._controls.withdraw();
+    const { turn } = this._controls;
+    if (turn.queued) {
+      turn.withdraw();
     } else {
       this._actions.again();
     }
@@ -223,7 +224,8 @@ export class HeadView {
     const trans = this._trans;
     const running = status === 'running';
     const well = status === 'succeeded';
-    const { queued, hasCell } = this._controls;
+    const { hasCell } = this._controls;
+    const { queued } = this._controls.turn;
     const differs = this.changed.length > 0;
     show(this._cancel.node, running || ALIVE.includes(status));
     show(this._again.node, !running && (!well || queued));

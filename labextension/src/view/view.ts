@@ -98,7 +98,7 @@ export class RequestView {
     window.clearInterval(this._timer);
     window.cancelAnimationFrame(this._frame);
     this._disposed = true;
-    this._controls.withdraw();
+    this._controls.turn.withdraw();
   }
 
   /** Ask for the state of now, when there is somebody who may know it. */
@@ -247,7 +247,7 @@ export class RequestView {
   }
 
   private _replay(wish: IWish): void {
-    this._controls.whenFree(() => {
+    this._controls.turn.whenFree(() => {
       this._pending(this._trans.__('replaying…'));
       this._do(this._controls.ask('replay', { ...this._content(), ...wish }));
       this._keepWatching();
@@ -256,7 +256,7 @@ export class RequestView {
   }
 
   private _fork(text: string): void {
-    this._controls.whenFree(() => {
+    this._controls.turn.whenFree(() => {
       const content = { ...this._content(), input: text };
       this._do(
         this._controls.ask('fork', content).then(reply => {

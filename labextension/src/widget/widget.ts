@@ -9,12 +9,11 @@
 
 import { TranslationBundle } from '@jupyterlab/translation';
 import { askKernel, IControlKernel } from '../requests/channel';
+import { Turn } from '../requests/turn';
 import { IControls, Verb } from '../view/controls';
 import { Model } from '../model/model';
 import { untranslated } from './untranslated';
 import { RequestView } from '../view/view';
-
-const LOOK_MILLISECONDS = 200;
 
 /** What is used of anywidget's model. */
 export interface IWidgetModel {
@@ -31,18 +30,17 @@ export class WidgetControls implements IControls {
   constructor(model: IWidgetModel, trans: TranslationBundle) {
     this._model = model;
     this._trans = trans;
+    this.turn.onChange(() => this.changed());
   }
 
   readonly hasCell = false;
+
+  readonly turn = new Turn(() => this._kernel()?.status === 'busy');
 
   changed: () => void = () => undefined;
 
   /** Never called: there is no cell that could run. */
   ran: (another: boolean) => void = () => undefined;
-
-  get queued(): boolean {
-    return this._waiting !== null;
-  }
 
   refusal(verb: Verb): string | null {
     const trans = this._trans;
@@ -77,33 +75,6 @@ export class WidgetControls implements IControls {
     // As above.
   }
 
-  whenFree(act: () => void): void {
-    if (this._kernel()?.status === 'busy') {
-      this._waiting = act;
-      this._look();
-      this.changed();
-    } else {
-      act();
-    }
-  }
-
-  withdraw(): void {
-    this._waiting = null;
-    this.changed();
-  }
-
-  private _look(): void {
-    window.setTimeout(() => {
-      const act = this._waiting;
-      if (act !== null && this._kernel()?.status !== 'busy') {
-        this._waiting = null;
-        act();
-      } else if (act !== null) {
-        this._look();
-      }
-    }, LOOK_MILLISECONDS);
-  }
-
   private _kernel(): IControlKernel | null {
     const kernel = this._model.widget_manager?.kernel as
       Partial<IControlKernel> | null | undefined;
@@ -114,7 +85,6 @@ export class WidgetControls implements IControls {
 
   private _model: IWidgetModel;
   private _trans: TranslationBundle;
-  private _waiting: (() => void) | null = null;
 }
 
 /** Which call is selected, there and here: a widget's trait, which may be set already, and a view's row. */
