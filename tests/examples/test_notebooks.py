@@ -6,6 +6,7 @@ the store saw it. What was acknowledged is recorded, so it is in that set.
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 from pathlib import Path
@@ -57,7 +58,7 @@ def kill_and_run_again(example: Example, kills: int, seed: int) -> None:
 
 @each_example
 def test_killed_once_and_run_again_nothing_recorded_executes_twice(example: Example) -> None:
-    kill_and_run_again(example, kills=1, seed=random.randrange(1000))
+    kill_and_run_again(example, kills=1, seed=int(os.environ.get("CRASH_SEED") or random.randrange(1000)))
 
 
 @pytest.mark.full

@@ -146,10 +146,15 @@ def test_each_memory_store_is_empty_and_the_engine_before_comes_back(bench: Benc
 
 
 def test_functions_defined_inside_are_forgotten() -> None:
+    definition = "from jupyter_durable import function\n@function()\ndef somewhere(): return __name__\ncalled = somewhere()"
+    one, other = {"__name__": "one_module"}, {"__name__": "other_module"}
     with memory_store():
-        exec("from jupyter_durable import function\n@function()\ndef somewhere(): pass", {"__name__": "one_module"})
+        exec(definition, one)
+        with pytest.raises(SDKUsageError, match="somewhere is defined in one_module and in other_module"):
+            exec(definition, dict(other))
     with memory_store():
-        exec("from jupyter_durable import function\n@function()\ndef somewhere(): pass", {"__name__": "other_module"})
+        exec(definition, other)
+    assert (one["called"], other["called"]) == ("one_module", "other_module")
 
 
 def test_settings_are_those_of_configure() -> None:
