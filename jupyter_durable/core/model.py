@@ -150,7 +150,7 @@ class Reached(NamedTuple):
 
 
 class Attempted(NamedTuple):
-    """One attempt that failed and was followed by another."""
+    """One attempt of a call that had several: those that failed and were followed by another, and the last one."""
 
     identity: int
     pass_no: int
@@ -158,7 +158,7 @@ class Attempted(NamedTuple):
     started_at: float
     duration: float
     error: bytes
-    """Encoded failure, plain codec."""
+    """Encoded failure, plain codec; empty for the last one, whose outcome is that of the call."""
 
 
 class Logged(NamedTuple):

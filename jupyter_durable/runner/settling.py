@@ -45,6 +45,8 @@ class CallSettling(CallScope):
         self._leave()
         writes = self.close_body()
         run = self.run
+        if self.attempts > 1:
+            writes += self._last_attempt()
         if self.watched is not None:
             self._warn_of_changes(self.watched.changed(value))
         try:
@@ -148,7 +150,7 @@ class CallSettling(CallScope):
         __tracebackhide__ = True
         run = self.run
         self._leave()
-        writes = self.close_body()
+        writes = [*self.close_body(), *self._last_attempt()]
         self._take_out()
         kept = self._keep_failure(error)
         row = self.row_of(Status.FAILED, kept, run.monotonic() - self.started)
@@ -216,6 +218,14 @@ class CallSettling(CallScope):
         )
         self.body = None
         self._drop_writes()
+
+    def _last_attempt(self) -> list[Write]:
+        """When the last of several attempts began: the call's own row says when the first one did."""
+        if self.attempts < 2:
+            return []
+        run = self.run
+        lasted = run.monotonic() - self.turn_started
+        return [Attempted(self.identity, self.pass_no, self.attempts, run.now() - lasted, lasted, b"")]
 
     def _drop_writes(self) -> None:
         if self.writes:

@@ -42,6 +42,7 @@ _ATTRIBUTES: Final = 10
 _SAYS_NOTHING: Final[Mapping[str, Any]] = {
     "logs": [], "progress": None, "arguments": "", "output": "", "error": "", "duration": None,
     "args_changed": False, "code_changed": False, "stored": True, "children": 0, "tries": [],
+    "last_try_at": None,
 }  # fmt: skip
 """What the page takes a field for that is not there."""
 
@@ -64,7 +65,7 @@ def reduced(state: State, values: Values, headline: str, save_view: str) -> dict
     `partial` tells the page to ask whoever knows the rest.
     """
     made = {**_made(state, values, headline, (laid_out(state), 1)), "partial": True, "groups": []}
-    secret = ("arguments", "output", "error", "logs", "tries")
+    secret = ("arguments", "output", "error", "logs", "tries", "last_try_at")
     made["calls"] = [{name: value for name, value in call.items() if name not in secret} for call in made["calls"]]
     if save_view == NONE:
         request = {**made["request"], "error": ""}
@@ -116,6 +117,7 @@ def shown_call(node: CallNode, values: Values, counted: int = 0) -> dict[str, An
     made = call_json(node)
     made["children"] += counted
     made["tries"] = [dict(each._asdict()) for each in told.tries]
+    made["last_try_at"] = told.last_try_at
     made["logs"] = logs_of(node.logs, _LOG)
     made["progress"] = _progress(made["progress"], node.progress)
     for name, text, most in (

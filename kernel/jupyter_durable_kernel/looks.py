@@ -18,7 +18,7 @@ from jupyter_durable.client import versions
 from jupyter_durable.client.request import Call
 from jupyter_durable.code.credentials import MASK, is_secret_field, looks_secret, masked
 from jupyter_durable.core.calltree import CallNode
-from jupyter_durable.core.model import Status
+from jupyter_durable.core.model import Attempted, Status
 from jupyter_durable.core.nodes import GROUPS
 from jupyter_durable.errors import DurableError
 from jupyter_durable_kernel.bundle import logs_of
@@ -73,17 +73,22 @@ def _attempts(call: Call, error: str) -> list[Look]:
     if node.attempts < 2:
         return []
     rows = request._engine.store.attempts(request._row.serial, node.identity)
-    before = [row for row in rows if row.pass_no == node.row.pass_no and row.attempt < node.attempts][-ATTEMPTS:]
+    known = [row for row in rows if row.pass_no == node.row.pass_no]
+    before = [row for row in known if row.attempt < node.attempts][-ATTEMPTS:]
+    last = next((row for row in known if row.attempt == node.attempts), None)
     found = []
     for row in before:
         told = _read(functools.partial(failure_text_of, row.error)) or ""
         found.append(_attempt((row.attempt, Status.FAILED, told), row.started_at, row.duration))
-    return [*found, _last_attempt(node, error)]
+    return [*found, _last_attempt(node, error, last)]
 
 
-def _last_attempt(node: CallNode, error: str) -> Look:
-    """When it ended is known, when it began is not recorded: the call's own start is that of its first attempt."""
-    made = _attempt((node.attempts, node.status, error), None, None)
+def _last_attempt(node: CallNode, error: str, recorded: Attempted | None) -> Look:
+    """While it runs, only that there is one is known: the call's own start is that of its first attempt."""
+    told = (node.attempts, node.status, error)
+    if recorded is not None:
+        return _attempt(told, recorded.started_at, recorded.duration)
+    made = _attempt(told, None, None)
     return {**made, "ended_at": None if node.duration is None else node.started_at + node.duration}
 
 

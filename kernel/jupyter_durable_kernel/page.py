@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from jupyter_durable.client.render import MARKS, escaped, tree_text
 from jupyter_durable.code.credentials import masked
-from jupyter_durable.core.calltree import CallNode, Counts, count, summary
+from jupyter_durable.core.calltree import CallNode, Counts, count, summary, walk
 from jupyter_durable.core.model import RequestRow, Status
 from jupyter_durable_kernel import bundle as bundling
 from jupyter_durable_kernel import markup
@@ -34,6 +34,8 @@ _LINES: Final = 40
 _FAILED_LINES: Final = 10
 """Failed calls that are named beyond those lines."""
 _FAILED_BYTES: Final = 1_500
+_LOOKED_AT: Final = 100
+"""Failed calls whose errors are compared with that of the request."""
 _LINE: Final = 140
 """Characters of a line."""
 
@@ -70,7 +72,7 @@ def bundle(state: State, values: Values, save_view: str = FULL) -> dict[str, Any
     """The MIME bundle: for our page, for other front ends, for terminals; as much of it as may be saved."""
     told = headline(state)
     if save_view == FULL:
-        return {MIME: bundling.snapshot(state, values, told), HTML: _html(state, values), TEXT: _plain(state)}
+        return {MIME: bundling.snapshot(state, values, told), HTML: _html(state, values), TEXT: _plain(state, values)}
     small = bundling.reduced(state, values, told, save_view)
     if save_view == NONE:
         lines = [f"durable request {state.row.id}: its view is not saved here, %durable show {state.row.id} shows it"]
@@ -79,7 +81,7 @@ def bundle(state: State, values: Values, save_view: str = FULL) -> dict[str, Any
     return {
         MIME: small,
         HTML: _html(state._replace(root=root, tallies={}), values),
-        TEXT: _plain(state._replace(root=None)),
+        TEXT: _plain(state._replace(root=None), values),
     }
 
 
@@ -94,13 +96,15 @@ def headline(state: State) -> str:
     return told
 
 
-def _plain(state: State) -> str:
+def _plain(state: State, values: Values) -> str:
     row, root = state.row, state.root
     name = _line(escaped(row.application))
     lines = [f"{MARKS.get(state.status, '?')} {name} {state.status} · {row.id} · run {row.run or 1}"]
     lines.append(headline(state))
     if row.error and state.status != Status.SUCCEEDED:
-        lines.append(shortened(escaped(masked(row.error)), 4 * _LINE))
+        ended = ended_in(state, values)
+        label = f"{escaped(ended.label)}: " if ended is not None else ""
+        lines.append(shortened(label + escaped(masked(row.error)), 4 * _LINE))
     if root is not None:
         tree = [_line(line) for line in tree_text(root).split("\n")[1:]]
         shown = _within(tree[:_LINES], _TEXT_BYTES - _FAILED_BYTES - _bytes("".join(lines)))
@@ -110,6 +114,22 @@ def _plain(state: State) -> str:
         if len(tree) > len(shown) or state.tallies:
             lines.append(f"… all calls: %durable tree {row.id}")
     return "\n".join(lines)
+
+
+def ended_in(state: State, values: Values) -> CallNode | None:
+    """The last innermost call that failed with the error of the request; the page names the same one (`ended.ts`)."""
+    error = _words(masked(state.row.error or ""))
+    if state.root is None or state.status != Status.FAILED or not error:
+        return None
+    failed = [node for node in walk(state.root) if node.depth and node.status == Status.FAILED]
+    callers = {node.parent for node in failed}
+    innermost = [node for node in reversed(failed) if node.identity not in callers]
+    return next((node for node in innermost[:_LOOKED_AT] if error in _words(values.of(node).error)), None)
+
+
+def _words(text: str) -> str:
+    """The error of a request is one line, that of a call may have several."""
+    return " ".join(text.split())
 
 
 def _line(text: str) -> str:

@@ -44,6 +44,8 @@ class Told(NamedTuple):
     output: str = ""
     error: str = ""
     tries: tuple[Try, ...] = ()
+    last_try_at: float | None = None
+    """When the last of several attempts began, Unix seconds; None while it runs."""
 
 
 class Values:
@@ -69,7 +71,7 @@ class Values:
     def _read(self, node: CallNode) -> Told:
         if node.kind in GROUPS:
             return Told()
-        tries = self._tries(node)
+        tries, last = self._tries(node)
         if node.status == Status.RUNNING:
             return Told(tries=tries)
         call = Call(self._request, node, None)
@@ -78,16 +80,19 @@ class Values:
             _attempted(lambda: self._output(node)) if node.status == Status.SUCCEEDED else "",
             masked(placed(_attempted(lambda: call.error_text or ""))),
             tries,
+            last,
         )
 
-    def _tries(self, node: CallNode) -> tuple[Try, ...]:
-        """The failed attempts of the run that executed the call."""
+    def _tries(self, node: CallNode) -> tuple[tuple[Try, ...], float | None]:
+        """The failed attempts of the run that executed the call, and when its last one began."""
         if node.attempts < 2:
-            return ()
+            return (), None
         request = self._request
         rows = request._engine.store.attempts(request._row.serial, node.identity)
-        known = [row for row in rows if row.pass_no == node.row.pass_no and row.attempt < node.attempts]
-        return tuple(Try(row.attempt, row.started_at, row.duration, _last_line(row.error)) for row in known[-TRIES:])
+        known = [row for row in rows if row.pass_no == node.row.pass_no]
+        failed = [row for row in known if row.attempt < node.attempts][-TRIES:]
+        last = next((row.started_at for row in known if row.attempt == node.attempts), None)
+        return tuple(Try(row.attempt, row.started_at, row.duration, _last_line(row.error)) for row in failed), last
 
     def _params(self, name: str) -> tuple[str, ...]:
         """Names of the parameters of a function, where it is defined here: what is passed by position is known."""

@@ -147,6 +147,18 @@ describe('attempts', () => {
     expect(shown.textContent).toContain('ran · 3 attempts');
   });
 
+  it('begin where they began: the last bar holds no wait where that is known', () => {
+    const last = (more: object) => {
+      const [node] = drawn(snapshot({ attempts: 3, tries: TRIES, ...more }));
+      const bars = row(node, 'f[0]').querySelectorAll('.jp-durable-bar');
+      return bars[2] as HTMLElement;
+    };
+    expect(last({}).title).toBe('attempt 3, with the wait before it: 5.0 s');
+    const known = last({ last_try_at: now - 2 });
+    expect(known.title).toBe('attempt 3: 1.0 s');
+    expect(parseFloat(known.style.left)).toBeGreaterThan(80);
+  });
+
   it('say their errors in the detail, also where there is no kernel', () => {
     const controls = new Controls();
     controls.refused = 'No kernel.';

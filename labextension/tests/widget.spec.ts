@@ -111,3 +111,52 @@ describe('the selected call', () => {
     end();
   });
 });
+
+describe('a call that is selected from Python', () => {
+  const calls = [
+    { id: 1, parent: 0, depth: 0, label: 'app[0]', name: 'app', children: 1 },
+    {
+      id: 2,
+      parent: 1,
+      depth: 1,
+      label: 'part[0]',
+      name: 'part',
+      kind: 'map',
+      children: 70
+    },
+    ...Array.from({ length: 70 }, (_, n) => ({
+      id: 3 + n,
+      parent: 2,
+      depth: 2,
+      label: `part[${n + 1}]`,
+      name: 'part',
+      kind: 'map_item',
+      children: n === 4 ? 1 : 0
+    })),
+    { id: 99, parent: 7, depth: 3, label: 'leaf[0]', name: 'leaf' }
+  ].map(call => ({
+    kind: 'function_call',
+    status: 'succeeded',
+    source: 'ran',
+    attempts: 1,
+    started_at: 1,
+    duration: 1,
+    ...call
+  }));
+
+  it('is seen: all that it is in opens', async () => {
+    const el = document.createElement('div');
+    const given = model({
+      snapshot: { ...snapshot, calls },
+      selected_call: ''
+    });
+    const end = widget.render({ model: given, el });
+    await new Promise(requestAnimationFrame);
+    expect(el.textContent).not.toContain('leaf[0]');
+    given.change('selected_call', 'leaf[0]');
+    await new Promise(requestAnimationFrame);
+    const selected = el.querySelector("[aria-selected='true']");
+    expect(selected?.textContent).toContain('leaf[0]');
+    end();
+  });
+});

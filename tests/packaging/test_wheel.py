@@ -65,6 +65,14 @@ def test_the_kernelspec_lands_where_jupyter_looks(wheel: zipfile.ZipFile) -> Non
     assert spec["argv"] == ["python", "-m", "jupyter_durable_kernel", "-f", "{connection_file}"]
 
 
+def test_the_kernel_has_its_own_logo(wheel: zipfile.ZipFile) -> None:
+    folder = "jupyter_durable-0.1.0.data/data/share/jupyter/kernels/durable"
+    assert b"<script" not in wheel.read(f"{folder}/logo-svg.svg")
+    for size in (32, 64):
+        png = wheel.read(f"{folder}/logo-{size}x{size}.png")
+        assert (png[:8], int.from_bytes(png[16:20])) == (b"\x89PNG\r\n\x1a\n", size)
+
+
 def test_the_server_extension_is_enabled_where_it_is_installed(wheel: zipfile.ZipFile) -> None:
     folder = "jupyter_durable-0.1.0.data/data/etc/jupyter/jupyter_server_config.d"
     (name,) = [name for name in wheel.namelist() if name.startswith(folder)]

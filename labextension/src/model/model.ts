@@ -20,14 +20,15 @@ import {
   IPageOf,
   IRow,
   ISiblings,
+  HOLDS_ITEMS,
   kept as keptCalls,
-  troubled
+  keysAbove,
+  opensByItself
 } from './rows';
 
 export const PAGE = 50;
 export const MOST_ROWS = 400;
 const OPEN_AT_ONCE = 40;
-const HOLDS_ITEMS = ['map', 'reduce'];
 const FRESH_SECONDS = 5;
 
 export class Model {
@@ -150,6 +151,16 @@ export class Model {
   select(key: string | null): void {
     this.selected = key;
     this.changed();
+  }
+
+  /** Select a call, and open all that it is in. */
+  reveal(call: IShownCall): void {
+    for (const key of keysAbove(this._snapshot?.calls ?? [], call.id)) {
+      this._opened.set(key, true);
+      this._pages.delete(key);
+    }
+    this._expanded = true;
+    this.select(`c${call.id}`);
   }
 
   filter(failedOnly: boolean, search: string): void {
@@ -352,8 +363,8 @@ export class Model {
     }
     if (kept === null && total > shown.length) {
       const more = `more:${key}`;
-      this._pagers.set(more, { ...of, offset: page?.offset ?? 0 });
       const offset = page?.offset ?? 0;
+      this._pagers.set(more, { ...of, offset });
       rows.push({ ...blank(more, depth), type: 'more', offset, total });
     } else if (shown.length === 0 && kept === null) {
       rows.push({ ...blank(`none:${key}`, depth), type: 'none' });
@@ -369,18 +380,11 @@ export class Model {
 
   private _isOpen(key: string, call: IShownCall, many: boolean): boolean {
     const said = this._opened.get(key);
-    if (said !== undefined) {
-      return said;
-    }
-    if (call.depth === 0) {
-      return true;
+    if (said !== undefined || call.depth === 0) {
+      return said ?? true;
     }
     const few = (this._snapshot?.calls.length ?? 0) <= OPEN_AT_ONCE;
-    return (
-      !many &&
-      this._below.has(call.id) &&
-      ((few && !HOLDS_ITEMS.includes(call.kind)) || troubled(call, this._below))
-    );
+    return !many && opensByItself(call, this._below, few);
   }
 
   private _snapshot: ISnapshot | null = null;

@@ -7,6 +7,7 @@
 
 import { IGroup, IShownCall } from '../protocol/protocol';
 
+export const HOLDS_ITEMS = ['map', 'reduce'];
 export const BAD = ['failed', 'cancelled', 'interrupted'];
 const FOLDED = 50;
 
@@ -127,6 +128,35 @@ export function troubled(
   return (below.get(call.id) ?? []).some(
     child => BAD.includes(child.status) || troubled(child, below)
   );
+}
+
+/** Whether a call stands open before the user says so: in small trees, and where something went wrong. */
+export function opensByItself(
+  call: IShownCall,
+  below: Map<number, IShownCall[]>,
+  few: boolean
+): boolean {
+  const fits = few && !HOLDS_ITEMS.includes(call.kind);
+  return below.has(call.id) && (fits || troubled(call, below));
+}
+
+/** Rows and groups that have to be open for a call to be seen: those of its callers, and of its siblings. */
+export function keysAbove(calls: IShownCall[], id: number): string[] {
+  const known = new Map(calls.map(call => [call.id, call]));
+  const found: string[] = [];
+  for (
+    let call = known.get(id);
+    call !== undefined && call.depth > 0;
+    call = known.get(call.parent)
+  ) {
+    const { parent } = call;
+    found.push(
+      `c${parent}`,
+      groupKey(call),
+      groupKey({ parent, name: '', kind: '' })
+    );
+  }
+  return found;
 }
 
 /** With a filter: the calls it lets through and their callers. Null without one. */

@@ -79,6 +79,8 @@ export interface IShownCall extends ICall {
   output: string;
   error: string;
   tries: ITry[];
+  /** When the last of several attempts began; null where that is not known. */
+  last_try_at: number | null;
   waiting: IWaiting | null;
 }
 
@@ -177,6 +179,7 @@ export function readCall(value: unknown): IShownCall {
     output: text(given.output),
     error: text(given.error),
     tries: list(given.tries, MOST_TRIES).map(readTry),
+    last_try_at: optional(given.last_try_at),
     waiting: readWaiting(given.waiting)
   };
 }

@@ -218,6 +218,7 @@ export class HeadView {
       line = inOneLine(snapshot, this._trans);
     }
     setText(this._line, this.pending || line);
+    setAttribute(this._line, 'title', this.pending || line || null);
   }
 
   private _renderButtons(status: string): void {

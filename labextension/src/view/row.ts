@@ -185,7 +185,7 @@ interface IBar {
   said: string;
 }
 
-/** A call's bars: one for each attempt that is known, the last with the wait before it. */
+/** A call's bars: one for each attempt; where it is not known when the last began, its bar holds the wait before it. */
 export function barsOf(
   call: IShownCall,
   span: ISpan,
@@ -205,15 +205,19 @@ export function barsOf(
     )
   }));
   const before = bars[bars.length - 1];
-  const start = Math.min(before?.span.end ?? span.start, span.end);
+  const began = before === undefined ? null : call.last_try_at;
+  const start = Math.min(began ?? before?.span.end ?? span.start, span.end);
+  const lasted = lasting(span.end - start);
   const said =
     before === undefined
       ? ''
-      : trans.__(
-          'attempt %1, with the wait before it: %2',
-          call.attempts,
-          lasting(span.end - start)
-        );
+      : began === null
+        ? trans.__(
+            'attempt %1, with the wait before it: %2',
+            call.attempts,
+            lasted
+          )
+        : trans.__('attempt %1: %2', call.attempts, lasted);
   return [...bars, { span: { start, end: span.end }, status, said }];
 }
 

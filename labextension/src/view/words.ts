@@ -7,8 +7,10 @@
 
 import { TranslationBundle } from '@jupyterlab/translation';
 import { spoken } from '../model/calltree';
+import { endedIn } from '../model/ended';
 import { IGroup, ISnapshot, IWaiting } from '../protocol/protocol';
 import { IPace, secondsLeft } from '../model/rate';
+import { visible } from './dom';
 
 const MARKS: Record<string, string> = {
   succeeded: '✓',
@@ -136,12 +138,20 @@ export function groupSource(
   return parts.join(' · ');
 }
 
-/** What one line says of a request that went well: `3 calls · 2.4 s · all ran`. */
+/** What one line says of a request: `3 calls · 2.4 s · all ran`, `4 ran · 1 failed · part[3]: RuntimeError: no answer`. */
 export function inOneLine(
   snapshot: ISnapshot,
   trans: TranslationBundle
 ): string {
-  const { reused, executed, saved } = snapshot.counts;
+  const parts =
+    snapshot.request.status === 'succeeded'
+      ? wentWell(snapshot, trans)
+      : howFar(snapshot, trans);
+  return parts.join(' · ');
+}
+
+function wentWell(snapshot: ISnapshot, trans: TranslationBundle): string[] {
+  const { reused, executed, failed, saved } = snapshot.counts;
   const { started_at: began, finished_at: ended } = snapshot.request;
   const calls = reused + executed;
   const parts = [trans._n('%1 call', '%1 calls', calls, thousands(calls))];
@@ -156,10 +166,42 @@ export function inOneLine(
     parts.push(trans.__('%1 from checkpoint', thousands(reused)));
     parts.push(trans.__('%1 ran', thousands(executed)));
   }
+  if (failed) {
+    parts.push(trans.__('%1 failed', thousands(failed)));
+  }
   if (saved >= 0.05) {
     parts.push(trans.__('saved %1', spoken(saved)));
   }
-  return parts.join(' · ');
+  return parts;
+}
+
+/** Of a request that did not succeed: what there is of it, and where it ended. */
+function howFar(snapshot: ISnapshot, trans: TranslationBundle): string[] {
+  const { reused, executed, failed, running, saved } = snapshot.counts;
+  const { status, error } = snapshot.request;
+  const parts = [];
+  if (reused) {
+    parts.push(trans.__('%1 from checkpoint', thousands(reused)));
+  }
+  parts.push(trans.__('%1 ran', thousands(executed)));
+  if (failed) {
+    parts.push(trans.__('%1 failed', thousands(failed)));
+  }
+  if (running) {
+    parts.push(trans.__('%1 running', thousands(running)));
+  }
+  if (saved >= 0.05) {
+    parts.push(trans.__('saved %1', spoken(saved)));
+  }
+  const label = visible(endedIn(snapshot)?.label ?? '');
+  if (status === 'failed' && error) {
+    parts.push(visible(label ? `${label}: ${error}` : error));
+  } else if (label && status === 'cancelled') {
+    parts.push(trans.__('cancelled in %1', label));
+  } else if (label && status === 'interrupted') {
+    parts.push(trans.__('interrupted in %1', label));
+  }
+  return parts;
 }
 
 function round(value: number): number {

@@ -111,9 +111,10 @@ function linkSelection(model: IWidgetModel, shown: Model): () => void {
     }
     known = wanted;
     const call = shown.snapshot?.calls.find(one => one.label === wanted);
-    shown.select(call === undefined ? null : `c${call.id}`);
-    if (call !== undefined) {
-      shown.expand(true);
+    if (call === undefined) {
+      shown.select(null);
+    } else {
+      shown.reveal(call);
     }
   };
   model.on('change:selected_call', take);
