@@ -44,6 +44,8 @@ class Control:
         self._engine = engine
         self._views = views
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="durable-page")
+        self._wanted: str | None = None
+        """What finds the request of the cell that goes on with it next."""
         self._at_once: dict[str, Callable[[Content], Any]] = {"cancel": self._cancel}
         self._later: dict[str, Callable[[Content], Any]] = {
             "snapshot": self._snapshot,
@@ -51,6 +53,7 @@ class Control:
             "detail": self._detail,
             "preview": self._preview,
             "changes": self._changes,
+            "once": self._go_on,
             "replay": self._replay,
             "fork": self._fork,
         }
@@ -63,6 +66,11 @@ class Control:
         """Listen no more."""
         self._kernel.control_handlers.pop(MESSAGE, None)
         self._readers.shutdown(wait=False)
+
+    def goes_on(self, key: str | None) -> bool:
+        """Whether a cell that begins now goes on with its last request though that succeeded. Holds for one cell."""
+        wanted, self._wanted = self._wanted, None
+        return wanted is not None and wanted == key
 
     def hear(self, stream: Any, ident: Any, parent: Any) -> None:
         """A message has come; in the thread of the control channel."""
@@ -118,6 +126,14 @@ class Control:
     def _changes(self, content: Content) -> Content:
         """Names of functions whose code is another one now, and of those that are not defined here."""
         return dict(changes.changes(self._engine, verbs.find(self._engine, content["request"])))
+
+    def _go_on(self, content: Content) -> Content:
+        """The cell of a request goes on with it when it executes next, which the page sees to."""
+        request = verbs.find(self._engine, content["request"])
+        if request._row.cell is None:
+            raise SDKUsageError(f"request {request.id} belongs to no cell; replay it: %durable replay {request.id}")
+        self._wanted = request._row.cell
+        return {"request": request.id}
 
     # what runs code
 

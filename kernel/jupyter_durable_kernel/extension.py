@@ -161,6 +161,8 @@ class Extension:
         )
         said = options if isinstance(options, CellOptions) else None
         cell = cells.made_cell(said, place, cell_id, self.once)
+        if self._control is not None and self._control.goes_on(cell.key):
+            cell = cell._replace(once=not cell.fresh)
         self._key = cell.key or ""
         self._begun.clear()
         self.engine.sessions.begin(cell)

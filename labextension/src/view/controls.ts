@@ -14,6 +14,7 @@ export type Verb =
   | 'preview'
   | 'fork'
   | 'debug'
+  | 'once'
   | 'detail'
   | 'changes'
   | 'answer'

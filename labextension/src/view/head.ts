@@ -185,11 +185,11 @@ export class HeadView {
     what: { title: string; act: () => void }
   ): IItem {
     const node = button(label, 'button', () => {
-      if (this._controls.refusal(verb) === null) {
+      if (item.verb === null || this._controls.refusal(item.verb) === null) {
         what.act();
       }
     });
-    const item = { node, verb, title: what.title };
+    const item: IItem = { node, verb, title: what.title };
     this._items.push(item);
     return item;
   }
@@ -229,10 +229,13 @@ export class HeadView {
     const { queued } = this._controls.turn;
     const differs = this.changed.length > 0;
     show(this._cancel.node, running || ALIVE.includes(status));
-    show(this._again.node, !running && (!well || queued));
+    const open = this._model.expanded;
+    show(this._again.node, !running && (!well || queued || open));
+    this._again.node.classList.toggle('jp-durable-primary', !well);
+    this._again.verb = well && hasCell ? 'once' : 'replay';
     show(this._recorded.node, !running && !well && differs && !queued);
-    show(this._preview.node, !running && this._model.expanded);
-    show(this._menu.node, !running && this._model.expanded);
+    show(this._preview.node, !running && open);
+    show(this._menu.node, !running && open);
     this._menu.render({ changed: this.changed, over: well && hasCell });
     setText(
       this._again.node,
@@ -242,25 +245,34 @@ export class HeadView {
           ? trans.__('Replay with latest code')
           : trans.__('Replay')
     );
-    this._again.title = this._againTitle(queued, hasCell);
+    this._again.title = this._againTitle(queued, hasCell, well);
     for (const { node, verb, title } of this._items) {
       allow(node, verb === null ? null : this._controls.refusal(verb), title);
     }
     setText(
       this._changed,
-      differs && this._model.expanded
+      differs && open
         ? trans.__('△ changed since: %1', visible(names(this.changed)))
         : ''
     );
   }
 
-  private _againTitle(queued: boolean, hasCell: boolean): string {
+  private _againTitle(
+    queued: boolean,
+    hasCell: boolean,
+    well: boolean
+  ): string {
     const trans = this._trans;
     if (queued) {
       return trans.__('It starts when the kernel is free; press to withdraw');
     }
+    const goesOn = trans.__(
+      'Execute this cell again and go on with this request: its variables arrive, what is unchanged is reused'
+    );
     const what = hasCell
-      ? trans.__('Execute this cell again: what succeeded is reused')
+      ? well
+        ? goesOn
+        : trans.__('Execute this cell again: what succeeded is reused')
       : trans.__('Run it again: what succeeded is reused');
     return this.changed.length > 0
       ? trans.__('%1. Changed since: %2', what, visible(names(this.changed)))

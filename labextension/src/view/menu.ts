@@ -151,7 +151,7 @@ function entries(actions: IMenuActions, trans: TranslationBundle): IEntry[] {
       verb: 'replay',
       label: trans.__('Run the cell again'),
       title: trans.__(
-        'This request succeeded, so its cell starts a new one. With %%durable --once it goes on with this one.'
+        'This request succeeded, so its cell starts a new one. “Replay” goes on with this one.'
       ),
       act: () => actions.runCell(),
       shown: state => state.over

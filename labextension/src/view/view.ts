@@ -238,12 +238,23 @@ export class RequestView {
 
   /** Replay as most people mean it: the cell executes again where it resumes the request, else the kernel replays. */
   private _again(): void {
-    if (this._controls.hasCell) {
+    if (this._controls.hasCell && this._model.status === 'succeeded') {
+      this._goOn();
+    } else if (this._controls.hasCell) {
       this._controls.runCell();
       this._draw();
     } else {
       this._replay(this._head.changed.length > 0 ? { latest: true } : {});
     }
+  }
+
+  /** After a success a cell begins a new request, unless the kernel is told before. */
+  private _goOn(): void {
+    this._controls.turn.whenFree(() => {
+      const told = this._controls.ask('once', this._content());
+      this._do(told.then(() => this._controls.runCell()));
+    });
+    this._draw();
   }
 
   private _replay(wish: IWish): void {
