@@ -19,7 +19,7 @@ from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.calltree import CallNode, Counts, call_json, walk
 from jupyter_durable.core.model import Logged, Progressed, Status
 from jupyter_durable_kernel.folding import Group, Tally
-from jupyter_durable_kernel.previews import shortened
+from jupyter_durable_kernel.previews import shortened, shortened_trace
 from jupyter_durable_kernel.saving import MIME as MIME
 from jupyter_durable_kernel.saving import NONE, fitted
 from jupyter_durable_kernel.values import Values
@@ -125,9 +125,9 @@ def shown_call(node: CallNode, values: Values, counted: int = 0) -> dict[str, An
         ("name", node.name, _TEXT),
         ("arguments", told.arguments, _TEXT),
         ("output", told.output, _TEXT),
-        ("error", told.error, _ERROR),
     ):
         made[name] = shortened(text, most)
+    made["error"] = shortened_trace(told.error, _ERROR)
     return {name: value for name, value in made.items() if name not in _SAYS_NOTHING or value != _SAYS_NOTHING[name]}
 
 

@@ -23,7 +23,7 @@ from jupyter_durable.core.nodes import GROUPS
 from jupyter_durable.errors import DurableError
 from jupyter_durable_kernel.bundle import logs_of
 from jupyter_durable_kernel.frames import failure_text_of, placed
-from jupyter_durable_kernel.previews import preview, shortened
+from jupyter_durable_kernel.previews import preview, shortened, shortened_trace
 
 TEXT: Final = 6_000
 ROWS: Final = 8
@@ -62,7 +62,7 @@ def detail(call: Call) -> Look:
         output = _read(lambda: (call.output(),))
         made["output"] = look(output[0]) if output is not None else _text("(cannot be read here)")
     if node.status == Status.FAILED:
-        made["error"] = shortened(masked(placed(_read(lambda: call.error_text) or "")), TEXT)
+        made["error"] = shortened_trace(masked(placed(_read(lambda: call.error_text) or "")), TEXT)
     made["attempts"] = _attempts(call, made["error"])
     return made
 
@@ -97,7 +97,7 @@ def _attempt(told: tuple[int, str, str], started_at: float | None, duration: flo
     number, status, error = told
     ended_at = None if started_at is None or duration is None else started_at + duration
     times = {"started_at": started_at, "duration": duration, "ended_at": ended_at}
-    return {"number": number, "status": status, "error": shortened(error, ATTEMPT_ERROR), **times}
+    return {"number": number, "status": status, "error": shortened_trace(error, ATTEMPT_ERROR), **times}
 
 
 def _read(body: Callable[[], Any]) -> Any:

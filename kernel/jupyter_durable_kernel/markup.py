@@ -20,7 +20,7 @@ from jupyter_durable.core.calltree import CallNode, spoken
 from jupyter_durable.core.model import Progressed, RequestRow, Status
 from jupyter_durable.core.nodes import GROUPS, called
 from jupyter_durable_kernel.folding import Group, Tally
-from jupyter_durable_kernel.previews import shortened
+from jupyter_durable_kernel.previews import shortened, shortened_trace
 from jupyter_durable_kernel.values import Values
 
 ERROR_CHARACTERS: Final = 2_000
@@ -117,10 +117,8 @@ def _text(text: str, length: int = 400) -> str:
 
 def _block(text: str, length: int) -> str:
     """Text of several lines, its middle left out where it is long."""
-    head = length // 4
-    text = masked(text)
-    lines = text if len(text) <= length else f"{text[:head]}\n…\n{text[head - length :]}"
-    return "\n".join(html.escape(escaped(line)) for line in lines.expandtabs(4).split("\n"))
+    lines = shortened_trace(masked(text), length).expandtabs(4).split("\n")
+    return "\n".join(html.escape(escaped(line)) for line in lines)
 
 
 def _head(shown: Shown) -> str:

@@ -71,3 +71,10 @@ def _described(value: Any, kind: type) -> str:
 def shortened(text: str, length: int) -> str:
     """At most `length` characters."""
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def shortened_trace(trace: str, length: int) -> str:
+    """At most `length` characters of a traceback: where the user's code was, and the error itself, which stand at its
+    ends."""
+    head = length // 4
+    return trace if len(trace) <= length else f"{trace[:head]}\n  …\n{trace[head + 5 - length :]}"

@@ -174,6 +174,33 @@ describe('attempts', () => {
   });
 });
 
+describe('a failed call', () => {
+  const fault = (node: HTMLElement, label: string) =>
+    row(node, label).querySelector<HTMLElement>(
+      '.jp-durable-fault:not([hidden])'
+    )?.textContent ?? '';
+
+  it('says why in its row, without its frames; its caller does where the row is not to be seen', async () => {
+    const error =
+      'Traceback (most recent call last):\n  cell [2], line 3, in f\n    raise\nOSError: no\u202e answer\nat all\n';
+    const { calls, ...rest } = snapshot({ error });
+    const passed = calls.map(call => ({ ...call, error }));
+    const [node] = drawn({ ...rest, calls: passed });
+    expect(fault(node, 'f[0]')).toBe('OSError: no\\u202e answer');
+    expect(fault(node, 'app[0]')).toBe('');
+    row(node, 'app[0]')
+      .querySelector<HTMLElement>('.jp-durable-twisty')
+      ?.click();
+    await settled();
+    expect(fault(node, 'app[0]')).toBe('OSError: no\\u202e answer');
+  });
+
+  it('of which nothing is told says nothing', () => {
+    const [node] = drawn(snapshot({}));
+    expect(fault(node, 'f[0]')).toBe('');
+  });
+});
+
 describe('a waiting call', () => {
   const approval = { kind: 'approval', prompt: 'Send 40 letters?' };
   const waits = (waiting: unknown) =>

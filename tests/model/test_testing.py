@@ -146,7 +146,8 @@ def test_each_memory_store_is_empty_and_the_engine_before_comes_back(bench: Benc
 
 
 def test_functions_defined_inside_are_forgotten() -> None:
-    definition = "from jupyter_durable import function\n@function()\ndef somewhere(): return __name__\ncalled = somewhere()"
+    definition = "from jupyter_durable import function\n@function()\ndef somewhere(): return __name__\n"
+    definition += "called = somewhere()"
     one, other = {"__name__": "one_module"}, {"__name__": "other_module"}
     with memory_store():
         exec(definition, one)

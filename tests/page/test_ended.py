@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from jupyter_durable_kernel.bundle import MIME
 from jupyter_durable_kernel.saving import TEXT
 from tests.kernel.conftest import Kernel
 
@@ -55,3 +57,15 @@ def test_plain_text_names_the_innermost_call_whose_error_it_was(
 ) -> None:
     bundle = next(iter(kernel.run(call).outputs.values()))
     assert bundle[TEXT].split("\n")[1:3] == [counts, error]
+
+
+def test_a_long_traceback_keeps_its_first_frames_and_the_error(kernel: Kernel) -> None:
+    frames = "\n".join(f"def frame{n}(x):\n    return frame{n + 1}(x)" for n in range(90))
+    kernel.run(f"{frames}\ndef frame90(x):\n    raise OSError('the end')")
+    kernel.run("@function()\ndef deep(x):\n    return frame0(x)")
+    bundle: Any = next(iter(kernel.run("deep(1)").outputs.values()))
+    (call,) = [call for call in bundle[MIME]["calls"] if call["name"] == "deep"]
+    assert len(call["error"]) <= 2_000
+    assert call["error"].split("\n")[0] == "Traceback (most recent call last):"
+    assert "in deep" in call["error"]
+    assert call["error"].rstrip().endswith("OSError: the end")

@@ -17,6 +17,7 @@ import {
   visible
 } from './dom';
 import { Model } from '../model/model';
+import { IRow } from '../model/rows';
 import { IGroup, IShownCall } from '../protocol/protocol';
 import { IPace } from '../model/rate';
 import {
@@ -36,6 +37,7 @@ export interface IParts {
   sign: HTMLElement;
   label: HTMLElement;
   values: HTMLElement;
+  fault: HTMLElement;
   badges: HTMLElement;
   source: HTMLElement;
   duration: HTMLElement;
@@ -48,6 +50,7 @@ export function makeParts(): IParts {
   const sign = element('span', 'sign');
   const label = element('code', 'label');
   const values = element('span', 'values');
+  const fault = element('span', 'fault');
   const badges = element('span', 'badges');
   const share = element('span', 'share', [element('u', '')]);
   const name = element('div', 'name', [
@@ -55,6 +58,7 @@ export function makeParts(): IParts {
     sign,
     label,
     values,
+    fault,
     share,
     badges
   ]);
@@ -69,6 +73,7 @@ export function makeParts(): IParts {
     sign,
     label,
     values,
+    fault,
     badges,
     source,
     duration,
@@ -102,6 +107,17 @@ export function shownValues(
   }
   const output = call.output ? ` → ${call.output}` : '';
   return visible(`${call.arguments}${output}`).slice(0, LONGEST_LINE);
+}
+
+/** Why a call failed, in one line; nothing where the rows below it tell. */
+export function faultText(row: IRow): string {
+  const { call, open } = row;
+  if (call === null || open || call.status !== 'failed') {
+    return '';
+  }
+  const lines = call.error.split('\n').filter(line => line.trim() !== '');
+  const frames = lines.map(line => line.startsWith(' ')).lastIndexOf(true);
+  return visible(lines[frames + 1] ?? '').slice(0, LONGEST_LINE);
 }
 
 export function sourceText(

@@ -13,6 +13,7 @@ import {
   setAttribute,
   setStyle,
   setText,
+  show,
   visible
 } from './dom';
 import { Model } from '../model/model';
@@ -23,6 +24,7 @@ import { IRow } from '../model/rows';
 import {
   barClass,
   barsOf,
+  faultText,
   IParts,
   makeParts,
   setBars,
@@ -129,6 +131,10 @@ export class TreeView {
     } else if (row.group !== null) {
       this._updateGroup(item, parts, row.group, axis);
     }
+    const fault = faultText(row);
+    setText(parts.fault, fault);
+    setAttribute(parts.fault, 'title', fault || null);
+    show(parts.fault, fault !== '');
     this._updateDetail(item, selected ? row.call : null);
   }
 
