@@ -11,6 +11,7 @@ Rules of this file
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -37,6 +38,8 @@ __all__ = [
 REUSED: Final = "reused"
 EXECUTED: Final = "executed"
 DEPENDS: Final = "depends on arguments"
+LEAST_SAVED: Final = 0.05
+"""Seconds that are worth a word."""
 
 ITEMS: Final = "its items are matched one by one"
 
@@ -135,10 +138,11 @@ class Preview(NamedTuple):
             f"{'  ' * call.depth + call.call:<{width}}  {call.verdict}{': ' + call.why if call.why else ''}"
             for call in self.calls
         ]
-        counts = [
-            f"{sum(c.verdict == verdict for c in self.calls)} {verdict}" for verdict in (REUSED, EXECUTED, DEPENDS)
-        ]
-        return "\n".join([*lines, " · ".join([*counts, f"saves {self.saved:.1f} s"])])
+        verdicts = Counter(call.verdict for call in self.calls)
+        said = [f"{verdicts[each]} {each}" for each in (REUSED, EXECUTED, DEPENDS) if verdicts[each] or each != DEPENDS]
+        if self.saved >= LEAST_SAVED:
+            said.append(f"saves {self.saved:.1f} s")
+        return "\n".join([*lines, " · ".join(said)])
 
     def __repr__(self) -> str:
         return str(self)

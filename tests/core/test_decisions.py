@@ -165,7 +165,8 @@ def test_preview_of_a_failed_request():
     }
     assert found.saved == 2.0 + 6.0 + 9.0
     assert "a[0]" in str(found)
-    assert "saves 17.0 s" in str(found)
+    assert str(found).endswith("\n6 reused · 3 executed · saves 17.0 s")
+    assert str(found._replace(calls=found.calls[:1], saved=0.0)).endswith("\n0 reused · 1 executed")
 
 
 def test_preview_after_a_set_aside_depends_on_arguments():
