@@ -18,6 +18,8 @@ MARKS: Final = {
 }
 FOLD: Final = 50
 """More children of one name than this are one line."""
+DEEPEST: Final = 40
+"""Levels that are indented."""
 
 
 def escaped(text: str) -> str:
@@ -69,11 +71,16 @@ def tree_text(root: CallNode) -> str:
         if node.parent in hidden or node.identity in hidden:
             hidden.add(node.identity)
             continue
-        lines.append("  " * node.depth + call_text(node))
+        lines.append(_indent(node.depth) + call_text(node))
         for folded, line in _folds(node):
             hidden.update(folded)
-            lines.append("  " * (node.depth + 1) + line)
+            lines.append(_indent(node.depth + 1) + line)
     return "\n".join(lines)
+
+
+def _indent(depth: int) -> str:
+    """Two spaces a level; deeper than a line is wide the level is said: 10,000 levels would be 100 MB of spaces."""
+    return "  " * depth if depth <= DEEPEST else f"{'  ' * DEEPEST}(level {depth:,}) "
 
 
 def _folds(node: CallNode) -> list[tuple[set[int], str]]:

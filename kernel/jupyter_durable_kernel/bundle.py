@@ -78,6 +78,11 @@ def timeless(made: Mapping[str, Any]) -> dict[str, Any]:
     return {**made, "sequence": 0, "at": 0.0}
 
 
+def as_of(made: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """A snapshot that still holds, as one of now."""
+    return {**made, "sequence": int(now * 1000), "at": now}
+
+
 def _made(state: State, values: Values, headline: str, part: tuple[Laid, int]) -> dict[str, Any]:
     """`part`: the calls there are, and how many of them are sent at most."""
     row, root = state.row, state.root

@@ -18,7 +18,7 @@ from jupyter_durable.core.model import RequestRow, Status
 from jupyter_durable.errors import DurableError, SDKUsageError
 from jupyter_durable.store.base import Filter
 from jupyter_durable.store.location import default_url
-from jupyter_durable_kernel import reading
+from jupyter_durable_kernel import bundle, reading
 from jupyter_durable_server import plain
 from jupyter_durable_server.asked import Detail, Page, Wanted
 from jupyter_durable_server.stores import Opened, Stores
@@ -112,7 +112,14 @@ def contents_path(notebook: str | None, root: str) -> str | None:
 def snapshot(stores: Stores, store: str, id: str) -> Answer:
     """The picture of a request, as a kernel makes it."""
     engine, row = stores.holding(store, id)
-    return reading.snapshot(reading.state_of(engine, row), plain.PlainValues(engine, row))
+
+    def made() -> Answer:
+        with stores.uncollected():
+            return reading.snapshot(reading.state_of(engine, row), plain.PlainValues(engine, row))
+
+    status = status_of(row, engine)
+    answer = stores.recent.answer("snapshot", row, status, made)
+    return answer if status == Status.RUNNING else bundle.as_of(answer, engine.clock.now())
 
 
 def info(stores: Stores, store: str, id: str, root: str) -> Answer:
@@ -126,13 +133,19 @@ def info(stores: Stores, store: str, id: str, root: str) -> Answer:
 def page(stores: Stores, store: str, id: str, wanted: Page) -> Answer:
     """Some calls of a request."""
     engine, row = stores.holding(store, id)
-    return reading.calls(reading.state_of(engine, row), wanted.model_dump(), plain.PlainValues(engine, row))
+
+    def made() -> Answer:
+        with stores.uncollected():
+            return reading.calls(reading.state_of(engine, row), wanted.model_dump(), plain.PlainValues(engine, row))
+
+    return stores.recent.answer(wanted, row, status_of(row, engine), made)
 
 
 def detail(stores: Stores, store: str, id: str, wanted: Detail) -> Answer:
     """A closer look at one call."""
     engine, row = stores.holding(store, id)
-    return plain.detail(engine, row, reading.node_of(reading.state_of(engine, row), wanted.call))
+    with stores.uncollected():
+        return plain.detail(engine, row, reading.node_of(reading.state_of(engine, row), wanted.call))
 
 
 def cancel(stores: Stores, store: str, id: str) -> Answer:

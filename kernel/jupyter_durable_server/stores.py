@@ -20,6 +20,7 @@ from jupyter_durable.client.settings import Settings
 from jupyter_durable.core.model import RequestRow
 from jupyter_durable.errors import DurableError, SDKUsageError
 from jupyter_durable.store import listed
+from jupyter_durable_server.recent import Recent, Uncollected
 
 ANY: Final = "any"
 """In place of a store's name: whichever store has the request."""
@@ -45,6 +46,9 @@ class Stores:
         self._known = known
         self._open: dict[str, Opened] = {}
         self._lock = threading.Lock()
+        self.recent = Recent()
+        """What was answered lately."""
+        self.uncollected = Uncollected()
 
     def all(self) -> tuple[list[Opened], list[str]]:
         """The stores, and what is wrong with those that do not open."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_durable.client.render import tree_text
 from jupyter_durable.core.calltree import CallTree, to_json
 from jupyter_durable.core.model import CallRow, Kind, Logged, RequestRow, Status
 from jupyter_durable_kernel import bundle, page, saving
@@ -93,3 +94,19 @@ def test_items_that_have_not_begun_are_queued_and_counted_in_their_group() -> No
     rows = [call(n + 2, kind=Kind.MAP_ITEM) for n in range(60)]
     (group,) = picture(rows, tallies=tallies)["groups"]
     assert (group["total"], group["succeeded"], group["running"], group["queued"]) == (1000, 960, 0, 40)
+
+
+def test_ten_thousand_levels_are_a_text_of_bounded_lines() -> None:
+    tree = CallTree()
+    count = 10_000
+    tree.apply(
+        row(n, 0, "f", "", parent=n - 1, pass_no=1 << 16 | (n > 1), children=int(n < count))
+        for n in range(1, count + 1)
+    )
+    root = tree.tree(1, live=False)
+    assert root is not None
+    lines = tree_text(root).split("\n")
+    assert len(lines) == count
+    assert lines[3].startswith("      ✓ f[3]")
+    assert lines[-1].lstrip().startswith("(level 9,999) ✓ f[9999]")
+    assert max(map(len, lines)) < 160

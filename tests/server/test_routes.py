@@ -121,7 +121,9 @@ def test_what_runs_stands_first_and_is_counted_while_another_process_writes(serv
         path = of(server, id)
         first = server.ask(f"{path}/snapshot").body
         assert first["request"]["status"] == "running"
-        second = server.ask(f"{path}/snapshot").body
+        second = first
+        while second["sequence"] == first["sequence"]:  # on a slow machine an answer holds for a moment
+            second = server.ask(f"{path}/snapshot").body
         assert second["sequence"] > first["sequence"]
         assert second["counts"]["executed"] >= first["counts"]["executed"]
         assert server.ask(f"{path}/delete", {}).status == 409
