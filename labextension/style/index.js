@@ -1,3 +1,4 @@
 import './base.css';
 import './front.css';
 import './panel.css';
+import './narrow.css';

@@ -2,21 +2,76 @@
 
 They end with the last of these tests: while playwright runs, an event loop runs in this thread, and tests that come
 later could not have one of their own.
+
+Rules of this file
+- What a failed test saw is kept: a picture and the page's console, in `.artifacts`; the report says where.
+- No test leaves a busy kernel to the next one.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from tests.browser.lab import ARTIFACTS, Lab, running_lab
 
 QUIET = ("gpu", "quic", "background-networking", "component-update", "sync")
+LAST_LINES = 8
+
+
+class Console:
+    """What a page said while it was open."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.lines: list[str] = []
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.lines.append(f"uncaught: {error.stack or error.message}"))
+        page.on("requestfailed", lambda asked: self.lines.append(f"failed: {asked.method} {asked.url} {asked.failure}"))
+        page.on("response", self._answered)
+
+    def _heard(self, said: ConsoleMessage) -> None:
+        where = said.location
+        self.lines.append(f"{said.type}: {said.text} ({where['url']}:{where['lineNumber']})")
+
+    def _answered(self, response: Response) -> None:
+        if response.status >= 400:
+            self.lines.append(f"{response.status}: {response.request.method} {response.url}")
+
+    def keep(self, name: Path) -> str:
+        """Write it beside a picture of the page; says where, and what came last."""
+        said = [self.page.url, *self.lines]
+        try:
+            self.page.screenshot(path=f"{name}.png")
+        except PlaywrightError as error:  # the page is gone, or hangs
+            said.append(f"no picture: {error}")
+        Path(f"{name}.txt").write_text("\n".join(said) + "\n")
+        return "\n".join([f"{name}.png and .txt, which ends:", *said[-LAST_LINES:]])
+
+
+CONSOLE = pytest.StashKey[Console]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep what is on the page when a test fails; a page that is not there any more has only its console."""
+    report = yield
+    console = item.stash.get(CONSOLE, None)
+    if report.failed and console is not None and call.when != "teardown":
+        name = re.sub(r"[^\w.-]+", "-", item.name).strip("-")
+        kept = console.keep(ARTIFACTS / f"failed-{name}")
+        report.sections.append(("The page", kept))
+    return report
 
 
 def chromium() -> str:
@@ -47,9 +102,14 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page as wide as a laptop's."""
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page as wide as a laptop's. After it, kernels of the test's servers that are still at it are ended."""
     ARTIFACTS.mkdir(exist_ok=True)
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    yield context.new_page()
+    made = context.new_page()
+    request.node.stash[CONSOLE] = Console(made)
+    yield made
     context.close()
+    for server in request.node.funcargs.values():
+        if isinstance(server, Lab):
+            server.end_busy_kernels()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -19,7 +20,8 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from playwright.sync_api import Locator, Page
+import pytest
+from playwright.sync_api import Locator, Page, expect
 
 from tests.conftest import ROOT
 
@@ -27,6 +29,10 @@ TOKEN = "t"
 BUNDLE = ROOT / "labextension" / "dist"
 ARTIFACTS = ROOT / ".artifacts"
 SETUP = "from jupyter_durable import *\nimport time"
+APPS = pytest.mark.parametrize("app", ["lab/tree", "notebooks"])
+"""In JupyterLab and in Notebook 7."""
+APPS_IN_FULL = pytest.mark.parametrize("app", ["lab/tree", pytest.param("notebooks", marks=pytest.mark.full)])
+"""The same; that of Notebook 7 is a long test."""
 
 
 class Lab:
@@ -64,6 +70,12 @@ class Lab:
         """End every session with its kernel."""
         for session in self.request("GET", "/api/sessions"):
             self.request("DELETE", f"/api/sessions/{session['id']}")
+
+    def end_busy_kernels(self) -> None:
+        """End the sessions of kernels that are still at it."""
+        for session in self.request("GET", "/api/sessions"):
+            if session["kernel"]["execution_state"] != "idle":
+                self.request("DELETE", f"/api/sessions/{session['id']}")
 
 
 @contextmanager
@@ -150,7 +162,7 @@ class Notebook:
         """Begin to execute a cell."""
         self.page.evaluate(
             "index => { const n = jupyterapp.shell.currentWidget.content; n.deselectAll(); n.activeCellIndex = index;"
-            "jupyterapp.commands.execute('notebook:run-cell'); }",
+            "window.running = jupyterapp.commands.execute('notebook:run-cell'); }",
             index,
         )
 
@@ -164,6 +176,7 @@ class Notebook:
             arg=[index, before],
             timeout=60_000,
         )
+        self.page.evaluate("() => window.running.then(() => 1, () => 0)")  # the notebook takes the focus last
 
     def count(self, index: int) -> int | None:
         """The number beside a cell."""
@@ -187,3 +200,12 @@ class Notebook:
     def save(self) -> None:
         """Write the notebook to disk."""
         self.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+
+
+def unfold(view: Locator) -> None:
+    """Open the tree of a request that has ended; while it runs it may stand open by itself."""
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded|failed"))
+    twisty = view.locator(".jp-durable-head .jp-durable-twisty")
+    if twisty.get_attribute("aria-expanded") != "true":
+        twisty.click()
+    expect(twisty).to_have_attribute("aria-expanded", "true")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import product
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.lab import SETUP, Lab, Notebook
+from tests.browser.lab import APPS, APPS_IN_FULL, SETUP, Lab, Notebook, unfold
 
 RESULT = ".jp-OutputArea-executeResult .jp-OutputArea-output"
 
@@ -70,11 +71,25 @@ CELLS = {
 }
 
 
-@pytest.mark.parametrize("cell", list(CELLS.values()), ids=list(CELLS))
-@pytest.mark.parametrize("generation", ["7", pytest.param("6", marks=pytest.mark.full)])
-def test_a_request_is_cancelled_within_a_second_of_the_click(lab: Lab, page: Page, kernel_name: str, cell: str) -> None:
-    name = lab.write("cancel.ipynb", [SETUP, cell], kernel=kernel_name)
-    notebook = Notebook(page, lab, name)
+def rare(app: str, generation: str, cell: str) -> bool:
+    return generation == "6" or (app == "notebooks" and cell not in ("sleep", "cpu"))
+
+
+EVERYWHERE = [
+    pytest.param(
+        *where, CELLS[cell], id=f"{'-'.join(where)}-{cell}", marks=pytest.mark.full if rare(*where, cell) else ()
+    )
+    for where in product(["lab/tree", "notebooks"], ["7", "6"])
+    for cell in CELLS
+]
+
+
+@pytest.mark.parametrize(("app", "generation", "cell"), EVERYWHERE)
+def test_a_request_is_cancelled_within_a_second_of_the_click(
+    lab: Lab, page: Page, kernel_name: str, app: str, cell: str
+) -> None:
+    name = lab.write(f"cancel-{app[:3]}.ipynb", [SETUP, cell], kernel=kernel_name)
+    notebook = Notebook(page, lab, name, app=app)
     notebook.run_to_end(0)
     notebook.run(1)
     view = notebook.view(1)
@@ -108,9 +123,10 @@ def test_replay_after_a_fix_runs_the_cell_again_and_only_the_failed_call(lab: La
     expect(page.locator(".jp-OutputArea-output", has_text="[150, [3, 4, 5]]")).to_be_visible()
 
 
-def test_while_the_kernel_is_busy_a_replay_is_queued_and_can_be_withdrawn(lab: Lab, page: Page) -> None:
+@APPS
+def test_while_the_kernel_is_busy_a_replay_is_queued_and_can_be_withdrawn(lab: Lab, page: Page, app: str) -> None:
     cells = [SETUP, CHAIN, "total = chain(6)", "repaired = True; time.sleep(2)"]
-    notebook = Notebook(page, lab, lab.write("queued.ipynb", cells))
+    notebook = Notebook(page, lab, lab.write(f"queued-{app[:3]}.ipynb", cells), app=app)
     for index in (0, 1):
         notebook.run_to_end(index)
     notebook.run_to_end(2)
@@ -126,7 +142,10 @@ def test_while_the_kernel_is_busy_a_replay_is_queued_and_can_be_withdrawn(lab: L
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=10_000)
 
 
-def test_a_replay_in_the_kernel_shows_in_the_same_view_and_is_the_requests_output(lab: Lab, page: Page) -> None:
+@APPS_IN_FULL
+def test_a_replay_in_the_kernel_shows_in_the_same_view_and_is_the_requests_output(
+    lab: Lab, page: Page, app: str
+) -> None:
     cells = [
         SETUP,
         CHAIN + "\nrepaired = True",
@@ -134,11 +153,11 @@ def test_a_replay_in_the_kernel_shows_in_the_same_view_and_is_the_requests_outpu
         "done.clear()",
         "get_request('last').output(), done",
     ]
-    notebook = Notebook(page, lab, lab.write("same.ipynb", cells))
+    notebook = Notebook(page, lab, lab.write(f"same-{app[:3]}.ipynb", cells), app=app)
     for index in range(4):
         notebook.run_to_end(index)
     view = notebook.view(2)
-    view.locator(".jp-durable-head .jp-durable-twisty").click()
+    unfold(view)
     view.locator(".jp-durable-label", has_text="part[4]").click()
     view.get_by_role("button", name="Re-run this call").click()
     expect(view.locator(".jp-durable-id")).to_contain_text("run 2")
@@ -148,8 +167,11 @@ def test_a_replay_in_the_kernel_shows_in_the_same_view_and_is_the_requests_outpu
     expect(page.locator(".jp-OutputArea-output", has_text="(150, [4])")).to_be_visible()
 
 
-def test_preview_says_what_a_replay_would_do_and_runs_nothing(lab: Lab, page: Page) -> None:
-    notebook = Notebook(page, lab, lab.write("preview.ipynb", [SETUP, CHAIN, "chain(6)", "len(done)"]))
+@APPS_IN_FULL
+def test_preview_says_what_a_replay_would_do_and_runs_nothing(lab: Lab, page: Page, app: str) -> None:
+    notebook = Notebook(
+        page, lab, lab.write(f"preview-{app[:3]}.ipynb", [SETUP, CHAIN, "chain(6)", "len(done)"]), app=app
+    )
     for index in (0, 1):
         notebook.run_to_end(index)
     notebook.run_to_end(2)
@@ -163,27 +185,29 @@ def test_preview_says_what_a_replay_would_do_and_runs_nothing(lab: Lab, page: Pa
     expect(page.locator(".jp-OutputArea-executeResult", has_text="4")).to_be_visible()
 
 
-def test_a_strict_replay_that_diverges_says_so(lab: Lab, page: Page) -> None:
+@APPS_IN_FULL
+def test_a_strict_replay_that_diverges_says_so(lab: Lab, page: Page, app: str) -> None:
     """The failure of a replay is shown where it was asked for."""
     otherwise = CHAIN.replace("for i in range(n)", "for i in order")
     cells = [SETUP, f"order = [0, 1, 2]\n{otherwise}", "chain(3)", "order[:] = [2, 0, 1]"]
-    notebook = Notebook(page, lab, lab.write("strict.ipynb", cells))
+    notebook = Notebook(page, lab, lab.write(f"strict-{app[:3]}.ipynb", cells), app=app)
     for index in range(4):
         notebook.run_to_end(index)
     view = notebook.view(2)
-    view.locator(".jp-durable-head .jp-durable-twisty").click()
+    unfold(view)
     view.get_by_role("button", name="More").click()
     view.get_by_role("menuitem", name="Strict replay").click()
     expect(view.locator(".jp-durable-message")).to_have_text(re.compile("diverge|place|recorded"))
 
 
-def test_a_fork_takes_other_input(lab: Lab, page: Page) -> None:
+@APPS
+def test_a_fork_takes_other_input(lab: Lab, page: Page, app: str) -> None:
     cells = [SETUP, CHAIN + "\nrepaired = True", "chain(3)", "get_request('last').output()"]
-    notebook = Notebook(page, lab, lab.write("fork.ipynb", cells))
+    notebook = Notebook(page, lab, lab.write(f"fork-{app[:3]}.ipynb", cells), app=app)
     for index in range(3):
         notebook.run_to_end(index)
     view = notebook.view(2).first  # the fork may have a view of its own below
-    view.locator(".jp-durable-head .jp-durable-twisty").click()
+    unfold(view)
     view.locator(".jp-durable-label", has_text="chain[0]").click()
     view.get_by_role("button", name="Fork with other input").click()
     area = view.locator("textarea")
@@ -203,10 +227,11 @@ PIXEL = base64.b64decode(
 PLOT = "total = chain(6)\ndisplay(Image(PIXEL, width=40))"
 
 
-def test_after_a_fix_the_cells_variables_and_plots_are_there(lab: Lab, page: Page) -> None:
+@APPS
+def test_after_a_fix_the_cells_variables_and_plots_are_there(lab: Lab, page: Page, app: str) -> None:
     """The cell runs again, only the failed call and what follows it execute, and the view says so."""
     cells = [SETUP, f"{FIXED}\n{CHAIN}", PLOT, "1", "print(total, done)"]
-    notebook = Notebook(page, lab, lab.write("plots.ipynb", cells))
+    notebook = Notebook(page, lab, lab.write(f"plots-{app[:3]}.ipynb", cells), app=app)
     for index in range(3):
         notebook.run_to_end(index)
     cell = page.locator(".jp-Notebook .jp-Cell[data-windowed-list-index='2']")
@@ -225,20 +250,21 @@ def test_after_a_fix_the_cells_variables_and_plots_are_there(lab: Lab, page: Pag
     expect(page.locator(".jp-OutputArea-output", has_text="150 [3, 4, 5]")).to_be_visible()
 
 
-def opened(lab: Lab, page: Page, name: str, label: str, last: str) -> tuple[Notebook, Locator]:
+def opened(lab: Lab, page: Page, app: str, name: str, label: str, last: str) -> tuple[Notebook, Locator]:
     """A notebook in which `chain(3)` succeeded and the detail of one of its calls is open."""
     cells = [SETUP, CHAIN + "\nrepaired = True", "total = chain(4)", last]
-    notebook = Notebook(page, lab, lab.write(name, cells))
+    notebook = Notebook(page, lab, lab.write(name, cells), app=app)
     for index in range(3):
         notebook.run_to_end(index)
     view = notebook.view(2).first
-    view.locator(".jp-durable-head .jp-durable-twisty").click()
+    unfold(view)
     view.locator(".jp-durable-label", has_text=label).click()
     return notebook, view
 
 
-def test_replay_from_here_executes_the_call_and_all_later_ones(lab: Lab, page: Page) -> None:
-    notebook, view = opened(lab, page, "from.ipynb", "part[2]", "print(done)")
+@APPS
+def test_replay_from_here_executes_the_call_and_all_later_ones(lab: Lab, page: Page, app: str) -> None:
+    notebook, view = opened(lab, page, app, f"from-{app[:3]}.ipynb", "part[2]", "print(done)")
     view.get_by_role("button", name="Replay from here").click()
     expect(view.locator(".jp-durable-id")).to_contain_text("run 2")
     expect(view.locator(".jp-durable-counts")).to_contain_text("2 from checkpoint")
@@ -247,7 +273,7 @@ def test_replay_from_here_executes_the_call_and_all_later_ones(lab: Lab, page: P
 
 
 def test_a_fork_takes_arguments_by_name_and_says_what_is_wrong_with_others(lab: Lab, page: Page) -> None:
-    notebook, view = opened(lab, page, "named.ipynb", "chain[0]", "get_request('last').output()")
+    notebook, view = opened(lab, page, "lab/tree", "named.ipynb", "chain[0]", "get_request('last').output()")
     for text, said in (('{"n": 2}', "forked as req_"), ('{"m": 2}', "'n'|'m'"), ("[", "no JSON")):
         view.get_by_role("button", name="Fork with other input").click()
         view.locator("textarea").fill(text)
@@ -257,8 +283,9 @@ def test_a_fork_takes_arguments_by_name_and_says_what_is_wrong_with_others(lab: 
     expect(page.locator(RESULT)).to_have_text("10")
 
 
-def test_debug_runs_the_call_again_below_in_the_debugger(lab: Lab, page: Page) -> None:
-    notebook = Notebook(page, lab, lab.write("debug.ipynb", [SETUP, CHAIN, "chain(6)"]))
+@APPS_IN_FULL
+def test_debug_runs_the_call_again_below_in_the_debugger(lab: Lab, page: Page, app: str) -> None:
+    notebook = Notebook(page, lab, lab.write(f"debug-{app[:3]}.ipynb", [SETUP, CHAIN, "chain(6)"]), app=app)
     for index in range(3):
         notebook.run_to_end(index)
     view = notebook.view(2)
@@ -278,7 +305,7 @@ def test_debug_runs_the_call_again_below_in_the_debugger(lab: Lab, page: Page) -
 
 def test_copied_code_makes_the_call_again(lab: Lab, page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=lab.url)
-    notebook, view = opened(lab, page, "copy.ipynb", "part[2]", "1")
+    notebook, view = opened(lab, page, "lab/tree", "copy.ipynb", "part[2]", "1")
     view.get_by_role("button", name="Copy as code").click()
     expect(view.locator(".jp-durable-message")).to_have_text("copied")
     notebook.write(3, page.evaluate("() => navigator.clipboard.readText()"))
@@ -286,14 +313,15 @@ def test_copied_code_makes_the_call_again(lab: Lab, page: Page) -> None:
     expect(page.locator(f"{RESULT} >> nth=-1")).to_have_text("20")
 
 
-def test_a_view_of_a_request_the_store_does_not_know_has_its_controls_off(lab: Lab, page: Page) -> None:
+@APPS_IN_FULL
+def test_a_view_of_a_request_the_store_does_not_know_has_its_controls_off(lab: Lab, page: Page, app: str) -> None:
     """They are off before anything is pressed, and say why."""
     cells = [SETUP, CHAIN, "chain(6)", "get_request('last').delete()"]
-    notebook = Notebook(page, lab, lab.write("unknown.ipynb", cells))
+    notebook = Notebook(page, lab, lab.write(f"unknown-{app[:3]}.ipynb", cells), app=app)
     for index in range(4):
         notebook.run_to_end(index)
     notebook.save()
-    notebook = Notebook(page, lab, "unknown.ipynb")
+    notebook = Notebook(page, lab, f"unknown-{app[:3]}.ipynb", app=app)
     replay = notebook.view(2).get_by_role("button", name="Replay", exact=True)
     expect(replay).to_have_attribute("aria-disabled", "true", timeout=20_000)
     expect(replay).to_have_attribute("title", re.compile("no request|not known|unknown", re.IGNORECASE))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.lab import ARTIFACTS, SETUP, Lab, Notebook
+from tests.browser.lab import APPS, APPS_IN_FULL, ARTIFACTS, SETUP, Lab, Notebook
 
 CHAIN = """done = []
 @function()
@@ -27,7 +27,6 @@ repaired = False"""
 REPAIRED = CHAIN.replace("False", "True")
 ENDLESS = "@application()\n@function()\ndef endless() -> int:\n    time.sleep(60)\nendless()"
 REPAIR = "repaired = True; done.clear()"
-APPS = pytest.mark.parametrize("app", ["lab/tree", "notebooks"])
 MIME = "application/vnd.jupyter-durable.request+json"
 Settings = Callable[..., None]
 TOPS = """() => {
@@ -130,8 +129,9 @@ def test_a_cell_that_owns_a_request_is_marked_and_resumed_from_its_mark(lab: Lab
     assert page.locator(".jp-durable-owner").count() == 1
 
 
-def test_a_mark_is_live_and_stays_while_the_cell_runs_again(lab: Lab, page: Page) -> None:
-    notebook = Notebook(page, lab, lab.write("live.ipynb", [SETUP, ENDLESS]))
+@APPS_IN_FULL
+def test_a_mark_is_live_and_stays_while_the_cell_runs_again(lab: Lab, page: Page, app: str) -> None:
+    notebook = Notebook(page, lab, lab.write(f"live-{app[:3]}.ipynb", [SETUP, ENDLESS]), app=app)
     notebook.run_to_end(0)
     notebook.run(1)
     expect(state(notebook, 1)).to_have_text("●running")
@@ -177,8 +177,9 @@ def test_commands_act_on_the_request_of_the_active_cell(lab: Lab, page: Page, ap
     expect(notebook.view(2).locator(".jp-durable-id")).to_contain_text("run 3")
 
 
-def test_a_command_that_cannot_be_done_is_disabled_and_says_why(lab: Lab, page: Page) -> None:
-    notebook = Notebook(page, lab, lab.write("reasons.ipynb", [SETUP, REPAIRED, "chain(2)"]))
+@APPS_IN_FULL
+def test_a_command_that_cannot_be_done_is_disabled_and_says_why(lab: Lab, page: Page, app: str) -> None:
+    notebook = Notebook(page, lab, lab.write(f"reasons-{app[:3]}.ipynb", [SETUP, REPAIRED, "chain(2)"]), app=app)
     for index in (0, 1, 2):
         notebook.run_to_end(index)
     expect(state(notebook, 2)).to_have_text("✓succeeded")
@@ -198,9 +199,10 @@ def test_a_command_that_cannot_be_done_is_disabled_and_says_why(lab: Lab, page: 
     assert caption(page, "durable:replay-request") == "No kernel: start one to do this."
 
 
-def test_a_fork_asks_for_the_other_input(lab: Lab, page: Page) -> None:
+@APPS_IN_FULL
+def test_a_fork_asks_for_the_other_input(lab: Lab, page: Page, app: str) -> None:
     cells = [SETUP, REPAIRED, "chain(2)", "get_request('last').output()"]
-    notebook = Notebook(page, lab, lab.write("fork.ipynb", cells))
+    notebook = Notebook(page, lab, lab.write(f"fork-{app[:3]}.ipynb", cells), app=app)
     for index in (0, 1, 2):
         notebook.run_to_end(index)
     command(page, "durable:fork-request")
@@ -280,13 +282,14 @@ def test_a_mark_stays_with_its_cell_when_it_is_scrolled_out_of_sight_and_moved(
     expect(page.locator(".jp-durable-mark")).to_have_count(1)
 
 
-def test_in_a_notebook_that_is_not_trusted_a_mark_says_so_and_does_nothing(lab: Lab, page: Page) -> None:
+@APPS
+def test_in_a_notebook_that_is_not_trusted_a_mark_says_so_and_does_nothing(lab: Lab, page: Page, app: str) -> None:
     """Hostile text stays text; a saved "running" is no longer believed."""
     hostile = "<img src=x onerror=alert(1)>\u202e"
     request = {"id": hostile, "application": hostile, "status": "running", "run": 1, "kind": "cell"}
     data = {"version": 1, "sequence": 1, "at": 1.0, "request": request, "calls": [], "counts": {"reused": 3}}
     output = {"output_type": "display_data", "metadata": {}, "data": {MIME: data}}
-    notebook = Notebook(page, lab, lab.write("foreign.ipynb", ["1"], outputs=[output]))
+    notebook = Notebook(page, lab, lab.write(f"foreign-{app[:3]}.ipynb", ["1"], outputs=[output]), app=app)
     dialogs: list[Any] = []
     page.on("dialog", lambda dialog: dialogs.append(dialog))
     expect(state(notebook, 0)).to_have_text("◌last seen running · 3 from checkpoint")
@@ -371,9 +374,10 @@ def test_the_status_bar_counts_what_runs_in_all_stores(lab: Lab, page: Page) -> 
     ended(notebook, 1)
 
 
-def test_while_the_kernel_is_busy_resume_is_queued_and_can_be_withdrawn(lab: Lab, page: Page) -> None:
+@APPS_IN_FULL
+def test_while_the_kernel_is_busy_resume_is_queued_and_can_be_withdrawn(lab: Lab, page: Page, app: str) -> None:
     cells = [SETUP, CHAIN, "total = chain(6)", "repaired = True; time.sleep(2)"]
-    notebook = Notebook(page, lab, lab.write("queue.ipynb", cells))
+    notebook = Notebook(page, lab, lab.write(f"queue-{app[:3]}.ipynb", cells), app=app)
     for index in (0, 1, 2):
         notebook.run_to_end(index)
     notebook.run(3)
@@ -413,11 +417,14 @@ def test_no_button_moves_once_it_is_there(lab: Lab, page: Page) -> None:
     expect(state(notebook, 1)).to_have_text("⊘cancelled")
 
 
-def test_the_end_of_a_request_is_told_to_a_page_that_was_hidden(lab: Lab, page: Page, settings: Settings) -> None:
+@APPS
+def test_the_end_of_a_request_is_told_to_a_page_that_was_hidden(
+    lab: Lab, page: Page, app: str, settings: Settings
+) -> None:
     """Though its view stands in the middle of it."""
     settings({"notifyAfter": 1, "timeline": True})
     page.add_init_script("Object.defineProperty(document, 'hidden', {get: () => window.away === true});")
-    notebook = Notebook(page, lab, lab.write("hidden.ipynb", [SETUP, timed("alone", 2)]))
+    notebook = Notebook(page, lab, lab.write(f"hidden-{app[:3]}.ipynb", [SETUP, timed("alone", 2)]), app=app)
     notebook.run_to_end(0)
     notebook.run(1)
     expect(state(notebook, 1)).to_have_text("●running")

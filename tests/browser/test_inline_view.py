@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Dialog, Page, Request, expect
 
-from tests.browser.lab import ARTIFACTS, SETUP, Lab, Notebook
+from tests.browser.lab import APPS, APPS_IN_FULL, ARTIFACTS, SETUP, Lab, Notebook, unfold
 
 SLOW = """@application()
 @function()
@@ -34,8 +34,9 @@ batch(1000)"""
 MIME = "application/vnd.jupyter-durable.request+json"
 
 
-def test_the_view_is_live_while_the_cell_runs_and_one_line_when_all_went_well(lab: Lab, page: Page) -> None:
-    notebook = Notebook(page, lab, lab.write("slow.ipynb", [SETUP, SLOW]))
+@APPS
+def test_the_view_is_live_while_the_cell_runs_and_one_line_when_all_went_well(lab: Lab, page: Page, app: str) -> None:
+    notebook = Notebook(page, lab, lab.write(f"slow-{app[:3]}.ipynb", [SETUP, SLOW]), app=app)
     notebook.run_to_end(0)
     notebook.run(1)
     view = notebook.view(1)
@@ -45,21 +46,12 @@ def test_the_view_is_live_while_the_cell_runs_and_one_line_when_all_went_well(la
     expect(view.locator(".jp-durable-tree")).to_be_hidden()
     expect(view.locator(".jp-durable-line")).to_have_text(re.compile("all ran"))
     assert view.count() == 1
+    page.screenshot(path=ARTIFACTS / f"live-{app[:3]}.png")
 
 
-def test_notebook_7_shows_it_too(lab: Lab, page: Page) -> None:
-    notebook = Notebook(page, lab, lab.write("seven.ipynb", [SETUP, SLOW]), app="notebooks")
-    notebook.run_to_end(0)
-    notebook.run(1)
-    view = notebook.view(1)
-    expect(view.locator(".jp-durable-line")).to_have_text(re.compile(r"\d+ of 60"))
-    view.get_by_role("button", name="Cancel").click()
-    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("cancelled"))
-    page.screenshot(path=ARTIFACTS / "notebook-7.png")
-
-
-def test_a_thousand_items_are_one_row_that_opens_to_pages(lab: Lab, page: Page) -> None:
-    notebook = Notebook(page, lab, lab.write("map.ipynb", [SETUP, MAP]))
+@APPS_IN_FULL
+def test_a_thousand_items_are_one_row_that_opens_to_pages(lab: Lab, page: Page, app: str) -> None:
+    notebook = Notebook(page, lab, lab.write(f"map-{app[:3]}.ipynb", [SETUP, MAP]), app=app)
     notebook.run_to_end(0)
     notebook.run_to_end(1)
     view = notebook.view(1)
@@ -79,9 +71,10 @@ def test_a_thousand_items_are_one_row_that_opens_to_pages(lab: Lab, page: Page) 
     expect(view.locator(".jp-durable-label", has_text="parse[")).to_have_count(3)
 
 
-def test_the_tree_is_used_by_keyboard(lab: Lab, page: Page) -> None:
+@APPS
+def test_the_tree_is_used_by_keyboard(lab: Lab, page: Page, app: str) -> None:
     """Arrows move, open and close; Enter shows a call; none of them reaches the notebook."""
-    notebook = Notebook(page, lab, lab.write("keys.ipynb", [SETUP, MAP, "1"]))
+    notebook = Notebook(page, lab, lab.write(f"keys-{app[:3]}.ipynb", [SETUP, MAP, "1"]), app=app)
     notebook.run_to_end(0)
     notebook.run_to_end(1)
     view = notebook.view(1)
@@ -105,10 +98,13 @@ def test_the_tree_is_used_by_keyboard(lab: Lab, page: Page) -> None:
     page.keyboard.press("Escape")
     expect(rows).to_have_count(2)
     expect(view.locator("[role='treeitem']:focus")).to_have_count(1)
+    page.keyboard.type("ddx")  # in a notebook: delete the cell, cut the next one
     assert page.evaluate("() => jupyterapp.shell.currentWidget.content.activeCellIndex") == 1
+    assert page.evaluate("() => jupyterapp.shell.currentWidget.content.widgets.length") == 3
 
 
-def test_inputs_and_output_are_previews_made_in_the_kernel(lab: Lab, page: Page) -> None:
+@APPS_IN_FULL
+def test_inputs_and_output_are_previews_made_in_the_kernel(lab: Lab, page: Page, app: str) -> None:
     cell = """import pandas as pd
 @application(input_deserializer="pickle", output_serializer="pickle")
 @function()
@@ -116,11 +112,11 @@ def table(rows, api_key):
     print("reading", rows)
     return pd.DataFrame({"name": [f"row {n}" for n in range(rows)], "n": range(rows)})
 _ = table(1000, "sk-abcdefghijklmnopqrstuvwxyz0123456789")"""
-    notebook = Notebook(page, lab, lab.write("values.ipynb", [SETUP, cell]))
+    notebook = Notebook(page, lab, lab.write(f"values-{app[:3]}.ipynb", [SETUP, cell]), app=app)
     notebook.run_to_end(0)
     notebook.run_to_end(1)
     view = notebook.view(1)
-    view.locator(".jp-durable-head .jp-durable-twisty").click()
+    unfold(view)
     view.locator(".jp-durable-label").first.click()
     expect(view.locator(".jp-durable-input").first).to_contain_text("rows")
     expect(view.locator(".jp-durable-input").nth(1)).to_contain_text("***")
@@ -132,10 +128,11 @@ _ = table(1000, "sk-abcdefghijklmnopqrstuvwxyz0123456789")"""
     assert "sk-abc" not in view.inner_text()
 
 
-def test_saved_and_opened_with_no_kernel_it_says_what_it_was(lab: Lab, page: Page) -> None:
+@APPS
+def test_saved_and_opened_with_no_kernel_it_says_what_it_was(lab: Lab, page: Page, app: str) -> None:
     """The tree is there, controls are off and say why; a request that ran when it was saved was last seen running."""
-    name = lab.write("saved.ipynb", [SETUP, MAP, SLOW])
-    notebook = Notebook(page, lab, name)
+    name = lab.write(f"saved-{app[:3]}.ipynb", [SETUP, MAP, SLOW])
+    notebook = Notebook(page, lab, name, app=app)
     for index in (0, 1):
         notebook.run_to_end(index)
     notebook.run(2)
@@ -146,9 +143,11 @@ def test_saved_and_opened_with_no_kernel_it_says_what_it_was(lab: Lab, page: Pag
         (bundle,) = [output["data"] for output in cell["outputs"] if MIME in output.get("data", {})]
         assert {MIME, "text/html", "text/plain"} <= set(bundle)
     lab.end_kernels()
-    (lab.directory / "noker.ipynb").write_text((lab.directory / name).read_text().replace('"durable"', '"gone"'))
+    (lab.directory / f"noker-{app[:3]}.ipynb").write_text(
+        (lab.directory / name).read_text().replace('"durable"', '"gone"')
+    )
     page.goto("about:blank")
-    opened = Notebook(page, lab, "noker.ipynb", kernel=False)
+    opened = Notebook(page, lab, f"noker-{app[:3]}.ipynb", kernel=False, app=app)
     page.get_by_role("button", name="Select Kernel").or_(page.locator(".jp-Dialog-button.jp-mod-reject")).last.click()
     view = opened.view(1)
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"))
@@ -159,9 +158,10 @@ def test_saved_and_opened_with_no_kernel_it_says_what_it_was(lab: Lab, page: Pag
     expect(preview).to_have_attribute("title", re.compile("[Nn]o kernel|not trusted|not connected"))
 
 
-def test_a_view_catches_up_after_a_reload(lab: Lab, page: Page) -> None:
-    name = lab.write("reload.ipynb", [SETUP, SLOW.replace("slow(60)", "slow(120)")])
-    notebook = Notebook(page, lab, name)
+@APPS
+def test_a_view_catches_up_after_a_reload(lab: Lab, page: Page, app: str) -> None:
+    name = lab.write(f"reload-{app[:3]}.ipynb", [SETUP, SLOW.replace("slow(60)", "slow(120)")])
+    notebook = Notebook(page, lab, name, app=app)
     notebook.run_to_end(0)
     notebook.run(1)
     expect(notebook.view(1).locator(".jp-durable-line")).to_have_text(re.compile(r"\d+ of 120"))
@@ -234,13 +234,14 @@ def hostile_bundle(around: str) -> dict[str, Any]:
     }
 
 
-def test_in_an_untrusted_notebook_hostile_text_is_text(lab: Lab, page: Page) -> None:
+@APPS_IN_FULL
+def test_in_an_untrusted_notebook_hostile_text_is_text(lab: Lab, page: Page, app: str) -> None:
     """204 texts in every field: nothing runs, nothing is fetched, no dialog; controls are off."""
     outputs = [
         {"output_type": "display_data", "metadata": {}, "data": {MIME: hostile_bundle(around), "text/plain": "-"}}
         for around in AROUND
     ]
-    notebook = Notebook(page, lab, lab.write("hostile.ipynb", [SETUP], outputs=outputs))
+    notebook = Notebook(page, lab, lab.write(f"hostile-{app[:3]}.ipynb", [SETUP], outputs=outputs), app=app)
     seen: list[str] = []
 
     def refuse(dialog: Dialog) -> None:
@@ -315,7 +316,7 @@ many(10_000)"""
     assert taken[4] < 100, taken
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=60_000)
     notebook.idle()
-    view.locator(".jp-durable-head .jp-durable-twisty").click()
+    unfold(view)
     expect(view.locator(".jp-durable-label", has_text="parse ×10,000")).to_be_visible()
     view.locator(".jp-durable-label", has_text="parse ×10,000").click()
     expect(view.locator(".jp-durable-more")).to_contain_text("1–50 of 10,000", timeout=20_000)

@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.lab import ARTIFACTS, SETUP, Lab, Notebook
+from tests.browser.lab import APPS, APPS_IN_FULL, ARTIFACTS, SETUP, Lab, Notebook
 
 APP = """import ipywidgets, threading
 @function()
@@ -33,9 +33,9 @@ FAIL = "try:\n    whole(5)\nexcept ValueError:\n    pass"
 SELECTED = "[aria-selected='true'] > .jp-durable-row .jp-durable-label"
 
 
-def opened(lab: Lab, page: Page, name: str, cells: list[str]) -> tuple[Notebook, Locator]:
+def opened(lab: Lab, page: Page, name: str, cells: list[str], app: str = "lab/tree") -> tuple[Notebook, Locator]:
     """A notebook whose first cells ran, the last of them showing a widget; and the view in it."""
-    notebook = Notebook(page, lab, lab.write(name, [SETUP, APP, FAIL, SHOW, *cells]))
+    notebook = Notebook(page, lab, lab.write(name, [SETUP, APP, FAIL, SHOW, *cells]), app=app)
     for index in range(4):
         notebook.run_to_end(index)
     view = notebook.view(3)
@@ -47,9 +47,10 @@ def label(notebook: Notebook) -> Locator:
     return notebook.page.locator(".jp-Cell[data-windowed-list-index='3'] .widget-label")
 
 
-def test_it_stands_beside_other_widgets_and_its_traits_go_both_ways(lab: Lab, page: Page) -> None:
+@APPS_IN_FULL
+def test_it_stands_beside_other_widgets_and_its_traits_go_both_ways(lab: Lab, page: Page, app: str) -> None:
     cells = ["w.selected_call", "w.selected_call = 'part[1]'", "broken = False; w.request.replay()"]
-    notebook, view = opened(lab, page, "widget.ipynb", cells)
+    notebook, view = opened(lab, page, f"widget-{app[:3]}.ipynb", cells, app)
     expect(label(notebook)).to_have_text("failed")
     view.locator(".jp-durable-label", has_text="part[3]").click()
     expect(view.locator(".jp-durable-detail")).to_contain_text("ValueError: no page 3")
@@ -67,8 +68,9 @@ def test_it_stands_beside_other_widgets_and_its_traits_go_both_ways(lab: Lab, pa
     expect(empty).to_be_visible()
 
 
-def test_it_is_live_and_cancels_while_a_cell_runs(lab: Lab, page: Page) -> None:
-    notebook, _ = opened(lab, page, "live.ipynb", ["1", "1", "w2.status"])
+@APPS
+def test_it_is_live_and_cancels_while_a_cell_runs(lab: Lab, page: Page, app: str) -> None:
+    notebook, _ = opened(lab, page, f"widgets-{app[:3]}.ipynb", ["1", "1", "w2.status"], app)
     notebook.write(4, "broken = False\nr = whole.submit(2000)\nw2 = r.widget()\ndisplay(w2)\nr.wait()")
     notebook.run(4)
     live = notebook.view(4).last

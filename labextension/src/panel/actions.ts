@@ -7,6 +7,7 @@
  */
 
 import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { Kernel } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { askKernel } from '../requests/channel';
 import { IWish } from '../view/controls';
@@ -119,36 +120,27 @@ export class Actions {
 
   /** Run a request again, in its notebook's kernel; where none lives, in a new one if the user wants that. */
   async replay(one: IListed, wish: IWish = {}): Promise<void> {
-    const kernel = this._notebooks.kernelOf(one);
+    const alive = this._notebooks.kernelOf(one);
+    const kernel = alive ?? (await this._startedFor(one));
     if (kernel === null) {
-      await this._replayAnew(one, wish);
       return;
     }
     const content = {
       op: 'replay',
       request: one.id,
-      display: `${one.id}-${Math.max(one.runs, 1)}`,
+      display: alive ? `${one.id}-${Math.max(one.runs, 1)}` : '',
       ...wish
     };
     await askKernel(kernel, content, this._trans);
+    await this._requests.refresh();
   }
 
-  private async _replayAnew(one: IListed, wish: IWish): Promise<void> {
-    const trans = this._trans;
-    const { button } = await showDialog({
-      title: trans.__('Replay in a new kernel?'),
-      body: trans.__(
-        'No kernel of %1 is alive. Open the notebook with a new kernel and replay %2 there? What succeeded is served from checkpoints; other cells do not run.',
-        visible(one.path ?? ''),
-        one.application
-      ),
-      buttons: [
-        Dialog.cancelButton(),
-        Dialog.okButton({ label: trans.__('Open and Replay') })
-      ]
-    });
-    if (!button.accept) {
-      return;
+  /** A new kernel with what a replay needs; null when the user wants none. */
+  private async _startedFor(
+    one: IListed
+  ): Promise<Kernel.IKernelConnection | null> {
+    if (!(await this._agreed(one))) {
+      return null;
     }
     const told = (await this._server.get(routeOf(one, 'info'))) as {
       store_url?: string;
@@ -157,18 +149,38 @@ export class Actions {
     if (told.store_url) {
       lines.push(`%durable store ${told.store_url}`);
     }
-    const words = ['%durable', 'replay', one.id];
-    if (wish.strict) {
-      words.push('--strict');
-    }
-    if (wish.latest) {
-      words.push('--latest');
-    }
-    if (wish.rerun === 'changed') {
-      words.push('--rerun', 'changed');
-    }
-    lines.push(words.join(' '));
-    await this._notebooks.execute(one, lines.join('\n'));
+    return this._notebooks.start(one, lines.join('\n'));
+  }
+
+  /** Whether the user wants a kernel started, which this page's notebook shows or no notebook does. */
+  private async _agreed(one: IListed): Promise<boolean> {
+    const trans = this._trans;
+    const path = visible(one.path ?? '');
+    const name = visible(one.application);
+    const shown = this._notebooks.shows(one);
+    const { button } = await showDialog({
+      title: trans.__('Replay in a new kernel?'),
+      body: shown
+        ? trans.__(
+            'No kernel of %1 is alive. Open the notebook with a new kernel and replay %2 there? What succeeded is served from checkpoints; other cells do not run.',
+            path,
+            name
+          )
+        : trans.__(
+            'No kernel of %1 is alive. Start one for it and replay %2 there? What succeeded is served from checkpoints; no cell runs. The notebook has this kernel when you open it.',
+            path,
+            name
+          ),
+      buttons: [
+        Dialog.cancelButton(),
+        Dialog.okButton({
+          label: shown
+            ? trans.__('Open and Replay')
+            : trans.__('Start and Replay')
+        })
+      ]
+    });
+    return button.accept;
   }
 
   private async _goTo(one: IListed): Promise<void> {

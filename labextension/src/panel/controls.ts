@@ -43,8 +43,12 @@ export class ServerControls implements IControls {
 
   changed: () => void = () => undefined;
 
+  /** Without a kernel the cell would run in a new one, in which nothing is defined that it needs. */
   get hasCell(): boolean {
-    return this._notebooks.cellOf(this.one) !== null;
+    return (
+      this._notebooks.alive(this.one) &&
+      this._notebooks.cellOf(this.one) !== null
+    );
   }
 
   refusal(verb: Verb): string | null {

@@ -2,10 +2,12 @@
  * Notebooks and kernels that requests belong to.
  *
  * Rules of this file
- * - A kernel that lives is used, also when its notebook is not open in this page; none is started here but in `open`,
- *   which the user asked for.
+ * - A kernel that lives is used, also when its notebook is not open in this page; none is started here but in `open`
+ *   and `start`, which the user asked for.
+ * - In Notebook 7 every notebook has a page of its own: none opens in this one, and it is not waited for.
  */
 
+import { JupyterFrontEnd } from '@jupyterlab/application';
 import { CodeCell } from '@jupyterlab/cells';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import {
@@ -18,19 +20,17 @@ import { ITranslator } from '@jupyterlab/translation';
 import { ISignal, Signal } from '@lumino/signaling';
 import { MIME_TYPE, readSnapshot } from '../protocol/protocol';
 import { IListed } from '../requests/requests';
+import { IPlaces } from './places';
 
 export class Notebooks {
-  constructor(
-    services: ServiceManager.IManager,
-    documents: IDocumentManager | null,
-    tracker: INotebookTracker | null,
-    translator: ITranslator
-  ) {
-    this._services = services;
-    this._documents = documents;
-    this._tracker = tracker;
+  constructor(app: JupyterFrontEnd, places: IPlaces, translator: ITranslator) {
+    this._shell = app.shell;
+    this._services = app.serviceManager;
+    this._opensHere = places.lab !== null;
+    this._documents = places.documents;
+    this._tracker = places.notebooks;
     this._translator = translator;
-    services.sessions.runningChanged.connect(this._onSessions, this);
+    this._services.sessions.runningChanged.connect(this._onSessions, this);
   }
 
   /** Kernels have come or gone. */
@@ -112,18 +112,24 @@ export class Notebooks {
     }
   }
 
+  /** Whether its notebook is open in this page, or can be. */
+  shows(one: IListed): boolean {
+    return this._opensHere || this.panelOf(one) !== null;
+  }
+
   /** Open the notebook; null where it opens elsewhere, as in Notebook 7. */
   async open(one: IListed): Promise<NotebookPanel | null> {
     const known = this.panelOf(one);
-    const found =
-      known ?? this._documents?.openOrReveal(one.path ?? '') ?? null;
-    if (!(found instanceof NotebookPanel)) {
+    if (known !== null) {
+      this._shell.activateById(known.id);
+    }
+    const panel = known ?? this._documents?.openOrReveal(one.path ?? '');
+    if (!this.shows(one) || !(panel instanceof NotebookPanel)) {
       return null;
     }
-    this._documents?.openOrReveal(one.path ?? '');
-    await found.revealed;
-    await found.context.ready;
-    return found;
+    await panel.revealed;
+    await panel.context.ready;
+    return panel;
   }
 
   /** Open the notebook, and show the cell; whether it is there. */
@@ -141,28 +147,26 @@ export class Notebooks {
     return true;
   }
 
-  /** Execute `source` in the kernel of the notebook, which opens, and starts one where none runs. */
-  async execute(one: IListed, source: string): Promise<void> {
-    const panel = await this.open(one);
-    if (panel === null) {
-      return;
-    }
+  /** Start a kernel for the notebook, which opens where it can, and execute `source` there. */
+  async start(one: IListed, source: string): Promise<Kernel.IKernelConnection> {
     const trans = this._translator.load('jupyter_durable');
-    await panel.sessionContext.ready;
-    const kernel = panel.sessionContext.session?.kernel;
-    if (!kernel) {
+    const panel = this.shows(one) ? await this.open(one) : null;
+    await (panel === null ? this._startApart(one) : begin(panel));
+    const kernel = this.kernelOf(one);
+    if (kernel === null) {
       throw new Error(
         trans.__('The notebook has no kernel: choose one, and try again.')
       );
     }
-    const future = kernel.requestExecute({
+    const { content } = await kernel.requestExecute({
       code: source,
-      store_history: false
-    });
-    const { content } = await future.done;
+      store_history: false,
+      allow_stdin: false
+    }).done;
     if (content.status === 'error') {
       throw new Error(`${content.ename}: ${content.evalue}`);
     }
+    return kernel;
   }
 
   dispose(): void {
@@ -182,6 +186,23 @@ export class Notebooks {
     return null;
   }
 
+  /** A kernel for a notebook that no page has open: it is there when one opens it. */
+  private async _startApart(one: IListed): Promise<void> {
+    const path = one.path ?? '';
+    const { contents, kernelspecs, sessions } = this._services;
+    const file = await contents.get(path, { type: 'notebook', content: true });
+    await kernelspecs.ready;
+    const name = kernelName(file.content) ?? kernelspecs.specs?.default;
+    const session = await sessions.startNew({
+      path,
+      name: file.name,
+      type: 'notebook',
+      kernel: { name }
+    });
+    session.dispose(); // it lives on; this page only knows of it
+    await sessions.refreshRunning();
+  }
+
   private _onSessions(): void {
     const alive = new Set<string | undefined>();
     for (const session of this._services.sessions.running()) {
@@ -196,12 +217,33 @@ export class Notebooks {
     this._changed.emit();
   }
 
+  private _shell: JupyterFrontEnd.IShell;
+  private _opensHere: boolean;
   private _services: ServiceManager.IManager;
   private _documents: IDocumentManager | null;
   private _tracker: INotebookTracker | null;
   private _translator: ITranslator;
   private _kernels = new Map<string, Kernel.IKernelConnection>();
   private _changed = new Signal<this, void>(this);
+}
+
+/** Start the kernel of an open notebook where it has none. */
+async function begin(panel: NotebookPanel): Promise<void> {
+  const { sessionContext, model } = panel;
+  await sessionContext.ready;
+  if (!sessionContext.session?.kernel) {
+    const { specs } = sessionContext.specsManager;
+    const name = kernelName(model?.toJSON()) ?? specs?.default;
+    await sessionContext.changeKernel({ name });
+  }
+}
+
+/** The kernel that a notebook names. */
+function kernelName(notebook: unknown): string | undefined {
+  const { metadata } = (notebook ?? {}) as {
+    metadata?: { kernelspec?: { name?: string } };
+  };
+  return metadata?.kernelspec?.name;
 }
 
 /** The cell that shows the request; else the one that it was made by, by its id or its name. */

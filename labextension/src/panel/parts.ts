@@ -5,18 +5,9 @@
  * - Every part of the shell is optional; what is not there is left out.
  */
 
-import {
-  ILabShell,
-  ILayoutRestorer,
-  JupyterFrontEnd
-} from '@jupyterlab/application';
-import {
-  ICommandPalette,
-  MainAreaWidget,
-  WidgetTracker
-} from '@jupyterlab/apputils';
-import { IDocumentManager } from '@jupyterlab/docmanager';
-import { INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
+import { JupyterFrontEnd } from '@jupyterlab/application';
+import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
+import { NotebookActions } from '@jupyterlab/notebook';
 import { ITranslator } from '@jupyterlab/translation';
 import { historyIcon } from '@jupyterlab/ui-components';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
@@ -26,6 +17,7 @@ import { Preferences } from '../settings';
 import { Actions } from './actions';
 import { Notebooks } from './notebooks';
 import { RequestsPanel } from './panel';
+import { IPlaces } from './places';
 import { RequestTab } from './tab';
 
 const SHOW = 'durable:show-panel';
@@ -36,15 +28,6 @@ const BEGUN_MILLISECONDS = 700;
 
 type Tab = MainAreaWidget<RequestTab>;
 
-/** What the shell may have. */
-export interface IPlaces {
-  documents: IDocumentManager | null;
-  notebooks: INotebookTracker | null;
-  lab: ILabShell | null;
-  restorer: ILayoutRestorer | null;
-  palette: ICommandPalette | null;
-}
-
 export class Parts {
   constructor(
     app: JupyterFrontEnd,
@@ -53,19 +36,13 @@ export class Parts {
     places: IPlaces
   ) {
     const trans = translator.load('jupyter_durable');
-    const { serviceManager } = app;
     this._app = app;
     this._preferences = preferences;
     this._places = places;
     this._trans = trans;
-    this._server = new Server(serviceManager.serverSettings, trans);
+    this._server = new Server(app.serviceManager.serverSettings, trans);
     this._requests = new Requests(this._server);
-    this._notebooks = new Notebooks(
-      serviceManager,
-      places.documents,
-      places.notebooks,
-      translator
-    );
+    this._notebooks = new Notebooks(app, places, translator);
     const open = (one: IListed) => this.open(one);
     this._actions = new Actions(
       this._server,

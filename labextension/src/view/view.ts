@@ -41,7 +41,10 @@ export class RequestView {
       this._panel,
       this._tree.node
     ]);
-    this.node.dataset.lmSuppressShortcuts = 'true';
+    // On what has the focus: shortcuts of a notebook are for any of its elements that has it, “D D” to delete a cell too.
+    this.node.addEventListener('focusin', event => {
+      (event.target as HTMLElement).dataset.lmSuppressShortcuts = 'true';
+    });
     this._model.changed = () => this._later();
     this._model.wanted = page => this._turn(page);
     this._controls.changed = () => this._later();
