@@ -5,23 +5,25 @@ later could not have one of their own.
 
 Rules of this file
 - What a failed test saw is kept: a picture and the page's console, in `.artifacts`; the report says where.
-- No test leaves a busy kernel to the next one.
+- No test leaves a busy kernel to the next one, nor its theme.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
-from tests.browser.lab import ARTIFACTS, Lab, running_lab
+from tests.browser.lab import ARTIFACTS, Lab, Settings, running_lab
 
 QUIET = ("gpu", "quic", "background-networking", "component-update", "sync")
 LAST_LINES = 8
@@ -113,3 +115,20 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     for server in request.node.funcargs.values():
         if isinstance(server, Lab):
             server.end_busy_kernels()
+            server.forget_theme()
+
+
+@pytest.fixture
+def settings(lab: Lab) -> Iterator[Settings]:
+    """Writes the settings of the pages that open then; they are forgotten with the test."""
+    written = []
+
+    def write(said: dict[str, Any], of: str = "jupyter-durable/plugin") -> None:
+        file = lab.directory.parent / "settings" / f"{of}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(said))
+        written.append(file)
+
+    yield write
+    for file in written:
+        file.unlink()

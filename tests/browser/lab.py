@@ -29,6 +29,9 @@ TOKEN = "t"
 BUNDLE = ROOT / "labextension" / "dist"
 ARTIFACTS = ROOT / ".artifacts"
 SETUP = "from jupyter_durable import *\nimport time"
+WAITING = "import os\nrepaired = True\nwhile not os.path.exists('go'):\n    time.sleep(0.05)\nos.remove('go')"
+"""A cell that is at it until `Lab.go`."""
+Settings = Callable[..., None]
 APPS = pytest.mark.parametrize("app", ["lab/tree", "notebooks"])
 """In JupyterLab and in Notebook 7."""
 APPS_IN_FULL = pytest.mark.parametrize("app", ["lab/tree", pytest.param("notebooks", marks=pytest.mark.full)])
@@ -59,6 +62,10 @@ class Lab:
         """A notebook as it is saved."""
         return json.loads((self.directory / name).read_text())
 
+    def go(self) -> None:
+        """Let a cell that is `WAITING` end."""
+        (self.directory / "go").touch()
+
     def request(self, method: str, path: str) -> Any:
         """The server's own interface."""
         asked = urllib.request.Request(f"{self.url}{path}", method=method, headers={"Authorization": f"token {TOKEN}"})
@@ -70,6 +77,12 @@ class Lab:
         """End every session with its kernel."""
         for session in self.request("GET", "/api/sessions"):
             self.request("DELETE", f"/api/sessions/{session['id']}")
+
+    def forget_theme(self) -> None:
+        """The next page is light."""
+        (
+            self.directory.parent / "settings" / "@jupyterlab" / "apputils-extension" / "themes.jupyterlab-settings"
+        ).unlink(missing_ok=True)
 
     def end_busy_kernels(self) -> None:
         """End the sessions of kernels that are still at it."""

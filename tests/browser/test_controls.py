@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.lab import APPS, APPS_IN_FULL, SETUP, Lab, Notebook, unfold
+from tests.browser.lab import APPS, APPS_IN_FULL, SETUP, WAITING, Lab, Notebook, unfold
 
 RESULT = ".jp-OutputArea-executeResult .jp-OutputArea-output"
 
@@ -125,7 +125,7 @@ def test_replay_after_a_fix_runs_the_cell_again_and_only_the_failed_call(lab: La
 
 @APPS
 def test_while_the_kernel_is_busy_a_replay_is_queued_and_can_be_withdrawn(lab: Lab, page: Page, app: str) -> None:
-    cells = [SETUP, CHAIN, "total = chain(6)", "repaired = True; time.sleep(2)"]
+    cells = [SETUP, CHAIN, "total = chain(6)", WAITING]
     notebook = Notebook(page, lab, lab.write(f"queued-{app[:3]}.ipynb", cells), app=app)
     for index in (0, 1):
         notebook.run_to_end(index)
@@ -139,6 +139,7 @@ def test_while_the_kernel_is_busy_a_replay_is_queued_and_can_be_withdrawn(lab: L
     again = view.get_by_role("button", name="Replay", exact=True)
     again.click()
     expect(queued).to_be_visible()
+    lab.go()
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=10_000)
 
 

@@ -1,16 +1,14 @@
-"""Marks, commands, settings, status bar and notifications, in a real page."""
+"""Marks and commands, in a real page."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.lab import APPS, APPS_IN_FULL, ARTIFACTS, SETUP, Lab, Notebook
+from tests.browser.lab import APPS, APPS_IN_FULL, ARTIFACTS, SETUP, WAITING, Lab, Notebook, Settings
 
 CHAIN = """done = []
 @function()
@@ -28,7 +26,6 @@ REPAIRED = CHAIN.replace("False", "True")
 ENDLESS = "@application()\n@function()\ndef endless() -> int:\n    time.sleep(60)\nendless()"
 REPAIR = "repaired = True; done.clear()"
 MIME = "application/vnd.jupyter-durable.request+json"
-Settings = Callable[..., None]
 TOPS = """() => {
     window.tops = [];
     const look = () => {
@@ -42,26 +39,6 @@ TOPS = """() => {
     look();
 }"""
 """Where the first button of a view is, in each picture since it is there: `window.tops`."""
-
-
-def timed(name: str, seconds: float) -> str:
-    return f"@application()\n@function()\ndef {name}() -> int:\n    time.sleep({seconds})\n    return 1\n{name}()"
-
-
-@pytest.fixture
-def settings(lab: Lab) -> Iterator[Settings]:
-    """Writes the settings of the pages that open then; they are forgotten with the test."""
-    written = []
-
-    def write(said: dict[str, Any], of: str = "jupyter-durable/plugin") -> None:
-        file = lab.directory.parent / "settings" / f"{of}.jupyterlab-settings"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(said))
-        written.append(file)
-
-    yield write
-    for file in written:
-        file.unlink()
 
 
 def toast(page: Page) -> Locator:
@@ -301,82 +278,9 @@ def test_in_a_notebook_that_is_not_trusted_a_mark_says_so_and_does_nothing(lab: 
     assert not dialogs
 
 
-def test_settings_hold_at_once(lab: Lab, page: Page, settings: Settings) -> None:
-    settings({})
-    notebook = Notebook(page, lab, lab.write("settings.ipynb", [SETUP, REPAIRED, "chain(6)"]))
-    for index in (0, 1, 2):
-        notebook.run_to_end(index)
-    expect(state(notebook, 2)).to_have_text("✓succeeded")
-    expect(notebook.view(2).locator(".jp-durable-tree")).to_be_hidden()
-    tab = page.evaluate("() => jupyterapp.shell.currentWidget.id")
-    page.evaluate("() => jupyterapp.commands.execute('settingeditor:open', {query: 'Durable Requests'})")
-    form = page.locator(".jp-SettingsForm", has_text="Marks on cells")
-    form.get_by_label("Marks on cells").uncheck()
-    form.locator("select").select_option(label="Tree")
-    page.screenshot(path=ARTIFACTS / "front-settings.png")
-    expect(page.locator(".jp-durable-mark")).to_have_count(0)
-    page.evaluate("id => jupyterapp.shell.activateById(id)", tab)
-    expect(notebook.view(2).locator(".jp-durable-tree")).to_be_visible()
-
-
-def test_the_end_of_a_long_request_is_told_once_when_nobody_sees_it(lab: Lab, page: Page, settings: Settings) -> None:
-    settings({"notifyAfter": 1})
-    cells = [SETUP, timed("watched", 1.5), timed("unwatched", 2)]
-    notebook = Notebook(page, lab, lab.write("told.ipynb", cells))
-    notebook.run_to_end(0)
-    notebook.run_to_end(1)
-    expect(state(notebook, 1)).to_have_text("✓succeeded")
-    notebook.run(2)
-    expect(state(notebook, 2)).to_have_text("●running")
-    tab = page.evaluate("() => jupyterapp.shell.currentWidget.id")
-    page.evaluate("() => { jupyterapp.commands.execute('launcher:create'); }")
-    expect(toast(page)).to_have_text(re.compile("unwatched succeeded after 2"))
-    toast(page).get_by_role("button", name="Show").click()
-    page.wait_for_function("id => jupyterapp.shell.currentWidget.id === id", arg=tab)
-    assert page.evaluate("() => jupyterapp.shell.currentWidget.content.activeCellIndex") == 2
-
-
-def test_a_failure_is_told_with_its_error_and_a_cancel_is_not(lab: Lab, page: Page, settings: Settings) -> None:
-    settings({"notifyAfter": 1})
-    failing = timed("failing", 2).replace("return 1", "raise ValueError('page 7 has no text')")
-    notebook = Notebook(page, lab, lab.write("untold.ipynb", [SETUP, timed("stopped", 60), failing]))
-    notebook.run_to_end(0)
-    notebook.run(1)
-    expect(state(notebook, 1)).to_have_text("●running")
-    page.wait_for_timeout(1500)  # so that it is long enough to be told
-    command(page, "durable:cancel-request")
-    ended(notebook, 1)
-    notebook.run(2)
-    expect(state(notebook, 2)).to_have_text("●running")
-    page.evaluate("() => { jupyterapp.commands.execute('launcher:create'); }")
-    expect(toast(page)).to_have_text(re.compile(r"failing failed after 2.*page 7 has no text"))
-    page.screenshot(path=ARTIFACTS / "front-notification.png")
-    expect(toast(page)).to_have_count(1)
-
-
-def test_the_status_bar_counts_what_runs_in_all_stores(lab: Lab, page: Page) -> None:
-    """There while something runs, gone when nothing does; pressing it opens the panel."""
-    notebook = Notebook(page, lab, lab.write("count.ipynb", [SETUP, ENDLESS]))
-    item = page.locator("#jp-bottom-panel .jp-durable-status")
-    expect(item).to_be_hidden()
-    notebook.run_to_end(0)
-    notebook.run(1)
-    expect(item).to_have_text("●1 running")
-    expect(item.get_by_role("button")).to_have_attribute("title", re.compile("endless · count.ipynb"))
-    page.screenshot(path=ARTIFACTS / "front-status.png")
-    item.get_by_role("button").click()
-    panel = page.locator("#jp-durable-requests")
-    expect(panel).to_be_visible()
-    expect(panel).to_contain_text("endless")
-    activate(notebook, 1)
-    command(page, "durable:cancel-request")
-    expect(item).to_be_hidden()
-    ended(notebook, 1)
-
-
 @APPS_IN_FULL
 def test_while_the_kernel_is_busy_resume_is_queued_and_can_be_withdrawn(lab: Lab, page: Page, app: str) -> None:
-    cells = [SETUP, CHAIN, "total = chain(6)", "repaired = True; time.sleep(2)"]
+    cells = [SETUP, CHAIN, "total = chain(6)", WAITING]
     notebook = Notebook(page, lab, lab.write(f"queue-{app[:3]}.ipynb", cells), app=app)
     for index in (0, 1, 2):
         notebook.run_to_end(index)
@@ -385,11 +289,12 @@ def test_while_the_kernel_is_busy_resume_is_queued_and_can_be_withdrawn(lab: Lab
     mark(notebook, 2).get_by_role("button", name="Queued").click()
     mark(notebook, 2).get_by_role("button", name="Resume").click()
     expect(mark(notebook, 2).get_by_role("button", name="Queued")).to_be_visible()
+    lab.go()
     expect(state(notebook, 2)).to_have_text("✓3 from checkpoint", timeout=10_000)
 
 
 def test_what_waits_for_a_cell_is_one_thing_in_its_mark_and_in_its_view(lab: Lab, page: Page) -> None:
-    cells = [SETUP, CHAIN, "total = chain(6)", "repaired = True; time.sleep(3)", "done"]
+    cells = [SETUP, CHAIN, "total = chain(6)", WAITING, "done"]
     notebook = Notebook(page, lab, lab.write("one.ipynb", cells))
     for index in (0, 1, 2):
         notebook.run_to_end(index)
@@ -399,6 +304,7 @@ def test_what_waits_for_a_cell_is_one_thing_in_its_mark_and_in_its_view(lab: Lab
     expect(mark(notebook, 2).get_by_role("button", name="Resume")).to_be_visible()
     notebook.view(2).get_by_role("button", name="Replay", exact=True).click()
     expect(mark(notebook, 2).get_by_role("button", name="Queued")).to_be_visible()
+    lab.go()
     expect(state(notebook, 2)).to_have_text("✓3 from checkpoint", timeout=10_000)
     notebook.run_to_end(4)
     expect(page.locator(".jp-OutputArea-output", has_text="[0, 1, 2, 3, 3, 4, 5]")).to_be_visible()
@@ -415,22 +321,6 @@ def test_no_button_moves_once_it_is_there(lab: Lab, page: Page) -> None:
     assert len(set(page.evaluate("() => window.tops"))) == 1
     notebook.view(1).get_by_role("button", name="Cancel").click()
     expect(state(notebook, 1)).to_have_text("⊘cancelled")
-
-
-@APPS
-def test_the_end_of_a_request_is_told_to_a_page_that_was_hidden(
-    lab: Lab, page: Page, app: str, settings: Settings
-) -> None:
-    """Though its view stands in the middle of it."""
-    settings({"notifyAfter": 1, "timeline": True})
-    page.add_init_script("Object.defineProperty(document, 'hidden', {get: () => window.away === true});")
-    notebook = Notebook(page, lab, lab.write(f"hidden-{app[:3]}.ipynb", [SETUP, timed("alone", 2)]), app=app)
-    notebook.run_to_end(0)
-    notebook.run(1)
-    expect(state(notebook, 1)).to_have_text("●running")
-    expect(notebook.view(1).get_by_role("button", name="Timeline")).to_have_attribute("aria-pressed", "true")
-    page.evaluate("() => { window.away = true; }")
-    expect(toast(page)).to_have_text(re.compile("alone succeeded after 2"))
 
 
 CAUGHT = "try:\n    chain({})\nexcept RuntimeError:\n    print('no answer yet')"
