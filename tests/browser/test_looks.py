@@ -95,6 +95,63 @@ def test_a_failure_with_its_attempts_and_what_a_replay_reused(lab: Lab, page: Pa
     page.screenshot(path=ARTIFACTS / f"timeline-{theme.lower()}-{width}.png")
 
 
+def test_folded_it_says_what_failed_and_how_much_is_kept(lab: Lab, page: Page) -> None:
+    """At both widths it stays within the notebook; a cancelled one says so likewise."""
+    notebook = Notebook(page, lab, lab.write("folded.ipynb", [SETUP, RESEARCH, "research('durability')"]))
+    for index in range(3):
+        notebook.run_to_end(index)
+    view = notebook.view(2)
+    view.locator(".jp-durable-head .jp-durable-twisty").click()
+    line = view.locator(".jp-durable-line")
+    expect(line).to_have_text(
+        "8 ran · 1 failed · call_llm[0]: ConnectionError: 429: too many requests, retry after 20 s"
+    )
+    for width in (1280, 800):
+        page.set_viewport_size({"width": width, "height": 900})
+        expect(line).to_be_visible()
+        fits(page)
+        page.screenshot(path=ARTIFACTS / f"folded-{width}.png")
+
+
+def test_the_picture_of_the_readme(lab: Lab, page: Page) -> None:
+    """Written to `.artifacts/view.png`; `docs/images/view.png` is a copy of it."""
+    cells = [SETUP, RESEARCH, "research('durability')"]
+    notebook = Notebook(page, lab, lab.write("picture.ipynb", cells), app="notebooks")
+    page.evaluate("() => jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Light' })")
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "true")
+    for index in range(3):
+        notebook.run_to_end(index)
+    view = notebook.view(2)
+    row = view.get_by_role("treeitem").filter(has=page.locator(".jp-durable-label", has_text="call_llm[0]"))
+    row.locator(".jp-durable-label").click()
+    expect(row.locator(".jp-durable-body")).to_contain_text("429")
+    page.mouse.move(0, 0)
+    cell = page.locator(".jp-Cell[data-windowed-list-index='2']")
+    cell.scroll_into_view_if_needed()
+    around, box = cell.bounding_box(), view.bounding_box()
+    assert around is not None
+    assert box is not None
+    clip = {**around, "height": box["y"] + box["height"] + 3 - around["y"]}
+    page.screenshot(path=ARTIFACTS / "view.png", clip=clip)  # type: ignore[arg-type]  # a TypedDict of these four
+    assert (ARTIFACTS / "view.png").stat().st_size < 150_000
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_the_kernel_stands_in_the_launcher_with_its_own_logo(lab: Lab, page: Page, theme: str) -> None:
+    Notebook(page, lab, lab.write("plain.ipynb", ["1"]))
+    page.evaluate(
+        "theme => jupyterapp.commands.execute('apputils:change-theme', { theme: `JupyterLab ${theme}` })", theme
+    )
+    page.evaluate("() => { jupyterapp.commands.execute('launcher:create'); }")
+    card = page.locator(".jp-LauncherCard[title*='Durable'], .jp-LauncherCard:has-text('Python 3 (Durable)')").first
+    expect(card).to_be_visible(timeout=20_000)
+    logo = card.locator("img")
+    expect(logo).to_have_attribute("src", re.compile("kernelspecs/durable/logo-"))
+    assert logo.evaluate("node => node.decode().then(() => node.naturalWidth)") > 0
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=20_000)
+    page.screenshot(path=ARTIFACTS / f"launcher-{theme.lower()}.png")
+
+
 @pytest.mark.parametrize("app", ["lab/tree", "notebooks"])
 def test_progress_says_how_much_how_fast_and_how_long(lab: Lab, page: Page, app: str) -> None:
     notebook = Notebook(page, lab, lab.write("batch.ipynb", [SETUP, BATCH]), app=app)

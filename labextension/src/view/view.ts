@@ -275,7 +275,12 @@ export class RequestView {
       this._do(
         this._controls.ask('fork', content).then(reply => {
           const id = (reply as { fork?: string }).fork ?? '';
-          this._say(this._trans.__('forked as %1', visible(id)));
+          this._say(
+            this._trans.__(
+              'forked as %1 · get_request("%1") shows it',
+              visible(id)
+            )
+          );
         })
       );
     });
