@@ -201,7 +201,7 @@ def test_a_strict_replay_that_diverges_says_so(lab: Lab, page: Page, app: str) -
     expect(view.locator(".jp-durable-message")).to_have_text(re.compile("diverge|place|recorded"))
 
 
-@APPS
+@APPS_IN_FULL
 def test_a_fork_takes_other_input(lab: Lab, page: Page, app: str) -> None:
     cells = [SETUP, CHAIN + "\nrepaired = True", "chain(3)", "get_request('last').output()"]
     notebook = Notebook(page, lab, lab.write(f"fork-{app[:3]}.ipynb", cells), app=app)

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.lab import APPS, ARTIFACTS, SETUP, TOKEN, Lab, Notebook, unfold
+from tests.browser.lab import APPS, APPS_IN_FULL, ARTIFACTS, SETUP, TOKEN, Lab, Notebook, unfold
 from tests.browser.test_panel import Requests, lab_page, tab
 
 CHAIN = """import os
@@ -94,7 +94,7 @@ def test_with_its_kernel_alive_a_tab_can_do_what_the_view_under_the_cell_can(lab
     expect(Requests(page).row("tab-alive.ipynb")).to_have_count(2)
 
 
-@APPS
+@APPS_IN_FULL
 def test_with_its_notebook_open_a_call_is_debugged_from_the_tab(lab: Lab, page: Page, app: str) -> None:
     name = f"tab-debug-{app[:3]}.ipynb"
     notebook = ran(page, lab, name, "chain(5)", app=app)
@@ -145,6 +145,7 @@ def test_with_no_kernel_a_tab_says_what_only_a_kernel_can_do(lab: Lab, page: Pag
     expect(row).to_contain_text("2 from checkpoint · 3 ran", timeout=30_000)
 
 
+@pytest.mark.full
 def test_with_its_notebook_open_and_its_kernel_shut_down_a_replay_starts_another(lab: Lab, page: Page) -> None:
     """No cell runs in it: what the cell needs is not defined there."""
     notebook = ran(page, lab, "tab-shut.ipynb", "chain(5)")
