@@ -6,6 +6,7 @@ import email
 import json
 import subprocess
 import sys
+import tarfile
 import zipfile
 from email.message import Message
 from pathlib import Path
@@ -132,3 +133,16 @@ def test_committed_build_files_name_no_index_host() -> None:
         text = (ROOT / path).read_text()
         assert "index-url" not in text
         assert " @ " not in text
+
+
+def test_the_source_distribution_holds_what_was_built_and_no_caches(tmp_path: Path) -> None:
+    """hatch reads only the `.gitignore` of the root: caches of the page's build would make it 130 MB."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (built,) = tmp_path.glob("*.tar.gz")
+    assert built.stat().st_size < 5_000_000
+    with tarfile.open(built) as archive:
+        names = [name.partition("/")[2] for name in archive.getnames()]
+    assert "labextension/dist/package.json" in names
+    unwanted = ("labextension/.yarn/", "labextension/lib/", "labextension/node_modules/", "docs/images/")
+    assert not [name for name in names if name.startswith(unwanted)]
