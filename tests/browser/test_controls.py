@@ -123,7 +123,7 @@ def test_replay_after_a_fix_runs_the_cell_again_and_only_the_failed_call(lab: La
     expect(page.locator(".jp-OutputArea-output", has_text="[150, [3, 4, 5]]")).to_be_visible()
 
 
-@APPS
+@APPS_IN_FULL
 def test_while_the_kernel_is_busy_a_replay_is_queued_and_can_be_withdrawn(lab: Lab, page: Page, app: str) -> None:
     cells = [SETUP, CHAIN, "total = chain(6)", WAITING]
     notebook = Notebook(page, lab, lab.write(f"queued-{app[:3]}.ipynb", cells), app=app)
@@ -263,7 +263,7 @@ def opened(lab: Lab, page: Page, app: str, name: str, label: str, last: str) -> 
     return notebook, view
 
 
-@APPS
+@APPS_IN_FULL
 def test_replay_from_here_executes_the_call_and_all_later_ones(lab: Lab, page: Page, app: str) -> None:
     notebook, view = opened(lab, page, app, f"from-{app[:3]}.ipynb", "part[2]", "print(done)")
     view.get_by_role("button", name="Replay from here").click()

@@ -32,6 +32,17 @@ def batch(n: int) -> int:
 batch(1000)"""
 
 MIME = "application/vnd.jupyter-durable.request+json"
+OVERLAPPING = """view => [...view.querySelectorAll('.jp-durable-row')].flatMap(row => {
+    const parts = [...row.children].filter(part => part.offsetParent !== null);
+    const texts = parts.filter(part => !part.matches('.jp-durable-track'));
+    const spilt = texts.filter(part => part.scrollWidth > part.clientWidth + 1);
+    const covered = parts.filter((part, n) => {
+        const [one, next] = [part, parts[n + 1]].map(each => each?.getBoundingClientRect());
+        return next !== undefined && next.top < one.bottom - 1 && next.left < one.right - 1;
+    });
+    return [...spilt, ...covered].map(part => `${part.className}: ${part.textContent}`);
+})"""
+"""What in the rows of a view is wider than its place, or has its neighbour over it."""
 
 
 @APPS
@@ -128,7 +139,7 @@ _ = table(1000, "sk-abcdefghijklmnopqrstuvwxyz0123456789")"""
     assert "sk-abc" not in view.inner_text()
 
 
-@APPS
+@APPS_IN_FULL
 def test_saved_and_opened_with_no_kernel_it_says_what_it_was(lab: Lab, page: Page, app: str) -> None:
     """The tree is there, controls are off and say why; a request that ran when it was saved was last seen running."""
     name = lab.write(f"saved-{app[:3]}.ipynb", [SETUP, MAP, SLOW])
@@ -158,7 +169,7 @@ def test_saved_and_opened_with_no_kernel_it_says_what_it_was(lab: Lab, page: Pag
     expect(preview).to_have_attribute("title", re.compile("[Nn]o kernel|not trusted|not connected"))
 
 
-@APPS
+@APPS_IN_FULL
 def test_a_view_catches_up_after_a_reload(lab: Lab, page: Page, app: str) -> None:
     name = lab.write(f"reload-{app[:3]}.ipynb", [SETUP, SLOW.replace("slow(60)", "slow(120)")])
     notebook = Notebook(page, lab, name, app=app)
@@ -275,7 +286,9 @@ def test_in_an_untrusted_notebook_hostile_text_is_text(lab: Lab, page: Page, app
 
 
 @pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1280), ("JupyterLab Dark", 800)])
-def test_nothing_is_wider_than_its_notebook(lab: Lab, page: Page, width: int, theme: str) -> None:
+def test_nothing_is_wider_than_its_notebook_or_stands_over_another(
+    lab: Lab, page: Page, width: int, theme: str
+) -> None:
     """Pictures of the view in both themes are kept beside it to be looked at."""
     page.set_viewport_size({"width": width, "height": 900})
     notebook = Notebook(page, lab, lab.write("wide.ipynb", [SETUP, MAP]))
@@ -290,7 +303,16 @@ def test_nothing_is_wider_than_its_notebook(lab: Lab, page: Page, width: int, th
     background = view.evaluate("node => getComputedStyle(node).backgroundColor")
     dark = int(re.findall(r"\d+", background)[0]) < 128
     assert dark == ("Dark" in theme)
+    assert view.evaluate(OVERLAPPING) == []
     page.screenshot(path=ARTIFACTS / f"{theme.split()[1].lower()}-{width}.png")
+    view.get_by_role("button", name="Timeline").click()
+    assert view.evaluate(OVERLAPPING) == []
+    track = view.locator(".jp-durable-track").first.bounding_box()
+    row = view.locator(".jp-durable-row").first.bounding_box()
+    assert track is not None
+    assert row is not None
+    assert track["width"] > 0.4 * row["width"]  # a timeline is there for its bars
+    page.screenshot(path=ARTIFACTS / f"timeline-of-a-map-{width}.png")
 
 
 def test_ten_thousand_calls_stay_responsive(lab: Lab, page: Page) -> None:

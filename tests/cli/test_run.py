@@ -151,7 +151,7 @@ def test_the_notebook_is_readable_after_a_kill(notebook: Notebook):
     assert not [path for path in notebook.directory.iterdir() if path.name.startswith(".done")]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.full)])
 def test_an_interrupt_settles_the_request_and_the_next_run_goes_on(notebook: Notebook, number: int):
     notebook.mend()
     process = notebook.start("-p", "pause", "0.2")

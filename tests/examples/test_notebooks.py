@@ -56,7 +56,7 @@ def kill_and_run_again(example: Example, kills: int, seed: int) -> None:
     assert_complete(example.out)
 
 
-@each_example
+@pytest.mark.parametrize("example", ["research_agent"], indirect=True)
 def test_killed_once_and_run_again_nothing_recorded_executes_twice(example: Example) -> None:
     kill_and_run_again(example, kills=1, seed=int(os.environ.get("CRASH_SEED") or random.randrange(1000)))
 
