@@ -108,6 +108,7 @@ def test_a_cell_that_is_run_by_hand_after_a_success_still_begins_anew(lab: Lab, 
     expect(notebook.view(2)).not_to_have_attribute("data-request", first or "")
 
 
+@pytest.mark.full
 def test_in_a_tab_every_choice_works_and_says_why_where_it_cannot(lab: Lab, page: Page) -> None:
     notebook = Notebook(page, lab, lab.write("tabbed.ipynb", [SETUP, PARTS, CELL]))
     for index in range(3):
