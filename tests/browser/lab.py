@@ -222,3 +222,14 @@ def unfold(view: Locator) -> None:
     if twisty.get_attribute("aria-expanded") != "true":
         twisty.click()
     expect(twisty).to_have_attribute("aria-expanded", "true")
+
+
+def debugged(page: Page, asked: str, answer: str) -> None:
+    """Ask the debugger that runs in a cell something, see its answer, and leave it."""
+    prompt = page.locator(".jp-Stdin-input:not([readonly])").last
+    prompt.wait_for(timeout=20_000)
+    prompt.fill(asked)
+    prompt.press("Enter")
+    page.locator(".jp-OutputArea", has_text=answer).first.wait_for()
+    prompt.fill("q")
+    prompt.press("Enter")

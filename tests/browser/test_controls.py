@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.lab import APPS, APPS_IN_FULL, SETUP, WAITING, Lab, Notebook, unfold
+from tests.browser.lab import APPS, APPS_IN_FULL, SETUP, WAITING, Lab, Notebook, debugged, unfold
 
 RESULT = ".jp-OutputArea-executeResult .jp-OutputArea-output"
 
@@ -294,13 +294,7 @@ def test_debug_runs_the_call_again_below_in_the_debugger(lab: Lab, page: Page, a
     view.get_by_role("button", name="Debug").click()
     source = "() => jupyterapp.shell.currentWidget.content.widgets[3].model.sharedModel.getSource()"
     assert re.fullmatch(r"%durable debug req_\w+ part\[3\]", page.evaluate(source))
-    prompt = page.locator(".jp-Stdin-input:not([readonly])").last
-    expect(prompt).to_be_visible(timeout=20_000)
-    prompt.fill("p n + 7000")
-    prompt.press("Enter")
-    expect(page.locator(".jp-OutputArea", has_text="7003").first).to_be_visible()
-    prompt.fill("q")
-    prompt.press("Enter")
+    debugged(page, "p n + 7000", "7003")
     notebook.idle()
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.lab import APPS, APPS_IN_FULL, ARTIFACTS, SETUP, TOKEN, Lab, Notebook, unfold
+from tests.browser.lab import APPS, APPS_IN_FULL, ARTIFACTS, SETUP, TOKEN, Lab, Notebook, debugged, unfold
 from tests.browser.test_panel import Requests, lab_page, tab
 
 CHAIN = """import os
@@ -100,13 +100,7 @@ def test_with_its_notebook_open_a_call_is_debugged_from_the_tab(lab: Lab, page: 
     notebook = ran(page, lab, name, "chain(5)", app=app)
     view = shown(page, name, "part[3]")
     press(view, "Debug")
-    prompt = page.locator(".jp-Stdin-input:not([readonly])").last
-    expect(prompt).to_be_visible(timeout=20_000)
-    prompt.fill("p n + 7000")
-    prompt.press("Enter")
-    expect(page.locator(".jp-OutputArea", has_text="7003").first).to_be_visible()
-    prompt.fill("q")
-    prompt.press("Enter")
+    debugged(page, "p n + 7000", "7003")
     page.wait_for_function("() => jupyterapp.shell.currentWidget?.content?.widgets?.length === 4")
     notebook.idle()
 
