@@ -73,8 +73,13 @@ class Call:
 
     @property
     def args_changed(self) -> bool:
-        """Whether it was served for other arguments than the recorded ones."""
-        return self._node.args_changed
+        """Whether it was served for other arguments than the recorded ones, or for such as cannot be compared."""
+        return self._node.args_changed or self._node.not_comparable
+
+    @property
+    def args_comparable(self) -> bool:
+        """False where it was served for arguments of which nobody knows whether they are the recorded ones."""
+        return not self._node.not_comparable
 
     @property
     def code_changed(self) -> bool:

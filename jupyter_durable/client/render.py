@@ -47,13 +47,20 @@ def call_text(node: CallNode) -> str:
         parts.append(_lasted(node.duration))
     if not node.stored:
         parts.append("not checkpointed")
-    if node.args_changed:
-        parts.append("△ arguments changed")
-    if node.code_changed:
-        parts.append("△ code changed")
+    parts += [f"△ {what}" for what in drift(node)]
     if node.progress is not None and node.status == Status.RUNNING:
         parts.append(f"{node.progress.current:g} of {node.progress.total:g}")
     return " · ".join(parts)
+
+
+def drift(node: CallNode) -> list[str]:
+    """What to know of a reuse, each in two or three words."""
+    marks = (
+        (node.args_changed, "arguments changed"),
+        (node.not_comparable, "arguments not comparable"),
+        (node.code_changed, "code changed"),
+    )
+    return [what for holds, what in marks if holds]
 
 
 def _lasted(seconds: float) -> str:

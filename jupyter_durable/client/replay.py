@@ -7,7 +7,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_durable.client import versions
@@ -30,6 +30,9 @@ REACHED, NOT_REACHED = 1, 0
 """Passes of copied calls: both are before every pass of the first run."""
 COMPARED: Final = "strict: its calls are compared"
 """Why a root that succeeded executes in a strict replay."""
+ARGUMENTS_CHANGED: Final = "arguments changed"
+NOT_COMPARABLE: Final = "arguments not comparable"
+CODE_CHANGED: Final = "code changed"
 SetAside = tuple[tuple[int, int], ...]
 
 
@@ -54,8 +57,8 @@ class Recorded(NamedTuple):
     """The recorded calls of a request, without values."""
 
     root: Node
-    args_changed: frozenset[int]
-    """Calls that the last run reused with other arguments than the recorded ones."""
+    drifted: Mapping[int, str]
+    """Calls that the last run reused by their place, and what is to know of their arguments."""
 
 
 def recorded(engine: Engine, row: RequestRow) -> Recorded | None:
@@ -65,7 +68,9 @@ def recorded(engine: Engine, row: RequestRow) -> Recorded | None:
     root, shown = tree.nodes(), tree.tree(row.run, live=False)
     if root is None or shown is None:
         return None
-    return Recorded(root, frozenset(node.identity for node in walk(shown) if node.args_changed))
+    drifted = {node.identity: ARGUMENTS_CHANGED for node in walk(shown) if node.args_changed}
+    drifted |= {node.identity: NOT_COMPARABLE for node in walk(shown) if node.not_comparable}
+    return Recorded(root, drifted)
 
 
 def code_for(engine: Engine, row: RequestRow, upgrade: bool) -> versions.Loaded:
@@ -146,7 +151,7 @@ def _rows(root: Node) -> Iterator[CallRow]:
 
 
 def _changed(known: Recorded, code: versions.Loaded) -> dict[int, str]:
-    """Identities of calls whose code or arguments changed, and which of the two."""
+    """Identities of calls whose code or arguments changed, or may have, and what of them."""
     changed: dict[int, str] = {}
     hashes: dict[str, bytes | None] = {}
     for row in _rows(known.root):
@@ -154,10 +159,10 @@ def _changed(known: Recorded, code: versions.Loaded) -> dict[int, str]:
             continue
         if row.name not in hashes:
             hashes[row.name] = code.code_named(row.name)
-        if row.identity in known.args_changed:
-            changed[row.identity] = "arguments"
+        if row.identity in known.drifted:
+            changed[row.identity] = known.drifted[row.identity]
         elif hashes[row.name] is not None and row.code != hashes[row.name]:
-            changed[row.identity] = "code"
+            changed[row.identity] = CODE_CHANGED
     return changed
 
 

@@ -38,6 +38,7 @@ __all__ = ["CHECKPOINT", "RAN", "CallNode", "CallTree", "Counts", "call_json", "
 
 RAN: Final = "ran"
 CHECKPOINT: Final = "checkpoint"
+ARGUMENTS: Final = Flag.ARGS_CHANGED | Flag.NOT_COMPARABLE
 NOT_COUNTED: Final = GROUPS | {Kind.CELL, Kind.SCRIPT, Kind.VALUE}
 
 
@@ -58,6 +59,8 @@ class CallNode:
     """`ran` or `checkpoint`."""
     attempts: int
     args_changed: bool
+    not_comparable: bool
+    """Reused by its place, and nobody knows whether with other arguments; `args_changed` is False then."""
     code_changed: bool
     stored: bool
     """False: completed, not checkpointed."""
@@ -91,6 +94,7 @@ class Counts:
     code_changed: int
     saved: float
     """Seconds that the reused calls took when they ran; what a reused call covers is part of it."""
+    not_comparable: int = 0
 
 
 class CallTree:
@@ -253,7 +257,8 @@ def _build(
                 status=Status.INTERRUPTED if row.status == Status.RUNNING and not live else row.status,
                 source=RAN if ran else CHECKPOINT,
                 attempts=one.attempts,
-                args_changed=bool(one.flags & Flag.ARGS_CHANGED),
+                args_changed=one.flags & ARGUMENTS == Flag.ARGS_CHANGED,
+                not_comparable=bool(one.flags & Flag.NOT_COMPARABLE),
                 code_changed=bool(one.flags & Flag.CODE_CHANGED),
                 stored=not row.flags & Flag.NOT_STORED,
                 started_at=row.started_at,
@@ -290,6 +295,7 @@ def count(root: CallNode) -> Counts:
         args_changed=sum(node.args_changed for node in calls),
         code_changed=sum(node.code_changed for node in calls),
         saved=_saved(root),
+        not_comparable=sum(node.not_comparable for node in calls),
     )
 
 
@@ -325,6 +331,7 @@ def summary(counts: Counts) -> str:
     parts += [f"saved {spoken(counts.saved)}"] if counts.saved >= 0.05 else []
     parts += [f"{counts.code_changed} reused with changed code"] if counts.code_changed else []
     parts += [f"{counts.args_changed} reused with changed arguments"] if counts.args_changed else []
+    parts += [f"{counts.not_comparable} reused with arguments not comparable"] if counts.not_comparable else []
     return " · ".join(parts)
 
 
@@ -361,6 +368,7 @@ def call_json(node: CallNode) -> dict[str, Any]:
         "source": node.source,
         "attempts": node.attempts,
         "args_changed": node.args_changed,
+        "not_comparable": node.not_comparable,
         "code_changed": node.code_changed,
         "stored": node.stored,
         "started_at": node.started_at,

@@ -56,7 +56,7 @@ class Flag:
     """Bits of `CallRow.flags`."""
 
     WEAK: Final = 1
-    """An argument had no stable bytes: equal digests do not prove equal arguments."""
+    """An argument had no canonical bytes: equal digests prove equal arguments, other ones prove nothing."""
     SET_ASIDE: Final = 2
     """The outcome must not be reused: the call was set aside by `rerun`, `from_call` or a wrong match."""
     NOT_STORED: Final = 4
@@ -64,7 +64,7 @@ class Flag:
     VOLATILE: Final = 8
     """`durable=False`: executes whenever it is reached."""
     ARGS_CHANGED: Final = 16
-    """In the last run the call was reused with other arguments than the recorded ones."""
+    """In the last run the call was reused by its place: the digest of its arguments is another one than recorded."""
     CODE_CHANGED: Final = 32
     """In the last run the call was reused although its code differs from the recorded code."""
     TAKEN_OVER: Final = 64
@@ -72,6 +72,8 @@ class Flag:
     they match by their arguments only. Stays with the row (`replay.carried`)."""
     RENEWED: Final = 128
     """Executed again after it was set aside: siblings not reached since do not match by place. Stays with the row."""
+    NOT_COMPARABLE: Final = 256
+    """Beside `ARGS_CHANGED`: one of the two digests is weak, so nobody knows whether the arguments are others."""
 
 
 class CallRow(NamedTuple):
@@ -146,7 +148,7 @@ class Reached(NamedTuple):
     identity: int
     count: int  # type: ignore[assignment]  # the column is called so, and nobody counts with it
     flags: int
-    """Drift marks shared by all of them (`Flag.ARGS_CHANGED`, `Flag.CODE_CHANGED`)."""
+    """Drift marks shared by all of them (`Flag.ARGS_CHANGED`, `Flag.NOT_COMPARABLE`, `Flag.CODE_CHANGED`)."""
 
 
 class Attempted(NamedTuple):

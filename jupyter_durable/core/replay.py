@@ -7,6 +7,8 @@ Rules of this file
   execution; calls with equal arguments are claimed in that order each time, so it is the order of the last run too).
 - (2) Else the one that stood at this place in the last pass that reached it, if it is unclaimed and of the same kind
   and function, whatever its arguments. Else the call is new.
+- A weak digest is over the pickled bytes of what has no canonical ones. Where it is equal the arguments are, so (1)
+  holds for it as for any other. Where it is not, nobody knows: what (2) serves then is marked (`drift_of`).
 - Every recorded call can be matched whatever its status; whether its outcome may be reused is `reusable(row)`.
 - A call whose arguments are recorded, but whose record was taken by (2), raises `WrongMatch` (when an unclaimed
   record with the same arguments is left it takes that one instead). The caller records `ArgumentsDecide` and starts
@@ -34,10 +36,10 @@ from jupyter_durable.core.index import Index
 from jupyter_durable.core.model import CallRow, Flag, Kind, Reached, Status
 from jupyter_durable.core.places import PAGE, Recorded
 
-__all__ = ["AdaptiveMatcher", "Body", "Matched", "Recorded", "WrongMatch", "carried", "reusable"]
+__all__ = ["AdaptiveMatcher", "Body", "Matched", "Recorded", "WrongMatch", "carried", "drift_of", "reusable"]
 
 NOT_REUSABLE: Final = Flag.SET_ASIDE | Flag.NOT_STORED | Flag.VOLATILE
-DRIFT: Final = Flag.ARGS_CHANGED | Flag.CODE_CHANGED
+DRIFT: Final = Flag.ARGS_CHANGED | Flag.NOT_COMPARABLE | Flag.CODE_CHANGED
 WITH_ARGUMENTS: Final = frozenset({Kind.FUNCTION, Kind.MAP_ITEM, Kind.REDUCE_STEP})
 """Kinds of which other arguments are drift. A map or reduce node is never reused, so it cannot drift."""
 
@@ -75,6 +77,11 @@ class WrongMatch(Exception):
 def reusable(row: CallRow) -> bool:
     """Whether the recorded outcome may be served instead of executing the call."""
     return row.status == Status.SUCCEEDED and not row.flags & NOT_REUSABLE
+
+
+def drift_of(row: CallRow, weak: int) -> int:
+    """The marks of a call that is served from a record that it matched by place; `weak`: its own digest is."""
+    return Flag.ARGS_CHANGED | Flag.NOT_COMPARABLE if weak or row.flags & Flag.WEAK else Flag.ARGS_CHANGED
 
 
 def carried(flags: int) -> int:

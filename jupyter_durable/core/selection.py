@@ -159,7 +159,7 @@ class _Seen(NamedTuple):
 def preview(root: Node, set_aside: Collection[int], changed: Mapping[int, str]) -> Preview:
     """What a replay will do. Runs nothing.
 
-    `set_aside`: identities from `rerun` or `from_call`. `changed`: identity to what changed ("code"), for
+    `set_aside`: identities from `rerun` or `from_call`. `changed`: identity to what changed ("code changed"), for
     calls that would be reused all the same, or that are set aside for it.
     """
     aside = set(set_aside)
@@ -174,7 +174,7 @@ def preview(root: Node, set_aside: Collection[int], changed: Mapping[int, str]) 
         verdict = after[row.identity]
         why = one.why if verdict == one.verdict else ""
         if row.identity in changed and (verdict == REUSED or why == "set aside"):
-            why = f"{changed[row.identity]} changed"
+            why = changed[row.identity]
         counts = verdict == REUSED and not one.covered and row.kind not in GROUPS
         saves = (row.duration or 0.0) if counts else 0.0
         calls.append(Verdict(row.identity, names[row.identity], one.depth, verdict, why, row.duration, saves))

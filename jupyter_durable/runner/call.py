@@ -28,7 +28,7 @@ from jupyter_durable.core.model import (
     Kind,
     Status,
 )
-from jupyter_durable.core.replay import carried, reusable
+from jupyter_durable.core.replay import carried, drift_of, reusable
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.future import Future, in_copied_context, refuse_nested, settled, settled_async
 from jupyter_durable.runner import mapping, nodes, reducing, waiting
@@ -95,7 +95,7 @@ class ActiveCall(CallSettling):
                 row, changed = match(self, body, (seq, Kind.FUNCTION, plan.name, digest))
                 if row is not None and plan.durable and reusable(row):
                     if not changed or run.options.reuse_changed:
-                        return self.serve(body, row, seq, plan, changed)
+                        return self.serve(body, row, seq, plan, changed and drift_of(row, weak))
                     row = row._replace(flags=row.flags | Flag.TAKEN_OVER)
                 # What was served so far is known at the latest with the outcome of what executes after it: a wrong
                 # match of a pass that is killed is found through these.
@@ -104,10 +104,10 @@ class ActiveCall(CallSettling):
         call.enter(row, args, kwargs)
         return call
 
-    def serve(self, body: Body, row: CallRow, seq: int, plan: Plan, changed: bool, *, opened: bool = True) -> Served:
-        """The recorded outcome of a call at `seq`, its value only if `opened`. The body's lock is held."""
+    def serve(self, body: Body, row: CallRow, seq: int, plan: Plan, drift: int, *, opened: bool = True) -> Served:
+        """The recorded outcome of a call at `seq`, its value only if `opened`; `drift`: its marks. The lock is held."""
         run = self.run
-        flags = (Flag.ARGS_CHANGED if changed else 0) | (Flag.CODE_CHANGED if drifted(run, row, plan) else 0)
+        flags = drift | (Flag.CODE_CHANGED if drifted(run, row, plan) else 0)
         body.matcher.reuse(seq, row, flags)  # type: ignore[union-attr]
         self._called(row.name, row.code, row.below)
         value = run.open_value(row) if opened else None

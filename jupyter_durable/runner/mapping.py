@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_durable.context import MapOptions, drive, drive_async
 from jupyter_durable.core.model import CallRow, Flag, Kind
-from jupyter_durable.core.replay import reusable
+from jupyter_durable.core.replay import drift_of, reusable
 from jupyter_durable.executor.thread import ThreadExecutor
 from jupyter_durable.function import Results
 from jupyter_durable.future import Future, in_copied_context, refuse_nested, settled, settled_async
@@ -57,7 +57,8 @@ def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[t
         for seq, (row, changed) in enumerate(rows):
             if row is not None and plan.durable and reusable(row):
                 if not changed or run.options.reuse_changed:
-                    begun.append(node.serve(body, row, seq, plan, changed))
+                    drift = drift_of(row, digests[seq][1]) if changed else 0
+                    begun.append(node.serve(body, row, seq, plan, drift))
                     continue
                 row = row._replace(flags=row.flags | Flag.TAKEN_OVER)
             digest, weak = digests[seq]

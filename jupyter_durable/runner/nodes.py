@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_durable.context import current, drive
 from jupyter_durable.core.model import Kind
-from jupyter_durable.core.replay import reusable
+from jupyter_durable.core.replay import drift_of, reusable
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.future import Future
 from jupyter_durable.runner.matching import match
@@ -88,7 +88,7 @@ def recorded_value(parent: ActiveCall, name: str, make: Any) -> Any:
         if body.matcher is not None:
             row, changed = match(parent, body, (seq, Kind.VALUE, name, digest))
             if row is not None and reusable(row):
-                return parent.serve(body, row, seq, plan, changed).value
+                return parent.serve(body, row, seq, plan, drift_of(row, 0) if changed else 0).value
     call = ActiveCall(parent, run, None, Kind.VALUE, plan, (body.pass_no, seq, digest, 0))
     call.enter(row, (), {})
     call.invoke = make

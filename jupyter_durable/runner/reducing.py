@@ -54,7 +54,7 @@ class _Chain:
             self.taken_over = rows + self.taken_over
             return
         for seq, row in enumerate(rows):
-            served = self.node.serve(body, row, seq, self.plan, False, opened=seq == len(rows) - 1)
+            served = self.node.serve(body, row, seq, self.plan, 0, opened=seq == len(rows) - 1)
             self.accumulated = served.value
         self.done, self.newest = len(rows), rows[-1].identity
 

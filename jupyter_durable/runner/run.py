@@ -76,7 +76,7 @@ class Run:
         self.output: Callable[[Any], Any] = lambda value: value
         self.headers = options.headers
         self.state = StateLog()
-        self.reused = self.executed = self.args_changed = self.code_changed = 0
+        self.reused = self.executed = self.args_changed = self.not_comparable = self.code_changed = 0
         self.saved = 0.0
         self.unsaved: list[CallRow] = []
         """Outcomes that the store refused; they can be committed when there is room again."""
@@ -141,7 +141,8 @@ class Run:
             self.reused += 1
             self.saved += row.duration or 0.0
             if flags:
-                self.args_changed += bool(flags & Flag.ARGS_CHANGED)
+                self.not_comparable += bool(flags & Flag.NOT_COMPARABLE)
+                self.args_changed += bool(flags & Flag.ARGS_CHANGED) and not flags & Flag.NOT_COMPARABLE
                 self.code_changed += bool(flags & Flag.CODE_CHANGED)
 
     def count_executed(self, call: CallRecord) -> None:

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from jupyter_durable.client.render import FOLD, MARKS, escaped
+from jupyter_durable.client.render import FOLD, MARKS, drift, escaped
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.calltree import CallNode, spoken
 from jupyter_durable.core.model import Progressed, RequestRow, Status
@@ -256,8 +256,8 @@ class _Tree:
         extra = f'<span class="a">{_text(text, 160)}</span>' if text else ""
         if node.progress is not None and node.status == Status.RUNNING:
             extra += _progress(node.progress)
-        for changed, what in ((node.args_changed, "arguments changed"), (node.code_changed, "code changed")):
-            extra += f'<span class="warn m">△ {what}</span>' if changed else ""
+        for what in drift(node):
+            extra += f'<span class="warn m">△ {what}</span>'
         extra += "" if node.stored else '<span class="warn m">not checkpointed</span>'
         source = "from checkpoint" if node.source == "checkpoint" else "ran"
         if node.status == Status.RUNNING:

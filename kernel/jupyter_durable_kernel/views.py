@@ -179,7 +179,8 @@ class LiveView:
     def _counted(self, root: CallNode | None) -> Counts:
         run = self.run
         if root is None:
-            return Counts(run.reused, run.executed, 0, 0, run.args_changed, run.code_changed, run.saved)
+            drift = (run.args_changed, run.code_changed, run.saved, run.not_comparable)
+            return Counts(run.reused, run.executed, 0, 0, *drift)
         return page.counted(root, self._folding.tallies)
 
 

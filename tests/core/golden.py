@@ -89,6 +89,18 @@ def cases() -> list[tuple[str, int, bool, list[Write]]]:
             ],
         ),
         (
+            "a reuse of which nobody knows whether its arguments changed",
+            2,
+            False,
+            [
+                root(2, children=2),
+                call(2, 1, 0, "fit", flags=Flag.WEAK),
+                call(3, 1, 1, "score"),
+                Reached(1, 2 << 16, 0, 2, 1, Flag.ARGS_CHANGED | Flag.NOT_COMPARABLE),
+                Reached(1, 2 << 16, 1, 3, 1, Flag.ARGS_CHANGED),
+            ],
+        ),
+        (
             "only the newest body: calls that no longer happen, a body that started over",
             2,
             False,

@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from jupyter_durable.client.render import drift
 from jupyter_durable.core.calltree import CHECKPOINT, RAN, CallTree, Counts, count, spoken, summary, to_json, walk
 from jupyter_durable.core.model import Flag, Reached, Status
 from tests.core.golden import PATH, call, cases, folded, read, root
@@ -58,6 +59,15 @@ def test_drift_is_counted_in_the_summary():
     assert summary(count(shown)) == (
         "4 from checkpoint · 0 ran · saved 3 min 12 s · 1 reused with changed code · 1 reused with changed arguments"
     )
+
+
+def test_a_reuse_that_cannot_be_judged_is_not_counted_as_changed():
+    """Nobody knows whether its arguments are others, and that is what is said."""
+    _, shown = tree_of("a reuse of which nobody knows whether its arguments changed")
+    assert shown is not None
+    told = "1 reused with changed arguments · 1 reused with arguments not comparable"
+    assert summary(count(shown)) == f"2 from checkpoint · 0 ran · saved 5.0 s · {told}"
+    assert [drift(node) for node in shown.children] == [["arguments not comparable"], ["arguments changed"]]
 
 
 def test_a_running_call_of_nobody_reads_interrupted():

@@ -151,7 +151,7 @@ def verdicts(preview):
 
 def test_preview_of_a_failed_request():
     """Successes are reused, the failure and its callers execute, a covered call saves nothing more."""
-    found = selection.preview(tree(), (), {2: "code of helper"})
+    found = selection.preview(tree(), (), {2: "code of helper changed"})
     assert verdicts(found) == {
         "root[0]": ("executed", "failed"),
         "a[0]": ("reused", "code of helper changed"),

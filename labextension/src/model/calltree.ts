@@ -12,6 +12,8 @@ import { ICall, ICounts, IProgress } from '../protocol/protocol';
 const ROOT = 1;
 const ARGS_CHANGED = 16;
 const CODE_CHANGED = 32;
+const NOT_COMPARABLE = 256;
+const ARGUMENTS = ARGS_CHANGED | NOT_COMPARABLE;
 const NOT_STORED = 4;
 const GROUPS = ['map', 'reduce'];
 const NOT_COUNTED = ['map', 'reduce', 'cell', 'script', 'value'];
@@ -255,7 +257,8 @@ export class CallTree {
       status: gone ? 'interrupted' : row.status,
       source: Math.floor(row.pass_no / 65536) === run ? 'ran' : 'checkpoint',
       attempts: Math.max(row.attempts, tried),
-      args_changed: (one.flags & ARGS_CHANGED) !== 0,
+      args_changed: (one.flags & ARGUMENTS) === ARGS_CHANGED,
+      not_comparable: (one.flags & NOT_COMPARABLE) !== 0,
       code_changed: (one.flags & CODE_CHANGED) !== 0,
       stored: (row.flags & NOT_STORED) === 0,
       started_at: row.started_at,
@@ -319,7 +322,8 @@ export function count(calls: ICall[]): ICounts {
     running: many(call => call.status === 'running'),
     args_changed: many(call => call.args_changed),
     code_changed: many(call => call.code_changed),
-    saved: saved(calls)
+    saved: saved(calls),
+    not_comparable: many(call => call.not_comparable)
   };
 }
 
@@ -368,6 +372,9 @@ export function summary(counts: ICounts): string {
       : '',
     counts.args_changed
       ? `${counts.args_changed} reused with changed arguments`
+      : '',
+    counts.not_comparable
+      ? `${counts.not_comparable} reused with arguments not comparable`
       : ''
   ]
     .filter(part => part)

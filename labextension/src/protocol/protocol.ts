@@ -41,6 +41,7 @@ export interface ICall {
   source: string;
   attempts: number;
   args_changed: boolean;
+  not_comparable: boolean;
   code_changed: boolean;
   stored: boolean;
   started_at: number;
@@ -107,6 +108,7 @@ export interface ICounts {
   args_changed: number;
   code_changed: number;
   saved: number;
+  not_comparable: number;
 }
 
 export interface IRequest {
@@ -168,6 +170,7 @@ export function readCall(value: unknown): IShownCall {
     source: text(given.source),
     attempts: number(given.attempts),
     args_changed: given.args_changed === true,
+    not_comparable: given.not_comparable === true,
     code_changed: given.code_changed === true,
     stored: given.stored !== false,
     started_at: number(given.started_at),
@@ -284,7 +287,8 @@ function readCounts(given: Fields): ICounts {
     running: number(given.running),
     args_changed: number(given.args_changed),
     code_changed: number(given.code_changed),
-    saved: number(given.saved)
+    saved: number(given.saved),
+    not_comparable: number(given.not_comparable)
   };
 }
 

@@ -20,7 +20,7 @@ import {
 } from './dom';
 import { MenuView } from './menu';
 import { Model } from '../model/model';
-import { ISnapshot } from '../protocol/protocol';
+import { ICounts, ISnapshot } from '../protocol/protocol';
 import { setShare } from './row';
 import {
   inOneLine,
@@ -307,7 +307,7 @@ export class HeadView {
         })
       );
     }
-    this._renderDrift(counts.code_changed, counts.args_changed);
+    this._renderDrift(counts);
     setText(
       this._note,
       snapshot.partial
@@ -320,9 +320,11 @@ export class HeadView {
     setAttribute(this._failed, 'aria-pressed', String(this._model.failedOnly));
   }
 
-  private _renderDrift(code: number, args: number): void {
+  private _renderDrift(counts: ICounts): void {
     const trans = this._trans;
-    show(this._drift, code + args > 0);
+    const { code_changed: code, args_changed: args } = counts;
+    const unknown = counts.not_comparable;
+    show(this._drift, code + args + unknown > 0);
     const parts = [];
     if (code) {
       parts.push(
@@ -341,6 +343,16 @@ export class HeadView {
           '%1 have changed arguments',
           args,
           args
+        )
+      );
+    }
+    if (unknown) {
+      parts.push(
+        trans._n(
+          '%1 has arguments that cannot be compared',
+          '%1 have arguments that cannot be compared',
+          unknown,
+          unknown
         )
       );
     }

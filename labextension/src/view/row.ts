@@ -150,6 +150,9 @@ export function updateBadges(
   if (call.args_changed) {
     said.push(trans.__('△ arguments changed'));
   }
+  if (call.not_comparable) {
+    said.push(trans.__('△ arguments not comparable'));
+  }
   if (!call.stored) {
     said.push(trans.__('not checkpointed'));
   }
