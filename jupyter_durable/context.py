@@ -15,9 +15,8 @@ import concurrent.futures
 import contextlib
 import contextvars
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from types import CodeType, CoroutineType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from jupyter_durable.errors import SDKUsageError
 
@@ -220,18 +219,16 @@ def scope_here() -> Scope:
 
 
 class Deferred:
-    """Stands for a result to come: a Future that a function may return as a tail call."""
+    """Stands for a result to come: a Future, or the coroutine that calling an async durable function gave.
+
+    A function may return one as a tail call.
+    """
 
     __slots__ = ()
 
+    if TYPE_CHECKING:  # an abstract base class would make `isinstance` slow, which every argument of a call pays
 
-DEFERRED: Final = (Deferred, CoroutineType)
-"""Types of what may be deferred; a quick look before `is_deferred`."""
-
-
-def is_deferred(value: Any) -> bool:
-    """Whether a value is a Future, or the coroutine that calling an async durable function gave."""
-    return isinstance(value, Deferred) or (type(value) is CoroutineType and value.cr_code in DURABLE_CODE)
+        def __await__(self) -> Generator[Any, Any, Any]: ...
 
 
 def drive(call: Execution) -> Any:
@@ -241,7 +238,7 @@ def drive(call: Execution) -> Any:
         token = call.attempt()
         try:
             value = call.invoke(*call.args, **call.kwargs)
-            if isinstance(value, DEFERRED) and is_deferred(value):
+            if isinstance(value, Deferred):
                 value = call.resolve(value)
         except BaseException as error:  # noqa: BLE001 - a user's function was called; `fail` decides, and raises
             current.reset(token)
@@ -259,7 +256,7 @@ async def drive_async(call: Execution) -> Any:
         token = call.attempt()
         try:
             value = await call.invoke(*call.args, **call.kwargs)
-            if isinstance(value, DEFERRED) and is_deferred(value):
+            if isinstance(value, Deferred):
                 value = await call.resolve_async(value)
         except BaseException as error:  # noqa: BLE001 - a user's function was called; `fail` decides, and raises
             current.reset(token)
@@ -274,19 +271,16 @@ async def begin_late(scope: Scope, spec: Spec, args: tuple[Any, ...], kwargs: di
     """Call an async function at a place kept for it, once its deferred arguments are there."""
     __tracebackhide__ = True
     names, given = list(kwargs), [*args, *kwargs.values()]
-    values = await asyncio.gather(*map(_awaited, given))
+    values = await asyncio.gather(*map(awaited, given))
     call = scope.begin(spec, tuple(values[: len(args)]), dict(zip(names, values[len(args) :], strict=True)), seq)
     return call.value if call.reused else await drive_async(call)
 
 
-async def _awaited(value: Any) -> Any:
-    return await value if is_deferred(value) else value
+async def awaited(value: Any) -> Any:
+    """The value, once it is there."""
+    return await value if isinstance(value, Deferred) else value
 
 
 async def reused_value(call: Execution) -> Any:
     """What calling an async function gives when the call is served from its checkpoint."""
     return call.value
-
-
-DURABLE_CODE: Final[frozenset[CodeType]] = frozenset(made.__code__ for made in (drive_async, begin_late, reused_value))
-"""Code of the coroutines that durable functions return."""

@@ -2,6 +2,7 @@
 
     DurableError
     ├── SDKUsageError            the call or the arguments cannot work; nothing ran
+    │   └── InputMismatch        the input of an application does not fit its type hints (also a SerializationError)
     ├── RequestNotFinished       output asked for before the end
     ├── RequestFailed            the request ended in failure
     │   └── RequestError         raised by user code to fail the request, message verbatim, never retried
@@ -34,6 +35,7 @@ __all__ = [
     "DurableError",
     "ExportError",
     "FunctionError",
+    "InputMismatch",
     "InternalError",
     "LeaseLost",
     "RemoteAPIError",
@@ -89,6 +91,10 @@ class ReplayError(DurableError):
 
 class SerializationError(DurableError):
     """A value cannot be stored; the message gives its path."""
+
+
+class InputMismatch(SDKUsageError, SerializationError):
+    """The input of an application does not fit its type hints; no request was made of it."""
 
 
 class DeserializationError(DurableError):

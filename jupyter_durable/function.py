@@ -21,14 +21,15 @@ from typing import Any, Final, Generic, ParamSpec, TypeVar, cast
 
 from jupyter_durable import context
 from jupyter_durable.context import (
+    Deferred,
     MapOptions,
     begin_late,
     drive,
     drive_async,
-    is_deferred,
     reused_value,
     scope_here,
 )
+from jupyter_durable.coroutine import DurableCoroutine
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.future import FutureMaker
 from jupyter_durable.options import (
@@ -113,11 +114,11 @@ def _async_wrapper(spec: Spec) -> Callable[..., Any]:
         __tracebackhide__ = True
         scope = context.current.get() or context.engine.get().outermost(spec)
         if scope is None:
-            return cast(Coroutine[Any, Any, Any], context.engine.get().call_application(spec, spec.bind(args), kwargs))
-        if any(map(is_deferred, args)) or (kwargs and any(map(is_deferred, kwargs.values()))):
-            return begin_late(scope, spec, args, kwargs, scope.reserve())
+            return DurableCoroutine(spec.name, context.engine.get().call_application(spec, spec.bind(args), kwargs))
+        if any(isinstance(value, Deferred) for value in (*args, *kwargs.values())):
+            return DurableCoroutine(spec.name, begin_late(scope, spec, args, kwargs, scope.reserve()))
         call = scope.begin(spec, args, kwargs)
-        return reused_value(call) if call.reused else drive_async(call)
+        return DurableCoroutine(spec.name, reused_value(call) if call.reused else drive_async(call))
 
     mark = getattr(inspect, "markcoroutinefunction", None)
     if mark is not None:
@@ -219,6 +220,10 @@ def _unwrap(what: str, target: Any) -> Spec | None:
     return None
 
 
+BY_APPLICATION: Final = FunctionOptions()
+"""Of a function that `@application()` made durable by itself: an `@function()` above it says the rest."""
+
+
 def make_durable(fn: Callable[..., Any], options: FunctionOptions) -> Any:
     """A durable function from a plain one: what `@function(...)` and `%%durable` both do."""
     spec = Spec(fn, options)
@@ -240,7 +245,7 @@ def function(
 
     `retries` takes `Retries(...)` or an int, `timeout` seconds from 1 to 172800 or None for no limit, `durable=False`
     executes it whenever it is reached, `executor` is None, "inline" or "thread". `resources` are the options of a
-    deployment: cpu (1..8), memory and ephemeral_disk (GB, 1..32 and 2..50), gpu, image, secrets, region,
+    deployment: cpu (cores), memory and ephemeral_disk (GB), each above 0, gpu, image, secrets, region,
     max_concurrency, warm_containers, min_containers, max_containers. Raises `SDKUsageError` for values out of bounds.
     """
     if callable(description):
@@ -254,13 +259,18 @@ def function(
         resources["secrets"] = tuple(names) if isinstance(names, list) else names
 
     def decorate(fn: Callable[P, R]) -> DurableFunction[P, R]:
-        if _unwrap("function", fn) is not None:
+        spec = _unwrap("function", fn)
+        if spec is not None and spec.options is not BY_APPLICATION:
             raise SDKUsageError(f"@function() on {fn.__qualname__}: it is durable already")
         own = as_retries(f"@function on {fn.__qualname__}", retries)
         options = FunctionOptions(
             description, retries=own, timeout=timeout, durable=durable, executor=executor, **resources
         )
-        return cast(DurableFunction[P, R], make_durable(fn, options))
+        if spec is None:
+            return cast(DurableFunction[P, R], make_durable(fn, options))
+        options.check(spec.name)
+        spec.options = options
+        return cast(DurableFunction[P, R], fn)
 
     return decorate
 
@@ -273,7 +283,7 @@ def application(
     output_serializer: str = "json",
     allow: Iterable[str] | None = None,
 ) -> Callable[[Callable[P, R]], DurableFunction[P, R]]:
-    """Make a durable function an entry point: write it above `@function()`.
+    """Make a durable function an entry point: write it above or below `@function()`.
 
     `retries` and `region` hold for every function called in it that has none of its own. Input and output pass
     through JSON and the type hints, or through pickle where `input_deserializer` or `output_serializer` says so.
@@ -283,7 +293,7 @@ def application(
 
     def decorate(target: Callable[P, R]) -> DurableFunction[P, R]:
         spec = _unwrap("application", target)
-        durable: Any = target if spec else make_durable(target, FunctionOptions())
+        durable: Any = target if spec else make_durable(target, BY_APPLICATION)
         own: Spec = durable.__durable__
         options = ApplicationOptions(
             tags or {},

@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextvars
+import math
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar
 
-from jupyter_durable.context import Deferred, MapOptions, Scope, begin_late, current, drive, is_deferred, scope_here
+from jupyter_durable.context import Deferred, MapOptions, Scope, awaited, begin_late, current, drive, scope_here
+from jupyter_durable.coroutine import DurableCoroutine
 from jupyter_durable.errors import SDKUsageError, SerializationError, TimeoutError
 
 if TYPE_CHECKING:
@@ -33,10 +35,17 @@ class RETURN_WHEN(IntEnum):  # noqa: N801 - the public name of Tensorlake
     ALL_COMPLETED = 2
 
 
+_WHEN: Final = {
+    RETURN_WHEN.FIRST_COMPLETED: concurrent.futures.FIRST_COMPLETED,
+    RETURN_WHEN.FIRST_FAILURE: concurrent.futures.FIRST_EXCEPTION,
+    RETURN_WHEN.ALL_COMPLETED: concurrent.futures.ALL_COMPLETED,
+}
+
+
 class Future(Deferred, Generic[R]):
     """The result, to come, of a durable call, map or reduce. It runs when it is started or asked for."""
 
-    __slots__ = ("_body", "_is_async", "_lock", "_loop", "_name", "_outcome", "_scope", "_started")
+    __slots__ = ("_body", "_coroutine", "_is_async", "_lock", "_loop", "_name", "_outcome", "_scope", "_started")
 
     def __init__(self, scope: Scope, name: str, body: Callable[[], Any], is_async: bool) -> None:
         self._scope = scope
@@ -45,6 +54,7 @@ class Future(Deferred, Generic[R]):
         self._is_async = is_async
         self._lock = threading.Lock()
         self._started = False
+        self._coroutine: DurableCoroutine[R] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._outcome: concurrent.futures.Future[R] = concurrent.futures.Future()
 
@@ -89,8 +99,8 @@ class Future(Deferred, Generic[R]):
 
     def run_later(self, start_delay: float) -> Future[R]:
         """Start it after `start_delay` seconds (>= 0)."""
-        if not isinstance(start_delay, int | float) or not start_delay >= 0:
-            raise SDKUsageError(f"run_later: the delay must be seconds >= 0, not {start_delay!r}")
+        if isinstance(start_delay, bool) or not isinstance(start_delay, int | float) or not 0 <= start_delay < math.inf:
+            raise SDKUsageError(f"run_later: the delay must be a finite number of seconds >= 0, not {start_delay!r}")
         if not self._claim():
             raise SDKUsageError(f"the Future of {self._name} was started before; ask for its .result()")
         # The delay is part of what the call waits for, so it runs in the call's own thread or loop.
@@ -129,12 +139,14 @@ class Future(Deferred, Generic[R]):
         return self._outcome.exception() if self._outcome.done() else None
 
     def coroutine(self) -> Coroutine[Any, Any, R]:
-        """A coroutine that gives the result. Only in a running loop, before the start."""
+        """A coroutine that gives the result, the same one each time. Only in a running loop, before the start."""
         if _loop_here() is None:
             raise SDKUsageError(f"{self._name}: a coroutine needs a running loop; ask for .result()")
-        if self._started:
-            raise SDKUsageError(f"the Future of {self._name} was started before; await it instead")
-        return self._await()
+        if self._coroutine is None:
+            if self._started:
+                raise SDKUsageError(f"the Future of {self._name} was started before; await it instead")
+            self._coroutine = DurableCoroutine(self._name, self._await())
+        return self._coroutine
 
     async def _await(self) -> R:
         if self._claim():
@@ -165,20 +177,19 @@ class Future(Deferred, Generic[R]):
     ) -> tuple[list[Future[Any]], list[Future[Any]]]:
         """Start those that were not, wait, and split them into (done, not done), each in the given order.
 
-        Errors of single calls are not raised here; see `exception`.
+        Errors of single calls are not raised here, see `exception`. Raises `SDKUsageError` for an unknown
+        `return_when`.
         """
+        if return_when not in list(RETURN_WHEN):
+            raise SDKUsageError(f"Future.wait: return_when is one of {', '.join(map(str, _WHEN))}, not {return_when!r}")
         given = list(futures)
         for future in given:
             if future._claim():
                 future._launch(blocking=True)
             future._not_on_this_loop()
-        when = {
-            RETURN_WHEN.FIRST_COMPLETED: concurrent.futures.FIRST_COMPLETED,
-            RETURN_WHEN.FIRST_FAILURE: concurrent.futures.FIRST_EXCEPTION,
-            RETURN_WHEN.ALL_COMPLETED: concurrent.futures.ALL_COMPLETED,
-        }[RETURN_WHEN(return_when)]
         if given:
-            _wait([future._outcome for future in given], timeout, when, current.get() or given[0]._scope)
+            outcomes = [future._outcome for future in given]
+            _wait(outcomes, timeout, _WHEN[RETURN_WHEN(return_when)], current.get() or given[0]._scope)
         return [f for f in given if f.done()], [f for f in given if not f.done()]
 
 
@@ -243,7 +254,7 @@ def settled(values: Sequence[Any], scope: Scope) -> list[Any]:
 
     All of them run beside each other; `scope` is the call that waits.
     """
-    given = [_as_future(value, scope) if is_deferred(value) else value for value in values]
+    given = [_as_future(value, scope) if isinstance(value, Deferred) else value for value in values]
     for value in given:
         if isinstance(value, Future) and value._claim():
             value._launch(blocking=True)
@@ -251,7 +262,12 @@ def settled(values: Sequence[Any], scope: Scope) -> list[Any]:
 
 
 def _as_future(value: Any, scope: Scope) -> Future[Any]:
-    return value if isinstance(value, Future) else Future(scope, value.__name__, lambda: value, True)
+    if isinstance(value, Future):
+        return value
+    future: Future[Any] = Future(scope, value.__name__, lambda: awaited(value), True)
+    future._loop = value.loop
+    future._not_on_this_loop()
+    return future
 
 
 def refuse_nested(name: str, values: Iterable[Any]) -> None:
@@ -259,7 +275,7 @@ def refuse_nested(name: str, values: Iterable[Any]) -> None:
     for value in values:
         parts = value.values() if isinstance(value, dict) else value if isinstance(value, _CONTAINERS) else ()
         for part in parts:
-            if is_deferred(part):
+            if isinstance(part, Deferred):
                 raise SerializationError(
                     f"{name}: a Future or coroutine stands inside a {type(value).__name__}; pass it as an argument by "
                     "itself, not inside a list or dict, or pass its .result()"
@@ -270,13 +286,21 @@ def refuse_nested(name: str, values: Iterable[Any]) -> None:
 _CONTAINERS: Final = (list, tuple, set, frozenset)
 
 
+def refuse_returned(name: str, value: Any) -> None:
+    """Raises `SDKUsageError` for a result that holds a Future or coroutine: its call would be lost with it."""
+    try:
+        refuse_nested(name, [value])
+    except SerializationError:
+        raise SDKUsageError(
+            f"{name} returned a {type(value).__name__} that holds a Future or coroutine: return results (`.result()`, "
+            "`await`, or the list that `.map(items)` gives), or one Future by itself as a tail call"
+        ) from None
+
+
 async def settled_async(values: Sequence[Any]) -> list[Any]:
     """As `settled`, in the running loop."""
 
-    async def one(value: Any) -> Any:
-        return await value if is_deferred(value) else value
-
-    return list(await asyncio.gather(*(one(value) for value in values)))
+    return list(await asyncio.gather(*map(awaited, values)))
 
 
 class FutureMaker:

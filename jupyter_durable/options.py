@@ -7,6 +7,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
@@ -99,8 +100,10 @@ class FunctionOptions:
 
     def check(self, name: str) -> None:
         """Raises `SDKUsageError` that names the function, the option, its value and its bounds."""
-        for option, low, high in (("cpu", 1, 8), ("memory", 1, 32), ("ephemeral_disk", 2, 50)):
-            bounded(f"@function on {name}", option, getattr(self, option), low, high)
+        for option in ("cpu", "memory", "ephemeral_disk"):  # what a platform has at most is for the platform to say
+            size = getattr(self, option)
+            if not (_at_least(0, size) and 0 < size < math.inf):
+                raise SDKUsageError(f"@function on {name}: {option} must be a finite number above 0, not {size!r}")
         if not isinstance(self.timeout, Unwritten) and self.timeout is not None:
             bounded(f"@function on {name}", "timeout", self.timeout, 1, MAX_TIMEOUT)
         for option in ("max_concurrency", "warm_containers", "min_containers", "max_containers"):

@@ -13,6 +13,7 @@ from jupyter_durable.client.session import watch_uncaught
 from jupyter_durable.client.settings import Settings
 from jupyter_durable.context import current, engine
 from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.function import registry
 from jupyter_durable.store.base import Filter
 
 __all__ = [
@@ -60,8 +61,14 @@ def configure(**changes: Any) -> Settings:
 
 
 def run_local_application(app: Any, *args: Any, **kwargs: Any) -> Request:
-    """Run an application as a request, to its end. A failure does not raise here; `output()` raises it."""
-    spec = getattr(app, "__durable__", None)
+    """Run an application, given as itself or by its name, as a request to its end.
+
+    A failure does not raise here; `output()` raises it. Raises `SDKUsageError` for what is no application, for
+    missing arguments, and (`InputMismatch`, also a `SerializationError`) for those that do not fit its type hints.
+    """
+    spec = registry.get(app) if isinstance(app, str) else getattr(app, "__durable__", None)
+    if spec is None and isinstance(app, str):
+        raise SDKUsageError(f"run_local_application: no durable function named {app!r} is defined in this process")
     if spec is None or spec.application is None:
         raise SDKUsageError(f"run_local_application takes an application, not {app!r}: write @application() above it")
     own = this_engine()

@@ -210,6 +210,8 @@ class Engine:
             return args, kwargs
         given = self.edge(spec).decode_input(args, kwargs)
         self._warn_changed(spec.name, "input", given.changed)
+        if given.ignored:
+            self.warn(f"{spec.name} does not take {', '.join(given.ignored)}; they are ignored")
         return given.args, given.kwargs
 
     def accept(

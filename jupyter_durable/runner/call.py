@@ -21,7 +21,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyter_durable.context import DEFERRED, MapOptions, Scope, current, drive, drive_async
+from jupyter_durable.context import Deferred, MapOptions, Scope, current, drive, drive_async
 from jupyter_durable.core.model import (
     CallRow,
     Flag,
@@ -29,6 +29,7 @@ from jupyter_durable.core.model import (
     Status,
 )
 from jupyter_durable.core.replay import carried, drift_of, reusable
+from jupyter_durable.coroutine import DurableCoroutine
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.future import Future, in_copied_context, refuse_nested, settled, settled_async
 from jupyter_durable.runner import mapping, nodes, reducing, waiting
@@ -76,7 +77,7 @@ class ActiveCall(CallSettling):
         if spec.owner is not None:
             args = spec.bind(args)
         for value in args:
-            if isinstance(value, DEFERRED):
+            if isinstance(value, Deferred):
                 args = tuple(settled(args, self))
                 break
         if kwargs:
@@ -174,7 +175,7 @@ class ActiveCall(CallSettling):
         self, spec: Spec, items: Iterable[Any], options: MapOptions, seq: int | None = None
     ) -> Coroutine[Any, Any, list[Any]]:
         """As `map`, for async functions, in the running loop."""
-        return mapping.run_map_async(self, spec, items, options, seq)
+        return DurableCoroutine(f"{spec.name}.map", mapping.run_map_async(self, spec, items, options, seq))
 
     def reduce(self, spec: Spec, items: Iterable[Any], initial: tuple[Any, ...], seq: int | None = None) -> Any:
         """Fold the items."""
@@ -184,7 +185,7 @@ class ActiveCall(CallSettling):
         self, spec: Spec, items: Iterable[Any], initial: tuple[Any, ...], seq: int | None = None
     ) -> Coroutine[Any, Any, Any]:
         """As `reduce`, for async functions."""
-        return reducing.run_reduce_async(self, spec, items, initial, seq)
+        return DurableCoroutine(f"{spec.name}.reduce", reducing.run_reduce_async(self, spec, items, initial, seq))
 
     def recorded(self, name: str, make: Callable[[], Any]) -> Any:
         """A value that is made once and recorded: the time, a random number."""

@@ -14,12 +14,12 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from jupyter_durable.context import MapOptions, drive, drive_async
+from jupyter_durable.context import Deferred, MapOptions, drive, drive_async
 from jupyter_durable.core.model import CallRow, Flag, Kind
 from jupyter_durable.core.replay import drift_of, reusable
 from jupyter_durable.executor.thread import ThreadExecutor
 from jupyter_durable.function import Results
-from jupyter_durable.future import Future, in_copied_context, refuse_nested, settled, settled_async
+from jupyter_durable.future import in_copied_context, refuse_nested, settled, settled_async
 from jupyter_durable.runner import waiting
 from jupyter_durable.runner.matching import match_items
 from jupyter_durable.runner.stop import RunStopped
@@ -101,7 +101,7 @@ class _Tally:
 def run_map(parent: ActiveCall, spec: Spec, items: Any, options: MapOptions, seq: int | None) -> Results[Any]:
     """Call a synchronous function for each item."""
     __tracebackhide__ = True
-    values = settled(items_of(items), parent)
+    values = settled(items_of(items, parent), parent)
     digests = _digests(spec, values)
     node = begin_node(parent, spec, Kind.MAP, combined(digest for digest, _ in digests), seq)
     with Turn(node):
@@ -203,7 +203,7 @@ async def run_map_async(
     __tracebackhide__ = True
     if seq is None:
         seq = parent.reserve()
-    values = await settled_async(await items if isinstance(items, Future) else items_of(items))
+    values = await settled_async(items_of(await items if isinstance(items, Deferred) else items, parent))
     digests = _digests(spec, values)
     node = begin_node(parent, spec, Kind.MAP, combined(digest for digest, _ in digests), seq)
     with Turn(node):

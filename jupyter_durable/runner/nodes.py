@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from jupyter_durable.context import current, drive
+from jupyter_durable.context import Deferred, current, drive
 from jupyter_durable.core.model import Kind
 from jupyter_durable.core.replay import drift_of, reusable
 from jupyter_durable.errors import SDKUsageError
-from jupyter_durable.future import Future
+from jupyter_durable.future import settled
 from jupyter_durable.runner.matching import match
 from jupyter_durable.serializer.digest import args_digest
 
@@ -24,10 +24,13 @@ def combined(digests: Iterable[bytes]) -> bytes:
     return blake2b(b"".join(digests), digest_size=16).digest()
 
 
-def items_of(items: Any) -> list[Any]:
-    """The items of a map or reduce. Raises `SDKUsageError` for what cannot be iterated."""
-    if isinstance(items, Future):
-        items = items.result()
+def items_of(items: Any, parent: ActiveCall) -> list[Any]:
+    """The items of a map or reduce; `parent` waits for them where they are a result to come.
+
+    Raises `SDKUsageError` for what cannot be iterated.
+    """
+    if isinstance(items, Deferred):
+        (items,) = settled([items], parent)
     try:
         return list(items)
     except TypeError:

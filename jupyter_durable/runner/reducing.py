@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jupyter_durable.context import drive, drive_async
+from jupyter_durable.context import Deferred, drive, drive_async
 from jupyter_durable.core.model import CallRow, Dropped, Kind
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import SDKUsageError
-from jupyter_durable.future import Future, settled, settled_async
+from jupyter_durable.future import settled, settled_async
 from jupyter_durable.runner.matching import match
 from jupyter_durable.serializer.digest import value_digest
 
@@ -118,7 +118,7 @@ def _nothing_to_reduce(spec: Spec, values: list[Any], initial: tuple[Any, ...]) 
 def run_reduce(parent: ActiveCall, spec: Spec, items: Any, initial: tuple[Any, ...], seq: int | None) -> Any:
     """Fold the items with a synchronous function."""
     __tracebackhide__ = True
-    values, initial = settled(items_of(items), parent), tuple(settled(initial, parent))
+    values, initial = settled(items_of(items, parent), parent), tuple(settled(initial, parent))
     if _nothing_to_reduce(spec, values, initial):
         return (*initial, *values)[0]
     node = _reduce_node(parent, spec, values, initial, seq)
@@ -140,7 +140,7 @@ async def run_reduce_async(
     __tracebackhide__ = True
     if seq is None:
         seq = parent.reserve()
-    values = await settled_async(await items if isinstance(items, Future) else items_of(items))
+    values = await settled_async(items_of(await items if isinstance(items, Deferred) else items, parent))
     initial = tuple(await settled_async(initial))
     if _nothing_to_reduce(spec, values, initial):
         return (*initial, *values)[0]

@@ -16,7 +16,8 @@ from typing import Any, Final, NoReturn
 
 from jupyter_durable.core.model import ArgumentsDecide, Attempted, CallRow, Flag, Kind, Status, Write, unpack_codes
 from jupyter_durable.core.retry import decide
-from jupyter_durable.errors import Cancelled, SerializationError, StoreError
+from jupyter_durable.errors import Cancelled, SDKUsageError, SerializationError, StoreError
+from jupyter_durable.future import refuse_returned
 from jupyter_durable.runner import waiting
 from jupyter_durable.runner.matching import end_strict
 from jupyter_durable.runner.scope import CallScope
@@ -51,7 +52,7 @@ class CallSettling(CallScope):
             self._warn_of_changes(self.watched.changed(value))
         try:
             kept = self._keep(value)
-        except SerializationError as error:  # the output of an application has to be stored
+        except (SerializationError, SDKUsageError) as error:  # what an application returns has to be stored
             self._failed(error)
         if self.kind == Kind.REDUCE_STEP:
             self.result_digest = value_digest(value)[0]
@@ -75,6 +76,7 @@ class CallSettling(CallScope):
             bound = bound_to(Status.SUCCEEDED, self.plan.name, self.digest)
             return run.sealer.keep(value, self.identity, self.pass_no * 4096 + self.attempts, bound)
         except SerializationError as error:
+            refuse_returned(self.name, value)
             if self.parent is None and run.must_store_output:
                 raise
             self.flags |= Flag.NOT_STORED

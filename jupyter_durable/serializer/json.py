@@ -14,7 +14,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from jupyter_durable.errors import DurableError, SDKUsageError, SerializationError
+from jupyter_durable.errors import InputMismatch, SDKUsageError, SerializationError
 from jupyter_durable.serializer.digest import value_digest
 from jupyter_durable.values import File, Headers, HttpBody
 
@@ -30,15 +30,18 @@ FAULTS: Final = 3
 
 _RAW: Final = (File, HttpBody, Headers)
 _NUMBERS: Final = (int, float)
+_POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _PLURAL: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class JsonArguments(NamedTuple):
-    """Arguments as the application gets them, and the paths of what JSON changed (`items[0]`)."""
+    """Arguments as the application gets them, the paths of what JSON changed (`items[0]`), and what it does not take
+    (`argument 2`, `nmae`)."""
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     changed: list[str]
+    ignored: list[str]
 
 
 class JsonValue(NamedTuple):
@@ -63,21 +66,25 @@ class JsonEdge:
         self._adapters: dict[str, Any] = {}
 
     def decode_input(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> JsonArguments:
-        """The arguments after their way through JSON. Keyword arguments that the application does not know are ignored.
+        """The arguments after their way through JSON. Those that the application does not take are ignored.
 
-        Raises `SDKUsageError` for missing or too many arguments and for what does not fit a hint,
-        `SerializationError` for what is not JSON.
+        Raises `SDKUsageError` for missing arguments, `InputMismatch` for what does not fit a hint, `SerializationError`
+        for what is not JSON.
         """
         signature = inspect.Signature(self._parameters)
-        known = kwargs if self._takes_any() else {name: kwargs[name] for name in kwargs if name in signature.parameters}
+        takes, names = self._takes()
+        known = {name: value for name, value in kwargs.items() if names is None or name in names}
         try:
-            bound = signature.bind(*args, **known)
+            bound = signature.bind(*args[:takes], **known)
         except TypeError as error:
             raise SDKUsageError(f"application {self._name}{signature}: {error}") from error
         changed: list[str] = []
         for name, value in bound.arguments.items():
             bound.arguments[name] = self._argument(signature.parameters[name], value, changed)
-        return JsonArguments(bound.args, bound.kwargs, changed[:MAX_CHANGES])
+        ignored = [f"argument {at + 1}" for at in range(len(args))[takes:]] + [
+            each for each in kwargs if each not in known
+        ]
+        return JsonArguments(bound.args, bound.kwargs, changed[:MAX_CHANGES], ignored[:MAX_CHANGES])
 
     def encode_output(self, value: object) -> JsonValue:
         """The output as JSON and after its way through it. Raises `SerializationError`."""
@@ -86,8 +93,14 @@ class JsonEdge:
         data, again = self._through("return", value, "result", 'output_serializer="pickle"', SerializationError)
         return JsonValue(data, again, list(_changes("result", value, again))[:MAX_CHANGES])
 
-    def _takes_any(self) -> bool:
-        return any(each.kind is inspect.Parameter.VAR_KEYWORD for each in self._parameters)
+    def _takes(self) -> tuple[int | None, frozenset[str] | None]:
+        """How many positional arguments there may be, and the names of the others; None where any may."""
+        kinds = {each.kind for each in self._parameters}
+        positional = [each for each in self._parameters if each.kind in _POSITIONAL]
+        return (
+            None if inspect.Parameter.VAR_POSITIONAL in kinds else len(positional),
+            None if inspect.Parameter.VAR_KEYWORD in kinds else frozenset(each.name for each in self._parameters),
+        )
 
     def _argument(self, parameter: inspect.Parameter, value: Any, changed: list[str]) -> Any:
         """One argument, or those that `*args` and `**kwargs` take up: the hint is of each."""
@@ -101,12 +114,12 @@ class JsonEdge:
     def _one(self, hinted: str, path: str, value: Any, changed: list[str]) -> Any:
         if isinstance(value, _RAW):
             return value
-        _, again = self._through(hinted, value, path, 'input_deserializer="pickle"', SDKUsageError)
+        _, again = self._through(hinted, value, path, 'input_deserializer="pickle"', InputMismatch)
         changed.extend(_changes(path, value, again))
         return again
 
     def _through(
-        self, hinted: str, value: Any, path: str, remedy: str, misfit: type[DurableError]
+        self, hinted: str, value: Any, path: str, remedy: str, misfit: type[SerializationError]
     ) -> tuple[bytes, Any]:
         from pydantic import PydanticSchemaGenerationError, PydanticUserError, ValidationError
         from pydantic_core import PydanticSerializationError

@@ -202,9 +202,9 @@ def test_the_input_of_a_fork_passes_through_json_and_the_type_hints(bench: Bench
     assert str(raised.value).startswith(expected)
     assert "\n" not in str(raised.value)
     assert "http" not in str(raised.value)
-    with pytest.raises(SDKUsageError, match="too many positional"):
-        request.fork(input=(1, 2, 3))
-    assert len(list_requests()) == 3
+    assert request.fork(input=(1, 3, 2)).output() == [6, "int"]
+    assert bench.warnings[-1] == "doubled does not take argument 3; they are ignored"
+    assert len(list_requests()) == 4
 
 
 def test_a_fork_of_a_cell_takes_no_input(bench: Bench) -> None:

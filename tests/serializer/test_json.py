@@ -116,21 +116,22 @@ def test_a_hint_that_names_nothing_is_an_error() -> None:
         JsonEdge(broken)
 
 
-def test_what_does_not_fit_its_hint_is_a_usage_error_for_input_and_a_serialization_error_for_output() -> None:
-    with pytest.raises(SDKUsageError, match=r"`value` of application text does not fit"):
+def test_what_does_not_fit_its_hint_is_a_serialization_error_and_for_input_a_usage_error_too() -> None:
+    with pytest.raises(SDKUsageError, match=r"`value` of application text does not fit") as raised:
         JsonEdge(text).decode_input((1,), {})
+    assert isinstance(raised.value, SerializationError)
     with pytest.raises(SerializationError, match=r"`result` of application text does not fit"):
         JsonEdge(text).encode_output(1)
 
 
-def test_unknown_keywords_are_ignored_missing_and_surplus_arguments_are_not() -> None:
+def test_arguments_that_are_not_taken_are_named_and_missing_ones_refused() -> None:
     edge = JsonEdge(plain)
     passed = edge.decode_input((1,), {"unknown": object()})
-    assert (passed.args, passed.kwargs) == ((1,), {})
+    assert (passed.args, passed.kwargs, passed.ignored) == ((1,), {}, ["unknown"])
+    surplus = edge.decode_input((1, 2, 3), {"unknown": 4})
+    assert (surplus.args, surplus.ignored) == ((1, 2), ["argument 3", "unknown"])
     with pytest.raises(SDKUsageError, match="missing a required argument"):
         edge.decode_input((), {})
-    with pytest.raises(SDKUsageError, match="too many positional arguments"):
-        edge.decode_input((1, 2, 3), {})
 
 
 def test_defaults_are_not_applied() -> None:
