@@ -236,7 +236,7 @@ class Bench:
         end = time.monotonic() + END_SECONDS
         while any(run.stopped is not None for run in list(engine.active.values())) and time.monotonic() < end:
             time.sleep(0.001)
-        engine._unsaved.clear()  # what a full store refuses is kept in memory; a dead process keeps nothing
+        engine.unsaved.clear()  # what a full store refuses is kept in memory; a dead process keeps nothing
 
     def close(self) -> None:
         """The test is over: the request of its own durable calls ends."""

@@ -14,46 +14,32 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from jupyter_durable.client import conducting, ownership, versions
-from jupyter_durable.client.journal import root_row
+from jupyter_durable.client import conducting, launching, ownership, versions
+from jupyter_durable.client.launching import Launch
 from jupyter_durable.client.session import Sessions
 from jupyter_durable.client.settings import Settings
 from jupyter_durable.clock import Clock, SystemClock
-from jupyter_durable.context import Scope, current
-from jupyter_durable.core.model import CallRow, Kind, Lease, NewRequest, NewRun, RequestRow, Status
-from jupyter_durable.errors import InternalError, SDKUsageError, StoreError
+from jupyter_durable.context import Scope
+from jupyter_durable.core.model import CallRow, Kind, NewRequest, Owner, RequestRow, Status
+from jupyter_durable.errors import SDKUsageError, StoreError
 from jupyter_durable.function import Spec
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.run import Run
 from jupyter_durable.runner.sealing import Sealer
-from jupyter_durable.runner.settings import Environment, Listener, RunOptions, RunSettings
-from jupyter_durable.runner.stop import RunStopped
+from jupyter_durable.runner.settings import Listener
 from jupyter_durable.runner.workers import Workers
 from jupyter_durable.serializer.base import Signer
 from jupyter_durable.serializer.digest import args_digest
 from jupyter_durable.serializer.json import JsonEdge
 from jupyter_durable.serializer.signing import KeyFile
 from jupyter_durable.store import open_store
-from jupyter_durable.store.base import Finish, Store
+from jupyter_durable.store.base import Finish, Seen, Store
 from jupyter_durable.store.location import default_url
-from jupyter_durable.values import Headers
 
 Observer = Callable[[Run, RequestRow], Listener | None]
 """Called when a run begins; gives who listens to it."""
-
-
-class Launch(NamedTuple):
-    """What a run of a recorded request is to be."""
-
-    code: versions.Loaded
-    strict: bool = False
-    set_aside: tuple[tuple[int, int], ...] = ()
-    place_rule: frozenset[str] | None = None
-    match_by_place: bool = True
-    reuse_changed: bool = True
-    take_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +51,8 @@ class Origin:
     idempotency_key: str | None = None
     forked_from: str | None = None
     headers: str | None = None
+    seen: Seen | None = None
+    """The look that found no request to go on with."""
 
 
 def new_id() -> str:
@@ -83,10 +71,12 @@ class Engine:
     observers: list[Observer] = field(default_factory=list)
     active: dict[str, Run] = field(default_factory=dict)
     """Runs of this process that have not ended, by request."""
+    starting: dict[str, int] = field(default_factory=dict)
+    """Requests that are being acquired, and in which thread."""
     _store: Store | None = None
     _signer: Signer | None = None
     _workers: Workers | None = None
-    _unsaved: dict[str, tuple[int, list[CallRow]]] = field(default_factory=dict)
+    unsaved: dict[str, tuple[int, list[CallRow]]] = field(default_factory=dict)
     """By request: a run, and its outcomes that a full store refused; the next run commits them first."""
     _edges: dict[Spec, JsonEdge] = field(default_factory=dict)
     _settings: Settings | None = None
@@ -159,7 +149,7 @@ class Engine:
         """This process is a fork: runs, threads and locks are the other one's."""
         self._lock = threading.RLock()
         self.sessions.forked(bool(self.active))
-        self.active, self._unsaved, self._workers = {}, {}, None
+        self.active, self.starting, self.unsaved, self._workers = {}, {}, {}, None
 
     def sealer(self, request: str, code: versions.Loaded) -> Sealer:
         """Encodes and signs what belongs to a request."""
@@ -185,21 +175,39 @@ class Engine:
 
     def submit(self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], idempotency_key: str | None) -> Any:
         """Accept a request and run it beside the calling code."""
-        from jupyter_durable.client.request import Request, status_of
+        from jupyter_durable.client.request import Request
 
         key: object = idempotency_key
         if key is not None and (not isinstance(key, str) or not key):
             raise SDKUsageError(f"{spec.name}.submit: idempotency_key must be a text that is not empty, not {key!r}")
         code = versions.live_code(None)
-        row, created = self.accept(spec, args, kwargs, Origin(*self.sessions.place(), idempotency_key), code)
-        never_begun = row.status == Status.QUEUED and status_of(row, self) == Status.INTERRUPTED
-        if created or never_begun:
-            run, root = self.launch(row, Launch(code), spec)
+        origin = Origin(*self.sessions.place(), idempotency_key)
+        row, created = self.accept(spec, args, kwargs, origin, code)
+
+        def begun() -> tuple[Run, ActiveCall] | None:
+            """None: somebody has begun, or cancelled, what was accepted."""
+            now = self.store.request(row.id)
+            waits = now.status == Status.QUEUED and (created or self.status_of(now) == Status.INTERRUPTED)
+            return self.launch(now, Launch(code), spec) if waits else None
+
+        launched = ownership.as_read(begun)
+        if launched is not None:
+            run, root = launched
             run.thread_id = None  # of the thread that is started now
             conducting.in_background(run, root)
         return Request(self, row)
 
     # accepting and running
+
+    def as_taken(
+        self, spec: Spec, given: tuple[tuple[Any, ...], dict[str, Any]]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """As `passed`, without a warning of what JSON changes."""
+        application = spec.application
+        if application is None or application.input_deserializer != "json":
+            return given
+        taken = self.edge(spec).decode_input(*given)
+        return taken.args, taken.kwargs
 
     def passed(
         self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -217,7 +225,10 @@ class Engine:
     def accept(
         self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], origin: Origin, code: versions.Loaded
     ) -> tuple[RequestRow, bool]:
-        """Keep a request before anything of it runs. False: a request of this idempotency key was there."""
+        """Keep a request before anything of it runs. False: a request of this idempotency key was there.
+
+        Raises `NotAsRead` when one was accepted since `origin.seen` was looked at.
+        """
         args, kwargs = self.passed(spec, args, kwargs)
         digest, _ = args_digest(spec.params, args, kwargs)
         id = new_id()
@@ -236,7 +247,8 @@ class Engine:
                 origin.idempotency_key,
                 origin.forked_from,
                 origin.headers,
-            )
+            ),
+            seen=origin.seen,
         )
         if not created and row.input_digest != digest:
             raise SDKUsageError(
@@ -252,111 +264,41 @@ class Engine:
                 'give it type hints, or say @application(input_deserializer="pickle", output_serializer="pickle")'
             )
 
+    def runs(self, id: str) -> bool:
+        """Whether this process runs a request, or is about to."""
+        return id in self.active or self.starting.get(id, threading.get_ident()) != threading.get_ident()
+
+    def holder(self, row: RequestRow) -> Owner | None:
+        """Who runs the request of a row now, this process included; None when nobody does."""
+        return ownership.holder(row, self.clock.now(), ours=self.runs(row.id))
+
+    def status_of(self, row: RequestRow) -> str:
+        """The status of a row that holds now."""
+        return ownership.status(row, self.clock.now(), ours=self.runs(row.id))
+
     def launch(self, row: RequestRow, launch: Launch, spec: Spec | None) -> tuple[Run, ActiveCall]:
-        """Acquire the request and begin a run. Raises `SDKUsageError` when somebody else holds it."""
-        now, headers = self.clock.now(), _headers(row)
-        settings = RunSettings(
-            clock=self.clock,
-            default_timeout=self.settings.default_timeout,
-            executor=self.settings.executor,
-            max_concurrency=self.settings.max_concurrency,
-            input_bytes=self.settings.inputs,
-            warn=self.warn,
-        )
-        self._end_left_over(row.id)
-        new = NewRun("strict" if launch.strict else "adaptive", now, launch.code.version, launch.set_aside)
-        lease = self._acquire(row, new, now + settings.lease_seconds, launch.take_over)
-        refused = self._refused(lease)
-        used = max((max(each.parent, each.identity) for each in refused), default=0)
-        lease = lease._replace(next_identity=max(lease.next_identity, used + 1))
-        good = frozenset(
-            run.run for run in self.store.runs(row.serial) if run.status not in (Status.DIVERGED, Status.RUNNING)
-        )
-        retries = spec.application.retries if spec is not None and spec.application is not None else None
-        options = RunOptions(
-            strict=launch.strict,
-            good_runs=good,
-            place_rule=launch.place_rule,
-            reuse_changed=launch.reuse_changed,
-            match_by_place=launch.match_by_place,
-            retries=retries.policy() if retries is not None else None,
-            headers=headers,
-        )
-        environment = Environment(self.store, launch.code.serializer, self.signer, settings, self.workers)
-        run = Run(environment, lease, options, launch.code)
-        self.active[row.id] = run
-        run.on_end.append(lambda: self._forget(run))
-        try:
-            self._save(run, refused)
-            return run, self._begin(run, row, spec)
-        except BaseException:  # an interrupt too: else the request would count as running while this process lives
-            self.let_go(run)
-            raise
+        """Acquire the request as it was read and begin a run.
 
-    def _acquire(self, row: RequestRow, new: NewRun, until: float, take_over: bool) -> Lease:
-        """The lease. An owner that is gone is no owner; nor is this process when it runs nothing of the request."""
-        owner = ownership.this_owner()
-        for known in (row, None):
-            held = (known or self.store.request(row.id)).owner
-            free = take_over or (held is not None and (held == owner or ownership.alive(held) is False))
-            try:
-                return self.store.begin(row.serial, owner, new, until, take_over=free)
-            except SDKUsageError:
-                # An interrupt may have left `begin` while its transaction went on: then the newest row names us.
-                if known is None or self.store.request(row.id).owner != owner:
-                    raise
-        raise InternalError(f"request {row.id} could neither be acquired nor refused; please report this")
+        Raises `SDKUsageError` when somebody else holds it, `NotAsRead` when somebody acted on it since.
+        """
+        return launching.launch(self, row, launch, spec)
 
-    def _end_left_over(self, id: str) -> None:
-        """An interrupt can throw a run out of its own end; the thread that ran it ends it here when it comes back."""
-        left = self.active.get(id)
-        if left is None:
-            return
-        scope = current.get()
-        inside = scope is not None and scope.request_id == id
-        if inside or left is self.sessions.run or left.thread_id != threading.get_ident():
-            raise SDKUsageError(f"request {id} is running in this process; wait for it, or cancel it first")
-        self.let_go(left)
+    def settle_ownerless(self, id: str, status: str = Status.INTERRUPTED) -> bool:
+        """A request whose owner is gone becomes interrupted, or cancelled, in the store too; whether it did."""
 
-    def _begin(self, run: Run, row: RequestRow, spec: Spec | None) -> ActiveCall:
-        name = spec.name if spec is not None else row.application
-        root = run.root(spec, name, row.kind, root_row(self.store, row.serial))
-        root.digest = row.input_digest
-        if spec is not None:
-            self._prepare_input(run, root, row, spec)
-        for observer in list(self.observers):
-            if (listener := observer(run, row)) is not None:
-                run.listeners.append(listener)
-        return root
+        def settle() -> bool:
+            row = self.store.request(id)
+            if row.status in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, status):
+                return False
+            if self.status_of(row) != Status.INTERRUPTED:
+                return False
+            self.store.settle(row.serial, row.epoch, status, self.clock.now())
+            return True
 
-    def _refused(self, lease: Lease) -> list[CallRow]:
-        """What the store refused in the run before. Had another process run the request since, identities are taken."""
-        before, refused = self._unsaved.pop(lease.id, (0, []))
-        return refused if before == lease.run - 1 else []
+        return ownership.as_read(settle)
 
-    def _save(self, run: Run, refused: list[CallRow]) -> None:
-        """Commit what the store had refused: there is room again, or this raises and it stays in memory."""
-        for at, row in enumerate(refused):
-            try:
-                run.record(row)
-            except RunStopped as left:
-                run.unsaved += refused[at + 1 :]
-                raise (run.stopped or left) from None
-
-    def settle_ownerless(self, row: RequestRow, status: str = Status.INTERRUPTED) -> None:
-        """A request whose owner is gone becomes interrupted, or cancelled, in the store too."""
-        now = self.clock.now()
-        lease = self.store.begin(
-            row.serial, ownership.this_owner(), NewRun("adaptive", now, None, ()), now + 1, take_over=True
-        )
-        self.store.journal(lease).finish(Finish(None, status, status, None, now, 0, 0, 0.0))
-
-    def _forget(self, run: Run) -> None:
-        self.active.pop(run.id, None)
-        if run.unsaved:
-            self._unsaved[run.id] = (run.number, run.unsaved)
-
-    def _prepare_input(self, run: Run, root: ActiveCall, row: RequestRow, spec: Spec) -> None:
+    def prepare_input(self, run: Run, root: ActiveCall, row: RequestRow, spec: Spec) -> None:
+        """Give the root of an application its arguments, and its output to the edge."""
         assert row.input is not None
         (root.args, root.kwargs), _ = run.sealer.unseal(row.input, 0, 0)
         application = spec.application
@@ -373,7 +315,8 @@ class Engine:
         """Accept a request and run it to its end, whatever that is."""
         code = versions.live_code(None)
         row, _ = self.accept(spec, args, kwargs, origin, code)
-        conducting.quietly(*self.launch(row, Launch(code), spec))
+        begun = ownership.as_read(lambda: self.launch(self.store.request(row.id), Launch(code), spec))
+        conducting.quietly(*begun)
         return row
 
     def let_go(self, *runs: Run) -> None:
@@ -385,10 +328,3 @@ class Engine:
                 run.end_served(
                     Finish(None, Status.INTERRUPTED, Status.INTERRUPTED, None, now, run.executed, run.reused, run.saved)
                 )
-
-
-def _headers(row: RequestRow) -> Headers:
-    try:
-        return Headers.from_json(row.headers)
-    except ValueError as error:
-        raise StoreError(f"the headers of request {row.id} are damaged in the store ({error}): call it anew") from None

@@ -8,9 +8,10 @@ import inspect
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyter_durable.client import conducting, replay
+from jupyter_durable.client import conducting, ownership, replay
 from jupyter_durable.client.cell_options import parsed_options
 from jupyter_durable.client.durable_source import DECORATOR, commented, decorate, is_durable_cell
+from jupyter_durable.client.launching import Launch
 from jupyter_durable.code.sources import RESTORED, remember_source
 from jupyter_durable.code.statements import once_called
 from jupyter_durable.context import current
@@ -29,7 +30,7 @@ DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 def run_recorded(
     engine: Engine,
-    row: RequestRow,
+    id: str,
     choice: replay.Choice,
     *,
     strict: bool = False,
@@ -37,33 +38,38 @@ def run_recorded(
     take_over: bool = False,
 ) -> None:
     """Run a request to its end. A failure of user code is kept in the request; a divergence is raised."""
-    from jupyter_durable.client.engine import Launch
 
+    def begun() -> tuple[Run, ActiveCall, Loaded]:
+        row = engine.store.request(id)
+        wanted = _launch(engine, row, choice, other_input)._replace(strict=strict, take_over=take_over)
+        spec = wanted.code.spec(row.application) if row.kind == Kind.FUNCTION else None
+        return *engine.launch(row, wanted, spec), wanted.code
+
+    run, root, code = ownership.as_read(begun)
+    if root.spec is not None:
+        conducting.quietly(run, root)
+    else:
+        _run_body(run, root, code)
+    if isinstance(run.stopped, ReplayError | StoreError):
+        raise run.stopped
+
+
+def _launch(engine: Engine, row: RequestRow, choice: replay.Choice, other_input: bool) -> Launch:
+    """What a run of the request as `row` says it is, is to be."""
     code = replay.code_for(engine, row, choice.upgrade)
     aside = set(replay.set_asides(engine, row, choice, code))
     if other_input:
         aside.update(replay.input_set_asides(engine, row))
     rule = once_called(code.body) if code.body is not None else None
-    launch = Launch(
+    if row.kind != Kind.FUNCTION and code.body is None:
+        raise SDKUsageError(f"request {row.id}: the source of its cell was not stored; run the cell again instead")
+    return Launch(
         code,
-        strict,
-        tuple(sorted(aside)),
-        rule,
+        set_aside=tuple(sorted(aside)),
+        place_rule=rule,
         match_by_place=not other_input,
         reuse_changed=choice.rerun != "changed",
-        take_over=take_over,
     )
-    if row.kind == Kind.FUNCTION:
-        spec = code.spec(row.application)
-        run, root = engine.launch(row, launch, spec)
-        conducting.quietly(run, root)
-    else:
-        if code.body is None:
-            raise SDKUsageError(f"request {row.id}: the source of its cell was not stored; run the cell again instead")
-        run, root = engine.launch(row, launch, None)
-        _run_body(run, root, code)
-    if isinstance(run.stopped, ReplayError | StoreError):
-        raise run.stopped
 
 
 def _run_body(run: Run, root: ActiveCall, code: Loaded) -> None:

@@ -2,9 +2,12 @@
 
 Rules of this file
 - Only an owner on this boot of this machine and in this pid namespace can be probed; containers share boot ids, so the
-  three must match. Of any other owner only the time of its lease decides.
+  three must match. Such an owner holds its request for as long as its process lives, however long it is silent (it may
+  be stopped, or the machine asleep). Of any other owner only the time of its lease decides.
 - A process is known by its number and its start time, so that a number that was given again is not mistaken for it.
   A zombie is gone.
+- What is said here of a row holds for that row. Whoever acts on it passes its epoch on, and decides anew when the
+  store answers `NotAsRead`.
 """
 
 from __future__ import annotations
@@ -12,9 +15,27 @@ from __future__ import annotations
 import functools
 import os
 import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
 
-from jupyter_durable.core.model import Owner
+from jupyter_durable.core.model import Owner, RequestRow, Status
+from jupyter_durable.runner.settings import LEASE_SECONDS
+from jupyter_durable.store.base import NotAsRead
+
+T = TypeVar("T")
+_OPEN: Final = (Status.QUEUED, Status.RUNNING, Status.WAITING)
+_GONE: Final = ("Z", "X")
+_STOPPED: Final = ("T", "t")
+
+
+class _Process(NamedTuple):
+    """What the kernel says of a process."""
+
+    state: str
+    """A letter, as in /proc/PID/stat; "" where that is not known."""
+    started: str
 
 
 def _read(path: str) -> str:
@@ -31,27 +52,28 @@ def _pid_namespace() -> str:
         return ""
 
 
-def _process_start(pid: int) -> str | None:
-    """When a process started, as the kernel counts; None when it is gone or a zombie, "" where that is not known."""
+def _process(pid: int) -> _Process | None:
+    """A process by its number; None when it is gone or a zombie."""
     if not Path("/proc/self/stat").exists():
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
             return None
         except PermissionError:
-            return ""
-        return ""
+            return _Process("", "")
+        return _Process("", "")
     text = _read(f"/proc/{pid}/stat")
     if not text:
         return None
     fields = text.rpartition(")")[2].split()
-    return None if fields[0] in ("Z", "X") else fields[19]
+    return None if fields[0] in _GONE else _Process(fields[0], fields[19])
 
 
 @functools.cache
 def _this_owner(pid: int) -> Owner:
     boot = _read("/proc/sys/kernel/random/boot_id")
-    return Owner(socket.gethostname(), boot, _pid_namespace(), pid, _process_start(pid) or "")
+    process = _process(pid)
+    return Owner(socket.gethostname(), boot, _pid_namespace(), pid, process.started if process is not None else "")
 
 
 def this_owner() -> Owner:
@@ -59,15 +81,66 @@ def this_owner() -> Owner:
     return _this_owner(os.getpid())
 
 
+def _probed(owner: Owner) -> bool:
+    """Whether the owner's process can be seen from here."""
+    here = this_owner()
+    return (owner.host, owner.boot_id, owner.pid_namespace) == (here.host, here.boot_id, here.pid_namespace)
+
+
+def _found(owner: Owner) -> _Process | None:
+    process = _process(owner.pid)
+    if process is None or (process.started and owner.pid_started and process.started != owner.pid_started):
+        return None
+    return process
+
+
 def alive(owner: Owner) -> bool | None:
     """Whether the owner's process lives; None when that cannot be told from here."""
-    here = this_owner()
-    if (owner.host, owner.boot_id, owner.pid_namespace) != (here.host, here.boot_id, here.pid_namespace):
-        return None
-    started = _process_start(owner.pid)
-    return started is not None and (not started or not owner.pid_started or started == owner.pid_started)
+    return _found(owner) is not None if _probed(owner) else None
 
 
-def described(owner: Owner) -> str:
-    """An owner in words."""
-    return f"process {owner.pid} on {owner.host}"
+def holder(row: RequestRow, now: float, *, ours: bool) -> Owner | None:
+    """Who runs the request of a row; None when nobody does, as far as can be told at `now` (Unix seconds).
+
+    `ours`: this process runs it. A request that this process owns and does not run was left by an interrupt.
+    """
+    owner = row.owner
+    if owner is None or owner == this_owner():
+        return owner if ours else None
+    lives = alive(owner)
+    return owner if lives or (lives is None and row.lease_until > now) else None
+
+
+def status(row: RequestRow, now: float, *, ours: bool) -> str:
+    """The status of a request; one whose owner is gone reads `interrupted` at once.
+
+    So does one that was accepted and not begun within the time of a lease: who accepted it is gone.
+    """
+    if ours or row.status not in _OPEN:
+        return row.status
+    if row.status == Status.QUEUED:
+        return Status.INTERRUPTED if row.accepted_at + LEASE_SECONDS < now else row.status
+    return row.status if holder(row, now, ours=ours) is not None else Status.INTERRUPTED
+
+
+def described(owner: Owner, since: float | None = None) -> str:
+    """An owner in words: who, since when (Unix seconds), and what keeps it from answering."""
+    began = "" if since is None else f" since {_clock_time(since)}"
+    process = _found(owner) if _probed(owner) else None
+    stopped = process is not None and process.state in _STOPPED
+    remedy = f" (stopped: `kill -CONT {owner.pid}` lets it go on)" if stopped else ""
+    return f"process {owner.pid} on {owner.host}{began}{remedy}"
+
+
+def _clock_time(at: float) -> str:
+    today = time.strftime("%Y-%m-%d") == time.strftime("%Y-%m-%d", time.localtime(at))
+    return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S", time.localtime(at))
+
+
+def as_read(act: Callable[[], T]) -> T:
+    """What `act` gives: it reads a request, decides, and acts. When somebody acted in between, it decides anew."""
+    while True:
+        try:
+            return act()
+        except NotAsRead:
+            continue

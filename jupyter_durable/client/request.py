@@ -13,7 +13,7 @@ import time
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyter_durable.client import ownership, replay, versions, widgets
+from jupyter_durable.client import replay, versions, widgets
 from jupyter_durable.client.calls import Call
 from jupyter_durable.client.execution import run_recorded
 from jupyter_durable.client.journal import load_tree, root_row
@@ -31,7 +31,6 @@ from jupyter_durable.errors import (
     TimeoutError,
 )
 from jupyter_durable.runner.sealing import turn_of
-from jupyter_durable.runner.settings import LEASE_SECONDS
 from jupyter_durable.serializer.failure import decode_failure, failure_text
 from jupyter_durable.store.base import Filter
 
@@ -132,14 +131,14 @@ class Request:
     def wait(self, timeout: float | None = None) -> Request:
         """Wait for the end, whatever it is. Raises `TimeoutError` after `timeout` seconds; the request goes on."""
         end = None if timeout is None else time.monotonic() + timeout
-        while self.status not in ENDED or self.id in self._engine.active:
+        while self.status not in ENDED or self._engine.runs(self.id):
             if end is not None and time.monotonic() > end:
                 raise TimeoutError(f"request {self.id} has not ended within {timeout} s; it goes on")
             time.sleep(POLL_SECONDS)
         return self
 
     async def _wait(self) -> Any:
-        while self.status not in ENDED or self.id in self._engine.active:
+        while self.status not in ENDED or self._engine.runs(self.id):
             await asyncio.sleep(POLL_SECONDS)
         return self.output()
 
@@ -236,7 +235,7 @@ class Request:
         """
         _check_mode("replay", mode)
         choice = replay.Choice(upgrade_to_latest_version or rerun == "changed", rerun, from_call)
-        run_recorded(self._engine, self._now(), choice, strict=mode == ReplayMode.STRICT, take_over=take_over)
+        run_recorded(self._engine, self.id, choice, strict=mode == ReplayMode.STRICT, take_over=take_over)
         return self
 
     def fork(self, *, from_call: Any = None, input: Any = None, rerun: Any = None) -> Request:
@@ -253,7 +252,7 @@ class Request:
         replay.set_asides(self._engine, row, choice, code)  # may raise
         arguments = replay.arguments_of(self._engine, row, input, code)
         row = replay.forked(self._engine, row, arguments, new_id())
-        run_recorded(self._engine, row, choice, other_input=arguments is not None)
+        run_recorded(self._engine, row.id, choice, other_input=arguments is not None)
         return Request(self._engine, self._engine.store.request(row.id))
 
     def preview(
@@ -277,9 +276,7 @@ class Request:
         run = self._engine.active.get(self.id)
         if run is not None:
             run.cancel()
-        elif self.status == Status.INTERRUPTED:
-            self._engine.settle_ownerless(self._row, Status.CANCELLED)
-        else:
+        elif not self._engine.settle_ownerless(self.id, Status.CANCELLED):
             self._engine.store.cancel(self._row.serial)
 
     def pin(self, pinned: bool = True) -> None:
@@ -288,10 +285,8 @@ class Request:
 
     def delete(self) -> None:
         """Remove it with its values. Raises `SDKUsageError` while it runs."""
-        row = self._now()
-        if row.status in (Status.RUNNING, Status.WAITING) and status_of(row, self._engine) == Status.INTERRUPTED:
-            self._engine.settle_ownerless(row)
-        self._engine.store.delete(row.serial)
+        self._engine.settle_ownerless(self.id)
+        self._engine.store.delete(self._row.serial)
 
     def widget(self) -> Any:
         """It as an ipywidgets widget: the view of the notebook, with traits `status`, `counts` and `selected_call`.
@@ -345,19 +340,8 @@ class Request:
 
 
 def status_of(row: RequestRow, engine: Engine) -> str:
-    """The status of a request; one whose owner is gone reads `interrupted` at once.
-
-    So does one that was accepted and not begun within the time of a lease: who accepted it is gone.
-    """
-    if row.status == Status.QUEUED and row.id not in engine.active:
-        return Status.INTERRUPTED if row.accepted_at + LEASE_SECONDS < engine.clock.now() else row.status
-    if row.status not in (Status.RUNNING, Status.WAITING) or row.id in engine.active:
-        return row.status
-    if row.owner is None or row.owner == ownership.this_owner() or ownership.alive(row.owner) is False:
-        return Status.INTERRUPTED
-    if ownership.alive(row.owner) is None and row.lease_until < engine.clock.now():
-        return Status.INTERRUPTED
-    return row.status
+    """The status of a request that holds now: one whose owner is gone reads `interrupted` at once."""
+    return engine.status_of(row)
 
 
 def listed(engine: Engine, wanted: Filter) -> list[RequestRow]:

@@ -19,7 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jupyter_durable.client import conducting, ownership, versions
+from jupyter_durable.client import conducting, finding, ownership, versions
+from jupyter_durable.client.launching import Launch
 from jupyter_durable.code.statements import once_called
 from jupyter_durable.context import Scope
 from jupyter_durable.core.model import Kind, NewRequest, RequestRow, Status
@@ -28,8 +29,6 @@ from jupyter_durable.function import Spec
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.run import Run
 from jupyter_durable.runner.stop import RunStopped
-from jupyter_durable.serializer.digest import args_digest
-from jupyter_durable.store.base import Filter
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
@@ -182,23 +181,24 @@ class Sessions:
             cell = self._cell = self._script()
             _ = self._engine.store  # opened first, so that it is closed last: the script's end is written to it
             atexit.register(self._at_exit)
-        row, resumed = self._request(cell)
-        launch = self._launch(cell, row, resumed)
-        self._run, self._root = self._engine.launch(row, launch, None)
+        self.row, self._run, self._root, resumed = ownership.as_read(lambda: self._begun(cell))
         self._run.enter_root(self._root)
-        self.row = row
         for told in self.on_begin:
-            told(row, self._run, resumed)
+            told(self.row, self._run, resumed)
         return self._root
 
-    def _request(self, cell: Cell) -> tuple[RequestRow, bool]:
-        """The request to go on with, or a new one."""
+    def _begun(self, cell: Cell) -> tuple[RequestRow, Run, ActiveCall, bool]:
+        """The request to go on with, or a new one, its run, and whether it is resumed."""
         engine = self._engine
-        last = self._to_resume(cell)
-        if last is not None:
-            return last, True
+        found = finding.of_cell(engine, cell)
+        row = found.row if found.row is not None else self._accepted(cell, found)
+        wanted = self._launch(cell, row, found.row is not None)
+        return row, *engine.launch(row, wanted, None), found.row is not None
+
+    def _accepted(self, cell: Cell, found: finding.Found) -> RequestRow:
         from jupyter_durable.client.engine import new_id
 
+        engine = self._engine
         version = versions.current_version({}, cell.source, engine.signer)
         new = NewRequest(
             new_id(),
@@ -214,19 +214,7 @@ class Sessions:
             None,
             None,
         )
-        return engine.store.accept(new)[0], False
-
-    def _to_resume(self, cell: Cell) -> RequestRow | None:
-        engine = self._engine
-        if cell.key is None or cell.fresh:
-            return None
-        found = Filter(notebook=cell.notebook, cell=cell.key, limit=5)
-        for row in engine.store.requests(found) or (self._adopted(cell) and engine.store.requests(found)) or ():
-            if row.kind != cell.kind:
-                continue
-            again = _resumable(row, engine.active) or (cell.once and row.status == Status.SUCCEEDED)
-            return row if again else None
-        return None
+        return engine.store.accept(new, seen=found.seen)[0]
 
     def absent(self, resumed: RequestRow | None = None) -> list[str]:
         """What the cell reads, its last request had, and the kernel has not: a line each. `resumed`: that request.
@@ -236,25 +224,13 @@ class Sessions:
         cell = self._cell
         if cell is None or not versions.names_absent(cell.source):
             return []
-        row = resumed if resumed is not None else self._to_resume(cell)
+        row = resumed if resumed is not None else finding.of_cell(self._engine, cell).row
         if row is None:
             return []
         return versions.absent_lines(cell.source, self._engine.store.code(row.code_key), self._engine.signer)
 
-    def _adopted(self, cell: Cell) -> int:
-        """Requests of a notebook that was moved here: its cells have kept their ids, and the old path is gone."""
-        if cell.notebook is None or not (cell.key or "").startswith("cell:") or not Path(cell.notebook).exists():
-            return 0
-        for row in self._engine.store.requests(Filter(cell=cell.key, limit=20)):
-            before = row.notebook
-            elsewhere = before is not None and before.endswith(".ipynb") and before != cell.notebook
-            if before is not None and elsewhere and not Path(before).exists() and not _held(row, self._engine.active):
-                return self._engine.store.move(before, cell.notebook)
-        return 0
-
     def _launch(self, cell: Cell, row: RequestRow, resumed: bool) -> Any:
         from jupyter_durable.client import replay
-        from jupyter_durable.client.engine import Launch
 
         rule = once_called(cell.source)
         if not resumed:
@@ -271,45 +247,29 @@ class Sessions:
         __tracebackhide__ = True
         if self.foreign:
             return spec.call(*args, **kwargs)
-        from jupyter_durable.client import replay
-        from jupyter_durable.client.engine import Launch, Origin
-
-        engine = self._engine
-        notebook, key = self.place()
-        row = self._resumable_application(spec, args, kwargs, notebook, key)
-        resumed = row is not None
-        version = versions.current_version({spec.name: spec.wrapper}, None, engine.signer) if resumed else None
-        code = versions.live_code(version)
-        if row is None:
-            row, _ = engine.accept(spec, args, kwargs, Origin(notebook, key), code)
-        again = resumed and row.status == Status.SUCCEEDED
-        aside = replay.changed_calls(engine, row, code) if again else ()
-        once = self._cell is not None and self._cell.once
-        run, root = engine.launch(row, Launch(code, set_aside=aside, reuse_changed=not once), spec)
+        row, run, root, resumed = ownership.as_read(lambda: self._application_begun(spec, args, kwargs))
         for told in self.on_begin:
             told(row, run, resumed)
         return conducting.conduct_async(run, root) if spec.is_async else conducting.conduct(run, root)
 
-    def _resumable_application(
-        self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], notebook: str | None, key: str | None
-    ) -> RequestRow | None:
-        cell = self._cell
-        if key is None or (cell is not None and cell.fresh):
-            return None
-        if spec.application is not None and spec.application.input_deserializer == "json":
-            given = self._engine.edge(spec).decode_input(args, kwargs)
-            args, kwargs = given.args, given.kwargs
-        digest, weak = args_digest(spec.params, args, kwargs)
-        wanted = Filter(notebook=notebook, cell=key, application=spec.name, limit=20)
-        rows = self._engine.store.requests(wanted)
-        if not rows and cell is not None and self._adopted(cell):
-            rows = self._engine.store.requests(wanted)
-        for row in rows:
-            if row.kind != Kind.FUNCTION or row.input_digest != digest or weak:
-                continue
-            once = cell is not None and cell.once and row.status == Status.SUCCEEDED
-            return row if once or _resumable(row, self._engine.active) else None
-        return None
+    def _application_begun(
+        self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[RequestRow, Run, ActiveCall, bool]:
+        from jupyter_durable.client import replay
+        from jupyter_durable.client.engine import Origin
+
+        engine = self._engine
+        cell = self._cell or self._script()
+        found = finding.of_application(engine, spec, (args, kwargs), cell)
+        row, resumed = found.row, found.row is not None
+        version = versions.current_version({spec.name: spec.wrapper}, None, engine.signer) if resumed else None
+        code = versions.live_code(version)
+        if row is None:
+            row, _ = engine.accept(spec, args, kwargs, Origin(*self.place(), seen=found.seen), code)
+        again = resumed and row.status == Status.SUCCEEDED
+        aside = replay.changed_calls(engine, row, code) if again else ()
+        wanted = Launch(code, set_aside=aside, reuse_changed=not cell.once)
+        return row, *engine.launch(row, wanted, spec), resumed
 
     def _script(self) -> Cell:
         """The top level of a script; a REPL has no name, so nothing of it is resumed."""
@@ -346,18 +306,3 @@ def watch_uncaught() -> None:
     """See the exception that ends a script, and pass it on."""
     if not isinstance(sys.excepthook, _Uncaught):
         sys.excepthook = _Uncaught(sys.excepthook)
-
-
-def _resumable(row: RequestRow, active: Any) -> bool:
-    """Whether a cell goes on with this request: it did not succeed, and nobody runs it."""
-    return row.status != Status.SUCCEEDED and not _held(row, active)
-
-
-def _held(row: RequestRow, active: Any) -> bool:
-    """Whether somebody runs this request now."""
-    if row.id in active:
-        return True
-    if row.status not in (Status.RUNNING, Status.QUEUED, Status.WAITING):
-        return False
-    gone = row.owner is None or row.owner == ownership.this_owner() or ownership.alive(row.owner) is False
-    return not gone

@@ -3,6 +3,9 @@
 Rules of this file
 - A store keeps opaque bytes. It never encodes, signs, verifies or decodes a value.
 - Every write of a journal is conditional on the epoch of its lease; a refused write raises `LeaseLost`.
+- What is decided from a row that was read (nobody owns it, its owner is gone, it may be resumed) is done to the request
+  as it was read, or not at all: the epoch is compared in the transaction that acts, and `NotAsRead` says that it moved.
+  Beginning, ending, letting go, settling, and cancelling what had not begun all raise it.
 - What `record` returned from is durable. `later` is durable at the latest with the next commit, or `FLUSH_SECONDS` on.
 - A write that fails raises `CheckpointError` to whoever waits for it and is acknowledged to nobody.
 - Threads may share a store and a journal. After a fork the child must not use them (`StoreError`).
@@ -30,11 +33,25 @@ from jupyter_durable.core.model import (
     RunRow,
     Write,
 )
-from jupyter_durable.errors import LeaseLost
+from jupyter_durable.errors import LeaseLost, SDKUsageError
 
 
 class Settled(LeaseLost):
     """The call already has a durable outcome for this pass and attempt (as after an interrupt inside a commit)."""
+
+
+class NotAsRead(SDKUsageError):
+    """Somebody acted on the request since it was read; nothing was done. Read it again and decide anew."""
+
+
+def not_as_read(row: RequestRow) -> NotAsRead:
+    """The refusal for a request that reads `row` now."""
+    if row.owner is None:
+        return NotAsRead(f"request {row.id} was {row.status} when it was to be changed; look at it again")
+    return NotAsRead(
+        f"request {row.id} is being run by process {row.owner.pid} on {row.owner.host}; wait for it, cancel it, or take"
+        " it over (--take-over)"
+    )
 
 
 FLUSH_SECONDS: Final = 0.05
@@ -77,6 +94,14 @@ class Filter(NamedTuple):
     before: int | None = None
     """Only requests with a smaller serial (the next page)."""
     limit: int = 100
+
+
+class Seen(NamedTuple):
+    """What a look for requests has found, for whoever acts on it."""
+
+    wanted: Filter
+    newest: int
+    """Serial of the newest that was there, 0 when there was none."""
 
 
 class Finding(NamedTuple):
@@ -139,16 +164,28 @@ class Store(Protocol):
     url: str
 
     # requests
-    def accept(self, new: NewRequest, calls: Iterable[CallRow] = ()) -> tuple[RequestRow, bool]:
+    def accept(
+        self, new: NewRequest, calls: Iterable[CallRow] = (), *, seen: Seen | None = None
+    ) -> tuple[RequestRow, bool]:
         """Add a request, with copied calls for a fork, in one transaction. With a known idempotency key of the same
-        application: that request and False."""
+        application: that request and False.
 
-    def begin(self, serial: int, owner: Owner, run: NewRun, lease_until: float, *, take_over: bool = False) -> Lease:
+        `seen` is the look from which the caller has decided that there is none to go on with. Raises `NotAsRead`
+        when there is a newer one by now.
+        """
+
+    def begin(self, serial: int, owner: Owner, run: NewRun, lease_until: float, *, epoch: int | None = None) -> Lease:
         """Acquire the request, raise its epoch, add the run, set calls aside: one transaction.
 
-        A run that was open is recorded as interrupted. Raises `SDKUsageError` naming the owner when another one holds
-        a lease that has not run out, unless `take_over`. Whether an owner is alive is the caller's business: it
-        passes `take_over=True` for one that is known to be gone.
+        A run that was open is recorded as interrupted. `epoch` is that of the row from which the caller has decided
+        that it may have the request: nobody owns it, its owner is gone, or the user said so. None: only what nobody
+        owns. Raises `NotAsRead`, which names the owner.
+        """
+
+    def settle(self, serial: int, epoch: int, status: str, at: float) -> None:
+        """End a request that nobody runs any more, as `interrupted` or `cancelled`, at a Unix time.
+
+        `epoch` is that of the row from which this was decided. Raises `NotAsRead`.
         """
 
     def journal(self, lease: Lease) -> Journal: ...
@@ -160,18 +197,18 @@ class Store(Protocol):
         """Newest accepted first."""
 
     def cancel(self, serial: int) -> None:
-        """Ask the owner to cancel; a queued request becomes cancelled at once."""
+        """Ask the owner to cancel; a queued request becomes cancelled at once, and who was to begin it is refused."""
 
     def pin(self, serial: int, pinned: bool) -> None: ...
 
-    def move(self, old_notebook: str, new_notebook: str) -> int:
-        """Adopt the requests of a notebook that was moved; how many."""
+    def move(self, rows: Sequence[RequestRow], new_notebook: str) -> int:
+        """Adopt the requests of a notebook that was moved, those that are as they were read; how many."""
 
     def delete(self, serial: int) -> None:
         """Remove a request that is not running, with its values, in chunks.
 
         Blobs younger than a day are left to `gc`. Raises `SDKUsageError` while its status is running or waiting, also
-        when its owner is gone: take it over and close the journal first.
+        when its owner is gone: settle it first.
         """
 
     # journals, read

@@ -35,7 +35,7 @@ from jupyter_durable.core.model import (
     Write,
 )
 from jupyter_durable.errors import DeserializationError, LeaseLost, SDKUsageError, StoreError
-from jupyter_durable.store.base import Buffer, Filter, Finding, Finish, Heartbeat, Settled, Swept
+from jupyter_durable.store.base import Buffer, Filter, Finding, Finish, Heartbeat, Seen, Settled, Swept, not_as_read
 from jupyter_durable.store.memory_rows import NOBODY, Kept, accepted, let_go, may_go, passes
 
 _OPEN: Final = (Status.QUEUED, Status.RUNNING, Status.WAITING)
@@ -91,7 +91,9 @@ class MemoryStore:
 
     # requests
 
-    def accept(self, new: NewRequest, calls: Iterable[CallRow] = ()) -> tuple[RequestRow, bool]:
+    def accept(
+        self, new: NewRequest, calls: Iterable[CallRow] = (), *, seen: Seen | None = None
+    ) -> tuple[RequestRow, bool]:
         copied = list(calls)
         with self.held():
             for kept in self._requests.values():
@@ -100,6 +102,9 @@ class MemoryStore:
                     return kept.row, False
                 if kept.row.id == new.id:
                     raise SDKUsageError(f"there is a request {new.id} already")
+            for kept in self._requests.values():
+                if seen is not None and kept.row.serial > seen.newest and passes(kept.row, seen.wanted):
+                    raise not_as_read(kept.row)
             self._code.setdefault(new.code.key, new.code)
             self._last += 1
             kept = self._requests[self._last] = Kept(accepted(self._last, new))
@@ -107,15 +112,12 @@ class MemoryStore:
                 kept.put(call)
             return kept.row, True
 
-    def begin(self, serial: int, owner: Owner, run: NewRun, lease_until: float, *, take_over: bool = False) -> Lease:
+    def begin(self, serial: int, owner: Owner, run: NewRun, lease_until: float, *, epoch: int | None = None) -> Lease:
         with self.held():
             kept = self.kept(serial)
             row = kept.row
-            if row.owner is not None and row.lease_until > run.started_at and not take_over:
-                raise SDKUsageError(
-                    f"request {row.id} is being run by process {row.owner.pid} on {row.owner.host};"
-                    " wait for it, cancel it, or take it over (--take-over)"
-                )
+            if row.owner is not None if epoch is None else row.epoch != epoch:
+                raise not_as_read(row)
             if run.code is not None:
                 self._code.setdefault(run.code.key, run.code)
             for number, old in kept.runs.items():
@@ -143,6 +145,16 @@ class MemoryStore:
                     kept.put(call._replace(flags=call.flags | Flag.SET_ASIDE))
             highest = max((max(parent, *rows) for parent, rows in kept.calls.items() if rows), default=1)
             return Lease(serial, row.id, row.epoch, row.run, max(highest, 1) + 1)
+
+    def settle(self, serial: int, epoch: int, status: str, at: float) -> None:
+        with self.held():
+            kept = self.kept(serial)
+            if kept.row.epoch != epoch:
+                raise not_as_read(kept.row)
+            kept.row = let_go(kept.row)._replace(status=status, finished_at=at, cancel_requested=False)
+            for number, run in kept.runs.items():
+                if run.status == Status.RUNNING:
+                    kept.runs[number] = run._replace(status=status, finished_at=at)
 
     def journal(self, lease: Lease) -> MemoryJournal:
         return MemoryJournal(self, lease)
@@ -173,26 +185,30 @@ class MemoryStore:
         with self.held():
             kept = self.kept(serial)
             if kept.row.status in _OPEN:
-                status = Status.CANCELLED if kept.row.status == Status.QUEUED else kept.row.status
-                kept.row = kept.row._replace(cancel_requested=True, status=status)
+                if kept.row.status == Status.QUEUED:
+                    kept.row = let_go(kept.row)._replace(status=Status.CANCELLED)
+                kept.row = kept.row._replace(cancel_requested=True)
 
     def pin(self, serial: int, pinned: bool) -> None:
         with self.held():
             kept = self.kept(serial)
             kept.row = kept.row._replace(pinned=pinned)
 
-    def move(self, old_notebook: str, new_notebook: str) -> int:
+    def move(self, rows: Sequence[RequestRow], new_notebook: str) -> int:
+        moved = 0
         with self.held():
-            moved = [kept for kept in self._requests.values() if kept.row.notebook == old_notebook]
-            for kept in moved:
-                kept.row = kept.row._replace(notebook=new_notebook)
-            return len(moved)
+            for read in rows:
+                kept = self._requests.get(read.serial)
+                if kept is not None and (kept.row.epoch, kept.row.notebook) == (read.epoch, read.notebook):
+                    kept.row = kept.row._replace(notebook=new_notebook)
+                    moved += 1
+        return moved
 
     def delete(self, serial: int) -> None:
         with self.held():
             row = self.kept(serial).row
             if row.status in (Status.RUNNING, Status.WAITING):
-                raise SDKUsageError(f"request {row.id} is being run; wait for it or cancel it, then delete it")
+                raise SDKUsageError(f"{not_as_read(row)}; only then can it be deleted")
             del self._requests[serial]
 
     # journals, read
@@ -298,14 +314,18 @@ class MemoryJournal:
 
     def record(self, row: CallRow, writes: Sequence[Write] = ()) -> None:
         with self._store.held():
-            kept = self._store.owned(self.lease)
-            if not kept.record(row):
-                raise Settled(
-                    f"the call {row.name} (identity {row.identity}, attempt {row.attempts}) of request"
-                    f" {self.lease.id} already has a durable outcome; this one was dropped"
-                )
-            for write in writes:
-                kept.write(write)
+            self._record(row, writes)
+
+    def _record(self, row: CallRow, writes: Sequence[Write] = ()) -> None:
+        """As `record`; the caller holds the lock."""
+        kept = self._store.owned(self.lease)
+        if not kept.record(row):
+            raise Settled(
+                f"the call {row.name} (identity {row.identity}, attempt {row.attempts}) of request"
+                f" {self.lease.id} already has a durable outcome; this one was dropped"
+            )
+        for write in writes:
+            kept.write(write)
 
     def post(self, row: CallRow, done: Callable[[BaseException | None], None], writes: Sequence[Write] = ()) -> None:
         error: BaseException | None = None
@@ -332,9 +352,9 @@ class MemoryJournal:
             raise failure
 
     def finish(self, finish: Finish) -> None:
-        if finish.root is not None:
-            self.record(finish.root)
         with self._store.held():
+            if finish.root is not None:
+                self._record(finish.root)
             kept = self._store.owned(self.lease)
             run = kept.runs[self.lease.run]
             kept.runs[self.lease.run] = run._replace(

@@ -181,7 +181,7 @@ class Steal:
         row = self._engine.store.request("last")
         other = Owner("elsewhere", "boot", "ns", 12, "1")
         run = NewRun("adaptive", time.time(), None, ())
-        self._engine.store.begin(row.serial, other, run, time.time() + 60, take_over=True)
+        self._engine.store.begin(row.serial, other, run, time.time() + 60, epoch=row.epoch)
 
     def __reduce__(self) -> tuple:
         raise TypeError("not to be stored")

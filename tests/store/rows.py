@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from jupyter_durable.core.model import CallRow, CodeVersion, NewRequest, NewRun, Owner
-from jupyter_durable.store.base import Finish, Journal, Store
+from jupyter_durable.core.model import CallRow, CodeVersion, Lease, NewRequest, NewRun, Owner
+from jupyter_durable.store.base import Filter, Finish, Journal, Store
 
 ME = Owner("here", "boot", "namespace", 100, "then")
 OTHER = Owner("there", "boot", "namespace", 200, "then")
@@ -39,6 +39,12 @@ def new_run(at: float = 20.0, **changes: object) -> NewRun:
 
 def ended(root: CallRow | None = None, status: str = "succeeded", at: float = 30.0) -> Finish:
     return Finish(root, status, status, None if status == "succeeded" else "it failed", at, 3, 2, 1.5)
+
+
+def taken(store: Store, serial: int, owner: Owner = OTHER) -> Lease:
+    """The request as it is now, taken over from whoever owns it; a lease until 200."""
+    epoch = next(row.epoch for row in store.requests(Filter()) if row.serial == serial)
+    return store.begin(serial, owner, new_run(21.0), 200.0, epoch=epoch)
 
 
 def started(store: Store, id: str = "r1", **changes: object) -> Journal:

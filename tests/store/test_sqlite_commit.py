@@ -12,7 +12,7 @@ from jupyter_durable.core.model import ROOT, CallRow, Logged
 from jupyter_durable.errors import CheckpointError, InternalError, SDKUsageError
 from jupyter_durable.store.base import Journal
 from jupyter_durable.store.sqlite.store import SqliteStore
-from tests.store.rows import BODY, ME, OTHER, ended, mark, new_run, outcome, started
+from tests.store.rows import BODY, ME, ended, mark, new_run, outcome, started, taken
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_a_sequential_loop_commits_in_the_calling_thread(store: SqliteStore) -> 
 def test_two_stores_of_one_process_fence_each_other(store: SqliteStore, witness: SqliteStore) -> None:
     old = started(store)
     old.record(outcome(2))
-    new = witness.journal(witness.begin(old.lease.serial, OTHER, new_run(21.0), 200.0, take_over=True))
+    new = witness.journal(taken(witness, old.lease.serial))
     with pytest.raises(Exception, match="process 200 on there"):
         old.record(outcome(3))
     new.record(outcome(3, value=b"new"))
@@ -221,17 +221,18 @@ def test_a_race_of_processes_for_one_request_has_one_winner(store: SqliteStore, 
     journal = started(store)
     journal.close()
     for round in range(30):
+        epoch = store.request("r1").epoch
         barrier, results = threading.Barrier(2), list[object]()
 
-        def race(mine: SqliteStore, barrier: threading.Barrier, results: list[object], at: float) -> None:
+        def race(mine: SqliteStore, barrier: threading.Barrier, results: list[object], at: float, epoch: int) -> None:
             barrier.wait()
             try:
-                results.append(mine.begin(journal.lease.serial, ME, new_run(at), at + 1))
+                results.append(mine.begin(journal.lease.serial, ME, new_run(at), at + 1, epoch=epoch))
             except SDKUsageError as error:
                 results.append(error)
 
         at = 1000.0 * (round + 1)
-        threads = [threading.Thread(target=race, args=(mine, barrier, results, at)) for mine in (store, witness)]
+        threads = [threading.Thread(target=race, args=(mine, barrier, results, at, epoch)) for mine in (store, witness)]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -16,7 +16,7 @@ from typing import Final
 
 from jupyter_durable.core.model import Status
 from jupyter_durable.errors import SDKUsageError
-from jupyter_durable.store.base import Finding, Swept
+from jupyter_durable.store.base import Finding, Swept, not_as_read
 from jupyter_durable.store.blobs import BlobFolder
 from jupyter_durable.store.sqlite import requests
 from jupyter_durable.store.sqlite.link import Link
@@ -44,7 +44,7 @@ def condemn(cursor: sqlite3.Cursor, serial: int) -> None:
     """Make a request invisible and refuse its writers; what is left of it is removed in chunks."""
     row = requests.by_serial(cursor, serial)
     if row.status in (Status.RUNNING, Status.WAITING):
-        raise SDKUsageError(f"{requests.held(row)}; only then can it be deleted")
+        raise SDKUsageError(f"{not_as_read(row)}; only then can it be deleted")
     cursor.execute(
         "UPDATE request SET deleted = 1, epoch = epoch + 1, idempotency_key = NULL WHERE serial = ?", (serial,)
     )

@@ -2,13 +2,14 @@
 
 Rules of this file
 - The functions that write run as one transaction in the store's thread; they take the cursor they write with.
-- Acquiring and letting go both raise the epoch, which refuses every write of an earlier owner.
+- Acquiring and letting go both raise the epoch, which refuses every write of an earlier owner, and whatever was
+  decided from a row that was read before.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from jupyter_durable.core.model import (
@@ -23,7 +24,7 @@ from jupyter_durable.core.model import (
     Status,
 )
 from jupyter_durable.errors import SDKUsageError
-from jupyter_durable.store.base import Filter, Finish, Heartbeat
+from jupyter_durable.store.base import Filter, Finish, Heartbeat, Seen, not_as_read
 from jupyter_durable.store.sqlite import statements
 from jupyter_durable.store.sqlite.writing import Fence, lost, record
 
@@ -50,7 +51,9 @@ def by_serial(cursor: sqlite3.Cursor, serial: int) -> RequestRow:
 # acquiring and letting go
 
 
-def accept(cursor: sqlite3.Cursor, new: NewRequest, calls: Iterable[CallRow]) -> tuple[RequestRow, bool]:
+def accept(
+    cursor: sqlite3.Cursor, new: NewRequest, calls: Iterable[CallRow], seen: Seen | None
+) -> tuple[RequestRow, bool]:
     known = cursor.execute(
         f"{_SELECT} AND application = ? AND idempotency_key = ?", (new.application, new.idempotency_key)
     ).fetchone()
@@ -58,6 +61,8 @@ def accept(cursor: sqlite3.Cursor, new: NewRequest, calls: Iterable[CallRow]) ->
         return row_of(known), False
     if cursor.execute("SELECT 1 FROM request WHERE id = ?", (new.id,)).fetchone() is not None:
         raise SDKUsageError(f"there is a request {new.id} already")
+    if seen is not None:
+        _refuse_newer(cursor, seen)
     keep_code(cursor, new.code)
     cursor.execute(
         "INSERT INTO request (epoch, run, lease_until, cancel_requested, pinned, id, application, kind, status,"
@@ -71,16 +76,22 @@ def accept(cursor: sqlite3.Cursor, new: NewRequest, calls: Iterable[CallRow]) ->
     return by_serial(cursor, serial), True
 
 
+def _refuse_newer(cursor: sqlite3.Cursor, seen: Seen) -> None:
+    found = cursor.execute(*listing(seen.wanted._replace(limit=1))).fetchone()
+    if found is not None and row_of(found).serial > seen.newest:
+        raise not_as_read(row_of(found))
+
+
 def keep_code(cursor: sqlite3.Cursor, code: CodeVersion) -> None:
     cursor.execute("INSERT OR IGNORE INTO code (key, data, mac) VALUES (?, ?, ?)", code)
 
 
 def begin(
-    cursor: sqlite3.Cursor, serial: int, owner: Owner, run: NewRun, lease_until: float, *, take_over: bool
+    cursor: sqlite3.Cursor, serial: int, owner: Owner, run: NewRun, lease_until: float, *, epoch: int | None
 ) -> Lease:
     row = by_serial(cursor, serial)
-    if row.owner is not None and row.lease_until > run.started_at and not take_over:
-        raise SDKUsageError(held(row))
+    if row.owner is not None if epoch is None else row.epoch != epoch:
+        raise not_as_read(row)
     if run.code is not None:
         keep_code(cursor, run.code)
     code_key = row.code_key if run.code is None else run.code.key
@@ -104,11 +115,19 @@ def begin(
     return Lease(serial, row.id, row.epoch + 1, row.run + 1, max(highest[0] or 0, 1) + 1)
 
 
-def held(row: RequestRow) -> str:
-    """The message for a request that another one holds."""
-    owner = row.owner
-    who = "another process" if owner is None else f"process {owner.pid} on {owner.host}"
-    return f"request {row.id} is being run by {who}; wait for it, cancel it, or take it over (--take-over)"
+def settle(cursor: sqlite3.Cursor, serial: int, epoch: int, status: str, at: float) -> None:
+    row = by_serial(cursor, serial)
+    if row.epoch != epoch:
+        raise not_as_read(row)
+    cursor.execute(
+        f"UPDATE request SET epoch = epoch + 1, status = ?, finished_at = ?, cancel_requested = 0, {_NO_OWNER}"
+        " WHERE serial = ?",
+        (status, at, serial),
+    )
+    cursor.execute(
+        "UPDATE run SET status = ?, finished_at = ? WHERE request = ? AND status = ?",
+        (status, at, serial, Status.RUNNING),
+    )
 
 
 def finish(cursor: sqlite3.Cursor, fence: Fence, run: int, end: Finish) -> None:
@@ -149,9 +168,16 @@ def renew(cursor: sqlite3.Cursor, fence: Fence, lease_until: float) -> Heartbeat
 def cancel(cursor: sqlite3.Cursor, serial: int) -> None:
     by_serial(cursor, serial)
     cursor.execute(
-        "UPDATE request SET cancel_requested = 1, status = CASE status WHEN ? THEN ? ELSE status END"
-        " WHERE serial = ? AND status IN (?, ?, ?)",
-        (Status.QUEUED, Status.CANCELLED, serial, Status.QUEUED, Status.RUNNING, Status.WAITING),
+        "UPDATE request SET cancel_requested = 1, epoch = epoch + (status = :queued),"
+        " status = CASE status WHEN :queued THEN :cancelled ELSE status END"
+        " WHERE serial = :serial AND status IN (:queued, :running, :waiting)",
+        {
+            "serial": serial,
+            "queued": Status.QUEUED,
+            "cancelled": Status.CANCELLED,
+            "running": Status.RUNNING,
+            "waiting": Status.WAITING,
+        },
     )
 
 
@@ -160,9 +186,12 @@ def pin(cursor: sqlite3.Cursor, serial: int, pinned: bool) -> None:
     cursor.execute("UPDATE request SET pinned = ? WHERE serial = ?", (int(pinned), serial))
 
 
-def move(cursor: sqlite3.Cursor, old_notebook: str, new_notebook: str) -> int:
-    cursor.execute("UPDATE request SET notebook = ? WHERE notebook = ? AND NOT deleted", (new_notebook, old_notebook))
-    return int(cursor.rowcount)
+def move(cursor: sqlite3.Cursor, rows: Sequence[RequestRow], new_notebook: str) -> int:
+    cursor.executemany(
+        "UPDATE request SET notebook = ? WHERE serial = ? AND epoch = ? AND notebook IS ? AND NOT deleted",
+        [(new_notebook, row.serial, row.epoch, row.notebook) for row in rows],
+    )
+    return max(0, int(cursor.rowcount))
 
 
 # finding: queries for the reading side

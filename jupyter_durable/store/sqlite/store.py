@@ -33,7 +33,7 @@ from jupyter_durable.core.model import (
     RunRow,
 )
 from jupyter_durable.errors import SDKUsageError
-from jupyter_durable.store.base import Buffer, Filter, Finding, Swept
+from jupyter_durable.store.base import Buffer, Filter, Finding, Seen, Swept
 from jupyter_durable.store.blobs import BlobFolder
 from jupyter_durable.store.sqlite import care, requests, statements
 from jupyter_durable.store.sqlite.faults import broken, read_failed
@@ -84,14 +84,19 @@ class SqliteStore:
 
     # requests
 
-    def accept(self, new: NewRequest, calls: Iterable[CallRow] = ()) -> tuple[RequestRow, bool]:
+    def accept(
+        self, new: NewRequest, calls: Iterable[CallRow] = (), *, seen: Seen | None = None
+    ) -> tuple[RequestRow, bool]:
         copied = list(calls)  # read here: they may come from this store, whose lock the store's thread holds
-        return self._writer.run(partial(requests.accept, new=new, calls=copied))
+        return self._writer.run(partial(requests.accept, new=new, calls=copied, seen=seen))
 
-    def begin(self, serial: int, owner: Owner, run: NewRun, lease_until: float, *, take_over: bool = False) -> Lease:
+    def begin(self, serial: int, owner: Owner, run: NewRun, lease_until: float, *, epoch: int | None = None) -> Lease:
         return self._writer.run(
-            partial(requests.begin, serial=serial, owner=owner, run=run, lease_until=lease_until, take_over=take_over)
+            partial(requests.begin, serial=serial, owner=owner, run=run, lease_until=lease_until, epoch=epoch)
         )
+
+    def settle(self, serial: int, epoch: int, status: str, at: float) -> None:
+        self._writer.run(partial(requests.settle, serial=serial, epoch=epoch, status=status, at=at))
 
     def journal(self, lease: Lease) -> SqliteJournal:
         return SqliteJournal(self._writer, lease)
@@ -108,8 +113,8 @@ class SqliteStore:
     def pin(self, serial: int, pinned: bool) -> None:
         self._writer.run(partial(requests.pin, serial=serial, pinned=pinned))
 
-    def move(self, old_notebook: str, new_notebook: str) -> int:
-        return self._writer.run(partial(requests.move, old_notebook=old_notebook, new_notebook=new_notebook))
+    def move(self, rows: Sequence[RequestRow], new_notebook: str) -> int:
+        return self._writer.run(partial(requests.move, rows=rows, new_notebook=new_notebook))
 
     def delete(self, serial: int) -> None:
         self._writer.run(partial(care.condemn, serial=serial))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tests.store.conformance.care import CareLaws
 from tests.store.conformance.journals import JournalLaws
+from tests.store.conformance.owning import OwningLaws
 from tests.store.conformance.requests import RequestLaws
 
 
-class StoreConformance(RequestLaws, JournalLaws, CareLaws):
+class StoreConformance(RequestLaws, OwningLaws, JournalLaws, CareLaws):
     """All laws."""

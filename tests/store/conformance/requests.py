@@ -15,7 +15,7 @@ from jupyter_durable.core.model import (
 )
 from jupyter_durable.errors import LeaseLost, SDKUsageError
 from jupyter_durable.store.base import Filter, Settled, Store
-from tests.store.rows import BODY, CODE, ME, OTHER, ended, mark, new_request, new_run, outcome, started
+from tests.store.rows import BODY, CODE, ME, OTHER, ended, mark, new_request, new_run, outcome, started, taken
 
 
 class RequestLaws:
@@ -101,8 +101,9 @@ class RequestLaws:
     def test_a_moved_notebook_takes_its_requests_along(self, store: Store) -> None:
         for n in range(3):
             store.accept(new_request(f"id{n}", notebook="old" if n else "else"))
-        assert store.move("old", "new") == 2
-        assert store.move("old", "new") == 0
+        read = store.requests(Filter(notebook="old"))
+        assert store.move(read, "new") == 2
+        assert store.move(read, "new") == 0
         assert {row.notebook for row in store.requests(Filter())} == {"new", "else"}
 
     # acquiring
@@ -122,16 +123,16 @@ class RequestLaws:
             store.begin(journal.lease.serial, OTHER, new_run(99.0), 200.0)
         journal.record(outcome(2))
 
-    def test_a_lease_that_ran_out_can_be_acquired_and_the_open_run_reads_interrupted(self, store: Store) -> None:
+    def test_a_request_is_taken_as_it_was_read_and_the_open_run_reads_interrupted(self, store: Store) -> None:
         journal = started(store)
-        lease = store.begin(journal.lease.serial, OTHER, new_run(101.0), 200.0)
+        lease = store.begin(journal.lease.serial, OTHER, new_run(101.0), 200.0, epoch=store.request("r1").epoch)
         assert (lease.epoch, lease.run) == (2, 2)
         assert [run.status for run in store.runs(lease.serial)] == ["interrupted", "running"]
         assert store.request("r1").owner == OTHER
 
     def test_take_over_fences_the_old_owner_in_every_verb(self, store: Store) -> None:
         old = started(store)
-        store.begin(old.lease.serial, OTHER, new_run(21.0), 200.0, take_over=True)
+        taken(store, old.lease.serial)
         heard: list[BaseException | None] = []
         settled = threading.Event()
 

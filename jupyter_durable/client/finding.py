@@ -1,0 +1,108 @@
+"""Which recorded request an execution of a cell goes on with, or an application that is called there.
+
+Rules of this file
+- The newest request of the place decides. After anything but a success it goes on.
+- One that another process runs is never begun a second time in silence: who holds it is said. One that this process
+  runs was begun by another call of it, and a new one begins.
+- "There is none" is acted on only while it holds: `Found.seen` goes with the new request.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from jupyter_durable.client import launching
+from jupyter_durable.core.model import Kind, RequestRow, Status
+from jupyter_durable.function import Spec
+from jupyter_durable.serializer.digest import args_digest
+from jupyter_durable.store.base import Filter, Seen
+
+if TYPE_CHECKING:
+    from jupyter_durable.client.engine import Engine
+    from jupyter_durable.client.session import Cell
+
+IN_CELL: Final = (
+    "wait for it and run the cell again, cancel it (`%durable cancel {id}`), take it over (`%durable replay {id} "
+    "--take-over`), or begin another one (`%%durable --fresh`)"
+)
+IN_SCRIPT: Final = (
+    "wait for it, cancel it (`jupyter durable cancel {id}`), take it over (`jupyter durable replay {id} --take-over`), "
+    "or begin another one (JUPYTER_DURABLE_FRESH=1)"
+)
+_MANY: Final = 10_000
+"""Requests of one notebook that are adopted at once."""
+
+
+class Found(NamedTuple):
+    """What there is to go on with."""
+
+    row: RequestRow | None
+    """None: nothing; a new request begins."""
+    seen: Seen | None
+    """What was looked for, to be compared when the new request is accepted. None: whatever there is."""
+
+
+def of_cell(engine: Engine, cell: Cell) -> Found:
+    """The request that this execution goes on with. Raises `SDKUsageError` when another process runs it."""
+    if cell.key is None or cell.fresh:
+        return Found(None, None)
+    wanted = Filter(notebook=cell.notebook, cell=cell.key, limit=5)
+    rows = _listed(engine, wanted, cell)
+    row = next((row for row in rows if row.kind == cell.kind), None)
+    goes_on = row is not None and _goes_on(engine, row, cell)
+    return Found(row if goes_on else None, _seen(wanted, rows))
+
+
+def of_application(
+    engine: Engine, spec: Spec, given: tuple[tuple[Any, ...], dict[str, Any]], place: Cell | None
+) -> Found:
+    """The request that a call of an application with the arguments `given` at `place` goes on with.
+
+    Raises `SDKUsageError` when another process runs it.
+    """
+    if place is None or place.key is None or place.fresh:
+        return Found(None, None)
+    digest, weak = args_digest(spec.params, *engine.as_taken(spec, given))
+    wanted = Filter(notebook=place.notebook, cell=place.key, application=spec.name, limit=20)
+    rows = _listed(engine, wanted, place)
+    row = next((row for row in rows if row.kind == Kind.FUNCTION and row.input_digest == digest), None)
+    goes_on = row is not None and not weak and _goes_on(engine, row, place)
+    return Found(row if goes_on else None, _seen(wanted, rows))
+
+
+def _seen(wanted: Filter, rows: list[RequestRow]) -> Seen:
+    return Seen(wanted, rows[0].serial if rows else 0)
+
+
+def _listed(engine: Engine, wanted: Filter, cell: Cell) -> list[RequestRow]:
+    rows = engine.store.requests(wanted)
+    if not rows and _adopted(engine, cell):
+        rows = engine.store.requests(wanted)
+    return rows
+
+
+def _goes_on(engine: Engine, row: RequestRow, cell: Cell) -> bool:
+    if engine.runs(row.id):
+        return False
+    owner = engine.holder(row)
+    if owner is not None:
+        raise launching.refusal(engine, row, owner, IN_SCRIPT if cell.kind == Kind.SCRIPT else IN_CELL)
+    return row.status != Status.SUCCEEDED or cell.once
+
+
+def _adopted(engine: Engine, cell: Cell) -> bool:
+    """Requests of a notebook that was moved here are its own from now on: its cells have kept their ids, and the old
+    path is gone. Those that somebody runs stay where they are. Whether there were any, whoever adopted them."""
+    if cell.notebook is None or not (cell.key or "").startswith("cell:") or not Path(cell.notebook).exists():
+        return False
+    for row in engine.store.requests(Filter(cell=cell.key, limit=20)):
+        before = row.notebook
+        if before == cell.notebook:
+            return True
+        if before is None or not before.endswith(".ipynb") or Path(before).exists() or engine.holder(row) is not None:
+            continue
+        moved = engine.store.requests(Filter(notebook=before, limit=_MANY))
+        engine.store.move([each for each in moved if engine.holder(each) is None], cell.notebook)
+        return True
+    return False

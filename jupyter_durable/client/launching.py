@@ -1,0 +1,175 @@
+"""Beginning a run: acquire the request, make its run, prepare its root.
+
+Rules of this file
+- A request is acquired as it was read. What was decided from its row (nobody runs it, what is set aside, which code)
+  holds for that row only; `NotAsRead` goes to whoever decided, who reads and decides again (`ownership.as_read`).
+- In this process one thread at a time begins a run of a request.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from jupyter_durable.client import ownership, versions
+from jupyter_durable.client.journal import root_row
+from jupyter_durable.context import current
+from jupyter_durable.core.model import CallRow, Lease, NewRun, Owner, RequestRow, Status
+from jupyter_durable.errors import SDKUsageError, StoreError
+from jupyter_durable.function import Spec
+from jupyter_durable.runner.call import ActiveCall
+from jupyter_durable.runner.run import Run
+from jupyter_durable.runner.settings import Environment, RunOptions, RunSettings
+from jupyter_durable.runner.stop import RunStopped
+from jupyter_durable.values import Headers
+
+if TYPE_CHECKING:
+    from jupyter_durable.client.engine import Engine
+
+REMEDY = "wait for it, cancel it, or take it over: .replay(take_over=True), `replay {id} --take-over`"
+
+
+class Launch(NamedTuple):
+    """What a run of a recorded request is to be."""
+
+    code: versions.Loaded
+    strict: bool = False
+    set_aside: tuple[tuple[int, int], ...] = ()
+    place_rule: frozenset[str] | None = None
+    match_by_place: bool = True
+    reuse_changed: bool = True
+    take_over: bool = False
+
+
+def launch(engine: Engine, row: RequestRow, wanted: Launch, spec: Spec | None) -> tuple[Run, ActiveCall]:
+    """Acquire the request as it was read and begin a run."""
+    with _starting(engine, row.id):
+        end_left_over(engine, row.id)
+        run, refused = _acquired(engine, row, wanted, spec)
+        engine.active[row.id] = run
+        run.on_end.append(lambda: _forget(engine, run))
+    try:
+        _save(run, refused)
+        return run, _begin(engine, run, row, spec)
+    except BaseException:  # an interrupt too: else the request would count as running while this process lives
+        engine.let_go(run)
+        raise
+
+
+@contextlib.contextmanager
+def _starting(engine: Engine, id: str) -> Iterator[None]:
+    """No other thread of this process begins a run of the request meanwhile."""
+    here = threading.get_ident()
+    if engine.starting.setdefault(id, here) != here:
+        raise SDKUsageError(f"another thread of this process has just begun to run request {id}; wait for it")
+    try:
+        yield
+    finally:
+        engine.starting.pop(id, None)
+
+
+def end_left_over(engine: Engine, id: str) -> None:
+    """An interrupt can throw a run out of its own end; the thread that ran it ends it here when it comes back."""
+    left = engine.active.get(id)
+    if left is None:
+        return
+    scope = current.get()
+    inside = scope is not None and scope.request_id == id
+    if inside or left is engine.sessions.run or left.thread_id != threading.get_ident():
+        raise SDKUsageError(f"request {id} is running in this process; wait for it, or cancel it first")
+    engine.let_go(left)
+
+
+def refusal(engine: Engine, row: RequestRow, owner: Owner, remedy: str = REMEDY) -> SDKUsageError:
+    """The error for a request that `owner` runs."""
+    runs = engine.store.runs(row.serial)
+    since = runs[-1].started_at if runs else None
+    return SDKUsageError(
+        f"request {row.id} is being run by {ownership.described(owner, since)}; {remedy.format(id=row.id)}"
+    )
+
+
+def _acquired(engine: Engine, row: RequestRow, wanted: Launch, spec: Spec | None) -> tuple[Run, list[CallRow]]:
+    """The run, not begun, and the outcomes that the store refused in the run before.
+
+    An owner that is gone is no owner; nor is this process when it runs nothing of the request, which is how an
+    interrupt leaves it that came while the store's thread went on to begin.
+    """
+    owner = engine.holder(row)
+    if owner is not None and not wanted.take_over:
+        raise refusal(engine, row, owner)
+    now, store = engine.clock.now(), engine.store
+    headers, settings = _headers(row), _settings(engine)
+    new = NewRun("strict" if wanted.strict else "adaptive", now, wanted.code.version, wanted.set_aside)
+    lease = store.begin(row.serial, ownership.this_owner(), new, now + settings.lease_seconds, epoch=row.epoch)
+    refused = _refused(engine, lease)
+    used = max((max(each.parent, each.identity) for each in refused), default=0)
+    lease = lease._replace(next_identity=max(lease.next_identity, used + 1))
+    good = frozenset(run.run for run in store.runs(row.serial) if run.status not in (Status.DIVERGED, Status.RUNNING))
+    retries = spec.application.retries if spec is not None and spec.application is not None else None
+    options = RunOptions(
+        strict=wanted.strict,
+        good_runs=good,
+        place_rule=wanted.place_rule,
+        reuse_changed=wanted.reuse_changed,
+        match_by_place=wanted.match_by_place,
+        retries=retries.policy() if retries is not None else None,
+        headers=headers,
+    )
+    environment = Environment(store, wanted.code.serializer, engine.signer, settings, engine.workers)
+    return Run(environment, lease, options, wanted.code), refused
+
+
+def _settings(engine: Engine) -> RunSettings:
+    return RunSettings(
+        clock=engine.clock,
+        default_timeout=engine.settings.default_timeout,
+        executor=engine.settings.executor,
+        max_concurrency=engine.settings.max_concurrency,
+        input_bytes=engine.settings.inputs,
+        warn=engine.warn,
+    )
+
+
+def _begin(engine: Engine, run: Run, row: RequestRow, spec: Spec | None) -> ActiveCall:
+    name = spec.name if spec is not None else row.application
+    root = run.root(spec, name, row.kind, root_row(engine.store, row.serial))
+    root.digest = row.input_digest
+    if spec is not None:
+        engine.prepare_input(run, root, row, spec)
+    for observer in list(engine.observers):
+        if (listener := observer(run, row)) is not None:
+            run.listeners.append(listener)
+    return root
+
+
+def _refused(engine: Engine, lease: Lease) -> list[CallRow]:
+    """What the store refused in the run before. Had another process run the request since, identities are taken."""
+    before, refused = engine.unsaved.pop(lease.id, (0, []))
+    return refused if before == lease.run - 1 else []
+
+
+def _save(run: Run, refused: list[CallRow]) -> None:
+    """Commit what the store had refused: there is room again, or this raises and it stays in memory."""
+    for at, row in enumerate(refused):
+        try:
+            run.record(row)
+        except RunStopped as left:
+            run.unsaved += refused[at + 1 :]
+            raise (run.stopped or left) from None
+
+
+def _forget(engine: Engine, run: Run) -> None:
+    if engine.active.get(run.id) is run:
+        del engine.active[run.id]
+    if run.unsaved:
+        engine.unsaved[run.id] = (run.number, run.unsaved)
+
+
+def _headers(row: RequestRow) -> Headers:
+    try:
+        return Headers.from_json(row.headers)
+    except ValueError as error:
+        raise StoreError(f"the headers of request {row.id} are damaged in the store ({error}): call it anew") from None
