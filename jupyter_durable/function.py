@@ -16,10 +16,10 @@ import inspect
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
-from types import ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final, Generic, ParamSpec, TypeVar, cast
 
-from jupyter_durable import context
+from jupyter_durable import context, static
 from jupyter_durable.context import (
     Deferred,
     MapOptions,
@@ -206,10 +206,10 @@ registry = Registry()
 
 def _unwrap(what: str, target: Any) -> Spec | None:
     """The spec of a durable function, None for a plain function. Raises `SDKUsageError` for anything else."""
-    spec = getattr(target, "__durable__", None)
-    if isinstance(spec, Spec):
+    spec = durable_of(target)
+    if spec is not None:
         return spec
-    if isinstance(target, type):
+    if static.is_a(target, type):
         raise SDKUsageError(f"@{what}() on the class {target.__name__}: use @cls() for classes")
     if not inspect.isfunction(target):
         raise SDKUsageError(f"@{what} must be called: write @{what}() above a function, not over {target!r}")
@@ -338,13 +338,13 @@ def cls(init_timeout: float | None = None) -> Callable[[C], C]:
 
 def own_methods(target: type) -> None:
     """Tell the durable methods of a `@cls()` class whose they are, where they do not know it yet."""
-    init = vars(target).get("__durable_init__")
+    init = static.members(target).get("__durable_init__")
     if init is None:
         return
-    owner = Owner(target, init, vars(target).get("__durable_init_timeout__"))
-    for member in vars(target).values():
-        spec = getattr(member, "__durable__", None)
-        if isinstance(spec, Spec) and spec.owner is None:
+    owner = Owner(target, init, static.members(target).get("__durable_init_timeout__"))
+    for member in static.members(target).values():
+        spec = durable_of(member)
+        if spec is not None and spec.owner is None:
             spec.owner = owner
             spec.params = spec.params[1:]
 
@@ -378,4 +378,11 @@ def redecorate(fn: Callable[..., Any], options: Mapping[str, Any]) -> Any:
 def durable_functions(namespace: Mapping[str, Any] | ModuleType) -> dict[str, Any]:
     """The durable functions of a namespace by name."""
     values = vars(namespace) if isinstance(namespace, ModuleType) else namespace
-    return {name: value for name, value in values.items() if isinstance(getattr(value, "__durable__", None), Spec)}
+    return {name: value for name, value in list(values.items()) if durable_of(value) is not None}
+
+
+def durable_of(value: object) -> Spec | None:
+    """The spec of a durable function, or of a method bound to one; None for any other value, which is asked nothing."""
+    function = value.__func__ if type(value) is MethodType else value
+    found = static.attributes(function).get("__durable__") if type(function) is FunctionType else None
+    return found if type(found) is Spec else None

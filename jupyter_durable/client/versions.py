@@ -15,16 +15,18 @@ from typing import Any, Final, NamedTuple
 
 import blake3
 
-from jupyter_durable.code.classify import is_plain
+from jupyter_durable.code.classify import looked_up
 from jupyter_durable.code.hashing import CodeHashes
+from jupyter_durable.code.plain import is_plain
 from jupyter_durable.code.reads import names_needed
 from jupyter_durable.code.snapshot import ClassRegistry, Version, capture, restore
 from jupyter_durable.core.model import CodeVersion
 from jupyter_durable.errors import DeserializationError, ReplayError, SDKUsageError
-from jupyter_durable.function import Spec, durable_functions, options_of, own_methods, redecorate, registry
+from jupyter_durable.function import Spec, durable_functions, durable_of, options_of, own_methods, redecorate, registry
 from jupyter_durable.runner.sealing import preview
 from jupyter_durable.serializer.base import Context, Signer
 from jupyter_durable.serializer.pickle import ValueSerializer
+from jupyter_durable.static import is_a
 
 CODE: Final = Context("code", 0, 0)
 SNAPSHOT: Final = "snapshot"
@@ -61,11 +63,8 @@ class Loaded(NamedTuple):
 
     def spec(self, name: str) -> Spec:
         """The durable function of a name, in this version of the code."""
-        found = self.namespace.get(name.partition(".")[0])
-        for part in name.split(".")[1:]:
-            found = getattr(found, part, None)
-        spec = getattr(found, "__durable__", None) or registry.get(name)
-        if not isinstance(spec, Spec):
+        spec = durable_of(looked_up(self.namespace, name)) or registry.get(name)
+        if spec is None:
             raise SDKUsageError(
                 f"{name} is not defined here: run the cell that defines it, or replay the recorded code "
                 "(upgrade_to_latest_version=False)"
@@ -75,15 +74,11 @@ class Loaded(NamedTuple):
 
 def current_version(roots: Mapping[str, Any], body: str | None, signer: Signer) -> CodeVersion:
     """A signed snapshot of the code that is defined now, as far as `roots` and a cell's `body` reach."""
-    secrets = {name for root in durable_functions(live_namespace()).values() for name in _secrets(root)}
+    durable = map(durable_of, durable_functions(live_namespace()).values())
+    secrets = {name for spec in durable if spec is not None for name in spec.options.secrets}
     data = capture(roots, live_namespace(), body=body, secrets=secrets, options=options_of)
     key = blake3.blake3(data).digest()
     return CodeVersion(key, data, signer.sign(CODE, SNAPSHOT, key))
-
-
-def _secrets(root: Any) -> tuple[str, ...]:
-    spec = getattr(root, "__durable__", None)
-    return spec.options.secrets if isinstance(spec, Spec) else ()
 
 
 def live_code(version: CodeVersion | None, body: str | None = None) -> Loaded:
@@ -156,7 +151,7 @@ def restored_version(recorded: CodeVersion, signer: Signer) -> Version:
         signer.verify(CODE, SNAPSHOT, b"", recorded.mac)  # raises: the bytes are not those that were signed
     version = restore(recorded.data, redecorate=redecorate, live=live_namespace())
     for value in version.namespace.values():
-        if isinstance(value, type):
+        if is_a(value, type):
             own_methods(value)
     return version
 

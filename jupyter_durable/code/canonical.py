@@ -10,12 +10,27 @@ from __future__ import annotations
 
 import ast
 import enum
-from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from types import CodeType
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
-from jupyter_durable.code.classify import ATOMS, VALUE_TYPES, fields_of
+from jupyter_durable import static
+from jupyter_durable.code import arrays
+from jupyter_durable.code.classify import alias_parts, is_code, partial_parts
+from jupyter_durable.code.plain import (
+    ATOMS,
+    METHODS,
+    MOMENTS,
+    VALUE_TYPES,
+    ZONES,
+    factory_of,
+    fields_of,
+    items_of,
+    length_of,
+    mapping_of,
+)
+from jupyter_durable.static import is_a
 
 OURS: Final = frozenset({"function", "application", "cls"})
 """Names of our decorators, written plainly or as an attribute of a module."""
@@ -25,15 +40,23 @@ def is_ours(decorator: ast.expr, names: Mapping[str, object]) -> bool:
     """Whether a decorator is one of ours: by name, unless the name is bound to somebody else's object."""
     target = decorator.func if isinstance(decorator, ast.Call) else decorator
     if isinstance(target, ast.Attribute):
-        base = target.value.id if isinstance(target.value, ast.Name) else ""
-        home = getattr(names.get(base), "__name__", "jupyter_durable")
-        return target.attr in OURS and str(home).startswith("jupyter_durable")
+        return target.attr in OURS and isinstance(target.value, ast.Name) and _is_our_module(target.value.id, names)
     if not isinstance(target, ast.Name):
         return False
     bound = names.get(target.id)
     if bound is None:
         return target.id in OURS
-    return getattr(bound, "__module__", "").startswith("jupyter_durable.") and bound.__name__ in OURS  # type: ignore[attr-defined]
+    if type(bound) is not FunctionType or bound.__name__ not in OURS:
+        return False
+    return str(bound.__module__).startswith("jupyter_durable.")
+
+
+def _is_our_module(name: str, names: Mapping[str, object]) -> bool:
+    bound = names.get(name)
+    if bound is None:
+        return True
+    home = static.attributes(bound).get("__name__") if is_a(bound, ModuleType) else None
+    return type(home) is str and home.startswith("jupyter_durable")
 
 
 def render_tree(node: ast.AST, names: Mapping[str, object]) -> bytes:
@@ -99,7 +122,10 @@ class _NotPlain(Exception):
 
 
 def render_data(value: object, limit: int = 65536) -> bytes | None:
-    """Plain data as bytes; None for what is not plain data, is cyclic or takes more than `limit` bytes."""
+    """Plain data as bytes; None for what is not plain data, is cyclic or takes more than `limit` bytes.
+
+    Functions and classes in it count by their names: what they do is another part of the code.
+    """
     try:
         found = _Data(limit).render(value, 0)
     except _NotPlain:
@@ -113,38 +139,69 @@ class _Data:
     def __init__(self, limit: int) -> None:
         self._left = limit
 
-    def render(self, value: object, depth: int) -> bytes:
+    def render(self, value: Any, depth: int) -> bytes:
         self._left -= 1
         if self._left < 0 or depth > 50:
             raise _NotPlain
         kind = type(value)
-        name = kind.__qualname__.encode()
+        name = static.type_name(value).encode()
         if kind is str or kind is bytes or kind is bytearray:
-            raw = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)  # type: ignore[call-overload]
+            raw = value.encode("utf-8", "surrogatepass") if kind is str else bytes(value)
             self._left -= len(raw)
             return b"%s%d:%s" % (name, len(raw), raw)
-        if kind in ATOMS or kind in VALUE_TYPES or isinstance(value, enum.Enum):
+        if is_a(value, enum.Enum) and type(static.held(value, "_value_")) in ATOMS:
+            shown = (
+                static.type_name(value).rpartition(".")[2],
+                static.held(value, "_name_"),
+                static.held(value, "_value_"),
+            )
+            member = "<%s.%s: %r>" % shown  # noqa: UP031
+            return b"%s(%s)" % (name, member.encode())
+        if kind in ATOMS or kind in VALUE_TYPES or (kind in MOMENTS and type(value.tzinfo) in ZONES):
             return b"%s(%s)" % (name, repr(value).encode())
-        return b"%s[%s]" % (name, self._inside(value, kind, depth + 1))
+        if is_code(value) or kind in METHODS or kind is BuiltinFunctionType:
+            return b"%s(%s.%s)" % (name, _encoded(static.module_name(value)), _encoded(static.qualname(value)))
+        return b"%s[%s]" % (name, self._inside(value, depth + 1))
 
-    def _inside(self, value: Any, kind: type, depth: int) -> bytes:
-        if kind.__module__.split(".")[0] in {"numpy", "pandas"}:
+    def _inside(self, value: Any, depth: int) -> bytes:
+        parts = _open_parts(value)
+        if parts is not None:
+            return self._list(parts, depth)
+        if length_of(value) > self._left:
+            raise _NotPlain
+        fields = fields_of(value)
+        rows: Mapping[Any, object] | None = fields if fields is not None else mapping_of(value)
+        if rows is not None:
+            pairs = (self.render(key, depth) + b":" + self.render(item, depth) for key, item in rows.items())
+            return b",".join([*sorted(pairs), *(self.render(made, depth) for made in factory_of(value))])
+        items = items_of(value)
+        if items is None:
             return self._array(value)
-        if hasattr(value, "__len__") and len(value) > self._left:
-            raise _NotPlain
-        state = fields_of(value)
-        if state is not None or isinstance(value, Mapping):
-            rows = (state if state is not None else value).items()
-            return b",".join(sorted(self.render(key, depth) + b":" + self.render(item, depth) for key, item in rows))
-        if isinstance(value, AbstractSet):
-            return b",".join(sorted(self.render(item, depth) for item in value))
-        if isinstance(value, Sequence) and kind.__module__ in {"builtins", "collections"}:
-            return b",".join(self.render(item, depth) for item in value)
-        raise _NotPlain
+        if is_a(value, (set, frozenset)):
+            return b",".join(sorted(self.render(item, depth) for item in items))
+        return self._list(items, depth)
 
-    def _array(self, value: Any) -> bytes:
-        if type(value).__module__.split(".")[0] == "pandas":
+    def _list(self, items: Iterable[object], depth: int) -> bytes:
+        return b",".join(self.render(item, depth) for item in items)
+
+    def _array(self, value: object) -> bytes:
+        size = arrays.size_of(value)
+        found = arrays.bytes_of(value) if size is not None and size <= self._left else None
+        if found is None:
             raise _NotPlain
-        if getattr(getattr(value, "dtype", None), "kind", "O") == "O" or value.nbytes > self._left:
-            raise _NotPlain
-        return f"{value.dtype.str}{value.shape}".encode() + bytes(value.tobytes())
+        return found
+
+
+def _open_parts(value: Any) -> tuple[object, ...] | None:
+    """What an enum's member, a slice, a pattern, a partial or a type alias is made of; None for any other value."""
+    if is_a(value, enum.Enum):
+        return static.held(value, "_name_"), static.held(value, "_value_")
+    if type(value) is slice:
+        return value.start, value.stop, value.step
+    if type(value) is re.Pattern:
+        return value.pattern, value.flags
+    return partial_parts(value) or alias_parts(value)
+
+
+def _encoded(text: object) -> bytes:
+    return str(text).encode("utf-8", "surrogatepass")

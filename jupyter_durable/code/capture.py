@@ -17,23 +17,17 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
+from jupyter_durable import static
 from jupyter_durable.code import statements
-from jupyter_durable.code.classify import (
-    Spec,
-    durable_spec,
-    fields_of,
-    home_module,
-    is_code,
-    is_plain,
-    is_plain_with_code,
-    undecorated,
-)
+from jupyter_durable.code.classify import Spec, durable_spec, home_module, is_code, undecorated
 from jupyter_durable.code.credentials import holds_credential, is_credential, redacted, shown
 from jupyter_durable.code.form import BODY, FORMAT, Snapshot
 from jupyter_durable.code.names import annotations_of, attached, callables_in, closure, uses
 from jupyter_durable.code.pickling import HoldsCredential, Table, Unstorable
+from jupyter_durable.code.plain import fields_of, is_plain, is_plain_with_code
 from jupyter_durable.code.reads import names_needed
 from jupyter_durable.code.sources import RESTORED, find_class, find_function, methods, remembered, text_of
+from jupyter_durable.static import is_a
 
 DATA_LIMIT: Final = 1_000_000
 """Bytes of pickle up to which a plain-data global is stored."""
@@ -95,17 +89,17 @@ class _Reach:
         spec = durable_spec(value)
         if spec is not None:
             self._pending.extend([spec.fn, *self._in_options(spec.options)])
-        elif isinstance(value, FunctionType):
+        elif is_a(value, FunctionType):
             self._function(value)
-        elif isinstance(value, type):
+        elif is_a(value, type):
             self._class(value)
-        elif not isinstance(value, ModuleType):
-            self._pending.extend([type(value), getattr(value, "__wrapped__", None) if callable(value) else None])
+        elif not is_a(value, ModuleType):
+            self._pending.extend([type(value), static.wrapped(value)])
             self._pending.extend(held for _, held in callables_in(value))
 
     def _in_options(self, options: object) -> list[object]:
         """Classes named in options, as in `Retries(retry_on=(RateLimited,))`."""
-        fields = options if isinstance(options, Mapping) else fields_of(options) or {}
+        fields: Mapping[str, object] = options if is_a(options, dict) else fields_of(options) or {}
         found: list[object] = [held for _, held in callables_in(dict(fields))]
         for value in fields.values():
             found += [held for _, held in callables_in(fields_of(value) or {})]
@@ -125,13 +119,13 @@ class _Reach:
         if home_module(cls, self._namespace) is not None:
             return
         self._named(cls)
-        self._pending.extend([*methods(cls), *cls.__bases__, type(cls)])
+        self._pending.extend([*methods(cls), *static.bases(cls), type(cls)])
         self._pending.extend(held for _, held in callables_in(annotations_of(cls)))
         self.names(uses(cls))
 
     def _named(self, value: FunctionType | type) -> None:
         """What was reached as an object is kept under its name too: values that are loaded later refer to it."""
-        name = value.__qualname__.partition(".")[0]
+        name = (static.qualname(value) or "").partition(".")[0]
         if self._namespace.get(name) is value:
             self.names([name])
 
@@ -191,11 +185,11 @@ class _Found:
     def _sort(self, name: str, value: object, table: Table) -> None:
         """Put one global where it belongs."""
         module = home_module(value, self._namespace) if callable(value) else None
-        if isinstance(value, ModuleType):
+        if is_a(value, ModuleType):
             self._module(name, value)
         elif module is not None:
-            self._imports[name] = (module, getattr(value, "__qualname__", None) or getattr(value, "__name__", ""))
-        elif is_code(value) or durable_spec(value) is not None or (callable(value) and hasattr(value, "__wrapped__")):
+            self._imports[name] = (module, static.qualname(value))
+        elif is_code(value) or durable_spec(value) is not None or static.wrapped(value) is not None:
             self._definitions[name] = value
         elif not is_plain_with_code(value, DATA_LIMIT):
             self._other(name)
@@ -206,9 +200,10 @@ class _Found:
         else:
             self._definitions[name] = value
 
-    def _module(self, name: str, module: ModuleType) -> None:
-        if sys.modules.get(module.__name__) is module and module.__name__ != "__main__":
-            self._imports[name] = (module.__name__, None)
+    def _module(self, name: str, module: object) -> None:
+        home = static.attributes(module).get("__name__")
+        if type(home) is str and home != "__main__" and sys.modules.get(home) is module:
+            self._imports[name] = (home, None)
         else:
             self._other(name)
 
@@ -236,7 +231,7 @@ class _Found:
             return given
         texts = [text for filename, text in remembered() if not filename.startswith(RESTORED)]
         filename = self._namespace.get("__file__")
-        if isinstance(filename, str):
+        if type(filename) is str:
             texts.append(text_of(filename))
         return statements.binding_statement(name, texts) or ""
 
@@ -260,9 +255,10 @@ class _Found:
         found = {}
         for name, value in self._definitions.items():
             target = undecorated(value)
-            target = getattr(target, "__wrapped__", target)
-            place = find_function(target) if isinstance(target, FunctionType) else None
-            place = find_class(target) if isinstance(target, type) else place
+            wrapped = static.wrapped(target)
+            target = wrapped if wrapped is not None else target
+            place = find_function(target) if type(target) is FunctionType else None
+            place = find_class(target) if is_a(target, type) else place
             if place is not None:
                 found[name] = place.source
         return found

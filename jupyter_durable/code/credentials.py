@@ -15,7 +15,8 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from jupyter_durable.code.classify import texts_in
+from jupyter_durable import static
+from jupyter_durable.code.plain import texts_in
 from jupyter_durable.code.sources import parsed
 
 MASK: Final = "***"
@@ -56,7 +57,7 @@ def is_credential(name: str, value: object, secrets: Collection[str] = ()) -> bo
     """Whether a global must never be stored: named in `secrets`, of a telling name, or with telling text in it."""
     if name in secrets:
         return True
-    texts = texts_in(value)
+    texts = list(texts_in(value))
     if texts and _NAME.search(name):
         return True
     hidden = {os.environ.get(secret) for secret in secrets} - {None, ""}
@@ -66,7 +67,7 @@ def is_credential(name: str, value: object, secrets: Collection[str] = ()) -> bo
 def shown(statement: str, name: str, value: object, secrets: Collection[str] = ()) -> str:
     """The statement that made a credential, to be shown: nothing of the value is in it."""
     masked = redacted(statement)
-    alone = not isinstance(value, dict | list | tuple)
+    alone = not static.is_a(value, (dict, list, tuple))
     hidden = [text for field, text in texts_in(value) if alone or looks_secret(text) or is_secret_field(field, text)]
     left = any(len(text) > 2 and text in masked for text in hidden)
     return redacted(statement, all_text=True) if left or name in secrets or _NAME.search(name) else masked
@@ -88,7 +89,7 @@ def masked(text: str) -> str:
 
 def is_secret_field(name: str, value: object) -> bool:
     """Whether a parameter, variable or field of that name, with that value, is a credential."""
-    return isinstance(value, str) and bool(value) and _FIELD.search(name) is not None
+    return static.is_a(value, str) and str.__len__(value) > 0 and _FIELD.search(name) is not None
 
 
 def holds_credential(source: str) -> bool:

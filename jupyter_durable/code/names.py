@@ -3,6 +3,7 @@
 Rules of this file
 - Functions are judged by their bytecode, nested functions included, so that attributes and locals never count.
 - Classes are judged by their methods: what the body of the `class` statement read is in the class already.
+- What objects hold is read by `static`: looking at a global never runs anything of its.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ import ast
 import dis
 import functools
 import opcode
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from types import CellType, CodeType, FunctionType
-from typing import Final
+from typing import Any, Final
 
-from jupyter_durable.code.classify import ATOMS
+from jupyter_durable import static
+from jupyter_durable.code.classify import alias_parts, partial_parts
+from jupyter_durable.code.plain import ATOMS
 from jupyter_durable.code.sources import methods, parsed
 
-CONTAINERS: Final = frozenset({dict, list, tuple, set, frozenset})
+CONTAINERS: Final = static.Kinds(dict, list, tuple, set, frozenset)
 _CHANGING: Final = frozenset(
     name
     for kind in (list, dict, set, bytearray)
@@ -28,6 +32,9 @@ _CHANGING: Final = frozenset(
 """Methods by which builtin containers are changed in place."""
 _NESTED: Final = 4
 """How deep in containers functions are looked for."""
+_ITEMS: Final = 100_000
+"""How many items of containers are looked at."""
+_ORDERED: Final = static.Kinds(list, tuple)
 _READS: Final = frozenset({opcode.opmap["LOAD_GLOBAL"], opcode.opmap["LOAD_NAME"]})
 
 
@@ -49,35 +56,43 @@ def names_in(tree: ast.AST) -> list[str]:
 
 def names_changed(tree: ast.AST) -> set[str]:
     """Names whose value a piece of source changes in place: `name[…] = …`, `name.append(…)` and the like."""
-    found = set()
+    return {held.id for held in _changed(tree) if isinstance(held, ast.Name)}
+
+
+def attributes_changed(tree: ast.AST) -> set[str]:
+    """Names of attributes that a piece of source assigns or changes in place."""
+    assigned = {
+        node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)
+    }
+    return assigned | {held.attr for held in _changed(tree) if isinstance(held, ast.Attribute)}
+
+
+def _changed(tree: ast.AST) -> Iterator[ast.expr]:
+    """What a piece of source changes in place."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load) and isinstance(node.value, ast.Name):
-            found.add(node.value.id)
+        if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            yield node.value
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGING:
-            held = node.func.value
-            found |= {held.id} if isinstance(held, ast.Name) else set()
-        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            found.add(node.target.id)
-    return found
+            yield node.func.value
+        elif isinstance(node, ast.AugAssign):
+            yield node.target
 
 
 def uses(value: FunctionType | type) -> list[str]:
     """Names of the globals a function or class reads when it is used, those of annotations written as text included."""
     names: dict[str, None] = {}
-    if isinstance(value, FunctionType):
-        names.update(dict.fromkeys(globals_read(value.__code__)))
-    else:
-        names.update({name: None for method in methods(value) for name in globals_read(method.__code__)})
+    for function in [value] if type(value) is FunctionType else methods(value):
+        names.update(dict.fromkeys(globals_read(function.__code__)))
     for annotation in annotations_of(value).values():
-        tree = parsed(annotation) if isinstance(annotation, str) else None
+        tree = parsed(annotation) if type(annotation) is str else None
         names.update(dict.fromkeys(names_in(tree) if tree is not None else ()))
     return list(names)
 
 
 def annotations_of(value: FunctionType | type) -> dict[str, object]:
     """Annotations as they stand: nothing is evaluated that was not."""
-    found = vars(value).get("__annotations__", {}) if isinstance(value, type) else value.__annotations__
-    return dict(found)
+    found = value.__annotations__ if type(value) is FunctionType else static.members(value).get("__annotations__")
+    return dict(found) if type(found) is dict else {}
 
 
 def names_used(code: CodeType) -> frozenset[str]:
@@ -99,37 +114,68 @@ def attached(fn: FunctionType) -> Iterator[tuple[str, object]]:
     for index, value in enumerate(fn.__defaults__ or ()):
         yield f"default {index}", value
     yield from (fn.__kwdefaults__ or {}).items()
-    wrapped = getattr(fn, "__wrapped__", None)
+    wrapped = static.wrapped(fn)
     if wrapped is not None:
         yield "wrapped", wrapped
 
 
-def callables_in(value: object, depth: int = 0) -> Iterator[tuple[str, object]]:
-    """(index or key, value) of functions, classes and other callables in containers and partials."""
-    if isinstance(value, functools.partial):
-        value = [value.func, *value.args, value.keywords]
-    rows: Iterable[tuple[object, object]] = ()
-    held = value.values() if type(value) is dict else value
-    if type(value) not in CONTAINERS or set(map(type, held)) <= ATOMS:  # type: ignore[call-overload]
-        return
+def defaults(fn: FunctionType) -> Iterator[tuple[str, object]]:
+    """(parameter, value) of the defaults of a function."""
+    given = fn.__defaults__ or ()
+    positional = fn.__code__.co_varnames[: fn.__code__.co_argcount]
+    yield from zip(positional[max(0, len(positional) - len(given)) :], given, strict=False)
+    yield from (fn.__kwdefaults__ or {}).items()
+
+
+def callables_in(value: object) -> Iterator[tuple[str, object]]:
+    """(index or key, value) of functions, classes and other callables in containers, partials and type aliases.
+
+    Each container is looked into once, and so many items at most.
+    """
+    pending = deque([("", value, 0)])
+    seen: set[int] = set()
+    looked = 0
+    while pending and looked < _ITEMS:
+        prefix, part, depth = pending.popleft()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        for key, item in _rows(part):
+            looked += 1
+            if callable(item):
+                yield f"{prefix}{key}", item
+            elif depth < _NESTED:
+                pending.append((f"{prefix}{key}.", item, depth + 1))
+
+
+def _rows(value: Any) -> Iterable[tuple[str, object]]:
+    """What a container holds, by index or key; nothing for plain lists of numbers and texts."""
+    parts = partial_parts(value)
+    if parts is not None:
+        return _numbered([parts[0], *parts[1], parts[2]])
+    alias = alias_parts(value)
+    if alias is not None:
+        return _numbered(alias)
+    if type(value) not in CONTAINERS:
+        return ()
     if type(value) is dict:
-        rows = value.items()
-    elif type(value) in {list, tuple}:
-        rows = enumerate(value)  # type: ignore[arg-type]
-    else:
-        rows = ((getattr(item, "__qualname__", ""), item) for item in value)  # type: ignore[attr-defined]
-    for key, item in rows:
-        if callable(item):
-            yield str(key), item
-        elif depth < _NESTED:
-            yield from ((f"{key}.{inner}", found) for inner, found in callables_in(item, depth + 1))
+        return () if ATOMS.hold(value.values()) else [(static.label(key), item) for key, item in value.items()]
+    if ATOMS.hold(value):
+        return ()
+    if type(value) in _ORDERED:
+        return _numbered(value)
+    return [(static.qualname(item) or "", item) for item in value]
+
+
+def _numbered(items: Iterable[object]) -> Iterator[tuple[str, object]]:
+    return ((str(index), item) for index, item in enumerate(items))
 
 
 def globals_of(value: object, namespace: Mapping[str, object] | None) -> Mapping[str, object]:
     """The globals a function or class's names are looked up in."""
-    if isinstance(value, FunctionType):
+    if static.is_a(value, FunctionType):
         return value.__globals__
-    for method in methods(value) if isinstance(value, type) else ():
+    for method in methods(value) if static.is_a(value, type) else ():
         return method.__globals__
     return namespace if namespace is not None else {}
 

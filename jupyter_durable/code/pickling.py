@@ -5,15 +5,15 @@ Rules of this file
 - Code of the notebook gets the shared namespace as its globals; wrappers that a library made get the library's.
 - A class is rebuilt by cloudpickle's rules, but only where the restoring side has no equal live class.
 - A text that looks like a credential stops the pickle, wherever it hides.
+- An object in a closure, a default or a class is kept only where that runs nothing of the notebook's: no `__reduce__`,
+  no attribute that it could answer as it likes.
 """
 
 from __future__ import annotations
 
 import functools
-import inspect
 import io
 import marshal
-import pickle
 import sys
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
@@ -22,22 +22,22 @@ from typing import Any, Final
 
 import cloudpickle
 
-from jupyter_durable.code.classify import durable_spec, home_module
+from jupyter_durable import static
+from jupyter_durable.code.classify import durable_spec, home_module, name_of
 from jupyter_durable.code.credentials import holds_credential, is_credential, is_secret_field, looks_secret
 from jupyter_durable.code.form import Code
 from jupyter_durable.code.hashing import class_hash
-from jupyter_durable.code.names import cell_value, closure, globals_read, is_empty, names_used
+from jupyter_durable.code.names import cell_value, closure, defaults, globals_read, is_empty, names_used
+from jupyter_durable.code.plain import overrides_lookup, restores_plainly
 from jupyter_durable.code.sources import RESTORED, Found, find_class, find_function
+from jupyter_durable.static import Kinds, is_a
 
 VERBS: Final = "jupyter_durable.verb"
 NAMESPACE: Final = "jupyter_durable.namespace"
 SET: Final = "jupyter_durable.set"
-_SORTED: Final = frozenset({str, int, bytes, bool})
+_SORTED: Final = Kinds(str, int, bytes, bool)
 """Sets of these are written in order, so that the hash seed does not show in the bytes."""
-
-
-_REFUSALS: Final = (pickle.PicklingError, TypeError, AttributeError, ValueError, NameError, RecursionError, OSError)
-"""What picklers and `__reduce__` methods raise for values that cannot be kept."""
+_LRU: Final = type(functools.lru_cache(len))
 
 
 class Unstorable(Exception):
@@ -107,7 +107,10 @@ class Table:
         target = io.BytesIO()
         try:
             pickler(target, self).dump(value)
-        except _REFUSALS as error:
+        except Unstorable:
+            raise
+        # `__reduce__` of a library's object was called; what these raise is without limits.
+        except Exception as error:
             raise Unstorable(str(error)) from error
         return target.getvalue()
 
@@ -180,7 +183,7 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
         kind = type(value)
         if kind is str and looks_secret(value):
             raise HoldsCredential("holds a credential")
-        if (kind is set or kind is frozenset) and value and {type(item) for item in value} <= _SORTED:
+        if (kind is set or kind is frozenset) and value and _SORTED.hold(value):
             return (SET, (kind is frozenset, sorted(value, key=lambda item: (type(item).__name__, item))))
         if kind is Verb:
             return (VERBS, value.name)
@@ -189,25 +192,29 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
         return None
 
     def reducer_override(self, value: Any) -> Any:
-        spec = durable_spec(value)
-        if spec is not None and not isinstance(value, type):
+        kind = type(value)
+        spec = durable_spec(value) if kind is FunctionType else None
+        if spec is not None:
             return DECORATE, (spec.fn, self._table.options(spec))
-        if isinstance(value, FunctionType):
+        if kind is FunctionType:
             return self._function(value)
-        if isinstance(value, CellType):
+        if kind is CellType:
             return MAKE_CELL, ()
-        if isinstance(value, type):
+        if is_a(value, type):
             return self._class(value)
-        if type(value) is type(functools.lru_cache(len)):
-            return CACHE, (value.__wrapped__, value.cache_parameters())
+        if kind is _LRU:
+            kept = static.attributes(value)
+            return CACHE, (kept["__wrapped__"], kept["cache_parameters"]())
+        if not restores_plainly(value):
+            raise Unstorable(f"an object of {static.type_name(value)} says itself how it is kept")
         if self._is_by_name(value):
-            raise Unstorable(f"{value!r} is kept by the name of a notebook global")
+            raise Unstorable(f"{static.qualname(value)} is kept by the name of a notebook global")
         return super().reducer_override(value)
 
     def _is_by_name(self, value: Any) -> bool:
         """Whether pickle would write a reference into the notebook for an object that is no function or class."""
-        name = getattr(value, "__qualname__", None)
-        return isinstance(name, str) and callable(value) and self._table.namespace.get(name) is value
+        name = static.qualname(value)
+        return name is not None and callable(value) and self._table.namespace.get(name) is value
 
     def _function(self, fn: FunctionType) -> Any:
         if home_module(fn, self._table.namespace) is not None:
@@ -239,8 +246,7 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
     @staticmethod
     def _refuse_credentials(fn: FunctionType) -> None:
         found = find_function(fn)
-        signature = inspect.signature(fn, follow_wrapped=False).parameters.values()
-        held = [*closure(fn), *((parameter.name, parameter.default) for parameter in signature)]
+        held = [*closure(fn), *defaults(fn)]
         written = found is not None and holds_credential(found.whole)
         if written or any(is_secret_field(name, value) for name, value in held):
             raise HoldsCredential("holds a credential")
@@ -252,7 +258,7 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
             return _Space(None)
         name = fn.__globals__.get("__name__")
         module = sys.modules.get(name) if isinstance(name, str) else None
-        if module is None or vars(module) is not fn.__globals__:
+        if static.attributes(module) is not fn.__globals__:
             self._foreign.setdefault(id(fn.__globals__), len(self._foreign))
             return _Space(self._foreign[id(fn.__globals__)])
         # What is generated for a class of the notebook (a dataclass's `__init__`) has the globals of `__main__`.
@@ -266,6 +272,8 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
         return found
 
     def _class(self, cls: type) -> Any:
+        if home_module(cls, self._table.namespace) is None and not _can_be_rebuilt(cls):
+            raise Unstorable(f"{static.qualname(cls)} answers for another class")
         reduced = super().reducer_override(cls)
         if home_module(cls, self._table.namespace) is not None or reduced is NotImplemented or len(reduced) != 6:
             return reduced
@@ -274,26 +282,32 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
         # process, changed by what it loads. A version's class is its own.
         args = (*args[:-2], None, args[-1])
         digest = class_hash(cls, self._table.namespace)
-        if "<locals>" not in cls.__qualname__:
-            self._table.classes[cls.__qualname__] = digest
+        name = name_of(cls, self._table.namespace)
+        if name is not None:
+            self._table.classes[name] = digest
         found = find_class(cls)
         if found is not None and holds_credential(found.whole):
             raise HoldsCredential("holds a credential")
         if found is not None:
             self._table.keep(found)
-        return MAKE_CLASS, (cls.__qualname__, digest, make, args), (setter, state), None, None, SET_CLASS
+        return MAKE_CLASS, (name or "", digest, make, args), (setter, state), None, None, SET_CLASS
+
+
+def _can_be_rebuilt(cls: type) -> bool:
+    """Whether a class can be taken apart without running its metaclass, and does not answer for another one."""
+    return "__class__" not in static.members(cls) and not overrides_lookup(type(cls), ("__eq__", "__hash__"))
 
 
 class _DataPickler(DefinitionPickler):
     """Writes plain data: classes of the notebook by reference, nothing else of the notebook at all."""
 
     def reducer_override(self, value: Any) -> Any:
-        if isinstance(value, type) and home_module(value, self._table.namespace) is None:
-            first = value.__qualname__.partition(".")[0]
-            if first not in self._table.namespace:
-                raise Unstorable(f"{value.__qualname__} has no name of its own")
-            self._table.referred.add(first)
-            return FIND_CLASS, (value.__qualname__,)
-        if isinstance(value, FunctionType) and home_module(value, self._table.namespace) is None:
+        if is_a(value, type) and home_module(value, self._table.namespace) is None:
+            name = name_of(value, self._table.namespace)
+            if name is None:
+                raise Unstorable(f"{static.qualname(value)} has no name of its own")
+            self._table.referred.add(name.partition(".")[0])
+            return FIND_CLASS, (name,)
+        if type(value) is FunctionType and home_module(value, self._table.namespace) is None:
             raise Unstorable("holds a function")
         return cloudpickle.Pickler.reducer_override(self, value)

@@ -19,15 +19,16 @@ import pickle
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
 from jupyter_durable.code import pickling
+from jupyter_durable.code.classify import ABSENT, class_named
 from jupyter_durable.code.form import FORMAT, Code, Missing, Snapshot, Version
 from jupyter_durable.code.hashing import class_hash
 from jupyter_durable.errors import DeserializationError
+from jupyter_durable.static import is_a
 
 Redecorate = Callable[[Callable[..., Any], dict[str, Any]], Any]
-_ABSENT: Final = object()
 
 
 def restore(data: bytes, *, redecorate: Redecorate, live: dict[str, Any]) -> Version:
@@ -48,15 +49,15 @@ def find_class(module: str, qualname: str, *, live: Mapping[str, Any], version: 
     """
     if module not in {"__main__", "__mp_main__"}:
         return _attribute(importlib.import_module(module), qualname)
-    alive = _path(live, qualname)
+    alive = class_named(live, qualname)
     if version is None:
         found = alive
     else:
         recorded = version.classes.get(qualname)
-        unchanged = isinstance(alive, type) and (recorded is None or class_hash(alive, live) == recorded)
-        found = alive if unchanged else _path(version.namespace, qualname)
-        found = alive if found is _ABSENT else found
-    if found is _ABSENT:
+        unchanged = is_a(alive, type) and (recorded is None or class_hash(alive, live) == recorded)
+        found = alive if unchanged else class_named(version.namespace, qualname)
+        found = alive if found is ABSENT else found
+    if found is ABSENT:
         raise DeserializationError(
             f"a stored value is of `{qualname}`, which is not defined in this kernel: run the cell that defines it"
         )
@@ -76,19 +77,11 @@ class ClassRegistry:
 
     def find_class(self, module: str, qualname: str) -> Any:
         """As the function of this name."""
-        found = self._known.get((module, qualname), _ABSENT)
-        if found is _ABSENT:
+        found = self._known.get((module, qualname), ABSENT)
+        if found is ABSENT:
             found = find_class(module, qualname, live=self._live, version=self._version)
             self._known[module, qualname] = found
         return found
-
-
-def _path(names: Mapping[str, Any], qualname: str) -> Any:
-    first, *rest = qualname.split(".")
-    found = names.get(first, _ABSENT)
-    for part in rest:
-        found = getattr(found, part, _ABSENT)
-    return found
 
 
 def _attribute(module: Any, qualname: str) -> Any:
@@ -127,8 +120,8 @@ class _Restore:
         self._imported()
         self.namespace.update(self._load(self.snapshot["definitions"]))
         for name, pickled in self.snapshot["data"].items():
-            value = self.live.get(name, _ABSENT)
-            self.namespace[name] = self._load(pickled) if value is _ABSENT else value
+            value = self.live.get(name, ABSENT)
+            self.namespace[name] = self._load(pickled) if value is ABSENT else value
         for name, statement in self.snapshot["others"].items():
             self._from_live(name, statement)
         return Version(
@@ -153,8 +146,8 @@ class _Restore:
                 self._missing.append(Missing(module, f"import {module}"))
 
     def _from_live(self, name: str, statement: str) -> None:
-        value = self.live.get(name, _ABSENT)
-        if value is _ABSENT:
+        value = self.live.get(name, ABSENT)
+        if value is ABSENT:
             self._missing.append(Missing(name, statement))
         else:
             self.namespace[name] = value
@@ -214,9 +207,9 @@ class _Unpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
     def _find_own(self, qualname: str) -> Any:
-        found = _path(self._into.namespace, qualname)
-        found = _path(self._into.live, qualname) if found is _ABSENT else found
-        if found is _ABSENT:
+        found = class_named(self._into.namespace, qualname)
+        found = class_named(self._into.live, qualname) if found is ABSENT else found
+        if found is ABSENT:
             raise DeserializationError(f"the stored code needs `{qualname}`: run the cell that defines it, then replay")
         return found
 
@@ -240,8 +233,8 @@ class _Unpickler(pickle.Unpickler):
             cell.cell_contents = held
 
     def _make_class(self, qualname: str, digest: bytes, make: Callable[..., type], args: tuple[Any, ...]) -> type:
-        alive = _path(self._into.live, qualname)
-        if isinstance(alive, type) and class_hash(alive, self._into.live) == digest:
+        alive = class_named(self._into.live, qualname)
+        if is_a(alive, type) and class_hash(alive, self._into.live) == digest:
             return alive
         made = make(*args)
         self._own.add(id(made))

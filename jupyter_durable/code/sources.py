@@ -9,19 +9,26 @@ Rules of this file
 from __future__ import annotations
 
 import ast
+import enum
 import functools
 import linecache
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import CodeType, FunctionType
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
+from jupyter_durable import static
 from jupyter_durable.code.classify import undecorated
 
 Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 
 RESTORED: Final = "<durable "
 """File names of restored code begin like this."""
+
+
+_PROPERTY: Final = tuple(vars(property)[name] for name in ("fget", "fset", "fdel"))
+_METHODS: Final = tuple((kind, vars(kind)["__func__"]) for kind in (staticmethod, classmethod))
+_CACHED: Final = (functools.cached_property, functools.partialmethod, functools.singledispatchmethod)
 
 
 class Found(NamedTuple):
@@ -151,12 +158,13 @@ def find_class(cls: type) -> Found | None:
     A method knows its file. A class without methods is looked for in the cells, the newest first, and must fit:
     its old text may be known beside the new one.
     """
+    name = (static.qualname(cls) or "").rpartition(".")[2]
     for filename, text in _class_texts(cls):
         tree = parsed(text)
         if tree is None:
             continue
         for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef) and node.name == cls.__name__ and _fits(node, cls):
+            if isinstance(node, ast.ClassDef) and node.name == name and _fits(node, cls):
                 return Found(node, filename, text)
     return None
 
@@ -167,51 +175,71 @@ def _class_texts(cls: type) -> Iterator[tuple[str, str]]:
         if text:
             yield code.co_filename, text
     yield from remembered()
-    filename = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    if filename:
-        yield filename, text_of(filename)
+    module = static.attributes(sys.modules.get(static.module_name(cls) or ""))
+    if type(module.get("__file__")) is str:
+        yield module["__file__"], text_of(module["__file__"])
 
 
 def methods_code(cls: type) -> Iterator[CodeType]:
     """Code of the functions written in the class body."""
     for fn in methods(cls):
-        if fn.__qualname__.startswith(cls.__qualname__ + "."):
+        if fn.__qualname__.startswith(f"{static.qualname(cls)}."):
             yield fn.__code__
 
 
 def methods(cls: type, *, durable: bool = True) -> Iterator[FunctionType]:
     """Functions in the class's own namespace, behind properties and (unless not `durable`) durable wrappers too."""
-    for value in vars(cls).values():
-        parts = (value.fget, value.fset, value.fdel) if isinstance(value, property) else (value,)
-        for part in parts:
-            inner = part.__func__ if isinstance(part, staticmethod | classmethod) else part
+    for value in static.members(cls).values():
+        for inner in _functions_of(value):
             found = undecorated(inner)
-            if isinstance(found, FunctionType) and (durable or found is inner):
+            if type(found) is FunctionType and (durable or found is inner):
                 yield found
+
+
+def _functions_of(value: object) -> tuple[object, ...]:
+    """What a member of a class calls: the functions of a property, that of a static, class or partial method."""
+    if static.is_a(value, property):
+        return tuple(part.__get__(value) for part in _PROPERTY)
+    for kind, inner in _METHODS:
+        if static.is_a(value, kind):
+            return (inner.__get__(value),)
+    if static.is_a(value, _CACHED):
+        kept = static.attributes(value)
+        return (kept.get("func"), kept.get("dispatcher"))
+    return (value,)
 
 
 def _fits(node: ast.ClassDef, cls: type) -> bool:
     """Whether the class can have come from this statement: same methods at their places, same fields and constants."""
-    known = set(vars(cls)) | set(vars(cls).get("__annotations__", ())) | set(getattr(cls, "__members__", ()))
+    members = {**static.members(cls), **_members_of(cls)}
+    annotations: Any = members.get("__annotations__")
+    annotated = set(annotations) if type(annotations) is dict else set()
+    known = {*members, *annotated}
     lines = {code.co_name: code.co_firstlineno for code in methods_code(cls)}
     for statement in node.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
             first = first_line(statement)
             if statement.name not in known or lines.get(statement.name, first) != first:
                 return False
-        elif isinstance(statement, ast.AnnAssign | ast.Assign) and not _assignment_fits(statement, cls, known):
+        elif isinstance(statement, ast.AnnAssign | ast.Assign) and not _assignment_fits(statement, members, known):
             return False
     fields = {n.target.id for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
-    return set(vars(cls).get("__annotations__", ())) <= fields | {"return"}
+    return annotated <= fields | {"return"}
 
 
-def _assignment_fits(statement: ast.AnnAssign | ast.Assign, cls: type, known: set[str]) -> bool:
+def _members_of(cls: type) -> dict[str, object]:
+    """The members of an enum by name."""
+    found = static.members(cls).get("_member_map_")
+    return found if type(found) is dict else {}
+
+
+def _assignment_fits(statement: ast.AnnAssign | ast.Assign, members: Mapping[str, object], known: set[str]) -> bool:
     targets = [statement.target] if isinstance(statement, ast.AnnAssign) else statement.targets
     names = [target.id for target in targets if isinstance(target, ast.Name)]
     if any(name not in known and not name.startswith("_") for name in names):
         return False
     if not isinstance(statement.value, ast.Constant) or len(names) != 1:
         return True
-    value = vars(cls).get(names[0], statement.value.value)
-    value = getattr(value, "value", value)
+    value = members.get(names[0], statement.value.value)
+    value = static.held(value, "_value_") if static.is_a(value, enum.Enum) else value
     return type(value) is not type(statement.value.value) or bool(value == statement.value.value)

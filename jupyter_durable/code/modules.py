@@ -1,0 +1,43 @@
+"""Which modules are the user's own.
+
+Rules of this file
+- A module is local unless it is built in, or lies under the interpreter's library or a site-packages folder. Neither
+  the working directory nor where the notebook lies decides anything.
+- An editable install is local: its files lie where they are edited.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import site
+import sys
+import sysconfig
+from typing import Final
+
+from jupyter_durable import static
+
+_INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
+_OURS: Final = frozenset({"jupyter_durable", "jupyter_durable_kernel", "jupyter_durable_server"})
+
+
+def is_local(module: str) -> bool:
+    """Whether a loaded module is the user's own, not a library."""
+    if module.partition(".")[0] in _OURS:
+        return False
+    filename = static.attributes(sys.modules.get(module)).get("__file__")
+    return type(filename) is str and not _is_installed(filename)
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_installed(filename: str) -> bool:
+    # Links are followed for the folder only: installers link single files to their cache, users link a folder.
+    folder = os.path.realpath(os.path.dirname(filename)) + os.sep
+    return not _INSTALLED.isdisjoint(folder.split(os.sep)) or folder.startswith(_library_folders())
+
+
+@functools.cache
+def _library_folders() -> tuple[str, ...]:
+    paths = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    paths += [*site.getsitepackages(), site.getusersitepackages()]
+    return tuple(os.path.realpath(path) + os.sep for path in paths if path)

@@ -1,0 +1,252 @@
+"""One walk over the code that a function or a class uses.
+
+Rules of this file
+- Counted: the function, the notebook's functions and classes it uses (through globals, closures, defaults, bases),
+  those of local modules, and the plain-data globals they read (64 KiB each; credentials never).
+- Not counted: durable functions that are called (their name stands in the source), installed libraries, and globals
+  that the code itself changes (a cache, a list of results): they are its memory, not its code.
+- Every function and class is visited once, so a walk ends; nothing of what it looks at runs.
+- A walk notes what it has looked at (`seen_alike` asks again), so that its answer can be kept as long as that holds.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from types import CellType, FunctionType, ModuleType
+from typing import Any, Final, NamedTuple
+
+from jupyter_durable import static
+from jupyter_durable.code.canonical import render_code, render_data, render_tree, without_durable
+from jupyter_durable.code.classify import durable_spec, home_module, is_code, undecorated
+from jupyter_durable.code.credentials import is_credential
+from jupyter_durable.code.modules import is_local
+from jupyter_durable.code.names import (
+    attached,
+    attributes_changed,
+    callables_in,
+    cell_value,
+    closure,
+    globals_of,
+    globals_read,
+    names_changed,
+    names_in,
+    names_used,
+    uses,
+)
+from jupyter_durable.code.plain import ATOMS
+from jupyter_durable.code.sources import Found, find_class, find_function, methods
+from jupyter_durable.static import is_a
+
+DATA_LIMIT: Final = 64 * 1024
+"""Plain-data globals up to this many bytes belong to the code that reads them."""
+_ABSENT: Final = object()
+
+
+class Seen(NamedTuple):
+    """What a walk has looked at."""
+
+    bound: list[tuple[Mapping[str, object], str, object]]
+    """Names and what they were bound to."""
+    cells: list[tuple[CellType, object]]
+    codes: list[tuple[FunctionType, object]]
+    contents: list[tuple[object, bytes | None]]
+    """Data that can change in place, and its bytes."""
+    tables: list[tuple[object, list[tuple[str, object]]]]
+    """Containers, and the callables in them."""
+
+
+def seen_alike(seen: Seen) -> bool:
+    """Whether a walk would see the same again."""
+    return (
+        all(names.get(name, _ABSENT) is value for names, name, value in seen.bound)
+        and all(fn.__code__ is code for fn, code in seen.codes)
+        and all(cell_value(cell) is value for cell, value in seen.cells)
+        and all(render_data(value, DATA_LIMIT) == data for value, data in seen.contents)
+        and all(_same_rows(list(callables_in(value)), rows) for value, rows in seen.tables)
+    )
+
+
+def _same_rows(one: list[tuple[str, object]], other: list[tuple[str, object]]) -> bool:
+    return len(one) == len(other) and all(a[0] == b[0] and a[1] is b[1] for a, b in zip(one, other, strict=True))
+
+
+class Walk:
+    """The parts of one function or class, by name; `seen` is filled on the way."""
+
+    def __init__(
+        self, namespace: Mapping[str, object] | None, *, for_class: bool = False, for_argument: bool = False
+    ) -> None:
+        """`for_class`: of a class only what makes it the same; `for_argument`: also what was assigned to it later."""
+        self.seen = Seen([], [], [], [], [])
+        self._namespace = namespace if namespace is not None else {}
+        self._for_class = for_class
+        self._for_argument = for_argument
+        self._parts: dict[str, bytes] = {}
+        self._data: set[str] = set()
+        self._changed: set[str] = set()
+        self._visited: dict[int, object] = {}
+
+    def parts(self, root: object) -> dict[str, bytes]:
+        """Named parts with 16 bytes each."""
+        target = undecorated(root)
+        pending = [(static.qualname(target) or static.type_name(target), target)]
+        while pending:
+            name, value = pending.pop()
+            if callable(value):
+                if id(value) in self._visited:
+                    continue
+                self._visited[id(value)] = value
+            pending.extend(self._visit(name, value))
+        for name in self._data & self._changed:
+            del self._parts[name]
+        return self._parts
+
+    def _add(self, name: str, data: bytes) -> None:
+        """Two functions can stand under one name: one that was redefined, and the new one it calls."""
+        while name in self._parts:
+            name += "'"
+        self._parts[name] = blake2b(data, digest_size=16).digest()
+
+    def _visit(self, name: str, value: Any) -> Iterator[tuple[str, object]]:
+        if is_a(value, FunctionType):
+            yield from self._function(name, value)
+        elif is_a(value, type):
+            yield from self._class(name, value)
+        elif callable(value):
+            for key, held in _held_functions(value):
+                yield from self._used(f"{name}{key}", held)
+        rows = list(callables_in(value))
+        if rows:
+            self.seen.tables.append((value, rows))
+        for key, held in rows:
+            yield from self._used(f"{name}.{key}", held)
+        if not callable(value) and not self._for_class and name not in self._parts:
+            self._plain(name, value)
+
+    def _plain(self, name: str, value: object) -> None:
+        rendered = render_data(value, DATA_LIMIT)
+        if type(value) not in ATOMS:
+            self.seen.contents.append((value, rendered))
+        if rendered is not None and not is_credential(name.rpartition(".")[2], value):
+            self._add(name, rendered)
+            self._data.add(name)
+
+    def _function(self, name: str, fn: FunctionType) -> Iterator[tuple[str, object]]:
+        library = _library(fn)
+        self.seen.codes.append((fn, fn.__code__))
+        if library is None:
+            found = find_function(fn)
+            self._add(name, render_tree(found.node, fn.__globals__) if found is not None else render_code(fn.__code__))
+            if found is not None:
+                self._changed |= names_changed(found.node)
+            attributes = names_used(fn.__code__)
+            for used in uses(fn):
+                yield from self._global(used, fn.__globals__, attributes)
+            yield from self._owner(fn)
+        else:
+            self._add(name, f"{library}.{fn.__code__.co_qualname}".encode())
+        self.seen.cells.extend((cell, cell_value(cell)) for cell in fn.__closure__ or ())
+        for kind, held in [*closure(fn), *attached(fn)]:
+            yield from self._used(f"{name}.{kind}", held)
+
+    def _owner(self, fn: FunctionType) -> Iterator[tuple[str, object]]:
+        """The class of a method, which gives `self` its other methods."""
+        owner, _, method = fn.__qualname__.rpartition(".")
+        cls = fn.__globals__.get(owner)
+        if is_a(cls, type) and method in static.members(cls):
+            self.seen.bound.append((fn.__globals__, owner, cls))
+            yield from self._used(owner, cls)
+
+    def _class(self, name: str, cls: type) -> Iterator[tuple[str, object]]:
+        found = find_class(cls)
+        names = globals_of(cls, self._namespace)
+        if found is not None:
+            self._add(name, render_tree(self._statement(found, names), names))
+        else:
+            self._add(name, _shape(cls, durable=self._for_class))
+        content = static.members(cls)
+        self.seen.bound.extend((content, key, held) for key, held in content.items())
+        if self._for_argument:
+            self._assigned(name, content, attributes_changed(found.node) if found is not None else set())
+        for base in static.bases(cls):
+            yield from self._used(static.qualname(base) or "", base)
+        own = list(methods(cls, durable=self._for_class))
+        attributes = frozenset[str]().union(*(names_used(method.__code__) for method in own))
+        for method in own:
+            for used in globals_read(method.__code__):
+                yield from self._global(used, method.__globals__, attributes)
+        for used in names_in(self._statement(found, names)) if found is not None else ():
+            yield from self._global(used, names, attributes)
+
+    def _assigned(self, name: str, content: Mapping[str, object], memory: set[str]) -> None:
+        """The plain data of a class as it is now, but for what its own code changes."""
+        for key, held in content.items():
+            rendered = render_data(held, DATA_LIMIT) if key[:2] != "__" and key not in memory else None
+            if rendered is not None and not callable(held) and not is_credential(key, held):
+                self._add(f"{name}.{key}", rendered)
+                self.seen.contents.append((held, rendered))
+
+    def _statement(self, found: Found, names: Mapping[str, object]) -> ast.AST:
+        node = found.node
+        return without_durable(node, names) if isinstance(node, ast.ClassDef) and not self._for_class else node
+
+    def _global(
+        self, name: str, names: Mapping[str, object], attributes: frozenset[str]
+    ) -> Iterator[tuple[str, object]]:
+        value = names.get(name, _ABSENT)
+        self.seen.bound.append((names, name, value))
+        if is_a(value, ModuleType):
+            yield from self._module(name, value, attributes)
+        elif value is not _ABSENT:
+            home = names.get("__name__")
+            prefix = f"{home}." if home != "__main__" and names is not self._namespace else ""
+            yield from self._used(prefix + name, value)
+
+    def _module(self, name: str, module: object, attributes: frozenset[str]) -> Iterator[tuple[str, object]]:
+        """What code takes from a local module, as `module.name`."""
+        content = static.attributes(module)
+        if not is_local(str(content.get("__name__"))):
+            return
+        for attribute in sorted(attributes & content.keys()):
+            self.seen.bound.append((content, attribute, content[attribute]))
+            yield from self._used(f"{name}.{attribute}", content[attribute])
+
+    def _used(self, name: str, value: object) -> Iterator[tuple[str, object]]:
+        """What is used, if it counts: the durable and the installed do not."""
+        if durable_spec(value) is not None or is_a(value, ModuleType):
+            return
+        if is_code(value):
+            module = home_module(value, self._namespace)
+            if module is not None and not is_local(module):
+                return
+        yield name, value
+
+
+def _held_functions(value: object) -> list[tuple[str, object]]:
+    """The functions that a callable object keeps in itself: what it wraps, vectorises, compiles."""
+    wrapped = static.wrapped(value)
+    if wrapped is not None:
+        return [("", wrapped)]
+    return [(f".{name}", held) for name, held in static.attributes(value).items() if is_a(held, FunctionType)]
+
+
+def _shape(cls: type, *, durable: bool) -> bytes:
+    """A class whose statement is not known: its methods' code, and its fields with what plain data they hold."""
+    rendered = sorted(render_code(method.__code__) for method in methods(cls, durable=durable))
+    fields = sorted(_field(key, held) for key, held in static.members(cls).items() if key[:2] != "__")
+    return b",".join([*rendered, *fields])
+
+
+def _field(name: str, value: object) -> bytes:
+    return f"{name}={static.type_name(value)}".encode() + (render_data(value, DATA_LIMIT) or b"")
+
+
+def _library(fn: FunctionType) -> str | None:
+    """The installed module whose globals a function has (a wrapper made by a library's decorator), else None."""
+    name = fn.__globals__.get("__name__")
+    if type(name) is not str or name == "__main__" or static.attributes(sys.modules.get(name)) is not fn.__globals__:
+        return None
+    return None if is_local(name) else name
