@@ -66,9 +66,14 @@ def _why_not(node: ast.FunctionDef | ast.AsyncFunctionDef, plain: Collection[str
         name = _decorator_name(decorator)
         if name not in OURS:
             return f"it stands under @{name or ast.unparse(decorator)}"
-    if any(_decorator_name(decorator) in OURS for decorator in node.decorator_list):
+    if any(is_ours(decorator) for decorator in node.decorator_list):
         return "it has a decorator of ours already"
     return ""
+
+
+def is_ours(decorator: ast.expr) -> bool:
+    """Whether a decorator is one of ours, by its name."""
+    return _decorator_name(decorator) in OURS
 
 
 def _decorator_name(node: ast.expr) -> str:

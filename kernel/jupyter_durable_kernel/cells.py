@@ -20,7 +20,9 @@ from IPython.core.error import InputRejected
 from jupyter_durable.client.cell_options import CellOptions
 from jupyter_durable.client.durable_source import Verdict, decorate, is_durable_cell, verdicts
 from jupyter_durable.client.session import Cell
+from jupyter_durable.code.sources import parsed
 from jupyter_durable.errors import SDKUsageError
+from jupyter_durable_kernel.reach import Reached, reached
 
 NOT_FIRST: Final = "%%durable must be the first line of the cell, with no other cell magic above or below it"
 
@@ -119,6 +121,15 @@ class Decorating:
             raise CellRejected(f"%%durable: --plain {', '.join(missing)}: this cell defines {names}")
         self._told(found)
         return decorate(node, options.plain)
+
+
+def reach_of(source: str, options: CellOptions | None, namespace: Mapping[str, Any]) -> Reached | None:
+    """What a cell may call; None for one that is not Python."""
+    tree = parsed(source)
+    if tree is None:
+        return None
+    becoming = [] if options is None else [each.name for each in verdicts(tree, options.plain) if each.durable]
+    return reached(tree, namespace, becoming)
 
 
 def verdict_lines(found: Sequence[Verdict]) -> list[str]:

@@ -19,12 +19,15 @@ from jupyter_durable.client import this_engine
 from jupyter_durable.client.cell_options import CellOptions, parsed_options
 from jupyter_durable.client.durable_source import DECORATOR, Verdict, is_durable_cell
 from jupyter_durable.core.model import Kind, Status
-from jupyter_durable.errors import DurableError, SDKUsageError
+from jupyter_durable.errors import Cancelled, DurableError, SDKUsageError
 from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable_kernel import cells, representation, tracebacks
 from jupyter_durable_kernel.control import Control
+from jupyter_durable_kernel.displays import Displays, Told
 from jupyter_durable_kernel.magics import DurableMagics, complete
+from jupyter_durable_kernel.reach import Reached
 from jupyter_durable_kernel.streams import Tee
+from jupyter_durable_kernel.texts import cancelled_line
 from jupyter_durable_kernel.views import Views
 
 if TYPE_CHECKING:
@@ -51,13 +54,18 @@ class Extension:
         self.views = Views(self.shell, engine)
         kernel = getattr(shell, "kernel", None)
         self._control = Control(kernel, engine, self.views) if kernel is not None else None
-        self._tee = Tee()
+        self._tee = Tee(self.views.come_first)
+        told = Told(self.views.come_first, self.views.result_comes, self.views.cleared)
+        self._displays = Displays(self.shell, told)
         self._decorating = cells.Decorating(self._tell_verdicts)
         self._depth = 0
         self._key = ""
         self._durable_body = False
+        self._reach: Reached | None = None
         self._told: dict[str, list[str]] = {}
-        self._begun: list[RequestRow] = []
+        self._begun: list[tuple[RequestRow, Run]] = []
+        self._cancelled: RequestRow | None = None
+        """The request whose cancel ends this cell."""
         self._beat: asyncio.TimerHandle | None = None
         self._before: dict[str, Any] = {}
 
@@ -78,6 +86,7 @@ class Extension:
         engine.warn = self.views.warn
         engine.observers.append(self.views.observe)
         representation.register(shell)
+        self._displays.install()
         engine.sessions.on_begin.append(self.begun)
         self._begin_loading_cell()
 
@@ -96,6 +105,7 @@ class Extension:
         representation.unregister(shell)
         engine.sessions.on_begin.remove(self.begun)
         self._tee.remove()
+        self._displays.remove()
         if self._control is not None:
             self._control.remove()
         self._end(None)
@@ -165,9 +175,12 @@ class Extension:
             cell = cell._replace(once=not cell.fresh)
         self._key = cell.key or ""
         self._begun.clear()
+        self._cancelled = None
         self.engine.sessions.begin(cell)
         self._durable_body = said is not None
-        self.views.begin_cell(durable_body=self._durable_body)
+        self._reach = cells.reach_of(place[1], said, namespace)
+        expecting = self._reach is not None and self._reach.durable
+        self.views.begin_cell(durable_body=self._durable_body, expecting=expecting)
         self._tee.install()
         if self._control is not None:
             self._control.install()
@@ -192,18 +205,31 @@ class Extension:
         if self._depth == 0:
             error = KeyboardInterrupt() if result is None else result.error_in_exec or result.error_before_exec
             self._end(KeyboardInterrupt() if isinstance(error, asyncio.CancelledError) else error)
+            if self._cancelled is not None:
+                self._tell_cancelled(self._cancelled, result)
 
     def _end(self, error: BaseException | None) -> None:
         self._decorating.switch(None)
         if self._beat is not None:
             self._beat.cancel()
             self._beat = None
+        run, row = self.engine.sessions.run, self.engine.sessions.row
         try:
             self.engine.sessions.end(error)
+            if run is not None and isinstance(run.stopped, Cancelled) and error is None:
+                self._cancelled = row  # it came when nothing was left to do
         except (DurableError, RunStopped) as failure:
             self.views.warn(f"the end of this cell's request was not recorded ({failure}); it reads as interrupted")
         self._tee.forget()
         self.views.end_cell()
+
+    def _tell_cancelled(self, row: RequestRow, result: Any) -> None:
+        """One line in place of a traceback; to whoever started the cell it has failed as with any other error."""
+        error = Cancelled(cancelled_line(self.engine, row))
+        self.views.notice([str(error)])
+        self.shell._last_traceback = [str(error)]
+        if result is not None and result.error_in_exec is not None:
+            result.error_in_exec = error
 
     def _start_beating(self) -> None:
         try:
@@ -220,8 +246,8 @@ class Extension:
 
     def begun(self, row: RequestRow, run: Run, resumed: bool) -> None:
         """A request of this cell begins."""
-        self._begun.append(row)
-        self.views.tell_resumed(run, resumed)
+        self._begun.append((row, run))
+        self.views.begun(run, resumed)
         if resumed and row.kind == Kind.CELL and not self._durable_body:
             self._tell_absent(row)
 
@@ -258,8 +284,13 @@ class Extension:
         found = exc_tuple if exc_tuple is not None else sys.exc_info()
         if not isinstance(found, tuple) or len(found) != 3 or found[1] is None or isinstance(found[1], SyntaxError):
             return self._before["showtraceback"](exc_tuple, *args, **kwargs)
+        self._cancelled = tracebacks.cancelled(found[1], self._begun)
+        if self._cancelled is not None:
+            return None
         run = self.engine.sessions.run
         shown = tracebacks.tidied(found[1], found[2], run.stopped if run is not None else None)
+        if run is not None or self._begun:
+            self.views.come_first()
         id = self._failing()
         line = f"request {id} · resume: run the cell again, or %durable replay {id}" if id is not None else None
         with tracebacks.noted(shown[1], line):
@@ -271,7 +302,7 @@ class Extension:
         if row is not None:
             return row.id
         with contextlib.suppress(DurableError):  # a store that fails must not hide the traceback
-            for begun in reversed(self._begun):
+            for begun, _ in reversed(self._begun):
                 if self.engine.store.request(begun.id).status != Status.SUCCEEDED:
                     return begun.id
         return None

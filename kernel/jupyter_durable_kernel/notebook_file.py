@@ -2,12 +2,14 @@
 
 Rules of this file
 - What is written replaces the file at once and whole: a killed run leaves the notebook as of its last finished cell.
+- The place of a view that never came shows nothing, and is not written.
 - Parameters stand in a cell of their own behind the one tagged `parameters`, as papermill has it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import tempfile
 from collections.abc import Mapping
@@ -18,6 +20,7 @@ import nbformat
 
 from jupyter_durable.code.statements import top_level_bindings
 from jupyter_durable.errors import SDKUsageError
+from jupyter_durable_kernel.saving import EMPTY
 
 TAG: Final = "parameters"
 INJECTED: Final = "injected-parameters"
@@ -67,7 +70,7 @@ def write(notebook: Any, path: Path) -> None:
         descriptor, written = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                _FORMAT.write(notebook, file)
+                _FORMAT.write(_shown(notebook), file)
                 file.flush()
                 os.fsync(file.fileno())
             os.chmod(written, path.stat().st_mode if path.exists() else 0o666 & ~_umask())
@@ -79,6 +82,16 @@ def write(notebook: Any, path: Path) -> None:
         raise SDKUsageError(
             f"{path} cannot be written: {error.strerror or error}; choose another place with -o"
         ) from error
+
+
+def _shown(notebook: Any) -> Any:
+    """The notebook without outputs that show nothing. The other one stays: it is still written to."""
+    made = copy.copy(notebook)
+    made.cells = [copy.copy(cell) for cell in notebook.cells]
+    for cell in made.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [each for each in cell.outputs if each.get("data") != EMPTY]
+    return made
 
 
 def _umask() -> int:

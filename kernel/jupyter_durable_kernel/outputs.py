@@ -1,6 +1,9 @@
 """Outputs of cells that show requests, in the form that the display setting asks for.
 
 Rules of this file
+- A view is the first output of its cell. Whoever puts out anything first takes the places of the views that may come:
+  an empty output each, which the view fills. A cell that puts out nothing has no such place.
+- A front end knows no way to take one output away: the place of a view that never comes stays, empty.
 - An output keeps its display id for as long as its request, and whoever replays it there, has something to show.
 - Without anywidget a request is shown as if nothing had been said; `request.widget()` says what to install.
 - A widget changes by itself: its output is written when it appears, and once more when the run has ended, so that what
@@ -9,39 +12,131 @@ Rules of this file
 
 from __future__ import annotations
 
+import contextvars
+import os
+import threading
+import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jupyter_durable.client.request import Request
 from jupyter_durable.core.model import Status
-from jupyter_durable_kernel.saving import HTML, MIME, TEXT, WIDGET, Bundle, shaped
+from jupyter_durable_kernel.saving import EMPTY, HTML, MIME, TEXT, WIDGET, Bundle, shaped
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
+
+
+@dataclass(slots=True)
+class Place:
+    """The output in which a view stands, or will."""
+
+    display: str
+    """Its display id."""
+    bundle: Bundle
+    """What was put there last."""
+    due: bool = True
+    """Whether it is to be put out before anything else is."""
+    there: bool = False
+    """Whether it has been put out."""
 
 
 class Outputs:
     """Publishes views."""
 
     def __init__(self, shell: Any, engine: Engine) -> None:
-        self._shell = shell
+        self._publish = shell.display_pub.publish  # the cell's own, also while `%%capture` keeps what is displayed
         self._engine = engine
         self.continued: dict[str, str] = {}
-        """Display ids of runs that go on in the output of an earlier run, to the id of that output."""
+        """Display ids of runs that go on in the output of an earlier run, to the id of that run."""
         self._widgets: dict[str, Bundle] = {}
         """Widgets of runs that have not ended, by display id."""
+        self._lock = threading.RLock()
+        self._places: list[Place] = []
+        """Of the views of the cell that executes, in their order."""
+        self._expected: Place | None = None
+        """Of the first view of the cell, until its run begins."""
+        self._filled: dict[str, str] = {}
+        """Display ids of runs whose place was taken before they began, to that of the place."""
+        self._context = contextvars.copy_context()
+        self._process = os.getpid()
 
-    def publish(self, bundle: Bundle, id: str, update: bool) -> None:
-        """Show or update an output."""
-        shown = self.continued.get(id)
-        update = update or shown is not None
+    # places
+
+    def begin_cell(self, *, expecting: bool) -> None:
+        """A cell begins; `expecting`: it may well make a request."""
+        with self._lock:
+            self._context = contextvars.copy_context()
+            self._expected = Place(f"durable-{uuid.uuid4().hex[:12]}", EMPTY) if expecting else None
+            self._places = [self._expected] if self._expected is not None else []
+
+    def reserve(self, id: str) -> Place:
+        """The place of a run that begins, by the display id of the run."""
+        with self._lock:
+            if id in self.continued:
+                before = self.continued[id]
+                return Place(self._filled.get(before, before), EMPTY, due=False, there=True)
+            place, self._expected = self._expected, None
+            if place is None:
+                place = Place(id, EMPTY)
+                self._places.append(place)
+            else:
+                self._filled[id] = place.display
+            return place
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a place is to be taken before anything else is put out."""
+        return any(place.due for place in self._places) and os.getpid() == self._process
+
+    def take_places(self) -> None:
+        """Something is about to be put out: views come first."""
+        with self._lock:
+            for place in self._places:
+                if place.due:
+                    self._take(place)
+
+    def cleared(self, *, wait: bool) -> None:
+        """The outputs of the cell have been cleared, or will be with the next one (`wait`)."""
+        with self._lock:
+            for place in self._places:
+                place.due = place.due or place.there
+                place.there = place.there and wait
+
+    def end_cell(self) -> None:
+        """A cell has ended: what it cleared of the views, and put out nothing after, is there again."""
+        with self._lock:
+            for place in self._places:
+                if place.bundle != EMPTY and not place.there:
+                    self._take(place)
+
+    # views
+
+    def say(self, bundle: Bundle) -> None:
+        """A remark of a line or a few, under the views."""
+        if self.waiting:
+            self.take_places()
+        self._publish(data=bundle, metadata={})
+
+    def publish(self, bundle: Bundle, place: Place) -> None:
+        """Show or update a view."""
         made: Bundle | None = bundle
         if self._engine.settings.display == WIDGET:
-            made = self._as_widget(bundle, shown or id)
-        if made is not None:
-            data = shaped(made, self._engine.settings.display)
-            self._shell.display_pub.publish(
-                data=data, metadata={}, transient={"display_id": shown or id}, update=update
-            )
+            made = self._as_widget(bundle, place.display)
+        if made is None:
+            return
+        with self._lock:
+            place.bundle = shaped(made, self._engine.settings.display)
+            self._put(place.bundle, place.display, place.there)
+            # One that waits to come first again after `clear_output(wait=True)` still waits.
+            place.due, place.there = place.due and place.there, True
+
+    def _take(self, place: Place) -> None:
+        self._context.copy().run(self._put, place.bundle, place.display, False)
+        place.due, place.there = False, True
+
+    def _put(self, data: Bundle, display: str, update: bool) -> None:
+        self._publish(data=data, metadata={}, transient={"display_id": display}, update=update)
 
     def _as_widget(self, bundle: Bundle, display: str) -> Bundle | None:
         """A widget with what stands for it; None where the one that is there shows it already."""

@@ -28,7 +28,7 @@ from jupyter_durable.cli.said import Said, info_json
 from jupyter_durable.cli.verb import Asked
 from jupyter_durable.client.engine import Engine
 from jupyter_durable.client.settings import PREFIX, load
-from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.errors import Cancelled, SDKUsageError
 from jupyter_durable_kernel import holders, notebook_file
 from jupyter_durable_kernel.headless import Execution
 from jupyter_durable_kernel.run_view import RunView
@@ -187,7 +187,8 @@ class _Running:
                 return self._interrupted()
             if self._late:
                 return Ended(1, 0, f"it took longer than {limit:g} s (--timeout)")
-            return Ended(1, 0, f"{error.ename}: {error.evalue}")
+            cancelled = error.ename == Cancelled.__name__
+            return Ended(1, 0, error.evalue if cancelled else f"{error.ename}: {error.evalue}")
         except DeadKernelError:
             if self._signal is not None:
                 return self._interrupted()

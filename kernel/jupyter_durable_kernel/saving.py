@@ -25,6 +25,8 @@ DEPTH: Final = 6
 """Levels above one form of an output in a notebook's file."""
 _FORMS: Final = {"mime": (MIME, TEXT), "html": (HTML, TEXT), "text": (TEXT,)}
 Bundle = dict[str, Any]
+EMPTY: Final[Bundle] = {HTML: "", TEXT: ""}
+"""The place of a view that has not come: it takes no room in a page, and nbconvert finds a form that it knows."""
 
 
 def shaped(bundle: Bundle, display: str) -> Bundle:

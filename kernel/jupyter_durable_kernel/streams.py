@@ -1,4 +1,4 @@
-"""What durable calls print: shown as ever, and kept with the call that printed it.
+"""What durable calls print: shown as ever, under the view of their request, and kept with the call that printed it.
 
 Rules of this file
 - The stream objects stay in place (libraries hold on to them); only their `write` is extended.
@@ -19,9 +19,13 @@ KEPT_CHARACTERS: Final = 64 * 1024
 
 
 class Tee:
-    """Passes on what is written to stdout and stderr, and tells the running call."""
+    """Passes on what is written to stdout and stderr, and tells the running call.
 
-    def __init__(self) -> None:
+    `before` is called before anything is shown.
+    """
+
+    def __init__(self, before: Callable[[], None]) -> None:
+        self.before = before
         self._undo: dict[str, Callable[[], None]] = {}
         self._room: dict[tuple[str, int], int] = {}
         self.here = threading.local()
@@ -81,6 +85,7 @@ class _Write:
         here.writing = True
         try:
             self._tee.keep(self._name, text)
+            self._tee.before()
             return self._before(text)
         finally:
             here.writing = False

@@ -1,22 +1,30 @@
 """What the verbs of `%durable` answer, as text.
 
 Rules of this file
-- Pure: records in, texts out. All foreign text is escaped.
+- Records in, texts out; where a text needs more, it reads the store. All foreign text is escaped.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from jupyter_durable.client import verbs
+from jupyter_durable.client.journal import load_tree
 from jupyter_durable.client.render import MARKS, escaped, tree_text
-from jupyter_durable.core.calltree import count, spoken, summary
+from jupyter_durable.core.calltree import NOT_COUNTED, count, spoken, summary, walk
+from jupyter_durable.core.model import RequestRow, Status
 from jupyter_durable.store.base import Finding, Swept
 from jupyter_durable_kernel.previews import shortened
 
-LINES = 60
+if TYPE_CHECKING:
+    from jupyter_durable.client.engine import Engine
+
+LINES: Final = 60
 """Calls shown by `show`; `tree` shows all."""
+COUNTED_BACK: Final = 5_000
+"""Of a run with more calls nobody counts those that are kept."""
 
 
 def ago(at: float, now: float) -> str:
@@ -105,6 +113,27 @@ def logs(printed: Sequence[verbs.Printed]) -> str:
             call = one.call
         lines.append("\n".join(escaped(part) for part in one.text.expandtabs(4).split("\n")))
     return "".join(lines).rstrip("\n")
+
+
+def cancelled_line(engine: Engine, row: RequestRow) -> str:
+    """What became of a cell whose request was cancelled, and how to go on, in one line."""
+    kept = _kept(engine, row)
+    again = "run the cell again" if row.cell is not None else "call it again"
+    return f"cancelled: request {row.id} · {kept} · to go on {again}, or %durable replay {row.id}"
+
+
+def _kept(engine: Engine, row: RequestRow) -> str:
+    last = engine.store.runs(row.serial)[-1:]
+    if not last or last[0].executed + last[0].reused > COUNTED_BACK:
+        return "what had succeeded is kept"
+    root = load_tree(engine.store, row, live=False)[1]
+    done = sum(
+        node.status == Status.SUCCEEDED and node.kind not in NOT_COUNTED and node.depth > 0
+        for node in (walk(root) if root is not None else ())
+    )
+    if not done:
+        return "no call had ended"
+    return f"{done:,} finished call{'s are' if done > 1 else ' is'} kept"
 
 
 def swept(found: Swept, dry_run: bool) -> str:

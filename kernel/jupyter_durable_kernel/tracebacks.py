@@ -3,6 +3,7 @@
 Rules of this file
 - An exception that crossed durable calls is shown as one traceback, from the cell down to where it was raised.
 - Frames of the engine, and of what it waits with, are left out; nothing of the user's is.
+- A cancel is no mistake in any line: it has no traceback.
 """
 
 from __future__ import annotations
@@ -10,15 +11,19 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import jupyter_durable
-from jupyter_durable.errors import FunctionError, StoreError
+from jupyter_durable.errors import Cancelled, FunctionError, StoreError
 from jupyter_durable.runner.stop import RunStopped
+
+if TYPE_CHECKING:
+    from jupyter_durable.core.model import RequestRow
+    from jupyter_durable.runner.run import Run
 
 _ENGINE: Final = (str(Path(jupyter_durable.__file__).parent), str(Path(__file__).parent))
 _WAITING: Final = tuple(
@@ -49,6 +54,13 @@ def tidied(error: BaseException, trace: TracebackType | None, stopped: BaseExcep
             seen.add(place)
             kept.append(entry)
     return type(error), error, _joined(kept)
+
+
+def cancelled(error: BaseException, begun: Sequence[tuple[RequestRow, Run]]) -> RequestRow | None:
+    """The request whose cancel the exception is, of those that the cell began; None for any other exception."""
+    if not isinstance(error, Cancelled | RunStopped | KeyboardInterrupt | asyncio.CancelledError):
+        return None
+    return next((row for row, run in reversed(begun) if isinstance(run.stopped, Cancelled)), None)
 
 
 def _entries(trace: TracebackType | None) -> Iterator[TracebackType]:

@@ -66,6 +66,7 @@ class LiveView:
         self._lock = threading.Lock()
         self._said: dict[str, Any] = {}
         """What was drawn last, without the time of day."""
+        self._place = views.outputs.reserve(bundle.display_of(row.id, run.number))
         self._shown = False
         self._published = 0.0
         self._not_before = 0.0
@@ -107,6 +108,14 @@ class LiveView:
 
     def _due(self) -> bool:
         return self._urgent or self.resumed or time.monotonic() - self._began > SILENT_SECONDS
+
+    def due_soon(self) -> bool:
+        """Whether there is reason to show it; where there is none its time begins anew, so that none comes at once."""
+        with self._lock:
+            if self._due() or self.run.reused or time.monotonic() - self._began > SILENT_SECONDS / 2:
+                return True
+            self._began = time.monotonic()
+            return False
 
     def finish(self) -> None:
         """The run has ended: show its last state, unless nobody needs to see it."""
@@ -165,9 +174,8 @@ class LiveView:
         made = page.bundle(state, self._values, self._views.engine.settings.save_view)
         said = bundle.timeless(made[bundle.MIME])
         if said != self._said or began > self._published + CLOCK_SECONDS:
-            display = bundle.display_of(self.row.id, self.run.number)
             if seen:
-                self._context.run(self._views.outputs.publish, made, display, self._shown)
+                self._context.run(self._views.outputs.publish, made, self._place)
                 self._shown = True
             self._context.run(self._views.tell, self.row.id, made[bundle.MIME])
             self._said, self._published = said, began
@@ -202,16 +210,30 @@ class Views:
         self.told: set[str] = set()
         """Functions whose cost was told."""
 
-    def begin_cell(self, *, durable_body: bool) -> None:
-        """A cell begins."""
+    def begin_cell(self, *, durable_body: bool, expecting: bool) -> None:
+        """A cell begins; `expecting`: it may well make a request."""
         self._durable_body = durable_body
         self._of_cell = 0
+        self.outputs.begin_cell(expecting=self._live and expecting)
+
+    def come_first(self) -> None:
+        """Something is about to be put out: what will be seen of the requests of this cell stands above it."""
+        if self._live and self.outputs.waiting:
+            self.outputs.take_places()
+
+    def result_comes(self) -> None:
+        """The value of the cell is about to be shown: a view that has no reason to come needs no place above it."""
+        if self._live and self.outputs.waiting:
+            due = [view.due_soon() for view in self._all()]
+            if any(due):
+                self.outputs.take_places()
 
     def end_cell(self) -> None:
         """A cell has ended: what has ended with it is shown as it is."""
         for view in self._all():
             if view.run.ended:
                 self._drop(view)
+        self.outputs.end_cell()
         if self._of_cell > VIEWS_OF_A_CELL:
             more = self._of_cell - VIEWS_OF_A_CELL
             self.notice([f"and {more:,} more requests of this cell: %durable list"])
@@ -231,11 +253,13 @@ class Views:
             threading.Thread(target=self._tick, name="durable-views", daemon=True).start()
         return view
 
-    def tell_resumed(self, run: Run, resumed: bool) -> None:
-        """Whether a cell's request goes on with an earlier one."""
+    def begun(self, run: Run, resumed: bool) -> None:
+        """A request of the cell begins, or an earlier one goes on: what is to be seen is seen from the start."""
         for view in self._all():
             if view.run is run:
                 view.resumed = resumed
+                if self._live:
+                    view.look()
 
     def _all(self) -> list[LiveView]:
         with self._lock:
@@ -260,6 +284,10 @@ class Views:
                     self._ticking = False
                     return
 
+    def cleared(self, wait: bool) -> None:
+        """The outputs of the cell were cleared; `wait`: they will be with the next one."""
+        self.outputs.cleared(wait=wait)
+
     # followers
 
     def follow(self, request: str, take: Callable[[Snapshot], None]) -> None:
@@ -281,8 +309,8 @@ class Views:
 
     def notice(self, lines: Sequence[str]) -> None:
         """A quiet remark under the cell."""
-        self._shell.display_pub.publish(data=page.notice(lines), metadata={})
+        self.outputs.say(page.notice(lines))
 
     def warn(self, text: str) -> None:
         """Something the user should know."""
-        self._shell.display_pub.publish(data=page.notice([text], warning=True), metadata={})
+        self.outputs.say(page.notice([text], warning=True))

@@ -119,6 +119,16 @@ class Notebook:
         calls = [call for request in self.requests() for call in request.calls("load")]
         return {f"load {call.output()}" for call in calls if call.status == "succeeded"}
 
+    def read(self) -> Any:
+        """The notebook that is run."""
+        read: Any = nbformat.read
+        return read(self.path, as_version=4)
+
+    def write(self, notebook: Any) -> None:
+        """Run another one instead."""
+        write: Any = nbformat.write
+        write(notebook, self.path)
+
     def executed(self) -> Any:
         """The notebook that was written."""
         read: Any = nbformat.read

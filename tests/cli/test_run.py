@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -70,6 +71,22 @@ def test_a_run_that_failed_goes_on_where_it_stopped(notebook: Notebook):
 
     notebook.run("--fresh")
     assert sorted(notebook.ran[10:]) == sorted([*LOADS, *MAPPED, "check"])
+
+
+def test_a_cell_that_is_cancelled_is_told_in_one_line_and_nothing_of_a_silent_view_is_written(notebook: Notebook):
+    """The cells after it do not run; a cell that printed beside short calls has what it printed alone."""
+    written = notebook.read()
+    sources = {cell.id: cell for cell in written.cells}
+    sources["loads"].source = "print('loading')\nvalues = [load(k) for k in range(n)]"
+    sources["mapped"].source = "load(9)\n__import__('jupyter_durable').get_request('last').cancel()\nload(10)"
+    notebook.write(written)
+    failed = notebook.run(code=1)
+    assert failed["failed_cell"] == 4
+    assert re.match(r"cancelled: request req_\w+ · 1 finished call is kept · to go on ", failed["error"])
+    outputs = {cell.id: cell.outputs for cell in notebook.executed().cells if cell.cell_type == "code"}
+    assert [each.output_type for each in outputs["loads"]] == ["stream"]
+    assert [each.output_type for each in outputs["mapped"]] == ["display_data", "display_data"]
+    assert outputs["mapped"][1].data["text/plain"] == failed["error"]
 
 
 def test_parameters_stand_in_a_cell_behind_their_defaults(notebook: Notebook):

@@ -15,8 +15,19 @@ from typing import Any
 import pytest
 from jupyter_client.manager import KernelManager
 
+from jupyter_durable_kernel.saving import EMPTY, MIME
+
 VERSIONS = ["ipykernel7", pytest.param("ipykernel6", marks=pytest.mark.full)]
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass
+class Output:
+    """One output of a cell."""
+
+    kind: str
+    text: str
+    id: str | None = None
 
 
 @dataclass
@@ -30,6 +41,18 @@ class Ran:
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     """The last state of each output, by display id or number."""
     updates: int = 0
+    saved: list[Output] = field(default_factory=list)
+    """What a front end keeps of the cell, in its order."""
+    status: str = ""
+    """`ok` or `error`: what stops Run All."""
+    reply: dict[str, Any] = field(default_factory=dict)
+    clear: bool = False
+    """The next output replaces all others."""
+
+    @property
+    def kinds(self) -> list[str]:
+        """The outputs in short: `view`, `empty`, a stream's name, or the kind of the message."""
+        return [each.kind for each in self.saved]
 
     @property
     def text(self) -> str:
@@ -64,16 +87,25 @@ class Kernel:
         self.client.shell_channel.send(message)
         return str(message["header"]["msg_id"])
 
-    def result(self, id: str, timeout: float = 60) -> Ran:
+    def result(self, id: str, timeout: float = 100) -> Ran:
         """What the cell of that message gives, once it has ended."""
         ran = Ran()
         end = time.monotonic() + timeout
         while True:
             message = self.client.get_iopub_msg(timeout=max(0.1, end - time.monotonic()))
             if message["parent_header"].get("msg_id") == id and not _taken(ran, message):
+                ran.reply = self._reply(id, end)
+                ran.status = ran.reply["status"]
                 return ran
 
-    def run(self, code: str, cell_id: str | None = None, timeout: float = 60) -> Ran:
+    def _reply(self, id: str, end: float) -> dict[str, Any]:
+        while True:
+            reply = self.client.get_shell_msg(timeout=max(1.0, end - time.monotonic()))
+            if reply["parent_header"].get("msg_id") == id:
+                content: dict[str, Any] = reply["content"]
+                return content
+
+    def run(self, code: str, cell_id: str | None = None, timeout: float = 100) -> Ran:
         """Execute a cell to its end."""
         return self.result(self.send(code, cell_id), timeout)
 
@@ -106,21 +138,49 @@ class Kernel:
 
 def _taken(ran: Ran, message: dict[str, Any]) -> bool:
     """Take in one message; False when it says that the cell has ended."""
-    content = message["content"]
-    match message["msg_type"]:
+    content, kind = message["content"], message["msg_type"]
+    match kind:
         case "stream":
             setattr(ran, content["name"], getattr(ran, content["name"]) + content["text"])
+            _keep(ran, Output(content["name"], content["text"]))
         case "error":
             ran.error = ANSI.sub("", "\n".join(content["traceback"]))
+            _keep(ran, Output("error", ran.error))
         case "display_data" | "execute_result":
-            id = content.get("transient", {}).get("display_id", str(len(ran.outputs)))
-            ran.outputs[id] = content["data"]
+            id = content.get("transient", {}).get("display_id")
+            ran.outputs[id or str(len(ran.outputs))] = content["data"]
+            _keep(ran, _displayed(kind, content["data"], id))
         case "update_display_data":
-            ran.outputs[content["transient"]["display_id"]] = content["data"]
+            id = content["transient"]["display_id"]
+            ran.outputs[id] = content["data"]
             ran.updates += 1
+            ran.saved = [_displayed(each.kind, content["data"], id) if each.id == id else each for each in ran.saved]
+        case "clear_output":
+            ran.clear = content["wait"]
+            ran.saved = ran.saved if content["wait"] else []
         case "status":
             return bool(content["execution_state"] != "idle")
     return True
+
+
+def _keep(ran: Ran, output: Output) -> None:
+    """Add an output as a front end does: texts of one stream that follow each other are one."""
+    if ran.clear:
+        ran.saved, ran.clear = [], False
+    last = ran.saved[-1] if ran.saved else None
+    if last is not None and output.kind == last.kind and output.kind in ("stdout", "stderr"):
+        last.text += output.text
+    else:
+        ran.saved.append(output)
+
+
+def _displayed(kind: str, data: dict[str, Any], id: str | None) -> Output:
+    if data == EMPTY:
+        return Output("empty", "", id)
+    view = MIME in data
+    return Output(
+        "view" if view else "display_data" if kind in ("view", "empty") else kind, data.get("text/plain", ""), id
+    )
 
 
 Start = Callable[..., Kernel]

@@ -170,7 +170,7 @@ def test_a_request_that_runs_again_does_not_tell_how_it_ended_before(start: Star
 def test_a_notebook_may_ask_for_plain_text(start: Start) -> None:
     kernel = start("plain.ipynb")
     kernel.run("import jupyter_durable; jupyter_durable.configure(display='text')\nNone")
-    told, made = kernel.run("%%durable\ndef f(x): return x\nf(1)\nNone").outputs.values()
+    made, told = kernel.run("%%durable\ndef f(x): return x\nf(1)\nNone").outputs.values()
     assert told["text/plain"] == "durable: f"
     assert set(made) == {"text/plain"}
     assert "1 ran" in made["text/plain"]
