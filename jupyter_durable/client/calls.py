@@ -87,6 +87,11 @@ class Call:
         return self._node.code_changed
 
     @property
+    def file_changed(self) -> bool:
+        """Whether it was served although a file has changed that it, or a call it covers, had read."""
+        return self._node.file_changed
+
+    @property
     def started_at(self) -> float:
         """When it ran, Unix seconds."""
         return self._node.started_at

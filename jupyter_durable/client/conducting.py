@@ -13,11 +13,12 @@ import threading
 from typing import Any
 
 from jupyter_durable.context import drive, drive_async
-from jupyter_durable.core.model import CallRow, Flag, Status
+from jupyter_durable.core.model import ROOT, CallRow, Flag, Reached, Status
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import StoreError
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.matching import drifted
+from jupyter_durable.runner.opened import changed_file
 from jupyter_durable.runner.pulse import GRACE_SECONDS
 from jupyter_durable.runner.run import Run
 from jupyter_durable.runner.stop import RunStopped
@@ -31,6 +32,9 @@ def served(run: Run, root: ActiveCall) -> CallRow | None:
         return None
     if drifted(run, row, root.plan):
         return None  # the code was upgraded: the body runs, so that what is served says what has changed
+    if row.files and changed_file(row.files, below=True) is not None:
+        run.file_changed += 1
+        run.later(Reached(0, run.number << 16, 0, ROOT, 1, Flag.FILE_CHANGED))
     run.end_served(Finish(None, Status.SUCCEEDED, Status.SUCCEEDED, None, run.now(), 0, run.reused, run.saved))
     return row
 

@@ -33,7 +33,7 @@ def records(store: Store, serial: int, *, values: bool = False) -> Iterator[Writ
     parents = [0]
     while parents:
         parent = parents.pop()
-        for stretch in store.reached(serial, parent) if parent else ():
+        for stretch in store.reached(serial, parent):
             _sound(stretch, parent)
             yield stretch
         for row in rows_below(store, serial, parent):

@@ -59,6 +59,7 @@ def drift(node: CallNode) -> list[str]:
         (node.args_changed, "arguments changed"),
         (node.not_comparable, "arguments not comparable"),
         (node.code_changed, "code changed"),
+        (node.file_changed, "file changed"),
     )
     return [what for holds, what in marks if holds]
 

@@ -7,6 +7,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -19,6 +20,7 @@ from jupyter_durable.core.model import ROOT, CallRow, Kind, NewRequest, RequestR
 from jupyter_durable.core.nodes import Node, numbered, preorder
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.runner.opened import changed_file
 from jupyter_durable.runner.run import COUNTED
 from jupyter_durable.runner.sealing import Sealer, turn_of
 from jupyter_durable.serializer.digest import args_digest
@@ -98,7 +100,7 @@ def set_asides(engine: Engine, row: RequestRow, choice: Choice, code: versions.L
     aside: set[tuple[int, int]] = set()
     if choice.rerun is not None:
         aside.update(selection.rerun(root, _chosen(known, choice.rerun, code, row)))
-    if choice.rerun == "changed" and _root_changed(root.row, code):
+    if choice.rerun == "changed" and (_root_changed(root.row, code) or _file_changed(root.row)):
         aside.add((0, ROOT))  # it executes; what it calls is matched as ever
     if choice.from_call is not None:
         aside.update(selection.from_call(root, _one(root, choice.from_call, row)))
@@ -108,6 +110,12 @@ def set_asides(engine: Engine, row: RequestRow, choice: Choice, code: versions.L
 def _root_changed(root: CallRow, code: versions.Loaded) -> bool:
     """Whether the code of an application itself changed. Cells have no code: their body always executes."""
     return root.kind in COUNTED and code.code_named(root.name) not in (None, root.code)
+
+
+def _file_changed(row: CallRow) -> str | None:
+    """Which of the files that the call itself read has changed since, in words."""
+    path = changed_file(row.files, below=False) if row.files else None
+    return None if path is None else f"file {os.path.basename(path)} changed"
 
 
 def changed_calls(engine: Engine, row: RequestRow, code: versions.Loaded) -> SetAside:
@@ -151,7 +159,7 @@ def _rows(root: Node) -> Iterator[CallRow]:
 
 
 def _changed(known: Recorded, code: versions.Loaded) -> dict[int, str]:
-    """Identities of calls whose code or arguments changed, or may have, and what of them."""
+    """Identities of calls whose code, arguments or files changed, or may have, and what of them."""
     changed: dict[int, str] = {}
     hashes: dict[str, bytes | None] = {}
     for row in _rows(known.root):
@@ -163,6 +171,8 @@ def _changed(known: Recorded, code: versions.Loaded) -> dict[int, str]:
             changed[row.identity] = known.drifted[row.identity]
         elif hashes[row.name] is not None and row.code != hashes[row.name]:
             changed[row.identity] = CODE_CHANGED
+        elif (what := _file_changed(row)) is not None:
+            changed[row.identity] = what
     return changed
 
 
@@ -173,10 +183,13 @@ def preview(engine: Engine, row: RequestRow, choice: Choice, *, strict: bool) ->
     if known is None:
         return selection.Preview((), 0.0)
     aside = {identity for _, identity in set_asides(engine, row, choice, code)}
+    changed = _changed(known, code)
+    if (what := _file_changed(known.root.row)) is not None:
+        changed[ROOT] = what
     if not strict:
-        return selection.preview(known.root, aside, _changed(known, code))
+        return selection.preview(known.root, aside, changed)
     chosen = ROOT in aside
-    seen = selection.preview(known.root, {*aside, ROOT}, _changed(known, code))
+    seen = selection.preview(known.root, {*aside, ROOT}, changed)
     root = seen.calls[0] if chosen or not reusable(known.root.row) else seen.calls[0]._replace(why=COMPARED)
     return seen._replace(calls=(root, *seen.calls[1:]))
 

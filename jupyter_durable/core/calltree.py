@@ -3,6 +3,7 @@
 Rules of this file
 - Records come in any order and may be repeated; of two rows of a call the later pass, then attempt, then outcome wins.
 - A parent shows the calls of its newest body only: rows of that pass, and what was reused in it.
+- A root that was served as a whole has a `Reached` of its own, below parent 0, where that has to be marked.
 - A call's source is `ran` when it executed in the run that is shown, else `checkpoint`. So all that a reused call
   covers is `checkpoint`.
 - A `running` row of a request that nobody runs reads `interrupted`.
@@ -62,6 +63,7 @@ class CallNode:
     not_comparable: bool
     """Reused by its place, and nobody knows whether with other arguments; `args_changed` is False then."""
     code_changed: bool
+    file_changed: bool
     stored: bool
     """False: completed, not checkpointed."""
     started_at: float
@@ -95,6 +97,8 @@ class Counts:
     saved: float
     """Seconds that the reused calls took when they ran; what a reused call covers is part of it."""
     not_comparable: int = 0
+    file_changed: int = 0
+    """Reused calls, the root too, of which a file has changed that they or the calls they cover had read."""
 
 
 class CallTree:
@@ -145,7 +149,7 @@ class CallTree:
         """
         if ROOT not in self._rows:
             return None
-        return _build(self._preorder(), run, live, self._progress, self._logs)
+        return _build(self._preorder(run), run, live, self._progress, self._logs)
 
     def nodes(self) -> Node | None:
         """The recorded calls for `selection`, with those that are no longer reached."""
@@ -195,8 +199,9 @@ class CallTree:
                         found[identity] = (stretch.seq + n, identity, stretch.flags)
         return sorted(found.values())
 
-    def _preorder(self) -> list[_Shown]:
-        stack = [_Shown(self._rows[ROOT], 0, 0, 0, 0, NO_PARENT)]
+    def _preorder(self, run: int) -> list[_Shown]:
+        served = self._reached.get(0, {}).get((run << 16, 0, ROOT))
+        stack = [_Shown(self._rows[ROOT], 0, served.flags if served is not None else 0, 0, 0, NO_PARENT)]
         counts: dict[str, int] = {}
         shown = []
         while stack:
@@ -260,6 +265,7 @@ def _build(
                 args_changed=one.flags & ARGUMENTS == Flag.ARGS_CHANGED,
                 not_comparable=bool(one.flags & Flag.NOT_COMPARABLE),
                 code_changed=bool(one.flags & Flag.CODE_CHANGED),
+                file_changed=bool(one.flags & Flag.FILE_CHANGED),
                 stored=not row.flags & Flag.NOT_STORED,
                 started_at=row.started_at,
                 duration=row.duration,
@@ -296,6 +302,7 @@ def count(root: CallNode) -> Counts:
         code_changed=sum(node.code_changed for node in calls),
         saved=_saved(root),
         not_comparable=sum(node.not_comparable for node in calls),
+        file_changed=root.file_changed + sum(node.file_changed for node in calls),
     )
 
 
@@ -332,6 +339,7 @@ def summary(counts: Counts) -> str:
     parts += [f"{counts.code_changed} reused with changed code"] if counts.code_changed else []
     parts += [f"{counts.args_changed} reused with changed arguments"] if counts.args_changed else []
     parts += [f"{counts.not_comparable} reused with arguments not comparable"] if counts.not_comparable else []
+    parts += [f"{counts.file_changed} reused with changed files"] if counts.file_changed else []
     return " · ".join(parts)
 
 
@@ -370,6 +378,7 @@ def call_json(node: CallNode) -> dict[str, Any]:
         "args_changed": node.args_changed,
         "not_comparable": node.not_comparable,
         "code_changed": node.code_changed,
+        "file_changed": node.file_changed,
         "stored": node.stored,
         "started_at": node.started_at,
         "duration": node.duration,

@@ -74,6 +74,8 @@ class Flag:
     """Executed again after it was set aside: siblings not reached since do not match by place. Stays with the row."""
     NOT_COMPARABLE: Final = 256
     """Beside `ARGS_CHANGED`: one of the two digests is weak, so nobody knows whether the arguments are others."""
+    FILE_CHANGED: Final = 512
+    """In the last run the call was reused although a file that it, or a call below it, had read has changed."""
 
 
 class CallRow(NamedTuple):
@@ -119,6 +121,8 @@ class CallRow(NamedTuple):
     below: bytes | None = None
     """Names and code hashes of the functions that were called below (`pack_codes`), None when there were none. When the
     call is reused as a whole, this is how a change of code below it is seen."""
+    files: bytes | None = None
+    """Files that it and the calls below it read, as they were then (`runner.opened`), None when there were none."""
 
 
 def pack_codes(codes: Mapping[str, bytes]) -> bytes:
@@ -148,7 +152,7 @@ class Reached(NamedTuple):
     identity: int
     count: int  # type: ignore[assignment]  # the column is called so, and nobody counts with it
     flags: int
-    """Drift marks shared by all of them (`Flag.ARGS_CHANGED`, `Flag.NOT_COMPARABLE`, `Flag.CODE_CHANGED`)."""
+    """Drift marks shared by all of them (`replay.DRIFT`)."""
 
 
 class Attempted(NamedTuple):

@@ -39,7 +39,7 @@ from jupyter_durable.core.places import PAGE, Recorded
 __all__ = ["AdaptiveMatcher", "Body", "Matched", "Recorded", "WrongMatch", "carried", "drift_of", "reusable"]
 
 NOT_REUSABLE: Final = Flag.SET_ASIDE | Flag.NOT_STORED | Flag.VOLATILE
-DRIFT: Final = Flag.ARGS_CHANGED | Flag.NOT_COMPARABLE | Flag.CODE_CHANGED
+DRIFT: Final = Flag.ARGS_CHANGED | Flag.NOT_COMPARABLE | Flag.CODE_CHANGED | Flag.FILE_CHANGED
 WITH_ARGUMENTS: Final = frozenset({Kind.FUNCTION, Kind.MAP_ITEM, Kind.REDUCE_STEP})
 """Kinds of which other arguments are drift. A map or reduce node is never reused, so it cannot drift."""
 

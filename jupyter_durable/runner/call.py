@@ -35,7 +35,8 @@ from jupyter_durable.future import Future, in_copied_context, refuse_nested, set
 from jupyter_durable.runner import mapping, nodes, reducing, waiting
 from jupyter_durable.runner.body import Body
 from jupyter_durable.runner.changes import watch
-from jupyter_durable.runner.matching import drifted, match, new_body
+from jupyter_durable.runner.matching import drifted, match, new_body, refused
+from jupyter_durable.runner.opened import changed_file
 from jupyter_durable.runner.settling import CallSettling
 from jupyter_durable.runner.stop import RunStopped, StartOver
 from jupyter_durable.serializer.canonical import FLAT
@@ -95,9 +96,10 @@ class ActiveCall(CallSettling):
             if body.matcher is not None:
                 row, changed = match(self, body, (seq, Kind.FUNCTION, plan.name, digest))
                 if row is not None and plan.durable and reusable(row):
-                    if not changed or run.options.reuse_changed:
+                    why = refused(run, row, changed)
+                    if not why:
                         return self.serve(body, row, seq, plan, changed and drift_of(row, weak))
-                    row = row._replace(flags=row.flags | Flag.TAKEN_OVER)
+                    row = row._replace(flags=row.flags | why)
                 # What was served so far is known at the latest with the outcome of what executes after it: a wrong
                 # match of a pass that is killed is found through these.
                 run.later_all(body.matcher.take_reached())
@@ -109,8 +111,10 @@ class ActiveCall(CallSettling):
         """The recorded outcome of a call at `seq`, its value only if `opened`; `drift`: its marks. The lock is held."""
         run = self.run
         flags = drift | (Flag.CODE_CHANGED if drifted(run, row, plan) else 0)
+        if row.files and changed_file(row.files, below=True) is not None:
+            flags |= Flag.FILE_CHANGED
         body.matcher.reuse(seq, row, flags)  # type: ignore[union-attr]
-        self._called(row.name, row.code, row.below)
+        self._called(row)
         value = run.open_value(row) if opened else None
         run.count_reused(row, flags)
         if row.writes is not None:
@@ -126,6 +130,7 @@ class ActiveCall(CallSettling):
         self.kwargs = kwargs
         if args or kwargs:
             self.watched = watch(self.spec.params, args, kwargs)
+            self.files = run.files.begun(args, kwargs)
         if row is None:
             self.identity = next(run.identities)
         else:

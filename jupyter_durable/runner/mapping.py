@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from jupyter_durable.context import Deferred, MapOptions, drive, drive_async
-from jupyter_durable.core.model import CallRow, Flag, Kind
+from jupyter_durable.core.model import CallRow, Kind
 from jupyter_durable.core.replay import drift_of, reusable
 from jupyter_durable.executor.thread import ThreadExecutor
 from jupyter_durable.function import Results
 from jupyter_durable.future import in_copied_context, refuse_nested, settled, settled_async
 from jupyter_durable.runner import waiting
-from jupyter_durable.runner.matching import match_items
+from jupyter_durable.runner.matching import match_items, refused
 from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable.serializer.digest import args_digest
 
@@ -56,11 +56,12 @@ def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[t
         body.next_seq = len(items)
         for seq, (row, changed) in enumerate(rows):
             if row is not None and plan.durable and reusable(row):
-                if not changed or run.options.reuse_changed:
+                why = refused(run, row, changed)
+                if not why:
                     drift = drift_of(row, digests[seq][1]) if changed else 0
                     begun.append(node.serve(body, row, seq, plan, drift))
                     continue
-                row = row._replace(flags=row.flags | Flag.TAKEN_OVER)
+                row = row._replace(flags=row.flags | why)
             digest, weak = digests[seq]
             call = ActiveCall(node, run, spec, Kind.MAP_ITEM, plan, (body.pass_no, seq, digest, plan.flags | weak))
             call.row = row

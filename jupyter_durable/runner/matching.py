@@ -16,6 +16,7 @@ from jupyter_durable.core.replay import Body as BodyPlace
 from jupyter_durable.core.strict import Divergence, StrictMatcher
 from jupyter_durable.errors import ReplayError
 from jupyter_durable.runner.body import Body, Journalled
+from jupyter_durable.runner.opened import changed_file
 from jupyter_durable.runner.plan import Plan
 from jupyter_durable.runner.stop import RunStopped, StartOver
 
@@ -82,6 +83,15 @@ def _diverge(run: Run, divergence: Divergence) -> NoReturn:
     error = ReplayError(f"request {run.id}: {divergence}")
     run.stop(error)
     raise RunStopped(error) from None
+
+
+def refused(run: Run, row: CallRow, changed: bool) -> int:
+    """With `rerun="changed"`: the flags under which a recorded success executes; 0 where it may be served."""
+    if run.options.reuse_changed:
+        return 0
+    if changed:
+        return Flag.TAKEN_OVER
+    return Flag.SET_ASIDE if row.files and changed_file(row.files, below=True) is not None else 0
 
 
 def drifted(run: Run, row: CallRow, plan: Plan) -> bool:

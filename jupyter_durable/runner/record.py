@@ -11,6 +11,7 @@ from jupyter_durable.core.model import CallRow, Kind, Status, pack_codes
 from jupyter_durable.core.replay import WrongMatch
 from jupyter_durable.runner.body import Body
 from jupyter_durable.runner.changes import Watched
+from jupyter_durable.runner.opened import Opened
 from jupyter_durable.runner.sealing import NOTHING, Kept
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class CallRecord:
         "digest",
         "durable_mark",
         "fenced",
+        "files",
         "flags",
         "handoff",
         "identity",
@@ -96,6 +98,7 @@ class CallRecord:
         self.started_at = 0.0
         self.task: asyncio.Task[Any] | None = None
         self.watched: Watched | None = None
+        self.files: Opened | None = None
         if parent is None:
             self.depth, self.async_depth = 0, int(bool(spec is not None and spec.is_async))
         else:
@@ -161,5 +164,6 @@ class CallRecord:
             None if duration is None else body.next_seq if body is not None else 0,
             self.result_digest,
             pack_codes(self.below) if self.below and status == Status.SUCCEEDED else None,
+            run.kept_files(self) if self.files is not None and status == Status.SUCCEEDED else None,
         )
-        return tuple.__new__(CallRow, columns)  # its own constructor is a Python function of 22 parameters
+        return tuple.__new__(CallRow, columns)  # its own constructor is a Python function of 23 parameters

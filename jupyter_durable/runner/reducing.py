@@ -14,7 +14,7 @@ from jupyter_durable.core.model import CallRow, Dropped, Kind
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.future import settled, settled_async
-from jupyter_durable.runner.matching import match
+from jupyter_durable.runner.matching import match, refused
 from jupyter_durable.serializer.digest import value_digest
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class _Chain:
             row, _ = match(self.node, body, (seq, Kind.REDUCE_STEP, self.plan.name, digest))
             if row is None:
                 break
-            if not (self.plan.durable and reusable(row)) or row.result is None:
+            if not (self.plan.durable and reusable(row)) or row.result is None or refused(self.node.run, row, False):
                 self.taken_over = [row]
                 break
             rows.append(row)

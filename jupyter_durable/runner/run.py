@@ -25,6 +25,7 @@ from jupyter_durable.errors import Cancelled, DurableError, ReplayError, StoreEr
 from jupyter_durable.executor.thread import ThreadExecutor, blocked
 from jupyter_durable.function import Spec
 from jupyter_durable.runner.call import ActiveCall
+from jupyter_durable.runner.opened import MOST, MOST_BELOW, Files
 from jupyter_durable.runner.plan import Plan, Planner
 from jupyter_durable.runner.pulse import Pulse
 from jupyter_durable.runner.record import CallRecord
@@ -76,7 +77,8 @@ class Run:
         self.output: Callable[[Any], Any] = lambda value: value
         self.headers = options.headers
         self.state = StateLog()
-        self.reused = self.executed = self.args_changed = self.not_comparable = self.code_changed = 0
+        self.reused = self.executed = 0
+        self.args_changed = self.not_comparable = self.code_changed = self.file_changed = 0
         self.saved = 0.0
         self.unsaved: list[CallRow] = []
         """Outcomes that the store refused; they can be committed when there is room again."""
@@ -84,6 +86,7 @@ class Run:
         self.code = code
         self.drift: dict[bytes, bool] = {}
         """Answers of `matching.drifted`, by what ran below."""
+        self.files = Files(store.url)
         self._warned: set[str] = set()
         self._pulse = Pulse(self)
 
@@ -144,6 +147,7 @@ class Run:
                 self.not_comparable += bool(flags & Flag.NOT_COMPARABLE)
                 self.args_changed += bool(flags & Flag.ARGS_CHANGED) and not flags & Flag.NOT_COMPARABLE
                 self.code_changed += bool(flags & Flag.CODE_CHANGED)
+                self.file_changed += bool(flags & Flag.FILE_CHANGED)
 
     def count_executed(self, call: CallRecord) -> None:
         """A call has executed and ended."""
@@ -176,6 +180,17 @@ class Run:
         if not self.settings.input_bytes or call.kind not in COUNTED:
             return None
         return self.sealer.seal_inputs(call.args, call.kwargs, call.identity, turn, self.settings.input_bytes)
+
+    def kept_files(self, call: CallRecord) -> bytes | None:
+        """The files that a call and those below it read."""
+        assert call.files is not None
+        kept = self.files.kept(call.files)
+        if call.files.cut:
+            self.warn(
+                f"{call.name} read more files than are watched ({MOST} of its own, {MOST_BELOW} below it): a change of "
+                "the others is not seen. Read fewer in one call to have them all marked"
+            )
+        return kept
 
     # writing
 

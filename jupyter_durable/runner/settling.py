@@ -20,6 +20,7 @@ from jupyter_durable.errors import Cancelled, SDKUsageError, SerializationError,
 from jupyter_durable.future import refuse_returned
 from jupyter_durable.runner import waiting
 from jupyter_durable.runner.matching import end_strict
+from jupyter_durable.runner.opened import Opened
 from jupyter_durable.runner.scope import CallScope
 from jupyter_durable.runner.sealing import NOTHING, Kept, bound_to
 from jupyter_durable.runner.stop import RunStopped, StartOver
@@ -107,7 +108,7 @@ class CallSettling(CallScope):
         """The outcome is durable."""
         run, parent = self.run, self.parent
         if parent is not None:
-            parent._called(row.name, row.code, row.below)
+            parent._called(row)
             if self.writes:
                 run.merge_writes(parent, self.writes)
             if self.row is not None and self.row.flags & Flag.SET_ASIDE and parent.body is not None:
@@ -118,15 +119,19 @@ class CallSettling(CallScope):
         for listener in run.listeners:
             listener.settled(row)
 
-    def _called(self, name: str, code: bytes, below: bytes | None) -> None:
-        """Remember the code that ran below this call."""
+    def _called(self, row: CallRow) -> None:
+        """Remember the code that ran below this call, and the files that were read there."""
         known = self.below
         if known is None:
             known = self.below = {}
-        if code:
-            known[name] = code
-        if below is not None:
-            known.update(unpack_codes(below))
+        if row.code:
+            known[row.name] = row.code
+        if row.below is not None:
+            known.update(unpack_codes(row.below))
+        if row.files:
+            if self.files is None:
+                self.files = Opened()
+            self.files.called(row.files)
 
     def fail(self, error: BaseException) -> float:
         """Settle the attempt as failed: the delay before the next one in seconds; raises when there is none."""
@@ -201,6 +206,7 @@ class CallSettling(CallScope):
             run.later(ArgumentsDecide(self.identity, wrong.name, body.pass_no))
         self.start_over = None
         self.body = None
+        self._forget_files()
         self.attempts -= 1
         self._drop_writes()
 
@@ -219,7 +225,13 @@ class CallSettling(CallScope):
             )
         )
         self.body = None
+        self._forget_files()
         self._drop_writes()
+
+    def _forget_files(self) -> None:
+        """What this pass read has no part in the result of the next one."""
+        if self.files is not None:
+            self.files.again()
 
     def _last_attempt(self) -> list[Write]:
         """When the last of several attempts began: the call's own row says when the first one did."""

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from jupyter_durable.client.render import FOLD
+from jupyter_durable.client.render import FOLD, drift
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.calltree import CallNode, Counts, call_json, walk
 from jupyter_durable.core.model import Logged, Progressed, Status
@@ -41,7 +41,8 @@ _LOG: Final = 1_000
 _ATTRIBUTES: Final = 10
 _SAYS_NOTHING: Final[Mapping[str, Any]] = {
     "logs": [], "progress": None, "arguments": "", "output": "", "error": "", "duration": None,
-    "args_changed": False, "not_comparable": False, "code_changed": False, "stored": True, "children": 0, "tries": [],
+    "args_changed": False, "not_comparable": False, "code_changed": False, "file_changed": False, "stored": True,
+    "children": 0, "tries": [],
     "last_try_at": None,
 }  # fmt: skip
 """What the page takes a field for that is not there."""
@@ -251,6 +252,6 @@ def _urgency(node: CallNode) -> tuple[int, int]:
     """What went wrong, what runs or drifted, and then callers before what they call: a tree is read from its root."""
     if node.status in (Status.FAILED, Status.CANCELLED, Status.INTERRUPTED):
         return 0, 0
-    if node.status == Status.RUNNING or node.args_changed or node.not_comparable or node.code_changed:
+    if node.status == Status.RUNNING or drift(node):
         return 1, 0
     return 2, node.depth

@@ -91,7 +91,7 @@ def headline(state: State) -> str:
     told = summary(counts)
     if state.resumed:
         told = f"{'resuming' if state.status == Status.RUNNING else 'resumed'} {row.id} · {told}"
-    if counts.args_changed or counts.not_comparable or counts.code_changed:
+    if counts.args_changed or counts.not_comparable or counts.code_changed or counts.file_changed:
         told += f": re-run them with %durable replay {row.id} --rerun changed"
     return told
 

@@ -187,7 +187,7 @@ class LiveView:
     def _counted(self, root: CallNode | None) -> Counts:
         run = self.run
         if root is None:
-            drift = (run.args_changed, run.code_changed, run.saved, run.not_comparable)
+            drift = (run.args_changed, run.code_changed, run.saved, run.not_comparable, run.file_changed)
             return Counts(run.reused, run.executed, 0, 0, *drift)
         return page.counted(root, self._folding.tallies)
 

@@ -101,6 +101,19 @@ def cases() -> list[tuple[str, int, bool, list[Write]]]:
             ],
         ),
         (
+            "files changed: of a call, and of a root that was served as a whole",
+            4,
+            False,
+            [
+                root(3, children=2),
+                call(2, 3, 0, "load"),
+                call(3, 3, 1, "fit", children=0),
+                Reached(1, 3 << 16, 0, 2, 1, Flag.FILE_CHANGED),
+                Reached(0, 4 << 16, 0, 1, 1, Flag.FILE_CHANGED),
+                Reached(0, 2 << 16, 0, 1, 1, Flag.CODE_CHANGED),
+            ],
+        ),
+        (
             "only the newest body: calls that no longer happen, a body that started over",
             2,
             False,

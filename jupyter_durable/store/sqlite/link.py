@@ -28,7 +28,7 @@ from jupyter_durable.store.sqlite.faults import broken, code_of, read_failed
 
 APPLICATION_ID: Final = 0x4A44_5552
 """The bytes JDUR in the header of the file."""
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 BUSY_SECONDS: Final = 5.0
 CHECKPOINT_EVERY: Final = 200
 """Commits between checkpoints: a recycled WAL halves the cost of a commit, and a fresh one is not recycled yet."""

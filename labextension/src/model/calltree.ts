@@ -14,6 +14,7 @@ const ARGS_CHANGED = 16;
 const CODE_CHANGED = 32;
 const NOT_COMPARABLE = 256;
 const ARGUMENTS = ARGS_CHANGED | NOT_COMPARABLE;
+const FILE_CHANGED = 512;
 const NOT_STORED = 4;
 const GROUPS = ['map', 'reduce'];
 const NOT_COUNTED = ['map', 'reduce', 'cell', 'script', 'value'];
@@ -121,7 +122,9 @@ export class CallTree {
     }
     const calls: ICall[] = [];
     const numbers = new Map<string, number>();
-    const stack: IVisit[] = [{ seq: 0, identity: ROOT, flags: 0, depth: 0 }];
+    const served = this._reached.get(0)?.get(`${run * 65536} 0 ${ROOT}`);
+    const flags = served?.flags ?? 0;
+    const stack: IVisit[] = [{ seq: 0, identity: ROOT, flags, depth: 0 }];
     for (let one = stack.pop(); one !== undefined; one = stack.pop()) {
       const below = this._children(one.identity);
       calls.push(this._call(one, run, live, numbers, below.length));
@@ -260,6 +263,7 @@ export class CallTree {
       args_changed: (one.flags & ARGUMENTS) === ARGS_CHANGED,
       not_comparable: (one.flags & NOT_COMPARABLE) !== 0,
       code_changed: (one.flags & CODE_CHANGED) !== 0,
+      file_changed: (one.flags & FILE_CHANGED) !== 0,
       stored: (row.flags & NOT_STORED) === 0,
       started_at: row.started_at,
       duration: row.duration,
@@ -323,7 +327,9 @@ export function count(calls: ICall[]): ICounts {
     args_changed: many(call => call.args_changed),
     code_changed: many(call => call.code_changed),
     saved: saved(calls),
-    not_comparable: many(call => call.not_comparable)
+    not_comparable: many(call => call.not_comparable),
+    file_changed:
+      Number(calls[0]?.file_changed === true) + many(call => call.file_changed)
   };
 }
 
@@ -375,6 +381,9 @@ export function summary(counts: ICounts): string {
       : '',
     counts.not_comparable
       ? `${counts.not_comparable} reused with arguments not comparable`
+      : '',
+    counts.file_changed
+      ? `${counts.file_changed} reused with changed files`
       : ''
   ]
     .filter(part => part)

@@ -121,10 +121,9 @@ export class Model {
       return this._expanded ?? this.opens === 'tree';
     }
     const counts = this._snapshot?.counts;
-    return (
-      this.status !== 'succeeded' ||
-      (counts !== undefined && counts.failed + counts.code_changed > 0)
-    );
+    const trouble =
+      counts && counts.failed + counts.code_changed + counts.file_changed;
+    return this.status !== 'succeeded' || Boolean(trouble);
   }
 
   expand(open: boolean): void {

@@ -43,6 +43,7 @@ export interface ICall {
   args_changed: boolean;
   not_comparable: boolean;
   code_changed: boolean;
+  file_changed: boolean;
   stored: boolean;
   started_at: number;
   duration: number | null;
@@ -109,6 +110,7 @@ export interface ICounts {
   code_changed: number;
   saved: number;
   not_comparable: number;
+  file_changed: number;
 }
 
 export interface IRequest {
@@ -172,6 +174,7 @@ export function readCall(value: unknown): IShownCall {
     args_changed: given.args_changed === true,
     not_comparable: given.not_comparable === true,
     code_changed: given.code_changed === true,
+    file_changed: given.file_changed === true,
     stored: given.stored !== false,
     started_at: number(given.started_at),
     duration: optional(given.duration),
@@ -288,7 +291,8 @@ function readCounts(given: Fields): ICounts {
     args_changed: number(given.args_changed),
     code_changed: number(given.code_changed),
     saved: number(given.saved),
-    not_comparable: number(given.not_comparable)
+    not_comparable: number(given.not_comparable),
+    file_changed: number(given.file_changed)
   };
 }
 

@@ -23,6 +23,7 @@ import { Model } from '../model/model';
 import { ICounts, ISnapshot } from '../protocol/protocol';
 import { setShare } from './row';
 import {
+  driftText,
   inOneLine,
   lasting,
   mark,
@@ -322,41 +323,9 @@ export class HeadView {
 
   private _renderDrift(counts: ICounts): void {
     const trans = this._trans;
-    const { code_changed: code, args_changed: args } = counts;
-    const unknown = counts.not_comparable;
-    show(this._drift, code + args + unknown > 0);
-    const parts = [];
-    if (code) {
-      parts.push(
-        trans._n(
-          '%1 reused call has changed code',
-          '%1 reused calls have changed code',
-          code,
-          code
-        )
-      );
-    }
-    if (args) {
-      parts.push(
-        trans._n(
-          '%1 has changed arguments',
-          '%1 have changed arguments',
-          args,
-          args
-        )
-      );
-    }
-    if (unknown) {
-      parts.push(
-        trans._n(
-          '%1 has arguments that cannot be compared',
-          '%1 have arguments that cannot be compared',
-          unknown,
-          unknown
-        )
-      );
-    }
-    setText(this._drift, trans.__('△ %1 — re-run', parts.join(' · ')));
+    const drift = driftText(counts, trans);
+    show(this._drift, drift !== '');
+    setText(this._drift, trans.__('△ %1 — re-run', drift));
     allow(
       this._drift,
       this._controls.refusal('replay'),

@@ -153,6 +153,9 @@ export function updateBadges(
   if (call.not_comparable) {
     said.push(trans.__('△ arguments not comparable'));
   }
+  if (call.file_changed) {
+    said.push(trans.__('△ file changed'));
+  }
   if (!call.stored) {
     said.push(trans.__('not checkpointed'));
   }

@@ -8,7 +8,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import { spoken } from '../model/calltree';
 import { endedIn } from '../model/ended';
-import { IGroup, ISnapshot, IWaiting } from '../protocol/protocol';
+import { ICounts, IGroup, ISnapshot, IWaiting } from '../protocol/protocol';
 import { IPace, secondsLeft } from '../model/rate';
 import { visible } from './dom';
 
@@ -211,4 +211,39 @@ function round(value: number): number {
 /** An estimate is not said to a tenth of a second. */
 function about(seconds: number): string {
   return spoken(Math.max(seconds, 1)).replace(/\.\d s$/, ' s');
+}
+
+/** What of the reused calls may be out of date; empty when nothing is. */
+export function driftText(counts: ICounts, trans: TranslationBundle): string {
+  const code = counts.code_changed;
+  const args = counts.args_changed;
+  const unknown = counts.not_comparable;
+  const files = counts.file_changed;
+  const said = [
+    trans._n(
+      '%1 reused call has changed code',
+      '%1 reused calls have changed code',
+      code,
+      code
+    ),
+    trans._n(
+      '%1 has changed arguments',
+      '%1 have changed arguments',
+      args,
+      args
+    ),
+    trans._n(
+      '%1 has arguments that cannot be compared',
+      '%1 have arguments that cannot be compared',
+      unknown,
+      unknown
+    ),
+    trans._n(
+      '%1 read a file that has changed',
+      '%1 read files that have changed',
+      files,
+      files
+    )
+  ];
+  return said.filter((_, n) => [code, args, unknown, files][n] > 0).join(' · ');
 }
