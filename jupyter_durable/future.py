@@ -272,15 +272,19 @@ def _as_future(value: Any, scope: Scope) -> Future[Any]:
 
 def refuse_nested(name: str, values: Iterable[Any]) -> None:
     """Raises `SerializationError` for a Future inside a list, tuple, set or dict among the arguments of a call."""
-    for value in values:
-        parts = value.values() if isinstance(value, dict) else value if isinstance(value, _CONTAINERS) else ()
+    pending = [value for value in values if isinstance(value, (dict, *_CONTAINERS))]
+    seen = set(map(id, pending))
+    for value in pending:  # grows while it is read: values are deep, and may hold themselves
+        parts = value.values() if isinstance(value, dict) else value
         for part in parts:
             if isinstance(part, Deferred):
                 raise SerializationError(
                     f"{name}: a Future or coroutine stands inside a {type(value).__name__}; pass it as an argument by "
                     "itself, not inside a list or dict, or pass its .result()"
                 )
-        refuse_nested(name, [part for part in parts if isinstance(part, (dict, *_CONTAINERS))])
+            if isinstance(part, (dict, *_CONTAINERS)) and id(part) not in seen:
+                seen.add(id(part))
+                pending.append(part)
 
 
 _CONTAINERS: Final = (list, tuple, set, frozenset)

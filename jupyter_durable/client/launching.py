@@ -129,6 +129,7 @@ def _settings(engine: Engine) -> RunSettings:
         executor=engine.settings.executor,
         max_concurrency=engine.settings.max_concurrency,
         input_bytes=engine.settings.inputs,
+        digest_budget=engine.settings.digest_budget,
         warn=engine.warn,
     )
 

@@ -17,9 +17,11 @@ from typing import Any, Final
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.options import EXECUTORS, LATER_EXECUTORS, MAX_TIMEOUT
 from jupyter_durable.runner.settings import INPUT_BYTES, SLOTS
+from jupyter_durable.serializer.canonical import BUDGET_SECONDS
 from jupyter_durable.store.location import default_url
 
 DISPLAYS: Final = ("auto", "mime", "html", "text", "widget")
+MAX_BUDGET: Final = 3600
 SAVE_VIEWS: Final = ("full", "summary", "none")
 PREFIX: Final = "JUPYTER_DURABLE_"
 UNITS: Final = {"": 1, "B": 1, "KIB": 1024, "MIB": 1024**2, "KB": 1000, "MB": 1000**2}
@@ -42,8 +44,8 @@ class Settings:
     """What of a view is saved in the notebook."""
     inputs: int = INPUT_BYTES
     """Bytes of arguments kept with each call; 0: none."""
-    fresh: bool = False
-    """Every cell and every script begins a request of its own, as with `--fresh`."""
+    digest_budget: float = BUDGET_SECONDS
+    """About how many seconds a look at the arguments of a call may take; what takes longer is not compared by value."""
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -97,6 +99,13 @@ def _seconds(name: str, value: Any, source: str) -> float | None:
     return number
 
 
+def _budget(name: str, value: Any, source: str) -> float:
+    number = _number(name, value, source)
+    if not 0 < number <= MAX_BUDGET:
+        raise SDKUsageError(f"{source}: {name} must be seconds above 0 and up to {MAX_BUDGET}, not {value!r}")
+    return number
+
+
 def _number(name: str, value: Any, source: str) -> float:
     try:
         if isinstance(value, bool):
@@ -104,14 +113,6 @@ def _number(name: str, value: Any, source: str) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise SDKUsageError(f"{source}: {name} must be a number, not {value!r}") from None
-
-
-def _flag(name: str, value: Any, source: str) -> bool:
-    known = {True: True, False: False, "1": True, "true": True, "0": False, "false": False, "": False}
-    flag = known.get(value.lower() if isinstance(value, str) else value)
-    if flag is None:
-        raise SDKUsageError(f"{source}: {name} must be true or false, not {value!r}")
-    return flag
 
 
 def _bytes(name: str, value: Any, source: str) -> int:
@@ -132,7 +133,7 @@ _CHECKS: Final[Mapping[str, Callable[[str, Any, str], Any]]] = {
     "display": partial(_one_of, DISPLAYS),
     "save_view": partial(_one_of, SAVE_VIEWS),
     "inputs": _bytes,
-    "fresh": _flag,
+    "digest_budget": _budget,
 }
 
 

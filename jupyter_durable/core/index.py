@@ -70,6 +70,19 @@ class Index:
             return None
         return position if self._codes.get((kind, name)) == self._code[position] else None
 
+    def stands_at(self, seq: int, kind: str, name: str) -> int | None:
+        """Identity of the unclaimed record of this function that stood last at `seq`."""
+        identity = self._places.at(seq)
+        position = self._position(identity)
+        if position is None or self._claimed[position] or self._codes.get((kind, name)) != self._code[position]:
+            return None
+        return identity
+
+    def is_claimed(self, identity: int) -> bool:
+        """Whether a call of this body is that record."""
+        position = self._position(identity)
+        return position is None or bool(self._claimed[position])
+
     def claim(self, position: int) -> CallRow:
         """Take the record; its row with its value, and with what being executed in a suspect pass means for it."""
         self._claimed[position] = 1

@@ -76,6 +76,8 @@ class Flag:
     """Beside `ARGS_CHANGED`: one of the two digests is weak, so nobody knows whether the arguments are others."""
     FILE_CHANGED: Final = 512
     """In the last run the call was reused although a file that it, or a call below it, had read has changed."""
+    TOO_LARGE: Final = 1024
+    """Beside `WEAK`: an argument has more parts than the budget of a digest allows to look at."""
 
 
 class CallRow(NamedTuple):

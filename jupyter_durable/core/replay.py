@@ -129,6 +129,8 @@ class Matcher:
         self._body = body
         self._stretches = Stretches(body.pass_no)
         self._place_off = False
+        self._index: Index | None = None
+        """Loaded when calls stop arriving in the recorded order."""
 
     def reuse(self, seq: int, row: CallRow, flags: int) -> None:
         """The outcome of `row` was served at `seq`; `flags` are its drift marks."""
@@ -137,6 +139,14 @@ class Matcher:
     def take_reached(self) -> list[Reached]:
         """Stretches of reused calls since the last take, to be written with the next commit."""
         return self._stretches.take()
+
+    def stands_at(self, seq: int, kind: str, name: str) -> int | None:
+        """Identity of the unclaimed record of this function that stood last at `seq`."""
+        return None if self._index is None else self._index.stands_at(seq, kind, name)
+
+    def is_claimed(self, identity: int) -> bool:
+        """Whether a call of this body is that record."""
+        return self._index is None or self._index.is_claimed(identity)
 
     def ended(self, row: CallRow) -> None:
         """The call that matched `row`, which was set aside, has executed and ended."""
@@ -153,7 +163,6 @@ class AdaptiveMatcher(Matcher):
         self._at = 0
         self._claimed_up_to = 0
         self._exhausted = False
-        self._index: Index | None = None
         self._moved: list[CallRow] = []
         self._taken: dict[tuple[str, str, bytes], CallRow] = {}
         self._begun = False

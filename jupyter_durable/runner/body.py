@@ -26,6 +26,10 @@ class Matcher(Protocol):
 
     def ended(self, row: CallRow) -> None: ...
 
+    def stands_at(self, seq: int, kind: str, name: str) -> int | None: ...
+
+    def is_claimed(self, identity: int) -> bool: ...
+
 
 class Journalled:
     """The recorded children of one parent, read from the store (`core.replay.Recorded`)."""

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from jupyter_durable.context import Deferred, MapOptions, drive, drive_async
-from jupyter_durable.core.model import CallRow, Kind
+from jupyter_durable.core.model import CallRow, Flag, Kind
 from jupyter_durable.core.replay import drift_of, reusable
 from jupyter_durable.executor.thread import ThreadExecutor
 from jupyter_durable.function import Results
@@ -28,20 +28,24 @@ from jupyter_durable.serializer.digest import args_digest
 if TYPE_CHECKING:
     from jupyter_durable.function import Spec
     from jupyter_durable.runner.call import ActiveCall, Served
+    from jupyter_durable.runner.run import Run
 from jupyter_durable.runner.nodes import Turn, begin_node, combined, items_of
 
 Outcome = tuple[Any, BaseException | None]
 """Result of an item, or what it raised."""
 
 
-def _digests(spec: Spec, values: list[Any]) -> list[tuple[bytes, bool]]:
-    digests = [args_digest(spec.params, (value,), {}) for value in values]
+def _digests(run: Run, spec: Spec, values: list[Any]) -> list[tuple[bytes, int]]:
+    digests = [args_digest(spec.params, (value,), {}, run.digesting) for value in values]
     if any(weak for _, weak in digests):
         refuse_nested(f"{spec.name}.map", values)
+        large = next((value for value, (_, weak) in zip(values, digests, strict=True) if weak & Flag.TOO_LARGE), None)
+        if large is not None:
+            run.notices.too_large(spec, (large,), {})
     return digests
 
 
-def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[tuple[bytes, bool]]) -> list[Any]:
+def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[tuple[bytes, int]]) -> list[Any]:
     """One execution (served or to be driven) for each item, matched together."""
     from jupyter_durable.runner.call import ActiveCall
 
@@ -49,6 +53,7 @@ def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[t
     plan = run.plans.get(spec) or run.plan(spec)
     body = node.open_body()
     begun: list[Any] = []
+    again: list[tuple[int, int, bool]] = []
     with body.lock:
         rows: Sequence[tuple[CallRow | None, bool]] = [(None, False)] * len(items)
         if body.matcher is not None:
@@ -59,19 +64,21 @@ def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[t
                 why = refused(run, row, changed)
                 if not why:
                     drift = drift_of(row, digests[seq][1]) if changed else 0
-                    if digests[seq][1]:
-                        run.unread.served(plan.name, spec.params, ((items[seq],), {}))
                     begun.append(node.serve(body, row, seq, plan, drift))
                     continue
+                again += [(row.identity, seq, True)] if changed else []
                 row = row._replace(flags=row.flags | why)
+            elif row is None and body.matcher is not None:
+                stands = body.matcher.stands_at(seq, Kind.MAP_ITEM, plan.name)
+                again += [(stands, seq, False)] if stands is not None else []
             digest, weak = digests[seq]
-            if weak:
-                run.unread.refuse(plan.name, spec.params, ((items[seq],), {}))
             call = ActiveCall(node, run, spec, Kind.MAP_ITEM, plan, (body.pass_no, seq, digest, plan.flags | weak))
             call.row = row
             begun.append(call)
         if body.matcher is not None:
             run.later_all(body.matcher.take_reached())
+    for identity, seq, sure in again[:2]:
+        run.notices.ran_again(node, identity, spec, ((items[seq],), {}), sure=sure)
     for item, call in zip(items, begun, strict=True):
         if not call.reused:
             call.enter(call.row, (item,), {})
@@ -107,7 +114,7 @@ def run_map(parent: ActiveCall, spec: Spec, items: Any, options: MapOptions, seq
     """Call a synchronous function for each item."""
     __tracebackhide__ = True
     values = settled(items_of(items, parent), parent)
-    digests = _digests(spec, values)
+    digests = _digests(parent.run, spec, values)
     node = begin_node(parent, spec, Kind.MAP, combined(digest for digest, _ in digests), seq)
     with Turn(node):
         begun = _begin_items(node, spec, values, digests)
@@ -209,7 +216,7 @@ async def run_map_async(
     if seq is None:
         seq = parent.reserve()
     values = await settled_async(items_of(await items if isinstance(items, Deferred) else items, parent))
-    digests = _digests(spec, values)
+    digests = _digests(parent.run, spec, values)
     node = begin_node(parent, spec, Kind.MAP, combined(digest for digest, _ in digests), seq)
     with Turn(node):
         begun = _begin_items(node, spec, values, digests)

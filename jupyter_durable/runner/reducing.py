@@ -33,14 +33,14 @@ class _Chain:
         self.plan = node.run.plans.get(spec) or node.run.plan(spec)
         self.accumulated: Any = initial[0] if initial else values[0]
         self.items = values if initial else values[1:]
-        self.digest, self.weak = value_digest(self.accumulated)
+        self.digest, self.weak = value_digest(self.accumulated, self.node.run.digesting)
         self.done = 0
         self.taken_over: list[CallRow] = []
         self.newest = 0
 
-    def _link(self, item: Any) -> tuple[bytes, bool]:
-        digest, weak = value_digest(item)
-        return combined((self.digest, digest)), weak or self.weak
+    def _link(self, item: Any) -> tuple[bytes, int]:
+        digest, weak = value_digest(item, self.node.run.digesting)
+        return combined((self.digest, digest)), weak | self.weak
 
     def reuse(self) -> None:
         """Serve the links at the beginning that are recorded; the newest one's value is opened."""
@@ -50,7 +50,7 @@ class _Chain:
             return
         if rows[-1].mac is None:
             # Its value was dropped for a newer one: what is needed has to be accumulated again.
-            self.digest, self.weak = value_digest(self.accumulated)
+            self.digest, self.weak = value_digest(self.accumulated, self.node.run.digesting)
             self.taken_over = rows + self.taken_over
             return
         for seq, row in enumerate(rows):
@@ -91,7 +91,7 @@ class _Chain:
             call.run.later(Dropped(self.node.identity, self.newest))
         self.newest = call.identity
         self.accumulated = value
-        self.digest, self.weak = value_digest(value)
+        self.digest, self.weak = value_digest(value, self.node.run.digesting)
         self.done += 1
 
     def end(self) -> None:
@@ -102,7 +102,7 @@ class _Chain:
 def _reduce_node(
     parent: ActiveCall, spec: Spec, values: list[Any], initial: tuple[Any, ...], seq: int | None
 ) -> ActiveCall:
-    digests = [value_digest(value)[0] for value in (*initial[:1], *values)]
+    digests = [value_digest(value, parent.run.digesting)[0] for value in (*initial[:1], *values)]
     return begin_node(parent, spec, Kind.REDUCE, combined(digests), seq)
 
 

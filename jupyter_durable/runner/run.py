@@ -24,9 +24,9 @@ from jupyter_durable.core.model import ROOT, CallRow, Flag, Kind, Lease, Logged,
 from jupyter_durable.errors import Cancelled, DurableError, ReplayError, StoreError
 from jupyter_durable.executor.thread import ThreadExecutor, blocked
 from jupyter_durable.function import Spec
-from jupyter_durable.runner.arguments import Unread
 from jupyter_durable.runner.call import ActiveCall
-from jupyter_durable.runner.opened import Files
+from jupyter_durable.runner.notices import Notices
+from jupyter_durable.runner.opened import MOST, MOST_BELOW, Files
 from jupyter_durable.runner.plan import Plan, Planner
 from jupyter_durable.runner.pulse import Pulse
 from jupyter_durable.runner.record import CallRecord
@@ -34,6 +34,7 @@ from jupyter_durable.runner.sealing import NOTHING, Sealer, turn_of
 from jupyter_durable.runner.settings import Code, Environment, Listener, RunOptions
 from jupyter_durable.runner.state import StateLog
 from jupyter_durable.runner.stop import RunStopped, interrupt_main, throw_into
+from jupyter_durable.serializer.canonical import Digesting
 from jupyter_durable.store.base import Finish, Journal
 
 ENGINE_FOLDERS: Final = tuple(
@@ -88,8 +89,9 @@ class Run:
         self.drift: dict[bytes, bool] = {}
         """Answers of `matching.drifted`, by what ran below."""
         self.files = Files(store.url)
-        self.unread = Unread()
-        self._warned: set[str] = set()
+        self.digesting = Digesting(budget=settings.digest_budget)
+        self.notices = Notices(self)
+        self.warn = self.notices.warn
         self._pulse = Pulse(self)
 
     # plans
@@ -183,6 +185,17 @@ class Run:
             return None
         return self.sealer.seal_inputs(call.args, call.kwargs, call.identity, turn, self.settings.input_bytes)
 
+    def kept_files(self, call: CallRecord) -> bytes | None:
+        """The files that a call and those below it read."""
+        assert call.files is not None
+        kept = self.files.kept(call.files)
+        if call.files.cut:
+            self.warn(
+                f"{call.name} read more files than are watched ({MOST} of its own, {MOST_BELOW} below it): a change of "
+                "the others is not seen. Read fewer in one call to have them all marked"
+            )
+        return kept
+
     # writing
 
     def record(self, row: CallRow, writes: Sequence[Write] = ()) -> None:
@@ -237,12 +250,6 @@ class Run:
         self._pulse.logs.append(entry)
         for listener in self.listeners:
             listener.logged(entry)
-
-    def warn(self, text: str) -> None:
-        """Tell the user something, once in this run."""
-        if text not in self._warned:
-            self._warned.add(text)
-            self.settings.warn(text)
 
     # waiting
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from jupyter_durable.core.model import CallRow
-from jupyter_durable.errors import DeserializationError, SerializationError
+from jupyter_durable.errors import DeserializationError
 from jupyter_durable.serializer.base import PICKLE, PLAIN, Context, Signer
 from jupyter_durable.serializer.pickle import ValueSerializer
 from jupyter_durable.store.base import INLINE_BYTES, Store
@@ -104,12 +104,9 @@ class Sealer:
 
     def seal_inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any], identity: int, turn: int, limit: int) -> bytes:
         """Arguments, or previews of them where they cannot be stored or are larger than `limit` bytes."""
-        try:
-            codec, head, buffers = self._serializer.encode_arguments(args, kwargs)
-            if not buffers and len(head) <= limit:
-                return self._sealed(codec, _joined(head, ()), identity, turn)
-        except SerializationError:
-            pass  # by contract an input that cannot be stored is kept as a preview, never an error
+        encoded = self._serializer.encode_arguments(args, kwargs, limit)
+        if encoded is not None:
+            return self._sealed(encoded.codec, _joined(encoded.head, ()), identity, turn)
         previews = (tuple(preview(value) for value in args), {name: preview(value) for name, value in kwargs.items()})
         _, head, _ = self._serializer.encode(previews)
         return self._sealed(PREVIEW, _joined(head, ()), identity, turn)

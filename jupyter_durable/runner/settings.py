@@ -11,6 +11,7 @@ from jupyter_durable.core.model import CallRow, Logged, Progressed
 from jupyter_durable.core.retry import RetryPolicy
 from jupyter_durable.runner.workers import Workers
 from jupyter_durable.serializer.base import Signer
+from jupyter_durable.serializer.canonical import BUDGET_SECONDS
 from jupyter_durable.serializer.pickle import ValueSerializer
 from jupyter_durable.store.base import Store
 from jupyter_durable.values import Headers
@@ -55,6 +56,7 @@ class RunSettings:
     executor: str | None = None
     max_concurrency: int = SLOTS
     input_bytes: int = INPUT_BYTES
+    digest_budget: float = BUDGET_SECONDS
     lease_seconds: float = LEASE_SECONDS
     warn: Callable[[str], None] = print
     """Tells the user something once."""

@@ -1,106 +1,183 @@
-"""Canonical bytes of arrays and frames: numpy, pandas, Arrow.
+"""What arrays are made of: numpy, Arrow, torch.
 
 Rules of this file
 - Nothing is imported that the process has not loaded: a value of a library's type proves that it is there.
 - Buffers count by their BLAKE3, in C order; memory layout and alignment do not count, dtype and shape do.
-- Object columns are walked item by item.
+- Arrays of objects are walked item by item. A subclass of an array is its content and the attributes it adds.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 from blake3 import blake3
 
-__all__ = ["canonical"]
+from jupyter_durable.serializer.instances import shape_of_type, state_of
+from jupyter_durable.serializer.parts import Encode, Encoded, Names, sequence, wrapped
 
-BytesOf = Callable[[Any], bytes]
+__all__ = ["Take", "encoder", "of_library"]
+
+_INNER: Final = frozenset(
+    {"_mmap", "_mask", "_fill_value", "_hardmask", "_sharedmask", "_isfield", "_baseclass", "_basedict", "_optinfo"}
+)
+"""Attributes of arrays that hold what is looked at otherwise, or how it came about."""
+
+Take: TypeAlias = Callable[[Any], tuple[Any, ...]]
+"""What stands for a value of a library: a tuple made of builtin types and arrays."""
 
 
-def canonical(bytes_of: BytesOf, value: Any) -> bytes | None:
-    """Bytes of an array, a frame or one of their relatives; None for any other value."""
-    for library, encode in (("numpy", _numpy), ("pandas", _pandas), ("pyarrow", _arrow)):
-        module = sys.modules.get(library)
+def encoder(kind: type) -> Encode | None:
+    """The encoder of a type of numpy, Arrow or torch; None for any other one."""
+    return of_library(kind, _LIBRARIES)
+
+
+def of_library(kind: type, libraries: dict[str, Callable[[Any, type], Take | None]]) -> Encode | None:
+    """The encoder of a type whose bases come from one of these libraries."""
+    for owner in kind.__mro__:
+        root = owner.__module__.partition(".")[0]
+        find, library = libraries.get(root), sys.modules.get(root)
         # A library that is only half imported has no types yet.
-        if module is not None and hasattr(module, "__version__"):
-            found = encode(module, bytes_of, value)
-            if found is not None:
-                return found
+        if find is not None and library is not None and hasattr(library, "__version__"):
+            take = find(library, kind)
+            return None if take is None else _standing_for(take)
     return None
 
 
-def _numpy(np: Any, bytes_of: BytesOf, value: Any) -> bytes | None:
-    if isinstance(value, np.ma.MaskedArray):
-        return bytes_of(("masked", np.asarray(value.filled()), np.ma.getmaskarray(value)))
-    if isinstance(value, np.ndarray):
-        return _array(np, bytes_of, value)
-    if isinstance(value, np.generic):
-        return _array(np, bytes_of, np.asarray(value))
-    if isinstance(value, np.dtype):
-        return bytes_of(repr(value))
-    if isinstance(value, np.random.Generator):
-        return bytes_of(value.bit_generator.state)
-    if isinstance(value, np.random.RandomState):
-        return bytes_of(value.get_state(legacy=False))
+def _standing_for(take: Take) -> Encode:
+    def encode(names: Names, value: Any) -> Encoded:
+        try:
+            return wrapped(b"t", sequence(take(value)))
+        # The library is asked for the content, and what it asks of the user's subclass or extension may raise anything.
+        except Exception:  # noqa: BLE001
+            return names.described(value)
+
+    return encode
+
+
+def _numpy(np: Any, kind: type) -> Take | None:
+    if issubclass(kind, np.ma.MaskedArray):
+        return _with_attributes(kind, np.ma.MaskedArray, lambda value: _masked(np, value))
+    if issubclass(kind, np.ndarray):
+        return _with_attributes(kind, np.ndarray, lambda value: _array(np, value))
+    if issubclass(kind, np.generic):
+        return lambda value: _array(np, np.asarray(value))
+    if issubclass(kind, np.dtype):
+        return _dtype
+    if issubclass(kind, np.ufunc):
+        return lambda value: ("ufunc", _named(np, value))
+    if issubclass(kind, np.random.Generator):
+        return lambda value: (value.bit_generator.state,)
+    if issubclass(kind, np.random.RandomState):
+        return lambda value: (value.get_state(legacy=False),)
     return None
 
 
-def _array(np: Any, bytes_of: BytesOf, value: Any) -> bytes:
+def _named(np: Any, value: Any) -> str:
+    """The name of one of numpy's functions. Raises `LookupError` for any other one, whose name proves nothing."""
+    name = str(value.__name__)
+    if getattr(np, name, None) is not value:
+        raise LookupError
+    return name
+
+
+def _with_attributes(kind: type, base: type, take: Take) -> Take:
+    """The content, and the attributes that a subclass adds, where it has any."""
+    shape = shape_of_type(kind, base)
+
+    def with_attributes(value: Any) -> tuple[Any, ...]:
+        content = take(value)
+        state = {name: item for name, item in state_of(value, shape).items() if name not in _INNER}
+        return (*content, state) if state else content
+
+    return with_attributes
+
+
+def _masked(np: Any, value: Any) -> tuple[Any, ...]:
+    return "masked", np.asarray(value.filled()), np.ma.getmaskarray(value), value.fill_value, bool(value.hardmask)
+
+
+def _dtype(value: Any) -> tuple[Any, ...]:
+    return (repr(value),) if value.metadata is None else (repr(value), dict(value.metadata))
+
+
+def _array(np: Any, value: Any) -> tuple[Any, ...]:
     dtype = value.dtype
+    if dtype.metadata is not None:
+        return "metadata", dict(dtype.metadata), *_content(np, value, dtype)
+    return _content(np, value, dtype)
+
+
+def _content(np: Any, value: Any, dtype: Any) -> tuple[Any, ...]:
     if dtype.hasobject or dtype.kind == "T":
-        return bytes_of((str(dtype), value.shape, np.asarray(value).ravel().tolist()))
+        return str(dtype), value.shape, np.asarray(value).ravel().tolist()
     if dtype.names is not None:  # field by field: the padding between them is not part of the value
-        return bytes_of((str(dtype), value.shape, [np.asarray(value[name]) for name in dtype.names]))
+        return str(dtype), value.shape, [np.asarray(value[name]) for name in dtype.names]
     flat = np.ascontiguousarray(value).reshape(-1)
-    return bytes_of((dtype.str, str(dtype), value.shape, blake3(flat.view("u1").data).digest() if flat.nbytes else b""))
+    return dtype.str, str(dtype), value.shape, blake3(flat.view("u1").data).digest() if flat.nbytes else b""
 
 
-def _pandas(pd: Any, bytes_of: BytesOf, value: Any) -> bytes | None:
-    if isinstance(value, pd.DataFrame):
-        columns = [_column(pd, value.iloc[:, at]) for at in range(value.shape[1])]
-        return bytes_of(("frame", value.shape, value.columns, value.index, columns))
-    if isinstance(value, pd.Series):
-        return bytes_of(("series", value.name, value.index, _column(pd, value)))
-    if isinstance(value, pd.MultiIndex):
-        levels = [value.get_level_values(at) for at in range(value.nlevels)]
-        return bytes_of(("multi", list(value.names), levels))
-    if isinstance(value, pd.RangeIndex):
-        return bytes_of(("range", value.name, value.start, value.stop, value.step))
-    if isinstance(value, pd.Index):
-        return bytes_of(("index", value.name, _column(pd, value)))
-    if isinstance(value, pd.api.extensions.ExtensionArray):
-        return bytes_of(_column(pd, value))
-    if isinstance(value, (pd.Timestamp, pd.Timedelta, pd.Period, pd.Interval, type(pd.NaT), type(pd.NA))):
-        return bytes_of((repr(value), getattr(value, "unit", None)))
-    return bytes_of(repr(value)) if isinstance(value, pd.api.extensions.ExtensionDtype) else None
+def _arrow(pa: Any, kind: type) -> Take | None:
+    if issubclass(kind, (pa.Array, pa.ChunkedArray)):
+        return lambda value: ("arrow", _streamed(pa, pa.table({"": value})))
+    if issubclass(kind, pa.RecordBatch):
+        return lambda value: ("arrow", _streamed(pa, pa.Table.from_batches([value])))
+    if issubclass(kind, pa.Table):
+        return lambda value: ("arrow", _streamed(pa, value))
+    if issubclass(kind, pa.Scalar):
+        return lambda value: ("scalar", _streamed(pa, pa.table({"": pa.array([value], value.type)})))
+    if issubclass(kind, pa.Schema):
+        return lambda value: ("schema", value.serialize().to_pybytes())
+    if issubclass(kind, pa.Field):
+        return lambda value: ("schema", pa.schema([value]).serialize().to_pybytes())
+    if issubclass(kind, pa.DataType):
+        return lambda value: ("schema", pa.schema([pa.field("", value)]).serialize().to_pybytes())
+    if issubclass(kind, pa.Buffer):
+        return lambda value: ("buffer", value.size, blake3(memoryview(value)).digest())
+    return None
 
 
-def _column(pd: Any, column: Any) -> tuple[Any, ...]:
-    """A column as its dtype and something numpy: codes, ticks, numbers, or objects."""
-    dtype = column.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        categorical = column if isinstance(column, pd.Categorical) else column.array
-        if not isinstance(categorical, pd.Categorical):
-            categorical = pd.Categorical(column)
-        return "category", dtype.ordered, dtype.categories, pd.array(categorical.codes).to_numpy()
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        return "moments", str(dtype), column.to_numpy(dtype="M8[ns]")
-    if isinstance(dtype, pd.api.extensions.ExtensionDtype):
-        return "extension", str(dtype), column.to_numpy(dtype=object)
-    return "plain", str(dtype), column.to_numpy()
-
-
-def _arrow(pa: Any, bytes_of: BytesOf, value: Any) -> bytes | None:
-    if isinstance(value, (pa.Array, pa.ChunkedArray)):
-        value = pa.table({"": value})
-    if isinstance(value, pa.RecordBatch):
-        value = pa.Table.from_batches([value])
-    if not isinstance(value, pa.Table):
-        return bytes_of(str(value)) if isinstance(value, (pa.Schema, pa.DataType, pa.Field)) else None
+def _streamed(pa: Any, table: Any) -> bytes:
     sink = pa.BufferOutputStream()
-    table = value.combine_chunks()
+    table = table.combine_chunks()
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)
-    return bytes_of(("arrow", blake3(memoryview(sink.getvalue())).digest()))
+    return blake3(memoryview(sink.getvalue())).digest()
+
+
+def _torch(torch: Any, kind: type) -> Take | None:
+    if issubclass(kind, torch.Tensor):
+        return _with_attributes(kind, torch.Tensor, lambda value: _tensor(torch, value))
+    if issubclass(kind, torch.Generator):
+        return lambda value: (str(value.device), value.get_state())
+    if kind in (torch.dtype, torch.device, torch.layout, torch.memory_format):
+        return lambda value: (str(value),)
+    return None
+
+
+def _tensor(torch: Any, value: Any) -> tuple[Any, ...]:
+    said = (str(value.dtype), tuple(value.shape), str(value.device), value.requires_grad)
+    gradient = value.grad if value.is_leaf else None
+    held = (*said, gradient) if gradient is not None else said
+    if value.device.type == "meta":
+        return held
+    content = value.detach().resolve_conj().resolve_neg()
+    if content.layout != torch.strided:
+        return *held, str(content.layout), *_sparse(torch, content)
+    flat = content.cpu().contiguous().reshape(-1).view(torch.uint8)
+    return *held, blake3(flat.numpy().data).digest() if flat.numel() else b""
+
+
+def _sparse(torch: Any, value: Any) -> tuple[Any, ...]:
+    if value.layout == torch.sparse_coo:
+        whole = value.coalesce()
+        return whole.indices(), whole.values()
+    return (value.to_dense(),)
+
+
+_LIBRARIES: Final[dict[str, Callable[[Any, type], Take | None]]] = {
+    "numpy": _numpy,
+    "pyarrow": _arrow,
+    "torch": _torch,
+}

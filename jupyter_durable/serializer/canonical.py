@@ -1,308 +1,314 @@
-"""The canonical bytes of a value.
+"""The canonical bytes of a value: a walk over what it is made of.
 
 Rules of this file
-- Every encoding begins with a tag and gives the length of what follows, so that no two values share bytes.
-- Exact types count: a subclass is its base's content under its own name.
+- Exact types count: a subclass is its base's content, and what it adds, under its own name.
 - Dicts are sorted by the bytes of their keys, sets by those of their items.
-- A cycle, a value nested too deep or with too many parts, and a type that this file does not know make it weak.
-- No user code runs: state is read from `__dict__` and slots.
-- numpy, pandas and pyarrow are looked at only where they are loaded already.
+- Sharing does not count: `[a, a]` is `[a, copy of a]`. Each object is walked once all the same, and what has many bytes
+  stands as their hash in what holds it, so that the walk takes as long as there are objects.
+- Objects that hold each other are numbered in the order in which they are met, from each one that is asked for: equal
+  graphs are equal. In them sharing counts. A set of such objects has no order of its own, which makes the value weak.
+- What has no canonical form is described by its own `__reduce_ex__` (`reduced`) and makes the value weak; where it
+  cannot be, it equals nothing, not even itself.
+- Work is counted, not time, so that a value has the same digest on a busy machine. Bytes of buffers do not count.
+- No user code runs but that `__reduce_ex__`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import datetime
-import decimal
-import enum
-import fractions
-import functools
-import pathlib
-import re
-import types
-import uuid
-import zoneinfo
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+import os
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from typing import Any, Final, TypeAlias
 
-from jupyter_durable.serializer import arrays
+from jupyter_durable.serializer import arrays, frames
+from jupyter_durable.serializer.instances import Shape, shape_of_type, state_of
+from jupyter_durable.serializer.kinds import BASES, CONTAINERS, EXACT, STATELESS
+from jupyter_durable.serializer.parts import (
+    FLAT,
+    ITEMS,
+    PAIRS,
+    Encode,
+    Encoded,
+    Names,
+    Parts,
+    atom,
+    frame,
+    group,
+    mapping,
+    wrapped,
+)
+from jupyter_durable.serializer.reduced import reduced
 
-__all__ = ["FLAT", "Walk", "frame", "state_of"]
+__all__ = ["BUDGET_SECONDS", "FLAT", "CodeOf", "Digesting", "OverBudgetError", "Walk", "frame"]
 
-MAX_DEPTH: Final = 50
-MAX_PARTS: Final = 5_000_000
-FLAT: Final = frozenset({type(None), bool, int, float, str, bytes})
-"""Types whose `ascii` is their value; only where the type is exact."""
+CodeOf: TypeAlias = Callable[[Any], bytes | None]
+"""The code of a function or class of the notebook or of a local module; None where its name says it all."""
 
-_STR: Final = frozenset({str})
-_TEXT: Final = "()"
-_is_flat: Final = FLAT.issuperset
-_is_str: Final = _STR.issuperset
-_HEAP_TYPE: Final = 1 << 9
-
-
-def frame(tag: bytes, *parts: bytes) -> bytes:
-    """`parts` under a tag of one letter, each with its length."""
-    return tag + b"%d" % len(parts) + b"".join([b":%d:%b" % (len(part), part) for part in parts])
+BUDGET_SECONDS: Final = 0.05
+INLINE: Final = 4096
+"""Longer encodings stand as their hash in what holds them."""
+WORK_A_SECOND: Final = 400_000
+"""Objects walked in a second, on a machine of 2024."""
+FLAT_ITEMS: Final = 4
+"""So many flat items that are looked at one by one cost as much as one object."""
+FLAT_BYTES: Final = 512
+"""So many bytes of text of flat items that are looked at together cost as much."""
 
 
-def type_name(kind: type) -> bytes:
-    """Module and qualified name of a type."""
-    return f"{kind.__module__}.{kind.__qualname__}".encode("utf-8", "backslashreplace")
+class Digesting:
+    """How values are looked at. One of them serves many walks, which then know the types they have met.
+
+    `code_of`: the code of functions and classes of the notebook, which count by it. `budget`: about how many seconds a
+    walk may take; it is counted in work, so that equal values are judged alike.
+    """
+
+    __slots__ = ("budget", "code_of", "encoders")
+
+    def __init__(self, code_of: CodeOf | None = None, budget: float = BUDGET_SECONDS) -> None:
+        self.code_of = code_of
+        self.budget = budget
+        self.encoders: dict[type, Encode | None] = {}
+        """By type; None where it has no canonical form."""
+
+
+class OverBudgetError(Exception):
+    """The value has more parts than the budget allows."""
+
+
+class _Node:
+    """An object on its way: what it is made of, and the bytes of the parts that are known."""
+
+    __slots__ = ("cyclic", "got", "index", "low", "made", "rest", "value")
+
+    def __init__(self, value: Any, made: Parts, index: int) -> None:
+        self.value = value
+        self.made = made
+        self.rest = iter(made.parts)
+        self.got: list[bytes | _Node] = []
+        self.index = self.low = index
+        """As Tarjan numbers them: the lowest that can be reached is where a cycle begins. -1: it is closed."""
+        self.cyclic = False
+        """Whether a part of it is on its way itself."""
 
 
 class Walk:
-    """One walk over one value. `weak` says afterwards whether something had no stable bytes."""
+    """One walk over one value. `weak` says afterwards whether something had no canonical bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self, how: Digesting | None = None) -> None:
+        how = how if how is not None else Digesting()
         self.weak = False
-        self._open: set[int] = set()
-        self._parts = 0
+        self.code_of: CodeOf = how.code_of if how.code_of is not None else _no_code
+        self._left = how.budget * WORK_A_SECOND
+        self._met = 0
+        self._known: dict[int, tuple[Any, bytes | _Node]] = {}
+        """By `id`, with the object itself, which keeps its `id` from being another one's."""
+        self._open: list[_Node] = []
+        self._encoders = how.encoders
+        self._names: dict[type, bytes] = {}
 
     def bytes_of(self, value: Any) -> bytes:
-        """The canonical bytes of `value`."""
-        kind = type(value)
-        if kind in FLAT:
-            return _atom(value)
-        if len(self._open) >= MAX_DEPTH or self._parts >= MAX_PARTS or id(value) in self._open:
-            return self.unknown(value)
-        self._parts += 1
-        self._open.add(id(value))
+        """The canonical bytes of `value`. Raises `OverBudgetError`."""
+        top = _Node(None, Parts((value,), b"".join), -1)
+        stack = [top]
+        while True:
+            node = stack[-1]
+            got = node.got
+            for part in node.rest:
+                kind = type(part)
+                if kind in FLAT:
+                    got.append(atom(part))
+                    continue
+                found = self._look(kind, part, node)
+                if found is None:
+                    stack.append(self._open[-1])
+                    break
+                got.append(found)
+            else:
+                if node is top:
+                    return got[0]  # type: ignore[return-value]
+                stack.pop()
+                self._close(node, stack[-1])
+
+    def _look(self, kind: type, part: Any, holder: _Node) -> bytes | _Node | None:
+        """The bytes of a part, or an object that is on its way; None where it has been opened just now."""
+        if kind is Parts:
+            made = part
+        else:
+            known = self._known.get(id(part))
+            if known is not None:
+                return self._seen_again(part, known[1], holder)
+            made = self._made(kind, part)
+            if type(made) is bytes:
+                self._spend(1 + len(made) // FLAT_BYTES)
+                made = _short(made)
+                self._known[id(part)] = (part, made)
+                return made
+        self._spend(1 + len(made.parts) // FLAT_ITEMS)
+        node = _Node(part, made, self._met)
+        self._met += 1
+        self._open.append(node)
+        if kind is not Parts:
+            self._known[id(part)] = (part, node)
+        return None
+
+    def _seen_again(self, part: Any, known: bytes | _Node, holder: _Node) -> bytes | _Node:
+        if type(known) is bytes:
+            return known
+        assert isinstance(known, _Node)
+        if known.low >= 0:  # it is open: what holds it is part of a cycle
+            holder.low = min(holder.low, known.index)
+            holder.cyclic = True
+            return known
+        encoding = self._graph(known)
+        self._known[id(part)] = (part, encoding)
+        return encoding
+
+    def _close(self, node: _Node, holder: _Node) -> None:
+        """All parts of `node` are known."""
+        if node.made.order:
+            self._sort(node)
+        if node.low < node.index:
+            holder.low = min(holder.low, node.low)
+            holder.cyclic = True
+            holder.got.append(node)
+            return
+        if self._open[-1] is node and not node.cyclic:
+            encoding = node.made.whole(node.got)  # type: ignore[arg-type]
+            if len(encoding) > INLINE and holder.index >= 0:
+                encoding = _short(encoding)
+            self._open.pop()
+        else:
+            while node.low >= 0:
+                self._open.pop().low = -1
+            encoding = self._graph(node)
+        if type(node.value) is not Parts:
+            self._known[id(node.value)] = (node.value, encoding)
+        holder.got.append(encoding)
+
+    def _sort(self, node: _Node) -> None:
+        """Bring the parts of a set or a dict into the order of their bytes."""
+        got, order = node.got, node.made.order
+        if order == ITEMS:
+            if any(type(each) is _Node for each in got):
+                self.weak = True
+            else:
+                got.sort()
+        elif order == PAIRS:
+            keys, items = got[::2], got[1::2]
+            if any(type(each) is _Node for each in keys):
+                self.weak = True
+                return
+            pairs = sorted(zip(keys, items, strict=True), key=_by_bytes)
+            node.got = [part for pair in pairs for part in pair]
+
+    def _graph(self, root: _Node) -> bytes:
+        """Objects that hold each other, as seen from `root`."""
+        numbers: dict[_Node, int] = {root: 0}
+        order = [root]
+        encoded = []
+        for node in order:  # grows while it is read
+            self._spend(1)
+            got = []
+            for each in node.got:
+                if isinstance(each, bytes):
+                    got.append(each)
+                    continue
+                if each not in numbers:
+                    numbers[each] = len(order)
+                    order.append(each)
+                got.append(frame(b"^", b"%d" % numbers[each]))
+            encoded.append(node.made.whole(got))
+        return _short(frame(b"Y", *encoded))
+
+    def _spend(self, work: int) -> None:
+        self._left -= work
+        if self._left < 0:
+            raise OverBudgetError
+
+    # what a value is made of
+
+    def _made(self, kind: type, value: Any) -> Encoded:
         try:
-            return self._walked(kind, value)
-        finally:
-            self._open.discard(id(value))
+            encode = self._encoders[kind]
+        except KeyError:
+            encode = self._encoders[kind] = _encoder(kind)
+        return self.described(value) if encode is None else encode(self, value)
 
-    def unknown(self, value: object) -> bytes:
-        """Only the type of a value that has no stable bytes."""
+    def described(self, value: Any) -> Encoded:
+        """A value without a canonical form, as the pickler sees it."""
+        made = reduced(value)
         self.weak = True
-        return frame(b"?", type_name(type(value)))
+        name = self.name_of(type(value))
+        # What nothing is known of equals nothing.
+        return frame(b"?", name, os.urandom(16)) if made is None else wrapped(b"R", made, name)
 
-    def _walked(self, kind: type, value: Any) -> bytes:
-        encode = _EXACT.get(kind)
-        if encode is not None:
-            return encode(self, value)
-        for base, encode_base in _BASES:
-            if isinstance(value, base):
-                return frame(b"T", type_name(kind), encode_base(self, value))
-        special = arrays.canonical(self.bytes_of, value)
-        if special is not None:
-            return frame(b"A", type_name(kind), special)
-        return self._instance(kind, value)
-
-    def _instance(self, kind: type, value: Any) -> bytes:
-        state = state_of(value)
-        if state is None:
-            return self.unknown(value)
-        if any(not base.__flags__ & _HEAP_TYPE for base in kind.__mro__[:-1]):
-            self.weak = True  # a base written in C keeps state that cannot be seen from here
-        return frame(b"O", type_name(kind), self.mapping(state))
-
-    def sequence(self, value: Iterable[Any]) -> bytes:
-        """Items in order."""
-        items = value if isinstance(value, (list, tuple)) else list(value)
-        if _is_flat(map(type, items)):
-            try:
-                # The exact content of a flat list, at the speed of C.
-                return frame(b"F", ascii(list(items)).encode())
-            except ValueError:
-                pass  # an integer of more digits than Python turns into text
-        self._parts += len(items)
-        return frame(b"S", *map(self.bytes_of, items))
-
-    def mapping(self, value: dict[Any, Any]) -> bytes:
-        """Pairs, sorted by the bytes of their keys."""
-        if _is_str(map(type, value)):
-            if _is_flat(map(type, value.values())):
-                try:
-                    return frame(b"G", ascii(sorted(value.items())).encode())
-                except (TypeError, ValueError):
-                    pass  # as above
-            pairs = [(ascii(key).encode(), self.bytes_of(value[key])) for key in sorted(value)]
-            return frame(b"M", *[part for pair in pairs for part in pair])
-        self._parts += len(value)
-        pairs = sorted((self.bytes_of(key), self.bytes_of(item)) for key, item in value.items())
-        return frame(b"D", *[part for pair in pairs for part in pair])
-
-    def items(self, value: Iterable[Any]) -> bytes:
-        """Items, sorted by their bytes."""
-        return frame(b"U", *sorted(map(self.bytes_of, value)))
-
-    def function(self, value: Any) -> bytes:
-        """A durable function counts by its name, one of an importable module by module and name.
-
-        One of the notebook, a lambda and a nested function also by what it does: its name says too little.
-        """
-        name = f"{value.__module__}.{value.__qualname__}".encode("utf-8", "backslashreplace")
-        if hasattr(value, "__durable__"):
-            return frame(b"N", name)
-        if value.__module__ != "__main__" and "<" not in value.__qualname__:
-            return frame(b"N", name)
-        cells = [cell.cell_contents for cell in value.__closure__ or () if cell != types.CellType()]
-        bound = (value.__defaults__, value.__kwdefaults__, cells)
-        return frame(b"L", name, self._code(value.__code__, value.__doc__), self.bytes_of(bound))
-
-    def _code(self, code: types.CodeType, doc: str | None) -> bytes:
-        constants = [
-            self._code(constant, None) if isinstance(constant, types.CodeType) else self.bytes_of(constant)
-            for constant in code.co_consts
-            if constant is not doc or doc is None
-        ]
-        names = ascii((code.co_names, code.co_varnames, code.co_freevars, code.co_flags)).encode()
-        return frame(b"C", code.co_code, names, *constants)
+    def name_of(self, kind: type) -> bytes:
+        """Module and qualified name of a class, with its code if it is one of the notebook."""
+        known = self._names.get(kind)
+        if known is None:
+            module, name = _MODULE.__get__(kind), _QUALNAME.__get__(kind)
+            code = self.code_of(kind)
+            said = f"{module}.{name}".encode("utf-8", "backslashreplace")
+            known = self._names[kind] = said if code is None else frame(b"#", said, code)
+        return known
 
 
-def _atom(value: Any) -> bytes:
-    try:
-        return frame(b"a", ascii(value).encode())
-    except ValueError:
-        return frame(b"a", hex(value).encode())
+_MODULE: Final = vars(type)["__module__"]
+_QUALNAME: Final = vars(type)["__qualname__"]
+"""Read past the metaclass, which may answer as it likes."""
 
 
-def state_of(value: Any) -> dict[str, Any] | None:
-    """What an instance of a user's class holds: attributes and slots, None when it has neither.
-
-    Only the fields of a dataclass or pydantic model count, not what is cached beside them.
-    """
-    kind = type(value)
-    if kind.__module__ == "builtins" or not kind.__flags__ & _HEAP_TYPE:
-        return None
-    try:
-        attributes = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        attributes = None
-    slots = dict(_slots(value, kind))
-    if attributes is None and not slots and not any("__slots__" in vars(base) for base in kind.__mro__):
-        return None
-    state = {**(attributes or {}), **slots}
-    fields = _fields(kind)
-    return state if fields is None else {name: item for name, item in state.items() if name in fields}
-
-
-def _fields(kind: type) -> frozenset[str] | None:
-    if dataclasses.is_dataclass(kind):
-        return frozenset(field.name for field in dataclasses.fields(kind))
-    models = getattr(kind, "__pydantic_fields__", None)
-    if isinstance(models, dict):
-        return frozenset(models) | {"__pydantic_extra__", "__pydantic_private__"}
+def _no_code(_: Any) -> None:
     return None
 
 
-def _slots(value: Any, kind: type) -> Iterator[tuple[str, Any]]:
-    for base in kind.__mro__:
-        for name, member in vars(base).items():
-            if isinstance(member, types.MemberDescriptorType) and name not in ("__dict__", "__weakref__"):
-                try:
-                    yield name, member.__get__(value, kind)
-                except AttributeError:
-                    continue
+def _by_bytes(pair: Sequence[Any]) -> tuple[Any, ...]:
+    key, item = pair
+    return (key, item) if isinstance(item, bytes) else (key, b"")
 
 
-def _text(tag: bytes, text: Callable[[Any], str]) -> Callable[[Walk, Any], bytes]:
-    def encode(_: Walk, value: Any) -> bytes:
-        return frame(tag, text(value).encode("utf-8", "backslashreplace"))
-
-    return encode
-
-
-def _moment(walk: Walk, value: Any) -> bytes:
-    zone = value.tzinfo
-    known = zone is None or isinstance(zone, (datetime.timezone, zoneinfo.ZoneInfo))
-    named = frame(b"z", repr(zone).encode()) if known else walk.bytes_of(zone)
-    return frame(b"d", value.replace(tzinfo=None).isoformat().encode(), b"%d" % value.fold, named)
+def _short(encoding: bytes) -> bytes:
+    if len(encoding) <= INLINE:
+        return encoding
+    return b"#" + blake2b(encoding, digest_size=32).digest()
 
 
-def _enum(walk: Walk, value: enum.Enum) -> bytes:
-    return frame(b"E", str(value.name).encode("utf-8", "backslashreplace"), walk.bytes_of(value.value))
+def _of_base(kind: type) -> Encode | None:
+    """The encoder of a subclass of a type of the standard library."""
+    mro = kind.__mro__
+    base, encode = next(((base, encode) for base, encode in BASES if base in mro), (object, None))
+    if encode is None or kind is base or base in STATELESS:
+        return encode
+    shape = shape_of_type(kind, base)
+    if not shape.whole:
+        return None
+
+    def with_state(names: Names, value: Any) -> Encoded:
+        state = state_of(value, shape)
+        content = encode(names, value)
+        return group(b"W", content, mapping(state)) if state or base in CONTAINERS else content
+
+    return with_state
 
 
-def _method(walk: Walk, value: types.MethodType) -> bytes:
-    return frame(b"B", walk.bytes_of(value.__self__), walk.bytes_of(value.__func__))
+def _with_name(tag: bytes, encode: Encode) -> Encode:
+    return lambda names, value: wrapped(tag, encode(names, value), names.name_of(type(value)))
 
 
-def _builtin(walk: Walk, value: types.BuiltinFunctionType) -> bytes:
-    owner = value.__self__
-    name = f"{value.__module__}.{value.__qualname__}".encode()
-    return frame(b"N", name) if isinstance(owner, types.ModuleType | None) else frame(b"N", name, walk.bytes_of(owner))
+def _instance(shape: Shape) -> Encode:
+    return lambda names, value: wrapped(b"O", mapping(state_of(value, shape)), names.name_of(type(value)))
 
 
-def _exception(walk: Walk, value: BaseException) -> bytes:
-    return frame(b"X", walk.sequence(value.args), walk.mapping(vars(value)))
-
-
-def _with_state(content: Callable[[Walk, Any], bytes]) -> Callable[[Walk, Any], bytes]:
-    """Content of a builtin's subclass, and the attributes that it adds."""
-
-    def encode(walk: Walk, value: Any) -> bytes:
-        return frame(b"W", content(walk, value), walk.mapping(state_of(value) or {}))
-
-    return encode
-
-
-def _ordered(walk: Walk, value: Any) -> bytes:
-    return frame(b"l", walk.sequence(value))
-
-
-def _tuple(walk: Walk, value: Any) -> bytes:
-    return frame(b"t", walk.sequence(value))
-
-
-def _dict(walk: Walk, value: Any) -> bytes:
-    return frame(b"m", walk.mapping(value))
-
-
-def _set(walk: Walk, value: Any) -> bytes:
-    return frame(b"s", walk.items(value))
-
-
-def _partial(walk: Walk, value: functools.partial[Any]) -> bytes:
-    return frame(b"p", walk.bytes_of((value.func, value.args, value.keywords)))
-
-
-_EXACT: Final[dict[type, Callable[[Walk, Any], bytes]]] = {
-    list: _ordered,
-    tuple: _tuple,
-    dict: _dict,
-    set: _set,
-    frozenset: lambda walk, value: frame(b"f", walk.items(value)),
-    bytearray: lambda _, value: frame(b"b", bytes(value)),
-    complex: _text(b"c", repr),
-    range: _text(b"r", repr),
-    slice: lambda walk, value: frame(b":", walk.bytes_of((value.start, value.stop, value.step))),
-    type(...): _text(b".", repr),
-    type(NotImplemented): _text(b".", repr),
-    datetime.date: _text(b"D", datetime.date.isoformat),
-    datetime.timedelta: _text(b"D", repr),
-    datetime.timezone: _text(b"z", repr),
-    zoneinfo.ZoneInfo: _text(b"z", repr),
-    decimal.Decimal: _text(b"n", lambda value: repr(value.as_tuple())),
-    fractions.Fraction: _text(b"q", repr),
-    uuid.UUID: _text(b"u", lambda value: str(value.hex)),
-    re.Pattern: lambda walk, value: frame(b"R", walk.bytes_of((value.pattern, value.flags))),
-    types.MethodType: _method,
-    types.BuiltinFunctionType: _builtin,
-    types.ModuleType: _text(b"N", lambda value: str(value.__name__)),
-    types.MappingProxyType: lambda walk, value: frame(b"m", walk.mapping(dict(value))),
-    functools.partial: _partial,
-}
-
-_BASES: Final[tuple[tuple[Any, Callable[[Walk, Any], bytes]], ...]] = (
-    (enum.Enum, _enum),
-    (type, _text(b"K", lambda value: f"{value.__module__}.{value.__qualname__}")),
-    (types.FunctionType, Walk.function),
-    ((datetime.datetime, datetime.time), _moment),
-    (datetime.date, _text(b"D", datetime.date.isoformat)),
-    (pathlib.PurePath, _text(b"P", str)),
-    (BaseException, _exception),
-    (deque, lambda walk, value: frame(b"q", walk.sequence(value), walk.bytes_of(value.maxlen))),
-    (dict, _with_state(lambda walk, value: walk.mapping(dict(value)))),
-    (tuple, _with_state(lambda walk, value: walk.sequence(tuple(value)))),
-    (list, _with_state(lambda walk, value: walk.sequence(list(value)))),
-    ((set, frozenset), _with_state(lambda walk, value: walk.items(value))),
-    (bool | int, _with_state(lambda _, value: _atom(int(value)))),
-    (str, _with_state(lambda _, value: _atom(str.__str__(value)))),
-    (bytes, _with_state(lambda _, value: _atom(bytes(value)))),
-    (float, _with_state(lambda _, value: _atom(float(value)))),
-    (complex, _with_state(lambda _, value: frame(b"c", repr(complex(value)).encode()))),
-)
+def _encoder(kind: type) -> Encode | None:
+    """The encoder of a type; None where it has no canonical form. What it says may be kept: it names no code."""
+    exact = EXACT.get(kind)
+    if exact is not None:
+        return exact
+    special = frames.scalar(kind) or _of_base(kind)
+    if special is not None:
+        return _with_name(b"T", special)
+    special = arrays.encoder(kind) or frames.encoder(kind)
+    if special is not None:
+        return _with_name(b"A", special)
+    shape = shape_of_type(kind)
+    return _instance(shape) if shape.whole else None

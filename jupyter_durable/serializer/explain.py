@@ -16,7 +16,7 @@ from typing import Any, Final
 from jupyter_durable.errors import SerializationError
 from jupyter_durable.serializer.pickler import RefusingPickler, describe, reason_of, refusal
 
-__all__ = ["explain"]
+__all__ = ["explain", "parts_of"]
 
 MAX_PARTS: Final = 10_000
 """How many parts of a value are looked at."""
@@ -50,7 +50,7 @@ def _first_refusing(value: object, root: str) -> tuple[str, object, str] | None:
             continue
         # This part refuses: the cause is it, or one of its own parts. What else waits is not needed any more.
         found = (path, part, reason)
-        queue = deque(() if _says_so_itself(part) else _parts(path, part))
+        queue = deque(() if _says_so_itself(part) else parts_of(path, part))
     return found
 
 
@@ -77,7 +77,8 @@ def _says_so_itself(part: Any) -> bool:
     return False
 
 
-def _parts(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+def parts_of(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The parts of a value, each with the path to it, which begins with `path`."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield f"{path}[{_short(key)}]", item

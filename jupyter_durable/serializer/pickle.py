@@ -57,11 +57,33 @@ class ValueSerializer:
         head = _plain(value)
         return Encoded(PLAIN, head) if head is not None else self._pickled(value, root)
 
-    def encode_arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Encoded:
-        """As `encode((args, kwargs))`; flat arguments are seen to be plain without a look at the pickle (1 us less)."""
+    def encode_arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], limit: int) -> Encoded | None:
+        """As `encode((args, kwargs))`; None where they cannot be stored or take more than `limit` bytes.
+
+        It stops at the limit and does not say why: a large object is not pickled whole for each call. Flat arguments
+        are seen to be plain without a look at the pickle (1 us less).
+        """
         if not kwargs and _is_flat(map(type, args)):
-            return tuple.__new__(Encoded, (PLAIN, pickle.dumps((args, kwargs), PROTOCOL), ()))
-        return self.encode((args, kwargs))
+            head = pickle.dumps((args, kwargs), PROTOCOL)
+            return tuple.__new__(Encoded, (PLAIN, head, ())) if len(head) <= limit else None
+        try:
+            plain = _plain((args, kwargs), limit)
+            return Encoded(PLAIN, plain) if plain is not None else self._pickled_within((args, kwargs), limit)
+        except _LimitError:
+            return None
+
+    def _pickled_within(self, value: object, limit: int) -> Encoded | None:
+        file, buffers = _Limited(limit), list[memoryview]()
+        pickler = RefusingPickler(file, buffers)
+        try:
+            pickler.dump(value)
+            encoded = Encoded(PICKLE, file.getvalue())
+            if pickler.holds_exception:
+                self._verify(value, encoded, "arguments")
+        # Pickling runs `__reduce__` and `__getstate__` of the user's classes, which may raise anything.
+        except Exception:  # noqa: BLE001
+            return None
+        return None if buffers else encoded
 
     def decode(self, codec: str, head: bytes, buffers: list[memoryview]) -> object:
         """The value of bytes whose MAC was checked. Raises `DeserializationError`."""
@@ -117,9 +139,30 @@ class _PlainPickler(pickle.Pickler):
         raise _NotPlainError
 
 
-def _plain(value: object) -> bytes | None:
+class _LimitError(Exception):
+    pass
+
+
+class _Limited:
+    """A file that takes no more than `limit` bytes. Raises `_LimitError` from the write that is too much."""
+
+    def __init__(self, limit: int) -> None:
+        self._written = io.BytesIO()
+        self._limit = limit
+
+    def write(self, data: Any) -> int:
+        written = self._written.write(data)
+        if self._written.tell() > self._limit:
+            raise _LimitError
+        return written
+
+    def getvalue(self) -> bytes:
+        return self._written.getvalue()
+
+
+def _plain(value: object, limit: int | None = None) -> bytes | None:
     """The value as plain bytes, None when it holds anything but builtin containers and atoms."""
-    file = io.BytesIO()
+    file = io.BytesIO() if limit is None else _Limited(limit)
     try:
         _PlainPickler(file, PROTOCOL).dump(value)
     except (_NotPlainError, RecursionError):

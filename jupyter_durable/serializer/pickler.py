@@ -78,7 +78,7 @@ class RefusingPickler(cloudpickle.Pickler):  # type: ignore[misc]
     holds_exception = False
     """Whether an exception was met: these are loaded once before they are trusted."""
 
-    def __init__(self, file: io.BytesIO, buffers: list[memoryview]) -> None:
+    def __init__(self, file: Any, buffers: list[memoryview]) -> None:
         def keep_in_band(buffer: pickle.PickleBuffer) -> bool:
             view = buffer.raw()
             if view.nbytes < OUT_OF_BAND_BYTES:

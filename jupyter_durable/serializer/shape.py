@@ -24,6 +24,7 @@ __all__ = ["shape_of"]
 SAMPLE: Final = 32
 """Items looked at from either end, or evenly spread over an array or frame: 32 of each, 64 rows, 4,096 elements."""
 MAX_PARTS: Final = 500
+MAX_DEPTH: Final = 20
 WHOLE_BYTES: Final = 64 * 1024
 """Arrays up to this size are looked at whole."""
 ELEMENTS: Final = 4096
@@ -45,6 +46,7 @@ def shape_of(value: object) -> bytes | None:
 class _Look:
     def __init__(self) -> None:
         self._left = MAX_PARTS
+        self._depth = 0
         self.nothing = True
 
     def at(self, value: Any) -> object:
@@ -53,9 +55,11 @@ class _Look:
         if kind in FLAT:
             return _ends(value) if kind in (str, bytes) else (kind.__name__, hex(value) if kind is int else value)
         self._left -= 1
-        if self._left <= 0:
+        if self._left <= 0 or self._depth >= MAX_DEPTH:
             return id(value)
+        self._depth += 1
         seen = self._container(value)
+        self._depth -= 1
         if seen is None:
             return kind.__qualname__, id(value)
         self.nothing = False

@@ -10,10 +10,12 @@ import decimal
 import enum
 import fractions
 import functools
+import itertools
 import math
 import os
 import pathlib
 import pickle
+import random
 import re
 import subprocess
 import sys
@@ -31,8 +33,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_durable.core.model import Flag
 from jupyter_durable.serializer.canonical import frame
-from jupyter_durable.serializer.digest import DIGEST_BYTES, args_digest, shape_of, value_digest
+from jupyter_durable.serializer.digest import DIGEST_BYTES, Digesting, args_digest, over_budget, shape_of, value_digest
 
 
 class Colour(enum.Enum):
@@ -169,25 +172,139 @@ def test_the_arguments_are_left_as_they_are() -> None:
     assert kwargs == {"a": 1, "k": 2}
 
 
-def test_what_has_no_stable_bytes_is_weak_by_its_type() -> None:
-    cycle: list[Any] = []
-    cycle.append(cycle)
-    deep: list[Any] = []
-    for _ in range(500):
-        deep = [deep]
-    for value in (object(), threading.Lock(), Cached(), cycle, deep, [object()], {"a": iter(())}, {object()}):
-        assert value_digest(value)[1], value
-    assert value_digest(object()) == value_digest(object())
-    assert value_digest(object())[0] != value_digest(threading.Lock())[0]
+def test_what_cannot_be_described_equals_nothing_not_even_itself() -> None:
+    """Nothing is ever matched by its type alone."""
+    generator = (letter for letter in "")
+    hidden = [object(), threading.Lock(), Cached(), [object()], {"a": generator}, {object()}, {threading.Lock(): 1}]
+    for value in hidden:
+        first, second = value_digest(value), value_digest(value)
+        assert first[1] == second[1] == Flag.WEAK, value
+        assert first[0] != second[0], value
 
 
-def test_a_value_of_exponential_expansion_ends_soon_and_is_weak() -> None:
+def test_what_can_be_pickled_is_weak_and_equal_where_it_is_described_alike() -> None:
+    """Equal descriptions are equal values; other ones prove nothing, and so the digest says that it is weak."""
+    for make in (lambda n: random.Random(n), lambda n: iter([n, 2]), lambda n: {"a": [random.Random(n)]}):
+        one, again, other = value_digest(make(1)), value_digest(make(1)), value_digest(make(2))
+        assert one == again
+        assert one[1] == Flag.WEAK
+        assert one[0] != other[0]
+
+
+def nested(depth: int, end: object) -> Any:
+    value = end
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("depth", [1, 49, 50, 51, 64, 500, 5_000])
+def test_depth_is_no_matter(depth: int) -> None:
+    """A value is looked at to its end, however deep it is."""
+    assert value_digest(nested(depth, "a")) == value_digest(nested(depth, "a"))
+    assert value_digest(nested(depth, "a")) != value_digest(nested(depth, "b"))
+    assert not value_digest(nested(depth, "a"))[1]
+
+
+def test_a_digest_ends_where_parts_are_shared() -> None:
+    """Each object is walked once, though sharing does not count: 2 ** 60 paths lead to the end of this one."""
     value: list[Any] = ["x", None]
-    for _ in range(40):
+    for _ in range(60):
         value = [value, value]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jupyter_durable.serializer.canonical.MAX_PARTS", 10_000)
-        assert value_digest(value)[1]
+    assert value_digest(value) == value_digest(copy.deepcopy(value))
+    assert not value_digest(value)[1]
+
+
+class Linked:
+    """A node of a graph: with its parent, its children and its neighbours."""
+
+    def __init__(self, name: str, parent: Linked | None = None) -> None:
+        self.name, self.parent = name, parent
+        self.children: list[Linked] = []
+        self.next: Linked | None = None
+
+
+def family(names: str) -> Linked:
+    parent = Linked("parent")
+    parent.children = [Linked(name, parent) for name in names]
+    for one, other in itertools.pairwise(parent.children):
+        one.next = other
+    return parent
+
+
+def test_objects_that_hold_each_other_are_equal_when_their_graphs_are() -> None:
+    """Parents and children, seen from wherever one begins."""
+    one, same, other = family("abcde"), family("abcde"), family("abcdf")
+    assert value_digest(one) == value_digest(same)
+    assert not value_digest(one)[1]
+    assert value_digest(one)[0] != value_digest(other)[0]
+    assert value_digest(one.children[2]) == value_digest(same.children[2])
+    assert value_digest(one.children[2])[0] != value_digest(one.children[3])[0]
+    assert value_digest([one, one.children[2]]) == value_digest([same, same.children[2]])
+    assert value_digest([one, one.children[2]])[0] != value_digest([one, one.children[3]])[0]
+    one.children[4].name = "f"
+    assert value_digest(one) == value_digest(other)
+
+
+def cyclic_list(*items: Any) -> list[Any]:
+    value = [*items]
+    value.append(value)
+    return value
+
+
+def cyclic_dict(item: Any) -> dict[str, Any]:
+    value = {"item": item}
+    value["self"] = value
+    return value
+
+
+@pytest.mark.parametrize(
+    ("make", "one", "other"),
+    [
+        (cyclic_list, 1, 2),
+        (cyclic_dict, 1, 2),
+        (lambda n: cyclic_list(cyclic_dict(n)), 1, 2),
+        (lambda n: (cyclic_list(n),), 1, 2),
+    ],
+)
+def test_a_value_that_holds_itself_has_a_digest(make: Any, one: Any, other: Any) -> None:
+    """A cycle is seen as one, and what is in it counts."""
+    assert value_digest(make(one)) == value_digest(make(one))
+    assert value_digest(make(one)) != value_digest(make(other))
+    assert not value_digest(make(one))[1]
+
+
+def test_a_set_of_objects_that_hold_it_is_weak() -> None:
+    """They are told apart by who they are, and so the set has no order of its own."""
+    owner = Linked("owner")
+    owner.__dict__["members"] = {Linked("a", owner), Linked("b", owner)}
+    assert value_digest(owner)[1] == Flag.WEAK
+
+
+LARGE: list[Any] = [
+    [(n, str(n)) for n in range(30_000)],
+    {n: [n] for n in range(30_000)},
+    [Slotted(n, n) for n in range(3_000)] + [[n] for n in range(30_000)],
+]
+
+
+@pytest.mark.parametrize("value", LARGE, ids=["tuples", "dict", "objects"])
+def test_what_is_over_the_budget_counts_by_its_pickled_bytes(value: Any) -> None:
+    """Equal bytes are equal values, and who asks is told that the argument was too large."""
+    digest, flags = args_digest(("x", "large"), (1, value), {})
+    assert flags == Flag.WEAK | Flag.TOO_LARGE
+    assert args_digest(("x", "large"), (1, value), {}) == (digest, flags)
+    assert args_digest(("x", "large"), (2, value), {})[0] != digest
+    assert args_digest(("x", "large"), (1,), {"k": value})[1] == flags
+    assert over_budget(("x", "large"), (1, value), {}) == ["large"]
+    assert args_digest(("x", "large"), (1, value), {}, Digesting(budget=10.0))[1] == 0
+
+
+def test_what_cannot_be_pickled_within_the_budget_equals_nothing() -> None:
+    """It is not even equal to itself, since that would take too long to find out."""
+    value = [Slotted(n, n) for n in range(30_000)]
+    assert value_digest(value)[1] == Flag.WEAK | Flag.TOO_LARGE
+    assert value_digest(value)[0] != value_digest(value)[0]
 
 
 def test_a_durable_function_counts_by_its_name() -> None:
@@ -217,11 +334,29 @@ def test_no_property_and_no_getstate_runs() -> None:
     assert not value_digest(Trap())[1]
 
 
-def test_what_a_dataclass_caches_beside_its_fields_does_not_count() -> None:
+class Measured:
+    def __init__(self, a: int) -> None:
+        self.a = a
+
+    @functools.cached_property
+    def size(self) -> int:
+        return self.a * 2
+
+
+def test_what_a_cached_property_keeps_does_not_count() -> None:
+    """Whether it was asked for says nothing of the value."""
+    value = Measured(1)
+    before = value_digest(value)
+    assert value.size == 2
+    assert value_digest(value) == before
+
+
+def test_what_stands_beside_the_fields_of_a_dataclass_counts() -> None:
+    """A reader can see it."""
     record = Record(1, [2])
     before = value_digest(record)
-    record.__dict__["cached"] = 3
-    assert value_digest(record) == before
+    record.__dict__["beside"] = 3
+    assert value_digest(record) != before
 
 
 def test_digests_are_the_same_under_another_hash_seed() -> None:

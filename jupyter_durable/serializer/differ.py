@@ -1,0 +1,96 @@
+"""What in an argument differs, or cannot be compared: the path to it, for a notice.
+
+Rules of this file
+- It runs once for a function that ran again, and looks at a bounded number of parts.
+- Only paths and types are told, never values: an argument may hold a credential.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from jupyter_durable.serializer.canonical import Digesting
+from jupyter_durable.serializer.digest import value_digest
+from jupyter_durable.serializer.explain import parts_of
+from jupyter_durable.serializer.pickler import describe
+
+__all__ = ["Difference", "difference", "incomparable"]
+
+MAX_STEPS: Final = 50
+MAX_PARTS: Final = 1_000
+_NOTHING: Final = object()
+
+
+class Difference(NamedTuple):
+    """A part in which two values differ."""
+
+    path: str
+    """From the name of the argument on: `trial._start`, `config['seed']`."""
+    kind: str
+    """The type of the part, or of both where they are of two."""
+
+
+def difference(name: str, then: Any, now: Any, how: Digesting) -> Difference | None:
+    """The first part in which `now` differs from `then`, as deep as it goes; None where nothing differs.
+
+    A part that can be compared comes before one that cannot.
+    """
+    if value_digest(then, how) == value_digest(now, how):
+        return None
+    path = name
+    for _ in range(MAX_STEPS):
+        step = None if type(then) is not type(now) else _step(then, now, how)
+        if step is None:
+            break
+        label, then, now = step
+        path += label
+    return Difference(path, _kinds(then, now))
+
+
+def incomparable(name: str, value: Any, how: Digesting) -> Difference | None:
+    """The first part that equals nothing, not even itself; None where there is none."""
+    if _comparable(value, how):
+        return None
+    path = name
+    for _ in range(MAX_STEPS):
+        step = next(((label, part) for label, part in _labelled(value).items() if not _comparable(part, how)), None)
+        if step is None:
+            break
+        path, value = path + step[0], step[1]
+    return Difference(path, describe(value))
+
+
+def _step(then: Any, now: Any, how: Digesting) -> tuple[str, Any, Any] | None:
+    before, after = _labelled(then), _labelled(now)
+    unsure = None
+    for label in dict.fromkeys((*before, *after)):
+        one, other = before.get(label, _NOTHING), after.get(label, _NOTHING)
+        if one is _NOTHING or other is _NOTHING:
+            return label, one, other
+        first, second = value_digest(one, how), value_digest(other, how)
+        if first[0] == second[0]:
+            continue
+        if not first[1] and not second[1]:
+            return label, one, other
+        unsure = unsure or (label, one, other)
+    return unsure
+
+
+def _labelled(value: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for label, part in parts_of("", value):
+        if len(found) >= MAX_PARTS:
+            break
+        found[label] = part
+    return found
+
+
+def _comparable(value: Any, how: Digesting) -> bool:
+    return value_digest(value, how)[0] == value_digest(value, how)[0]
+
+
+def _kinds(then: Any, now: Any) -> str:
+    if then is _NOTHING or now is _NOTHING:
+        return "it is new" if then is _NOTHING else "it is gone"
+    before, after = describe(then), describe(now)
+    return before if before == after else f"{before}, now {after}"

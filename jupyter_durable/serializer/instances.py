@@ -1,0 +1,90 @@
+"""What an instance of a class written in Python holds: its attributes and slots.
+
+Rules of this file
+- No user code runs: what an instance holds is read from `__dict__` and slots, past properties and `__getattribute__`.
+- All that a reader can see counts. What a `cached_property` keeps does not: it is there if somebody has asked for it.
+- A class with a part written in C keeps state that cannot be seen from here: `Shape.whole` is False.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+__all__ = ["Shape", "shape_of_type", "state_of"]
+
+_ASIDE: Final = frozenset({"_attrs_cached_hash", "__pydantic_fields_set__"})
+"""Attributes that keep a hash, which is another one in each process, or what `==` of their library leaves out."""
+_POINTER: Final = 8
+_READERS: Final = (types.GetSetDescriptorType, types.MemberDescriptorType)
+_HIDDEN: Final = ("__dict__", "__weakref__")
+
+
+class Shape(NamedTuple):
+    """Where the instances of a class keep their state."""
+
+    slots: tuple[tuple[str, types.MemberDescriptorType], ...]
+    attributes: Any
+    """What reads `__dict__`; None where there is none. A class may have another answer to that name."""
+    caches: frozenset[str]
+    """Attributes that do not count."""
+    whole: bool
+    """Whether attributes and slots are all there is."""
+
+
+def shape_of_type(kind: type, base: type = object) -> Shape:
+    """The shape of a class; slots of `base` and its bases are left out."""
+    slots: list[tuple[str, types.MemberDescriptorType]] = []
+    attributes = None
+    caches: set[str] = set(_ASIDE)
+    for owner in kind.__mro__:
+        found = vars(owner).get("__dict__")
+        if attributes is None and isinstance(found, _READERS):
+            attributes = found
+        if base is not object and owner in base.__mro__:
+            continue
+        for name, member in vars(owner).items():
+            if isinstance(member, types.MemberDescriptorType) and name not in _HIDDEN:
+                slots.append((name, member))
+            elif isinstance(member, functools.cached_property):
+                caches.add(name)
+    return Shape(tuple(slots), attributes, frozenset(caches), _seen_whole(kind, base, len(slots)))
+
+
+def _seen_whole(kind: type, base: type, slots: int) -> bool:
+    """Whether the instances of `kind` are as large as what can be seen of them, as `copyreg` asks, too."""
+    if base is object and (kind.__itemsize__ or not _has_state(kind)):
+        return False
+    pointers = slots + sum(_adds(kind, base, offset) for offset in ("__dictoffset__", "__weakrefoffset__"))
+    return kind.__itemsize__ == base.__itemsize__ and kind.__basicsize__ <= base.__basicsize__ + _POINTER * pointers
+
+
+def _adds(kind: type, base: type, offset: str) -> bool:
+    """Whether this pointer is part of the size of `kind` and not of that of `base`."""
+    if getattr(base, offset):
+        return False
+    found = getattr(kind, offset)
+    return bool(found) if base.__itemsize__ else found > 0
+
+
+def _has_state(kind: type) -> bool:
+    return bool(kind.__dictoffset__) or any("__slots__" in vars(owner) for owner in kind.__mro__)
+
+
+def state_of(value: Any, shape: Shape) -> dict[str, Any]:
+    """Attributes and slots of an instance of that shape."""
+    attributes = {} if shape.attributes is None else shape.attributes.__get__(value)
+    state = {**attributes, **dict(_slots(value, shape))}
+    if shape.caches.isdisjoint(state):
+        return state
+    return {name: item for name, item in state.items() if name not in shape.caches}
+
+
+def _slots(value: Any, shape: Shape) -> Iterator[tuple[str, Any]]:
+    for name, member in shape.slots:
+        try:
+            yield name, member.__get__(value, type(value))
+        except AttributeError:
+            continue

@@ -1,0 +1,257 @@
+"""The encoders of the standard library's types.
+
+Rules of this file
+- `EXACT` holds for instances of just that type, `BASES` for those of subclasses, too: these are their base's content
+  and the attributes they add, under their own name.
+- All that a reader can see counts: the order of an `OrderedDict`, the factory of a `defaultdict`.
+- Classes and functions count by name; those of the notebook by their code (`Names`).
+"""
+
+from __future__ import annotations
+
+import array
+import datetime
+import decimal
+import enum
+import fractions
+import functools
+import pathlib
+import pickle
+import re
+import types
+import uuid
+import zoneinfo
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from blake3 import blake3
+
+from jupyter_durable.serializer.parts import (
+    Encode,
+    Encoded,
+    Names,
+    Parts,
+    atom,
+    frame,
+    group,
+    known,
+    mapping,
+    sequence,
+    sorted_items,
+    tagged,
+    wrapped,
+)
+
+__all__ = ["BASES", "CONTAINERS", "EXACT", "STATELESS", "named"]
+
+_SEEN_ELSEWHERE: Final = frozenset({"args", "obj"})
+"""Members of exceptions that are part of their arguments, or whatever an attribute was asked of."""
+
+
+def named(value: Any) -> bytes:
+    """Module and qualified name, of what has them."""
+    return f"{value.__module__}.{value.__qualname__}".encode("utf-8", "backslashreplace")
+
+
+def _text(tag: bytes, text: Callable[[Any], str]) -> Encode:
+    return lambda _, value: frame(tag, text(value).encode("utf-8", "backslashreplace"))
+
+
+def _parts(tag: bytes, take: Callable[[Any], tuple[Any, ...]]) -> Encode:
+    """The value as a tuple of parts, encoded as one."""
+    return lambda _, value: wrapped(tag, wrapped(b"t", sequence(take(value))))
+
+
+def _wrapped(tag: bytes, inner: Callable[[Any], Encoded]) -> Encode:
+    return lambda _, value: wrapped(tag, inner(value))
+
+
+def _class(names: Names, value: type) -> bytes:
+    return frame(b"K", names.name_of(value))
+
+
+def _function(names: Names, value: types.FunctionType) -> Encoded:
+    """A durable function counts by its name, one of an importable module by module and name.
+
+    One of the notebook, a lambda and a nested function also by what it does: its name says too little.
+    """
+    name = named(value)
+    if "__durable__" in value.__dict__:
+        return frame(b"N", name)
+    code = names.code_of(value)
+    if code is None and value.__module__ != "__main__" and "<" not in value.__qualname__:
+        return frame(b"N", name)
+    cells = [cell.cell_contents for cell in value.__closure__ or () if cell != types.CellType()]
+    bound = (value.__defaults__, value.__kwdefaults__, cells)
+    body = frame(b"H", code) if code is not None else _code(value.__code__, value.__doc__)
+    return Parts((body if isinstance(body, Parts) else known(body), bound), tagged(b"L", name))
+
+
+def _code(code: types.CodeType, doc: str | None = None) -> Encoded:
+    constants = [
+        _code(constant) if isinstance(constant, types.CodeType) else constant
+        for constant in code.co_consts
+        if constant is not doc or doc is None
+    ]
+    signature = ascii((code.co_names, code.co_varnames, code.co_freevars, code.co_flags)).encode()
+    return Parts(constants, tagged(b"C", code.co_code, signature))
+
+
+def _method(_: Names, value: types.MethodType) -> Encoded:
+    return Parts((value.__self__, value.__func__), tagged(b"B"))
+
+
+def _builtin(_: Names, value: types.BuiltinFunctionType) -> Encoded:
+    owner = value.__self__
+    name = named(value)
+    return frame(b"N", name) if isinstance(owner, types.ModuleType | None) else Parts((owner,), tagged(b"N", name))
+
+
+def _datetime(_: Names, value: datetime.datetime) -> Encoded:
+    time = datetime.datetime.time(value)
+    return _moment(f"{datetime.datetime.date(value).isoformat()}T{time.isoformat()}", time.fold, value.tzinfo)
+
+
+def _time(_: Names, value: datetime.time) -> Encoded:
+    plain = datetime.time(value.hour, value.minute, value.second, value.microsecond)
+    return _moment(plain.isoformat(), value.fold, value.tzinfo)
+
+
+def _moment(text: str, fold: int, zone: datetime.tzinfo | None) -> Encoded:
+    named_zone = zone is None or type(zone) in (datetime.timezone, zoneinfo.ZoneInfo)
+    said: Any = known(frame(b"z", repr(zone).encode())) if named_zone else zone
+    return Parts((said,), tagged(b"d", text.encode(), b"%d" % fold))
+
+
+def _enum(_: Names, value: enum.Enum) -> Encoded:
+    return Parts((value._value_,), tagged(b"E", str(value._name_).encode("utf-8", "backslashreplace")))
+
+
+def _exception(_: Names, value: BaseException) -> Encoded:
+    seen = {name: item for name, item in _members(value) if item is not None}
+    base = vars(BaseException)
+    cause = base["__cause__"].__get__(value)
+    if cause is not None:
+        seen["__cause__"] = cause
+    held = (sequence(base["args"].__get__(value)), mapping(base["__dict__"].__get__(value)))
+    return group(b"X", *held, mapping(seen)) if seen else group(b"X", *held)
+
+
+def _members(value: BaseException) -> list[tuple[str, Any]]:
+    """What the builtin base of an exception keeps beside its arguments: `filename`, `path`, `name`."""
+    return [
+        (name, member.__get__(value))
+        for owner in type(value).__mro__
+        if owner.__module__ == "builtins"
+        for name, member in vars(owner).items()
+        if isinstance(member, types.MemberDescriptorType) and not name.startswith("_") and name not in _SEEN_ELSEWHERE
+    ]
+
+
+def _ordered_dict(_: Names, value: OrderedDict[Any, Any]) -> Encoded:
+    keys = [*OrderedDict.__iter__(value)]
+    return wrapped(b"o", sequence([part for key in keys for part in (key, dict.__getitem__(value, key))]))
+
+
+def _default_dict(_: Names, value: defaultdict[Any, Any]) -> Encoded:
+    factory = defaultdict.__dict__["default_factory"].__get__(value)
+    return group(b"y", mapping(dict(dict.items(value))), Parts((factory,), tagged(b"p")))
+
+
+def _deque(_: Names, value: deque[Any]) -> Encoded:
+    return group(b"q", sequence([*deque.__iter__(value)]), atom(deque.__dict__["maxlen"].__get__(value)))
+
+
+def _view(_: Names, value: memoryview) -> bytes:
+    said = ascii((value.format, value.shape, value.readonly)).encode()
+    return frame(b"v", said, blake3(value if value.c_contiguous else value.tobytes()).digest())
+
+
+def _buffer(_: Names, value: pickle.PickleBuffer) -> bytes:
+    return frame(b"v", blake3(value.raw()).digest())
+
+
+def _array(_: Names, value: array.array[Any]) -> bytes:
+    return frame(b"i", value.typecode.encode(), blake3(memoryview(value).cast("B")).digest())
+
+
+def _range(_: Names, value: range) -> Encoded:
+    try:
+        return frame(b"r", repr(value).encode())
+    except ValueError:  # a bound of more digits than Python turns into text
+        return wrapped(b"r", sequence((value.start, value.stop, value.step)))
+
+
+EXACT: Final[dict[type, Encode]] = {
+    list: _wrapped(b"l", sequence),
+    tuple: _wrapped(b"t", sequence),
+    dict: _wrapped(b"m", mapping),
+    set: _wrapped(b"s", sorted_items),
+    frozenset: _wrapped(b"f", sorted_items),
+    bytearray: lambda _, value: frame(b"b", bytes(value)),
+    memoryview: _view,
+    pickle.PickleBuffer: _buffer,
+    array.array: _array,
+    complex: _text(b"c", repr),
+    range: _range,
+    slice: _parts(b":", lambda value: (value.start, value.stop, value.step)),
+    type(...): _text(b".", repr),
+    type(NotImplemented): _text(b".", repr),
+    datetime.date: _text(b"D", datetime.date.isoformat),
+    datetime.timedelta: _text(b"D", repr),
+    datetime.timezone: _text(b"z", repr),
+    zoneinfo.ZoneInfo: _text(b"z", repr),
+    decimal.Decimal: _text(b"n", lambda value: repr(value.as_tuple())),
+    fractions.Fraction: _parts(b"q", lambda value: (value.numerator, value.denominator)),
+    uuid.UUID: _text(b"u", lambda value: str(value.hex)),
+    re.Pattern: _parts(b"R", lambda value: (value.pattern, value.flags)),
+    types.MethodType: _method,
+    types.BuiltinFunctionType: _builtin,
+    types.MethodDescriptorType: lambda _, value: Parts((value.__objclass__,), tagged(b"N", value.__name__.encode())),
+    types.ModuleType: _text(b"N", lambda value: str(value.__name__)),
+    types.MappingProxyType: lambda _, value: wrapped(b"m", mapping(dict(value))),
+    types.CodeType: lambda _, value: _code(value),
+    types.CellType: lambda _, value: Parts(() if value == types.CellType() else (value.cell_contents,), tagged(b"e")),
+    types.GenericAlias: lambda _, value: Parts((value.__origin__, *value.__args__), tagged(b"g")),
+    types.UnionType: lambda _, value: Parts(value.__args__, tagged(b"|")),
+    functools.partial: _parts(b"p", lambda value: (value.func, value.args, value.keywords)),
+}
+
+BASES: Final[tuple[tuple[type, Encode], ...]] = (
+    (enum.Enum, _enum),
+    (type, _class),
+    (types.FunctionType, _function),
+    (datetime.datetime, _datetime),
+    (datetime.time, _time),
+    (datetime.date, _text(b"D", datetime.date.isoformat)),
+    (datetime.timedelta, _text(b"D", datetime.timedelta.__repr__)),
+    (decimal.Decimal, _text(b"n", lambda value: repr(decimal.Decimal.as_tuple(value)))),
+    (pathlib.PurePath, _text(b"P", pathlib.PurePath.__str__)),
+    (BaseException, _exception),
+    (types.SimpleNamespace, lambda _, value: mapping(dict(vars(value)))),
+    (types.ModuleType, _text(b"N", lambda value: str(value.__name__))),
+    (deque, _deque),
+    (OrderedDict, _ordered_dict),
+    (defaultdict, _default_dict),
+    (dict, lambda _, value: mapping(dict(dict.items(value)))),
+    (tuple, lambda _, value: sequence(tuple(tuple.__iter__(value)))),
+    (list, lambda _, value: sequence([*list.__iter__(value)])),
+    (set, lambda _, value: sorted_items(set.__iter__(value))),
+    (frozenset, lambda _, value: sorted_items(frozenset.__iter__(value))),
+    (int, lambda _, value: atom(int.__add__(value, 0))),
+    (str, lambda _, value: atom(str.__str__(value))),
+    (bytes, lambda _, value: atom(bytes.__getitem__(value, slice(None)))),
+    (bytearray, lambda _, value: frame(b"b", bytes(bytearray.__getitem__(value, slice(None))))),
+    (float, lambda _, value: atom(float.__float__(value))),
+    (complex, lambda _, value: frame(b"c", repr(complex.__complex__(value)).encode())),
+    (array.array, _array),
+)
+"""The first base that fits decides."""
+
+CONTAINERS: Final = frozenset({dict, tuple, list, set, frozenset, int, str, bytes, float, complex})
+"""Bases whose subclasses always say which attributes they add, also when there are none."""
+STATELESS: Final = frozenset(
+    {enum.Enum, type, types.FunctionType, types.ModuleType, types.SimpleNamespace, BaseException}
+)
+"""Bases that see to the attributes themselves, or whose attributes do not count."""

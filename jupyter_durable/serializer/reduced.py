@@ -1,0 +1,50 @@
+"""What has no canonical form: as the pickler sees it.
+
+Rules of this file
+- An object is described by what its own `__reduce_ex__` answers, in parts that are walked as any others. Equal answers
+  make equal objects; other ones prove nothing, since an object may say one thing in many ways.
+- What a pickler would refuse or change, and an `object()`, which is only itself, cannot be described.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import sys
+from types import ModuleType
+from typing import Any
+
+from jupyter_durable.serializer.parts import Encoded, Parts, frame, tagged
+from jupyter_durable.serializer.pickler import PROTOCOL, refusal
+
+__all__ = ["reduced"]
+
+
+def reduced(value: Any) -> Encoded | None:
+    """The object as how to make it again; None where it does not say so."""
+    kind = type(value)
+    if kind is object or refusal(value) is not None:
+        return None
+    reduce = copyreg.dispatch_table.get(kind)
+    try:
+        answer = reduce(value) if reduce is not None else value.__reduce_ex__(PROTOCOL)
+        if isinstance(answer, str):
+            return _global(value, answer)
+        if type(answer) is not tuple or not 2 <= len(answer) <= 6:
+            return None
+        make, arguments, *rest = answer
+        # Items and pairs are iterators; which of the rest is which is a matter of its place.
+        rest = [[*each] if at in (1, 2) and each is not None else each for at, each in enumerate(rest)]
+    # `__reduce_ex__` and `__getstate__` of the user's classes may raise anything.
+    except Exception:  # noqa: BLE001
+        return None
+    return Parts((make, arguments, *rest), tagged(b"="))
+
+
+def _global(value: Any, name: str) -> bytes | None:
+    """What is found under this name in a module; None where it is not, and the name proves nothing."""
+    modules = [*sys.modules.items()]
+    # By `vars`: a module may answer a look-up by importing another one.
+    holders = [module for module, held in modules if type(held) is ModuleType and vars(held).get(name) is value]
+    said = getattr(value, "__module__", None)
+    module = said if said in holders else min(holders, default=None)
+    return None if module is None else frame(b"N", f"{module}.{name}".encode("utf-8", "backslashreplace"))
