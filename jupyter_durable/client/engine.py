@@ -300,7 +300,8 @@ class Engine:
     def prepare_input(self, run: Run, root: ActiveCall, row: RequestRow, spec: Spec) -> None:
         """Give the root of an application its arguments, and its output to the edge."""
         assert row.input is not None
-        (root.args, root.kwargs), _ = run.sealer.unseal(row.input, 0, 0)
+        (args, kwargs), _ = run.sealer.unseal(row.input, 0, 0)
+        root.take(args, kwargs)
         application = spec.application
         if application is not None and application.output_serializer == "json":
             run.must_store_output = True

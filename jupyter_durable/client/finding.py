@@ -45,7 +45,7 @@ class Found(NamedTuple):
 
 def of_cell(engine: Engine, cell: Cell) -> Found:
     """The request that this execution goes on with. Raises `SDKUsageError` when another process runs it."""
-    if cell.key is None or cell.fresh:
+    if cell.key is None or cell.fresh or engine.settings.fresh:
         return Found(None, None)
     wanted = Filter(notebook=cell.notebook, cell=cell.key, limit=5)
     rows = _listed(engine, wanted, cell)
@@ -54,14 +54,12 @@ def of_cell(engine: Engine, cell: Cell) -> Found:
     return Found(row if goes_on else None, _seen(wanted, rows))
 
 
-def of_application(
-    engine: Engine, spec: Spec, given: tuple[tuple[Any, ...], dict[str, Any]], place: Cell | None
-) -> Found:
+def of_application(engine: Engine, spec: Spec, given: tuple[tuple[Any, ...], dict[str, Any]], place: Cell) -> Found:
     """The request that a call of an application with the arguments `given` at `place` goes on with.
 
     Raises `SDKUsageError` when another process runs it.
     """
-    if place is None or place.key is None or place.fresh:
+    if place.key is None or place.fresh or engine.settings.fresh:
         return Found(None, None)
     digest, _ = args_digest(spec.params, *engine.as_taken(spec, given))
     wanted = Filter(notebook=place.notebook, cell=place.key, application=spec.name, limit=20)

@@ -44,6 +44,8 @@ class Settings:
     """What of a view is saved in the notebook."""
     inputs: int = INPUT_BYTES
     """Bytes of arguments kept with each call; 0: none."""
+    fresh: bool = False
+    """Every cell and every script begins a request of its own, as with `--fresh`."""
     digest_budget: float = BUDGET_SECONDS
     """About how many seconds a look at the arguments of a call may take; what takes longer is not compared by value."""
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -115,6 +117,14 @@ def _number(name: str, value: Any, source: str) -> float:
         raise SDKUsageError(f"{source}: {name} must be a number, not {value!r}") from None
 
 
+def _flag(name: str, value: Any, source: str) -> bool:
+    known = {True: True, False: False, "1": True, "true": True, "0": False, "false": False, "": False}
+    flag = known.get(value.lower() if isinstance(value, str) else value)
+    if flag is None:
+        raise SDKUsageError(f"{source}: {name} must be true or false, not {value!r}")
+    return flag
+
+
 def _bytes(name: str, value: Any, source: str) -> int:
     """`65536`, `"64KiB"`, `"1MB"`."""
     text = str(value).strip().upper()
@@ -133,6 +143,7 @@ _CHECKS: Final[Mapping[str, Callable[[str, Any, str], Any]]] = {
     "display": partial(_one_of, DISPLAYS),
     "save_view": partial(_one_of, SAVE_VIEWS),
     "inputs": _bytes,
+    "fresh": _flag,
     "digest_budget": _budget,
 }
 

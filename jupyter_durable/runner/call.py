@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextlib
 import contextvars
-import copy
 import threading
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Final
@@ -33,13 +31,13 @@ from jupyter_durable.coroutine import DurableCoroutine
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.future import Future, in_copied_context, refuse_nested, settled, settled_async
 from jupyter_durable.runner import mapping, nodes, reducing, waiting
+from jupyter_durable.runner.arguments import kept
 from jupyter_durable.runner.body import Body
 from jupyter_durable.runner.changes import watch
 from jupyter_durable.runner.matching import drifted, match, new_body, refused
 from jupyter_durable.runner.opened import changed_file
 from jupyter_durable.runner.settling import CallSettling
 from jupyter_durable.runner.stop import RunStopped, StartOver
-from jupyter_durable.serializer.canonical import FLAT
 from jupyter_durable.serializer.digest import args_digest
 
 if TYPE_CHECKING:
@@ -100,6 +98,8 @@ class ActiveCall(CallSettling):
                 if row is not None and plan.durable and reusable(row):
                     why = refused(run, row, changed)
                     if not why:
+                        if weak:
+                            run.unread.served(plan.name, spec.params, (args, kwargs))
                         return self.serve(body, row, seq, plan, changed and drift_of(row, weak))
                     again = row.identity if changed else None
                     row = row._replace(flags=row.flags | why)
@@ -108,6 +108,8 @@ class ActiveCall(CallSettling):
                 # What was served so far is known at the latest with the outcome of what executes after it: a wrong
                 # match of a pass that is killed is found through these.
                 run.later_all(body.matcher.take_reached())
+        if weak:
+            run.unread.refuse(plan.name, spec.params, (args, kwargs))
         if again is not None:
             run.notices.ran_again(self, again, spec, (args, kwargs), sure=row is not None)
         call = ActiveCall(self, run, spec, Kind.FUNCTION, plan, (body.pass_no, seq, digest, plan.flags | weak))
@@ -133,11 +135,9 @@ class ActiveCall(CallSettling):
     def enter(self, row: CallRow | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Take an identity, the recorded one where there is one, and decide where the function runs."""
         run, parent, plan = self.run, self.parent, self.plan
-        self.args = args
-        self.kwargs = kwargs
         if args or kwargs:
-            self.watched = watch(self.spec.params, args, kwargs)
-            self.files = run.files.begun(args, kwargs)
+            self.take(args, kwargs)
+            self.watched = watch(self.spec.params, self.args, self.kwargs)
         if row is None:
             self.identity = next(run.identities)
         else:
@@ -152,6 +152,17 @@ class ActiveCall(CallSettling):
             self.invoke = waiting.invoker(self)
         elif self.depth % STACK_CALLS == STACK_CALLS - 1 and not plan.is_async:
             self.invoke = self._on_fresh_stack
+
+    def take(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """The arguments of the call, kept for further attempts where there may be any. Raises `SDKUsageError`."""
+        run, plan = self.run, self.plan
+        if plan.retries:
+            self.pristine = kept(plan.name, self.spec.params, (args, kwargs), run.warn)
+            if self.pristine.replaced:
+                args, kwargs = self.pristine.fresh()
+        self.args = args
+        self.kwargs = kwargs
+        self.files = run.files.begun(args, kwargs)
 
     def open_body(self) -> Body:
         """Begin a pass through the code of this call."""
@@ -231,32 +242,13 @@ class ActiveCall(CallSettling):
             self.marked = True  # before the pulse sees the call: this mark is committed here
         run.open[self.identity] = self
         if retries:
-            self._prepare_retries()
+            self._mark_durably()  # the budget must survive a kill
         if self.parent is not None and self.parent.deadline is not None:
             self.parent.deadline = self.parent.deadline.paused(self.turn_started)
         for listener in run.listeners:
             if listener.hears_starts:  # making the row costs as much as the rest of a call
                 listener.started(self.row_of(Status.RUNNING))
         return current.set(self)
-
-    def _prepare_retries(self) -> None:
-        """The budget must survive a kill, and each further attempt gets arguments as they were."""
-        self._mark_durably()
-        if self.pristine is None:
-            if FLAT.issuperset(map(type, self.args)) and not self.kwargs:
-                self.pristine = (self.args, self.kwargs)  # nobody can change them, and a deep copy costs 20 us here
-                return
-            try:
-                self.pristine = copy.deepcopy((self.args, self.kwargs))
-            except Exception as error:  # noqa: BLE001 - __deepcopy__ of the user's objects was called
-                self.run.warn(
-                    f"{self.name}: its arguments cannot be copied ({type(error).__name__}: {error}); "
-                    "a retry gets the objects as the failed attempt left them"
-                )
-                self.pristine = (self.args, self.kwargs)
-        elif self.attempts > 1:
-            with contextlib.suppress(TypeError):
-                self.args, self.kwargs = copy.deepcopy(self.pristine)
 
     def resolve(self, value: Any) -> Any:
         """The result of a tail call."""

@@ -64,6 +64,8 @@ def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[t
                 why = refused(run, row, changed)
                 if not why:
                     drift = drift_of(row, digests[seq][1]) if changed else 0
+                    if digests[seq][1]:
+                        run.unread.served(plan.name, spec.params, ((items[seq],), {}))
                     begun.append(node.serve(body, row, seq, plan, drift))
                     continue
                 again += [(row.identity, seq, True)] if changed else []
@@ -72,6 +74,8 @@ def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[t
                 stands = body.matcher.stands_at(seq, Kind.MAP_ITEM, plan.name)
                 again += [(stands, seq, False)] if stands is not None else []
             digest, weak = digests[seq]
+            if weak:
+                run.unread.refuse(plan.name, spec.params, ((items[seq],), {}))
             call = ActiveCall(node, run, spec, Kind.MAP_ITEM, plan, (body.pass_no, seq, digest, plan.flags | weak))
             call.row = row
             begun.append(call)

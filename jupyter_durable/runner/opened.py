@@ -298,9 +298,7 @@ def _note(call: CallRecord, event: str, args: tuple[Any, ...], frame: FrameType)
     path = _path_of(args[0]) if args else None
     if path is None or _for_code(frame) or path.startswith(call.run.files.ignored):
         return
-    opened = call.files
-    if opened is None:
-        opened = call.files = Opened()
+    opened = call.files or call.opened_files()
     match event, args:
         case "open", (_, mode, int(flags)) if not flags & _WRITES:
             opened.reads(path, by_name=mode is not None)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from jupyter_durable.core.deadline import Deadline
 from jupyter_durable.core.model import CallRow, Kind, Status, pack_codes
 from jupyter_durable.core.replay import WrongMatch
+from jupyter_durable.runner.arguments import Pristine
 from jupyter_durable.runner.body import Body
 from jupyter_durable.runner.changes import Watched
-from jupyter_durable.runner.opened import Opened
+from jupyter_durable.runner.opened import MOST, MOST_BELOW, Opened
 from jupyter_durable.runner.sealing import NOTHING, Kept
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class CallRecord:
         self.marked = self.durable_mark = self.fenced = False
         self.handoff: Callable[[BaseException | None], None] | None = None
         self.start_over: WrongMatch | None = None
-        self.pristine: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+        self.pristine: Pristine | None = None
         self.result_digest: bytes | None = None
         self.started_at = 0.0
         self.task: asyncio.Task[Any] | None = None
@@ -113,6 +114,23 @@ class CallRecord:
     def text(self) -> str:
         """Which call this is, for messages."""
         return f"{self.name} (call {self.seq} of {self.parent.name})" if self.parent is not None else self.name
+
+    def opened_files(self) -> Opened:
+        """What it opened; made when it is first needed, which several threads may find at once."""
+        with self.run.lock:
+            if self.files is None:
+                self.files = Opened()
+            return self.files
+
+    def _kept_files(self, opened: Opened) -> bytes | None:
+        """The files that it and the calls below it read."""
+        kept = self.run.files.kept(opened)
+        if opened.cut:
+            self.run.warn(
+                f"{self.name} read more files than are watched ({MOST} of its own, {MOST_BELOW} below it): a change of "
+                "the others is not seen. Read fewer in one call to have them all marked"
+            )
+        return kept
 
     def mark(self) -> None:
         """Queue the started mark; marks of callers come with it."""
@@ -164,6 +182,6 @@ class CallRecord:
             None if duration is None else body.next_seq if body is not None else 0,
             self.result_digest,
             pack_codes(self.below) if self.below and status == Status.SUCCEEDED else None,
-            run.kept_files(self) if self.files is not None and status == Status.SUCCEEDED else None,
+            self._kept_files(self.files) if self.files is not None and status == Status.SUCCEEDED else None,
         )
         return tuple.__new__(CallRow, columns)  # its own constructor is a Python function of 23 parameters

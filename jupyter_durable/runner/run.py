@@ -24,9 +24,10 @@ from jupyter_durable.core.model import ROOT, CallRow, Flag, Kind, Lease, Logged,
 from jupyter_durable.errors import Cancelled, DurableError, ReplayError, StoreError
 from jupyter_durable.executor.thread import ThreadExecutor, blocked
 from jupyter_durable.function import Spec
+from jupyter_durable.runner.arguments import Unread
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.notices import Notices
-from jupyter_durable.runner.opened import MOST, MOST_BELOW, Files
+from jupyter_durable.runner.opened import Files
 from jupyter_durable.runner.plan import Plan, Planner
 from jupyter_durable.runner.pulse import Pulse
 from jupyter_durable.runner.record import CallRecord
@@ -89,6 +90,7 @@ class Run:
         self.drift: dict[bytes, bool] = {}
         """Answers of `matching.drifted`, by what ran below."""
         self.files = Files(store.url)
+        self.unread = Unread()
         self.digesting = Digesting(budget=settings.digest_budget)
         self.notices = Notices(self)
         self.warn = self.notices.warn
@@ -184,17 +186,6 @@ class Run:
         if not self.settings.input_bytes or call.kind not in COUNTED:
             return None
         return self.sealer.seal_inputs(call.args, call.kwargs, call.identity, turn, self.settings.input_bytes)
-
-    def kept_files(self, call: CallRecord) -> bytes | None:
-        """The files that a call and those below it read."""
-        assert call.files is not None
-        kept = self.files.kept(call.files)
-        if call.files.cut:
-            self.warn(
-                f"{call.name} read more files than are watched ({MOST} of its own, {MOST_BELOW} below it): a change of "
-                "the others is not seen. Read fewer in one call to have them all marked"
-            )
-        return kept
 
     # writing
 

@@ -19,8 +19,8 @@ from jupyter_durable.core.retry import decide
 from jupyter_durable.errors import Cancelled, SDKUsageError, SerializationError, StoreError
 from jupyter_durable.future import refuse_returned
 from jupyter_durable.runner import waiting
+from jupyter_durable.runner.arguments import read_once
 from jupyter_durable.runner.matching import end_strict
-from jupyter_durable.runner.opened import Opened
 from jupyter_durable.runner.scope import CallScope
 from jupyter_durable.runner.sealing import NOTHING, Kept, bound_to
 from jupyter_durable.runner.stop import RunStopped, StartOver
@@ -131,9 +131,7 @@ class CallSettling(CallScope):
         if row.below is not None:
             known.update(unpack_codes(row.below))
         if row.files:
-            if self.files is None:
-                self.files = Opened()
-            self.files.called(row.files)
+            self.opened_files().called(row.files)
 
     def fail(self, error: BaseException) -> float:
         """Settle the attempt as failed: the delay before the next one in seconds; raises when there is none."""
@@ -141,6 +139,7 @@ class CallSettling(CallScope):
         run = self.run
         if self.start_over is not None and not isinstance(error, RunStopped):
             self._begin_again()
+            self._renew_arguments()
             return 0.0
         if isinstance(error, StoreError):
             run.stop(error)
@@ -151,6 +150,7 @@ class CallSettling(CallScope):
         delay = decide(self.plan.policy, self.attempts, error, random.random())
         if delay is not None and run.stopped is None:
             self._record_attempt(error)
+            self._renew_arguments()
             return delay
         self._failed(error)
 
@@ -229,6 +229,23 @@ class CallSettling(CallScope):
         self.body = None
         self._forget_files()
         self._drop_writes()
+
+    def _renew_arguments(self) -> None:
+        """The next pass gets the arguments as they were, or the call fails."""
+        if self.pristine is not None:
+            try:
+                self.args, self.kwargs = self.pristine.fresh()
+            except Exception as error:  # noqa: BLE001 - __deepcopy__ of the user's objects was called
+                self._failed(error)
+        elif self.args or self.kwargs:
+            once = read_once(self.spec.params, (self.args, self.kwargs))
+            if once:
+                self._failed(
+                    SDKUsageError(
+                        f"{self.text()} has to begin anew, because its calls are others than those recorded, but its "
+                        f"argument `{once[0].argument}` holds {once[0].what}, which has been read. Pass a list"
+                    )
+                )
 
     def _forget_files(self) -> None:
         """What this pass read has no part in the result of the next one."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,43 @@ def test_a_script_that_ended_badly_goes_on_and_one_that_succeeded_starts_anew(tm
     assert [request.status for request in found] == ["succeeded", "succeeded"]
     assert [len(request.runs) for request in found] == [1, 2]
     engine.store.close()
+
+
+WAITING = """
+import pathlib, sys, time
+from jupyter_durable import configure, function
+configure(store="sqlite:///store.db")
+
+@function()
+def slow(n):
+    print("slow", n, flush=True)
+    pathlib.Path("there").touch()
+    while not pathlib.Path("go").exists():
+        time.sleep(0.005)
+    return n
+
+print(slow(1))
+"""
+
+
+def test_a_script_that_is_started_twice_says_who_runs_it(tmp_path: Path) -> None:
+    """Nothing executes a second time in silence; JUPYTER_DURABLE_FRESH begins another request."""
+    (tmp_path / "script.py").write_text(WAITING)
+    command = [sys.executable, "script.py"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as first:
+        try:
+            end = time.monotonic() + 60
+            while not (tmp_path / "there").exists():
+                assert time.monotonic() < end
+                time.sleep(0.005)
+            second = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+            (tmp_path / "go").touch()
+            fresh = {**os.environ, "JUPYTER_DURABLE_FRESH": "1"}
+            third = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, env=fresh)
+            assert first.communicate(timeout=60)[0] == "slow 1\n1\n"
+        finally:
+            first.kill()
+    assert second.stdout == ""
+    assert f"is being run by process {first.pid} on " in second.stderr
+    assert "JUPYTER_DURABLE_FRESH=1" in second.stderr
+    assert third.stdout == "slow 1\n1\n"

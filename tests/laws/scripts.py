@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from jupyter_durable.client import get_request, list_requests, run_local_application
+from jupyter_durable.client import list_requests, run_local_application
 from jupyter_durable.core.model import Status
 from jupyter_durable.errors import CheckpointError, DurableError, SDKUsageError
 from jupyter_durable.store.sqlite import statements, writer, writing
@@ -84,47 +84,6 @@ def begin(folder: Path, source: str) -> dict[str, Any]:
     namespace = vars(sys.modules["__main__"])
     exec(START + source, namespace)
     return namespace
-
-
-RACE: Final = """
-@function()
-def part(i):
-    value = ran(f"part{i}")
-    time.sleep(0.002)
-    return value
-@application()
-def flow(n):
-    values = [got(f"part{i}", part(i)) for i in range(n)]
-    import os
-    if os.environ.get("FIRST"):
-        raise OSError("not yet")
-    return values
-"""
-
-
-def prepare_races(folder: Path, rounds: str) -> Any:
-    """Requests that failed after their first call."""
-    os.environ["FIRST"] = "1"
-    flow = begin(folder, RACE)["flow"]
-    return [run_local_application(flow, 1).id for _ in range(int(rounds))]
-
-
-def race(folder: Path, ids: str) -> Any:
-    """Replay each request at the moment all do; how that ended."""
-    begin(folder, RACE)
-    mine = folder / f"at.{os.getpid()}"
-    ends = []
-    for number, id in enumerate(ids.split(",")):
-        mine.write_text(str(number))
-        while len([each for each in folder.glob("at.*") if int(each.read_text() or -1) >= number]) < 3:
-            time.sleep(0)
-        try:
-            get_request(id).replay(rerun=["part"])
-            ends.append("ran")  # its status is not asked for: another one may have begun the next run already
-        except SDKUsageError as error:
-            ends.append("refused" if "is being run by process" in str(error) else str(error))
-    mine.write_text("1000000")
-    return ends
 
 
 SLOW: Final = """
@@ -357,10 +316,7 @@ def plant(mutant: str) -> None:
     journal.RECORD = writing_record  # type: ignore[attr-defined]
 
 
-SCRIPTS: Final = {
-    each.__name__: each
-    for each in (prepare_races, race, hold, take_over, status, map_with_failures, sets, full_disk, storm)
-}
+SCRIPTS: Final = {each.__name__: each for each in (hold, take_over, status, map_with_failures, sets, full_disk, storm)}
 
 if __name__ == "__main__":
     _, name, folder, *arguments = sys.argv

@@ -7,34 +7,15 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from tests.laws.scripts import answer, ended, executions, start, wait_for
-
-
-def races(folder: Path, rounds: int) -> None:
-    """Three processes behind a barrier replay the same request, again and again."""
-    ids = answer(start("prepare_races", folder, rounds))
-    before = Counter(executions(folder))
-    assert before == {"part0": rounds}
-    runners = [start("race", folder, ",".join(ids)) for _ in range(3)]
-    with ended(*runners):
-        ends = [answer(runner, 30 + rounds) for runner in runners]
-    assert {end for each in ends for end in each} <= {"ran", "refused"}, ends
-    ran = [sum(each[number] == "ran" for each in ends) for number in range(rounds)]
-    assert all(count >= 1 for count in ran), "nobody ran it"
-    assert Counter(executions(folder))["part0"] == rounds + sum(ran), "a refused replay executed a call"
-    assert sum(end == "refused" for each in ends for end in each) > rounds / 4, "hardly a race was one"
+from tests.races.leases_race import Race
+from tests.races.test_leases import tracks
 
 
 def test_of_three_that_replay_at_once_one_runs_and_the_others_say_who(tmp_path: Path) -> None:
-    races(tmp_path, 15)
-
-
-@pytest.mark.full
-@pytest.mark.timeout(1800)
-def test_a_thousand_races(tmp_path: Path) -> None:
-    races(tmp_path, 1000)
+    """Their owner is dead, or a zombie. The calls of the winner are slow and succeed; each executes once."""
+    with tracks(tmp_path) as track:
+        assert track.run([Race(seed, ("dead", "zombie")[seed % 2], "replay", 3) for seed in range(6)]) == []
 
 
 def paused(folder: Path, mutant: str = "") -> list[str]:
