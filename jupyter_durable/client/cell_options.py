@@ -7,6 +7,8 @@ Rules of this file
 
 from __future__ import annotations
 
+import difflib
+import re
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -42,9 +44,14 @@ class CellOptions:
         return durable_wrapper(Spec(fn, self.function))
 
 
+def line_said(line: str) -> str:
+    """What the line of a magic says: without a remark, and without the semicolon that silences a cell's value."""
+    return re.sub(r"(^|\s)#.*$", "", line).strip().rstrip(";").strip()
+
+
 def parsed_options(source: str) -> CellOptions:
     """The options of a `%%durable` cell from its source. Raises `SDKUsageError`."""
-    first = next((line for line in source.split("\n") if line.strip()), "").strip()
+    first = line_said(next((line for line in source.split("\n") if line.strip()), ""))
     try:
         words = iter(shlex.split(first)[1:])
     except ValueError as error:
@@ -67,8 +74,10 @@ def _with_option(options: CellOptions, word: str, words: Iterator[str]) -> CellO
     if name in FLAGS and not equals:
         return replace(options, once=options.once or name == "--once", fresh=options.fresh or name == "--fresh")
     if name not in VALUED:
-        known = ", ".join((*VALUED, *FLAGS))
-        raise SDKUsageError(f"%%durable: unknown option {word!r}; known are {known}")
+        known = (*VALUED, *FLAGS)
+        near = difflib.get_close_matches(name.lower(), known, 1)
+        hint = f"did you mean {near[0]}? Known" if near else "known"
+        raise SDKUsageError(f"%%durable: unknown option {word!r}; {hint} are {', '.join(known)}")
     value = given if equals else next(words, None)
     if not value or value.startswith("--"):
         raise SDKUsageError(f"%%durable: {name} needs a value. Usage: {USAGE}")

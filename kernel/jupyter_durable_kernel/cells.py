@@ -1,8 +1,8 @@
 """Cells: which request is theirs, and what `%%durable` makes of their source.
 
 Rules of this file
-- Text and tree are changed at two places of one execution, so that there is one execution: the first line becomes a
-  comment before parsing, the decorator is added to the tree after it.
+- Text and tree are changed at two places of one execution, so that there is one execution: the head becomes comments
+  before parsing, the decorator is added to the tree after it.
 - A cell that cannot be right (an unknown option, a name that is not there) is rejected before anything of it runs.
 """
 
@@ -13,18 +13,21 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from IPython.core.error import InputRejected
 
-from jupyter_durable.client.cell_options import CellOptions
+from jupyter_durable.client.cell_options import CellOptions, parsed_options
 from jupyter_durable.client.durable_source import Verdict, decorate, is_durable_cell, verdicts
 from jupyter_durable.client.session import Cell
 from jupyter_durable.code.sources import parsed
 from jupyter_durable.errors import SDKUsageError
+from jupyter_durable_kernel.headers import DURABLE, Head, head_of, wrapped
 from jupyter_durable_kernel.reach import Reached, reached
 
-NOT_FIRST: Final = "%%durable must be the first line of the cell, with no other cell magic above or below it"
+NOT_FIRST: Final = (
+    "%%durable must be the first line of the cell; only comments, empty lines, %%time and %%capture may stand above it"
+)
 
 
 class CellRejected(InputRejected):
@@ -40,10 +43,10 @@ def notebook_path(namespace: Mapping[str, Any], directory: str) -> str:
     return str(Path(directory, str(named))) if named else directory
 
 
-def cell_key(options: CellOptions, cell_id: str | None, source: str) -> str:
+def cell_key(name: str | None, cell_id: str | None, source: str) -> str:
     """What finds the request of a cell again: its NAME, its id, or its text without comments and spacing."""
-    if options.name is not None:
-        return f"name:{options.name}"
+    if name is not None:
+        return f"name:{name}"
     if cell_id:
         return f"cell:{cell_id}"
     try:
@@ -53,22 +56,60 @@ def cell_key(options: CellOptions, cell_id: str | None, source: str) -> str:
     return f"text:{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"
 
 
-def python_source(raw: str, transformed: str) -> str:
-    """The Python of a cell with the first line of a `%%durable` cell as written: what is kept with its request."""
-    if not is_durable_cell(raw):
-        return transformed
-    first = next(line for line in raw.split("\n") if line.strip()).strip()
-    return "\n".join([first, *transformed.split("\n")[1:]])
+class Text(NamedTuple):
+    """The text of a cell that begins."""
+
+    head: Head | None
+    """Of a `%%durable` cell."""
+    source: str
+    """Python, after the line of `%%durable` as written where there is one: what is kept with its request."""
+    key: str
+    """What finds its request where nothing better does."""
 
 
-def made_cell(options: CellOptions | None, place: tuple[str, str, int | None], cell_id: str | None, once: bool) -> Cell:
-    """A cell that begins to execute; `place` is notebook, source and execution count, `once` that of the notebook."""
-    notebook, source, number = place
+def text_of(raw: str, transformed: str, transform: Callable[[str], str]) -> Text:
+    """A cell `raw` as written, which is `transformed` to what executes; `transform` does so with a text."""
+    lines = raw.split("\n")
+    while lines and not lines[0].strip():
+        del lines[0]
+    head = head_of(lines)
+    if head is None:
+        return Text(None, _unwrapped(lines, transform) or transformed, transformed)
+    made = transformed.split("\n")
+    del made[head.durable.at : head.durable.at + 1]
+    written = lines[head.durable.at].strip()
+    first = written if is_durable_cell(written) else f"%%durable {head.durable.line}".rstrip()
+    source = "\n".join([first, *made])
+    return Text(head, source, source)
+
+
+def _unwrapped(lines: list[str], transform: Callable[[str], str]) -> str:
+    """The Python below `%%time` and `%%capture`, which stand above it as comments; empty where there are none."""
+    above = wrapped(lines)
+    try:
+        below = transform("\n".join(lines[above:])) if above else ""
+    except SyntaxError:
+        return ""
+    return "\n".join([*("#" + line for line in lines[:above]), below]) if above else ""
+
+
+def options_of(head: Head | None) -> CellOptions | SDKUsageError | None:
+    """What the head of a cell says; why it cannot be; None where the cell is not durable."""
+    if head is None:
+        return None
+    try:
+        return head.trouble or parsed_options(f"%%durable {head.durable.line}")
+    except SDKUsageError as error:
+        return error
+
+
+def made_cell(options: CellOptions | None, key: str, place: tuple[str, str, str], once: bool) -> Cell:
+    """A cell that begins to execute; `place` is notebook, name and source, `once` what holds for the notebook."""
+    notebook, title, source = place
     said = options or CellOptions()
-    title = said.name or (f"cell {number}" if number else "cell")
     return Cell(
         notebook,
-        cell_key(said, cell_id, source),
+        key,
         title,
         source,
         durable_body=options is not None,
@@ -77,28 +118,22 @@ def made_cell(options: CellOptions | None, place: tuple[str, str, int | None], c
     )
 
 
-def first_line_as_comment(lines: list[str]) -> list[str]:
-    """A `%%durable` line as a comment, so that every other line keeps its number."""
-    if lines and is_durable_cell(lines[0]):
-        return ["#" + lines[0], *lines[1:]]
-    return lines
-
-
-def _is_cell_magic(statement: ast.stmt) -> bool:
-    """What IPython makes of a `%%durable` line that is not the first of its cell."""
+def _cell_magic(statement: ast.stmt) -> str | None:
+    """The name of a cell magic that is not the first line of its cell, as IPython reads it; None for all else."""
     match statement:
         case ast.Expr(
-            ast.Call(ast.Attribute(ast.Call(ast.Name("get_ipython")), "run_line_magic"), [ast.Constant("%durable"), *_])
-        ):
-            return True
-    return False
+            ast.Call(ast.Attribute(ast.Call(ast.Name("get_ipython")), "run_line_magic"), [ast.Constant(str(name)), *_])
+        ) if name.startswith("%"):
+            return name[1:]
+    return None
 
 
 class Decorating:
     """The AST transformer: adds the decorator to what becomes durable, in the cell it was switched on for."""
 
-    def __init__(self, told: Callable[[Sequence[Verdict]], None]) -> None:
-        self._told = told
+    def __init__(self, begins: Callable[[Sequence[Verdict]], None]) -> None:
+        self._begins = begins
+        """Called with what becomes durable when nothing stands in the way of the cell any more."""
         self._options: CellOptions | SDKUsageError | None = None
 
     def switch(self, options: CellOptions | SDKUsageError | None) -> None:
@@ -108,18 +143,21 @@ class Decorating:
     def visit(self, node: ast.Module) -> ast.Module:
         """IPython gives the tree of a cell, and those of magics such as `%time`."""
         options, self._options = self._options, None
-        if any(_is_cell_magic(statement) for statement in node.body):
+        magics = [name for name in map(_cell_magic, node.body) if name is not None]
+        if DURABLE in magics:
             raise CellRejected(NOT_FIRST)
         if options is None:
             return node
         if isinstance(options, SDKUsageError):
             raise CellRejected(str(options))
+        if magics:
+            raise CellRejected(f"%%{magics[0]} stands in the middle of a %%durable cell; give it a cell of its own")
         found = verdicts(node, options.plain)
         missing = sorted(set(options.plain) - {verdict.name for verdict in found})
         if missing:
             names = ", ".join(verdict.name for verdict in found) or "no function"
             raise CellRejected(f"%%durable: --plain {', '.join(missing)}: this cell defines {names}")
-        self._told(found)
+        self._begins(found)
         return decorate(node, options.plain)
 
 
@@ -128,13 +166,7 @@ def reach_of(source: str, options: CellOptions | None, namespace: Mapping[str, A
     tree = parsed(source)
     if tree is None:
         return None
-    becoming = [] if options is None else [each.name for each in verdicts(tree, options.plain) if each.durable]
-    return reached(tree, namespace, becoming)
-
-
-def verdict_lines(found: Sequence[Verdict]) -> list[str]:
-    """What became durable, and what did not and why: a line each."""
-    durable = [verdict.name for verdict in found if verdict.durable]
-    plain = [f"{verdict.name} ({verdict.why})" for verdict in found if not verdict.durable]
-    lines = [f"durable: {', '.join(durable)}"] if durable else []
-    return lines + ([f"left as they are: {', '.join(plain)}"] if plain else [])
+    judged = [] if options is None else verdicts(tree, options.plain)
+    reach = reached(tree, namespace, [each.name for each in judged if each.durable])
+    told = {each.name for each in judged}  # why they are not durable the cell says itself
+    return reach._replace(plain=tuple(each for each in reach.plain if each.name not in told))

@@ -16,18 +16,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_durable.client import this_engine
-from jupyter_durable.client.cell_options import CellOptions, parsed_options
-from jupyter_durable.client.durable_source import DECORATOR, Verdict, is_durable_cell
+from jupyter_durable.client.cell_options import CellOptions
+from jupyter_durable.client.durable_source import DECORATOR, Verdict
 from jupyter_durable.core.model import Kind, Status
 from jupyter_durable.errors import Cancelled, DurableError, SDKUsageError
 from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable_kernel import cells, representation, tracebacks
+from jupyter_durable_kernel.beside import Beside
 from jupyter_durable_kernel.control import Control
 from jupyter_durable_kernel.displays import Displays, Told
+from jupyter_durable_kernel.headers import Head, as_comments
 from jupyter_durable_kernel.magics import DurableMagics, complete
 from jupyter_durable_kernel.reach import Reached
+from jupyter_durable_kernel.remarks import Remarks
 from jupyter_durable_kernel.streams import Tee
-from jupyter_durable_kernel.texts import cancelled_line
+from jupyter_durable_kernel.titles import NAMELESS, title_of
 from jupyter_durable_kernel.views import Views
 
 if TYPE_CHECKING:
@@ -54,15 +57,20 @@ class Extension:
         self.views = Views(self.shell, engine)
         kernel = getattr(shell, "kernel", None)
         self._control = Control(kernel, engine, self.views) if kernel is not None else None
-        self._tee = Tee(self.views.come_first)
-        told = Told(self.views.come_first, self.views.result_comes, self.views.cleared)
+        self._tee = Tee(self._output_comes)
+        told = Told(self._output_comes, self._result_comes, self.views.cleared)
         self._displays = Displays(self.shell, told)
-        self._decorating = cells.Decorating(self._tell_verdicts)
+        self._beside = Beside(self.shell)
+        self._decorating = cells.Decorating(self._body_begins)
         self._depth = 0
         self._key = ""
         self._durable_body = False
         self._reach: Reached | None = None
-        self._told: dict[str, list[str]] = {}
+        self._swallows = False
+        """Whether the cell is run by another cell magic, which may show an error and go on."""
+        self._shown: BaseException | None = None
+        """The error that was shown last in this cell."""
+        self._remarks = Remarks(engine, self.views)
         self._begun: list[tuple[RequestRow, Run]] = []
         self._cancelled: RequestRow | None = None
         """The request whose cancel ends this cell."""
@@ -76,7 +84,7 @@ class Extension:
         shell, engine = self.shell, self.engine
         shell.events.register("pre_run_cell", self.pre_run_cell)
         shell.events.register("post_run_cell", self.post_run_cell)
-        shell.input_transformers_cleanup.append(self.comment_first_line)
+        shell.input_transformers_cleanup.append(self.comment_head)
         shell.ast_transformers.append(self._decorating)
         DurableMagics(self).register(shell)
         shell.set_hook("complete_command", self.complete, str_key="%durable")
@@ -95,7 +103,7 @@ class Extension:
         shell, engine = self.shell, self.engine
         shell.events.unregister("pre_run_cell", self.pre_run_cell)
         shell.events.unregister("post_run_cell", self.post_run_cell)
-        shell.input_transformers_cleanup.remove(self.comment_first_line)
+        shell.input_transformers_cleanup.remove(self.comment_head)
         shell.ast_transformers.remove(self._decorating)
         for kind in ("line", "cell"):
             shell.magics_manager.magics[kind].pop("durable", None)
@@ -117,17 +125,16 @@ class Extension:
         source = parent.get("content", {}).get("code", "")
         self._depth = 1 if source else 0
         if source:
-            counted = parent["content"].get("store_history", True)
-            self._begin((source, source), parent.get("metadata", {}).get("cellId"), counted)
+            self._begin((source, source), parent.get("metadata", {}).get("cellId"))
         else:
-            self.engine.sessions.begin(cells.made_cell(None, (self.directory, "", None), None, False))
+            self.engine.sessions.begin(cells.made_cell(None, "", (self.directory, NAMELESS, ""), False))
             self.engine.sessions.end(None)
 
     # a cell
 
-    def comment_first_line(self, lines: list[str]) -> list[str]:
+    def comment_head(self, lines: list[str]) -> list[str]:
         """The text transformer; inside of a running cell a `%%durable` is not the cell's first line, and an error."""
-        return lines if self._depth else cells.first_line_as_comment(lines)
+        return lines if self._depth else as_comments(lines)
 
     def pre_run_cell(self, info: Any) -> None:
         """A cell begins."""
@@ -143,7 +150,7 @@ class Extension:
                 transformed = info.raw_cell
             self._depth = 1
         cell_id = getattr(info, "cell_id", None) or self._cell_id()
-        self._begin((info.raw_cell, transformed), cell_id, info.store_history)
+        self._begin((info.raw_cell, transformed), cell_id)
 
     def _cell_id(self) -> str | None:
         kernel = getattr(self.shell, "kernel", None)
@@ -151,34 +158,24 @@ class Extension:
         found = parent.get("metadata", {}).get("cellId")
         return str(found) if found else None
 
-    def _begin(self, texts: tuple[str, str], cell_id: str | None, counted: bool) -> None:
-        """`texts`: the cell as written, and as Python; `counted`: it has a number."""
-        raw, transformed = texts
-        options: CellOptions | SDKUsageError | None = None
-        if is_durable_cell(raw):
-            try:
-                options = parsed_options(raw)
-                self.shell.user_ns[DECORATOR] = options.make_durable
-                self.shell.user_ns_hidden[DECORATOR] = None
-            except SDKUsageError as error:
-                options = error
-        self._decorating.switch(options)
+    def _begin(self, texts: tuple[str, str], cell_id: str | None) -> None:
+        """`texts`: the cell as written, and as Python."""
+        text = cells.text_of(*texts, self.shell.transform_cell)
+        said = self._understood(text.head)
         namespace = self.shell.user_ns
-        place = (
-            cells.notebook_path(namespace, self.directory),
-            cells.python_source(raw, transformed),
-            self.shell.execution_count - 1 if counted else None,
-        )
-        said = options if isinstance(options, CellOptions) else None
-        cell = cells.made_cell(said, place, cell_id, self.once)
+        self._reach = cells.reach_of(text.source, said, namespace)
+        name = said.name if said is not None else None
+        path = cells.notebook_path(namespace, self.directory)
+        place = (path, title_of(name, text.source, self._reach), text.source)
+        cell = cells.made_cell(said, cells.cell_key(name, cell_id, text.key), place, self.once)
+        self._swallows = text.head is None and texts[0].lstrip().startswith("%%")
         if self._control is not None and self._control.goes_on(cell.key):
             cell = cell._replace(once=not cell.fresh)
         self._key = cell.key or ""
         self._begun.clear()
-        self._cancelled = None
+        self._cancelled = self._shown = None
         self.engine.sessions.begin(cell)
         self._durable_body = said is not None
-        self._reach = cells.reach_of(place[1], said, namespace)
         expecting = self._reach is not None and self._reach.durable
         self.views.begin_cell(durable_body=self._durable_body, expecting=expecting)
         self._tee.install()
@@ -186,16 +183,22 @@ class Extension:
             self._control.install()
         self._start_beating()
         if said is not None:
-            self._tell_absent()
+            self._remarks.absent(None)
 
-    def _tell_absent(self, resumed: RequestRow | None = None) -> None:
-        """What a cell that goes on will miss in this kernel, before it runs."""
-        with contextlib.suppress(DurableError):  # a store that fails says so when it is needed
-            absent = self.engine.sessions.absent(resumed)
-            if absent:
-                self.views.notice(
-                    ["this cell goes on with its last request; it reads what is not defined here:", *absent]
-                )
+    def _understood(self, head: Head | None) -> CellOptions | None:
+        """What the head of a cell says, and how its tree is changed; None where it is not durable, or does not run."""
+        options = cells.options_of(head)
+        if head is not None and isinstance(options, CellOptions):
+            try:
+                self._beside.prepare(head.others)
+            except SDKUsageError as error:
+                options = error
+        self._decorating.switch(options)
+        if not isinstance(options, CellOptions):
+            return None
+        self.shell.user_ns[DECORATOR] = options.make_durable
+        self.shell.user_ns_hidden[DECORATOR] = None
+        return options
 
     def post_run_cell(self, result: Any) -> None:
         """A cell has ended."""
@@ -203,13 +206,16 @@ class Extension:
             return  # an empty cell, or one that began before the extension was loaded
         self._depth -= 1
         if self._depth == 0:
+            self._beside.end()
             error = KeyboardInterrupt() if result is None else result.error_in_exec or result.error_before_exec
             self._end(KeyboardInterrupt() if isinstance(error, asyncio.CancelledError) else error)
             if self._cancelled is not None:
-                self._tell_cancelled(self._cancelled, result)
+                self._end_calmly(self._cancelled, result)
 
     def _end(self, error: BaseException | None) -> None:
         self._decorating.switch(None)
+        self._remarks.tell()
+        error = error or (self._shown if self._swallows else None)
         if self._beat is not None:
             self._beat.cancel()
             self._beat = None
@@ -223,10 +229,9 @@ class Extension:
         self._tee.forget()
         self.views.end_cell()
 
-    def _tell_cancelled(self, row: RequestRow, result: Any) -> None:
+    def _end_calmly(self, row: RequestRow, result: Any) -> None:
         """One line in place of a traceback; to whoever started the cell it has failed as with any other error."""
-        error = Cancelled(cancelled_line(self.engine, row))
-        self.views.notice([str(error)])
+        error = self._remarks.cancelled(row)
         self.shell._last_traceback = [str(error)]
         if result is not None and result.error_in_exec is not None:
             result.error_in_exec = error
@@ -248,15 +253,26 @@ class Extension:
         """A request of this cell begins."""
         self._begun.append((row, run))
         self.views.begun(run, resumed)
-        if resumed and row.kind == Kind.CELL and not self._durable_body:
-            self._tell_absent(row)
+        if row.kind == Kind.CELL and not self._durable_body:
+            self._remarks.not_durable(self._reach)
+            if resumed:
+                self._remarks.absent(row)
+        self._remarks.tell()
 
-    def _tell_verdicts(self, found: Sequence[Verdict]) -> None:
-        """Once for each cell, and again when the answer changes."""
-        lines = cells.verdict_lines(found)
-        if lines and self._told.get(self._key) != lines:
-            self._told[self._key] = lines
-            self.views.notice(lines)
+    def _body_begins(self, found: Sequence[Verdict]) -> None:
+        """The first statement of a durable cell is about to run."""
+        self._remarks.judged(self._key, found, self._reach)
+        self._beside.begin()
+
+    def _output_comes(self) -> None:
+        """Something is about to be put out: views stand above it, and what is said of the cell."""
+        self.views.come_first()
+        self._remarks.tell()
+
+    def _result_comes(self) -> None:
+        """The value of the cell is about to be shown."""
+        self.views.result_comes()
+        self._remarks.tell()
 
     # what the magics ask for
 
@@ -287,10 +303,11 @@ class Extension:
         self._cancelled = tracebacks.cancelled(found[1], self._begun)
         if self._cancelled is not None:
             return None
+        self._shown = found[1]
         run = self.engine.sessions.run
         shown = tracebacks.tidied(found[1], found[2], run.stopped if run is not None else None)
         if run is not None or self._begun:
-            self.views.come_first()
+            self._output_comes()
         id = self._failing()
         line = f"request {id} · resume: run the cell again, or %durable replay {id}" if id is not None else None
         with tracebacks.noted(shown[1], line):

@@ -325,7 +325,8 @@ class DurableMagics:
             return texts.overview(verbs.overview(extension.engine), extension.engine.clock.now())
         verb = VERBS.get(words[0])
         if verb is None:
-            raise SDKUsageError(f"%durable {words[0]}: there is no such verb; there are {', '.join(VERBS)}")
+            cell = "; options of a cell stand behind %%durable" if words[0].startswith("-") else ""
+            raise SDKUsageError(f"%durable {words[0]}: there is no such verb; there are {', '.join(VERBS)}{cell}")
         return verb.run(extension, read(words[0], words[1:]))
 
     def cell(self, line: str, cell: str) -> None:

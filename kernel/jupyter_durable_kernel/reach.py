@@ -11,10 +11,12 @@ from __future__ import annotations
 import ast
 import dis
 import functools
+import inspect
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final, NamedTuple
 
+from jupyter_durable import static
 from jupyter_durable.client.durable_source import is_ours
 from jupyter_durable.code.modules import is_local
 from jupyter_durable.function import Spec
@@ -22,10 +24,9 @@ from jupyter_durable.function import Spec
 MOST: Final = 300
 """Functions and classes that are followed."""
 MAIN: Final = "__main__"
-_OWN: Final = frozenset({"jupyter_durable", "jupyter_durable_kernel"})
 _READS: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME"})
-_CACHED: Final = functools._lru_cache_wrapper
 _ATTRIBUTES: Final = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
+_GENERATOR: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 Chain = tuple[str, ...]
 """A name and the attributes behind it, as written: `util.llm_call`."""
 
@@ -44,10 +45,17 @@ class Plain(NamedTuple):
 class Reached(NamedTuple):
     """What the code of a cell may call."""
 
-    durable: bool
-    """Whether running the cell may call a durable function."""
+    called: tuple[str, ...]
+    """Durable functions that running the cell may call, as they are called first."""
+    first: ast.AST | None
+    """The first statement of the cell that may call one."""
     plain: tuple[Plain, ...]
     """Not durable, called by the body of the cell or by its durable functions; in the order of their first call."""
+
+    @property
+    def durable(self) -> bool:
+        """Whether running the cell may call a durable function."""
+        return bool(self.called)
 
 
 def reached(tree: ast.Module, namespace: Mapping[str, Any], becoming: Collection[str]) -> Reached:
@@ -56,14 +64,17 @@ def reached(tree: ast.Module, namespace: Mapping[str, Any], becoming: Collection
     `becoming`: names of functions of the cell that `%%durable` makes durable, whose bodies count too.
     """
     search = _Search(namespace, tree, becoming)
-    search.follow(_chains(_executed(tree)))
-    durable = search.durable
+    first: ast.AST | None = None
+    for node in executed(tree):
+        search.follow(_chains([node]))
+        first = node if first is None and search.called else first
+    called = tuple(search.called)
     for name in becoming:
-        search.follow(search.chains_of(name))
-    return Reached(durable, tuple(search.plain))
+        search.follow(search.chains_of(name), below=True)
+    return Reached(called, first, tuple(search.plain))
 
 
-def _executed(tree: ast.Module) -> Iterator[ast.AST]:
+def executed(tree: ast.Module) -> Iterator[ast.AST]:
     """The parts of a cell that run with it, without what it defines."""
     pending: list[ast.AST] = list(reversed(tree.body))
     while pending:
@@ -116,6 +127,15 @@ def _code_chains(code: CodeType) -> tuple[Chain, ...]:
     return tuple(dict.fromkeys(found))
 
 
+class _Read(NamedTuple):
+    """A chain to look at."""
+
+    chain: Chain
+    namespace: Mapping[str, Any]
+    below: bool
+    """Whether a durable function reads it: what that calls is its own."""
+
+
 class _Search:
     """One walk from the body of a cell."""
 
@@ -128,26 +148,26 @@ class _Search:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         }
         self._seen: set[object] = set()
-        self._pending: list[tuple[Chain, Mapping[str, Any]]] = []
-        self.durable = False
+        self._pending: list[_Read] = []
+        self.called: dict[str, None] = {}
         self.plain: dict[Plain, None] = {}
 
-    def follow(self, chains: Iterable[Chain]) -> None:
+    def follow(self, chains: Iterable[Chain], *, below: bool = False) -> None:
         """Look at what the cell reads, and at what that reads."""
-        self._add(chains, self._namespace)
+        self._add(chains, _Read((), self._namespace, below))
         while self._pending and len(self._seen) < MOST:
-            chain, namespace = self._pending.pop()
-            if namespace is self._namespace and chain[0] in self._defined:
-                self._definition(chain[0])
-            elif chain[0] in namespace:
-                self._named(chain, namespace[chain[0]])
+            read = self._pending.pop()
+            if read.namespace is self._namespace and read.chain[0] in self._defined:
+                self._definition(read)
+            elif read.chain[0] in read.namespace:
+                self._named(read)
 
     def chains_of(self, name: str) -> list[Chain]:
         """What a definition of the cell reads."""
         return list(_chains(ast.iter_child_nodes(self._defined[name]))) if self._first(name) else []
 
-    def _add(self, chains: Iterable[Chain], namespace: Mapping[str, Any]) -> None:
-        self._pending.extend((chain, namespace) for chain in reversed(list(chains)))
+    def _add(self, chains: Iterable[Chain], of: _Read) -> None:
+        self._pending.extend(of._replace(chain=chain) for chain in reversed(list(chains)))
 
     def _first(self, key: object) -> bool:
         """Whether this is seen for the first time."""
@@ -155,73 +175,73 @@ class _Search:
         self._seen.add(key)
         return first
 
+    def _calls(self, name: str, read: _Read) -> _Read:
+        """A durable function is called; what it reads itself stands below it."""
+        if not read.below:
+            self.called[name] = None
+        return read._replace(below=True)
+
     # what the cell defines
 
-    def _definition(self, name: str) -> None:
+    def _definition(self, read: _Read) -> None:
+        name = read.chain[0]
         node = self._defined[name]
         if name in self._becoming or any(is_ours(each) for each in node.decorator_list):
-            self.durable = True
-        elif isinstance(node, ast.ClassDef):
-            self._told(Plain(name, _methods_written(node), imported=False))
-        self._add(self.chains_of(name), self._namespace)
+            read = self._calls(name, read)
+        else:
+            methods = _methods_written(node) if isinstance(node, ast.ClassDef) else None
+            self._told(Plain(name, methods, imported=False))
+        self._add(self.chains_of(name), read)
 
     # what there is already
 
-    def _named(self, chain: Chain, value: Any) -> None:
+    def _named(self, read: _Read) -> None:
         """Follow a name as far as its attributes lead; `name.local(...)` is the function without durability."""
+        chain = read.chain
         if chain[-1] == "local":
             return
-        label = chain[0]
+        value = read.namespace[chain[0]]
         for attribute in chain[1:]:
-            if type(value) is ModuleType:
-                value, label = vars(value).get(attribute), f"{label}.{attribute}"
+            if static.is_a(value, ModuleType):
+                value = static.attributes(value).get(attribute)
             elif not _is_code(value) and attribute in _members(type(value)):
                 value = type(value)
             else:
                 break
-        self._object(value)
-
-    def _object(self, value: Any) -> None:
         if type(value) is functools.partial:
             value = value.func
-        if type(value) is _CACHED:
-            value = vars(value).get("__wrapped__")
-        if _is_code(value) and self._first(id(value)):
-            if type(value) is FunctionType:
-                self._function(value)
-            else:
-                self._class(value)
+        value = value if _is_code(value) else static.wrapped(value)
+        if type(value) is FunctionType:
+            self._function(value, read)
+        elif static.is_a(value, type):
+            self._class(value, read)
 
-    def _function(self, value: FunctionType) -> None:
-        spec = vars(value).get("__durable__")
+    def _function(self, value: FunctionType, read: _Read) -> None:
+        spec = static.attributes(value).get("__durable__")
+        inner: Any = value
         if type(spec) is Spec:
-            self.durable = True
-            inner: Any = spec.fn
-        elif self._tell(value, None):
-            inner = value
-        else:
-            return
-        self._add(_code_chains(inner.__code__), inner.__globals__)
+            read, inner = self._calls(spec.name, read), spec.fn
+        if self._first(id(value)) and (inner is not value or self._tell(value, None)):
+            self._add(_code_chains(inner.__code__), read._replace(namespace=inner.__globals__))
 
-    def _class(self, value: type) -> None:
+    def _class(self, value: type, read: _Read) -> None:
         members = _members(value)
-        own = [member for member in members.values() if "__durable__" not in vars(member)]
-        if len(own) < len(members):
-            self.durable = True
-        elif not self._tell(value, sum(_counts(name) for name in members)):
-            return
-        for member in own:
-            self._add(_code_chains(member.__code__), member.__globals__)
+        own = [member for member in members.values() if "__durable__" not in static.attributes(member)]
+        durable = len(own) < len(members)
+        if durable:
+            read = self._calls(static.qualname(value) or "", read)
+        if self._first(id(value)) and (durable or self._tell(value, sum(_counts(name) for name in members))):
+            for member in own:
+                self._add(_code_chains(member.__code__), read._replace(namespace=member.__globals__))
 
     def _tell(self, value: type | FunctionType, methods: int | None) -> bool:
         """Note what is not durable; whether it is the user's own."""
-        module = value.__module__ if type(value) is FunctionType else _dict(value).get("__module__")
-        if module == MAIN:
-            self._told(Plain(value.__qualname__, methods, imported=False))
-            return True
-        if not isinstance(module, str) or module.partition(".")[0] in _OWN or not is_local(module):
+        module, name = static.module_name(value), static.qualname(value) or ""
+        if module is None or not (module == MAIN or is_local(module)):
             return False
-        self._told(Plain(f"{module}.{value.__qualname__}", methods, imported=True))
+        if type(value) is not FunctionType or not value.__code__.co_flags & _GENERATOR:
+            imported = module != MAIN
+            self._told(Plain(f"{module}.{name}" if imported else name, methods, imported))
         return True
 
     def _told(self, plain: Plain) -> None:
@@ -232,22 +252,15 @@ class _Search:
 def _members(cls: type) -> dict[str, FunctionType]:
     """The functions of a class and of its bases that are the user's, by name."""
     found: dict[str, FunctionType] = {}
-    for base in reversed(type.__getattribute__(cls, "__mro__")):
-        held = _dict(base)
-        module = held.get("__module__")
-        if module != MAIN and not (isinstance(module, str) and is_local(module)):
+    for base in reversed(static.mro(cls)):
+        module = static.module_name(base)
+        if module is None or not (module == MAIN or is_local(module)):
             continue
-        for name, member in held.items():
+        for name, member in static.members(base).items():
             inner = member.__func__ if type(member) in (staticmethod, classmethod) else member
             if type(inner) is FunctionType:
                 found[name] = inner
     return found
-
-
-def _dict(cls: Any) -> Mapping[str, Any]:
-    """What a class holds, whatever its metaclass answers."""
-    held: Mapping[str, Any] = type.__getattribute__(cls, "__dict__")
-    return held
 
 
 def _is_code(value: Any) -> bool:
@@ -260,5 +273,5 @@ def _methods_written(node: ast.ClassDef) -> int:
 
 
 def _counts(name: str) -> bool:
-    """Whether a method is one that users call, or `__call__`."""
-    return name == "__call__" or not name.startswith("__")
+    """Whether a method is one that is called from outside."""
+    return name == "__call__" or not name.startswith("_")

@@ -158,10 +158,6 @@ def test_a_syntax_error_is_shown_at_its_line_and_nothing_runs(kernel: Kernel) ->
     assert not kernel.run("%%durable\nafter = 3").error
 
 
-def test_other_cell_magics_beside_it_are_refused(kernel: Kernel) -> None:
-    assert "must be the first line" in kernel.run("%%time\n%%durable\nx = 1").stderr
-
-
 def test_the_traceback_shows_the_users_frames_and_how_to_go_on(kernel: Kernel) -> None:
     kernel.run("%%durable\ndef inner(x):\n    return 1 / x\ndef outer(x):\n    return inner(x)")
     ran = kernel.run("outer(0)")
