@@ -9,9 +9,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,6 +21,28 @@ pytest.register_assert_rewrite("tests.store.conformance")  # no test file by its
 settings.register_profile("jupyter_durable", deadline=None)  # how busy the machine is proves nothing
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("jupyter_durable")
+
+
+BROWSER = "tests/browser/"
+
+
+class OneForTheBrowser(LoadScopeScheduling):
+    """How two workers share the tests: one has all of the browser, since they need one server and one page; the other
+    files go one by one to whoever is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return BROWSER if nodeid.startswith(BROWSER) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneForTheBrowser:
+    """Called where the tests are shared between workers, in the process that hands them out."""
+    return OneForTheBrowser(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes longest begins first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not item.nodeid.startswith(BROWSER))
 
 
 @pytest.fixture(scope="session", autouse=True)
