@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_durable.client import conducting, launching, ownership, versions
+from jupyter_durable.client.counted import Counted
 from jupyter_durable.client.launching import Launch
 from jupyter_durable.client.session import Sessions
 from jupyter_durable.client.settings import Settings
@@ -73,6 +74,7 @@ class Engine:
     """Runs of this process that have not ended, by request."""
     starting: dict[str, int] = field(default_factory=dict)
     """Requests that are being acquired, and in which thread."""
+    counted: Counted = field(default_factory=Counted)
     _store: Store | None = None
     _signer: Signer | None = None
     _workers: Workers | None = None

@@ -28,9 +28,12 @@ def rows_below(store: Store, serial: int, parent: int) -> Iterator[CallRow]:
         after = page[-1].identity
 
 
-def records(store: Store, serial: int, *, values: bool = False) -> Iterator[Write]:
-    """Every record of a request, parents before children. Values are left out unless asked for: a tree shows none."""
-    parents = [0]
+def records(store: Store, serial: int, *, values: bool = False, below: int = 0) -> Iterator[Write]:
+    """Every record of a request, or of what is below one call; parents before children.
+
+    Values are left out unless asked for: a tree shows none.
+    """
+    parents = [below]
     while parents:
         parent = parents.pop()
         for stretch in store.reached(serial, parent):

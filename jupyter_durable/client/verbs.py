@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_durable.client import ownership
+from jupyter_durable.client.counted import Numbers, as_counted, span_of
 from jupyter_durable.client.request import STATUSES, Call, ReplayMode, Request, listed, status_of
 from jupyter_durable.client.words import seconds_of, spoken_bytes, time_of
 from jupyter_durable.core.calltree import CallNode, walk
-from jupyter_durable.core.model import RequestRow, RunRow, Status
+from jupyter_durable.core.model import ENDED, RequestRow, RunRow, Status
 from jupyter_durable.core.selection import Preview
 from jupyter_durable.errors import DeserializationError, SDKUsageError, StoreError
 from jupyter_durable.serializer.signing import KeyFile
@@ -47,10 +48,14 @@ class Info(NamedTuple):
     started_at: float | None
     finished_at: float | None
     runs: int
+    began_at: float | None
+    """When the last run began."""
+    seconds: float | None
+    """How long the last run took, None until it has ended."""
     executed: int
     """Calls that executed in the last run."""
     reused: int
-    """Calls that the last run served from checkpoints."""
+    """Calls that the last run served from checkpoints, and what they cover."""
     saved: float
     """Seconds that the last run saved."""
     notebook: str | None
@@ -143,9 +148,13 @@ def call_names(request: Request) -> list[str]:
 def info(engine: Engine, row: RequestRow) -> Info:
     """A request as lists show it."""
     runs = engine.store.runs(row.serial)
-    last = runs[-1] if runs else None
+    began_at, ended_at = span_of(runs)
     active = engine.active.get(row.id)
     status = status_of(row, engine)
+    if active is not None:
+        numbers = Numbers(active.executed, active.reused, active.saved)
+    else:
+        numbers = engine.counted.of(engine.store, row, runs) if status in ENDED else as_counted(runs)
     return Info(
         row.id,
         row.application,
@@ -155,9 +164,9 @@ def info(engine: Engine, row: RequestRow) -> Info:
         row.started_at,
         row.finished_at,
         row.run,
-        active.executed if active is not None else last.executed if last is not None else 0,
-        active.reused if active is not None else last.reused if last is not None else 0,
-        active.saved if active is not None else last.saved if last is not None else 0.0,
+        began_at,
+        None if began_at is None or ended_at is None else ended_at - began_at,
+        *numbers,
         row.notebook,
         row.cell,
         row.pinned,

@@ -7,6 +7,7 @@ Rules of this file
 - A call's source is `ran` when it executed in the run that is shown, else `checkpoint`. So all that a reused call
   covers is `checkpoint`.
 - A `running` row of a request that nobody runs reads `interrupted`.
+- Calls that whoever folds did not keep (`Unseen`) have no node, but the others are numbered as if they had.
 - `tests/golden/calltree.json` is folded by this file and by the labextension; the JSON form is a flat list in program
   order, so that a page of it can be sent and no depth is too deep.
 """
@@ -14,10 +15,12 @@ Rules of this file
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from jupyter_durable.core.counting import CHECKPOINT, RAN, CallNode, Counts, count, drift_of, spoken, summary, walk
 from jupyter_durable.core.fingerprint import NO_PARENT, fingerprint
 from jupyter_durable.core.model import (
     ROOT,
@@ -26,79 +29,39 @@ from jupyter_durable.core.model import (
     CallRow,
     Dropped,
     Flag,
-    Kind,
     Logged,
     Progressed,
     Reached,
     Status,
     Write,
 )
-from jupyter_durable.core.nodes import GROUPS, Node, called
+from jupyter_durable.core.nodes import Node, called
 
-__all__ = ["CHECKPOINT", "RAN", "CallNode", "CallTree", "Counts", "call_json", "count", "summary", "to_json", "walk"]
+__all__ = [
+    "CHECKPOINT",
+    "RAN",
+    "CallNode",
+    "CallTree",
+    "Counts",
+    "Unseen",
+    "call_json",
+    "count",
+    "spoken",
+    "summary",
+    "to_json",
+    "walk",
+]
 
-RAN: Final = "ran"
-CHECKPOINT: Final = "checkpoint"
-ARGUMENTS: Final = Flag.ARGS_CHANGED | Flag.NOT_COMPARABLE
-NOT_COUNTED: Final = GROUPS | {Kind.CELL, Kind.SCRIPT, Kind.VALUE}
 
+class Unseen(NamedTuple):
+    """Calls at one place of a body that have no node, with all below them."""
 
-@dataclass(frozen=True, slots=True)
-class CallNode:
-    """One call as it is shown."""
-
-    identity: int
-    parent: int
     seq: int
-    name: str
-    index: int
-    """n of `name[n]`: calls of this name before it in program order."""
-    kind: str
-    fingerprint: bytes
-    status: str
-    source: str
-    """`ran` or `checkpoint`."""
-    attempts: int
-    args_changed: bool
-    not_comparable: bool
-    """Reused by its place, and nobody knows whether with other arguments; `args_changed` is False then."""
-    code_changed: bool
-    file_changed: bool
-    stored: bool
-    """False: completed, not checkpointed."""
-    started_at: float
-    """Unix time in seconds."""
-    duration: float | None
-    """Seconds; None until the call has ended."""
-    depth: int
-    progress: Progressed | None
-    logs: tuple[Logged, ...]
-    row: CallRow
-    """The newest row, without its value and inputs."""
-    children: tuple[CallNode, ...]
-
-    @property
-    def label(self) -> str:
-        """`name[n]`, as written in the tree, the magics and the CLI."""
-        return f"{called(self.kind, self.name)}[{self.index}]"
+    names: Mapping[str, int]
+    """How many calls of each name (`called`) they are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Calls of a tree, without the root, map and reduce nodes and recorded values."""
-
-    reused: int
-    executed: int
-    """Executed in this run and no longer running, whatever the outcome."""
-    failed: int
-    running: int
-    args_changed: int
-    code_changed: int
-    saved: float
-    """Seconds that the reused calls took when they ran; what a reused call covers is part of it."""
-    not_comparable: int = 0
-    file_changed: int = 0
-    """Reused calls, the root too, of which a file has changed that they or the calls they cover had read."""
+_ALL_SEEN: Final[Mapping[int, Sequence[Unseen]]] = {}
 
 
 class CallTree:
@@ -142,14 +105,19 @@ class CallTree:
             case Dropped() | _:
                 pass
 
-    def tree(self, run: int, *, live: bool) -> CallNode | None:
-        """The tree as of now; None before the root call is recorded.
+    def tree(
+        self, run: int, *, live: bool, top: int = ROOT, unseen: Mapping[int, Sequence[Unseen]] = _ALL_SEEN
+    ) -> CallNode | None:
+        """The tree as of now; None before its `top` is recorded.
 
-        `run` is the number of the run that is shown, `live` whether somebody runs the request now.
+        `run` is the number of the run that is shown, `live` whether somebody runs the request now. `unseen`: by parent,
+        what is not in the tree.
         """
-        if ROOT not in self._rows:
+        if top not in self._rows:
             return None
-        return _build(self._preorder(run), run, live, self._progress, self._logs)
+        served = self._reached.get(0, {}).get((run << 16, 0, ROOT)) if top == ROOT else None
+        first = _Shown(self._rows[top], 0, served.flags if served is not None else 0, 0, 0, NO_PARENT)
+        return _build(self._preorder(first, unseen), run, live, self._progress, self._logs)
 
     def nodes(self) -> Node | None:
         """The recorded calls for `selection`, with those that are no longer reached."""
@@ -199,25 +167,31 @@ class CallTree:
                         found[identity] = (stretch.seq + n, identity, stretch.flags)
         return sorted(found.values())
 
-    def _preorder(self, run: int) -> list[_Shown]:
-        served = self._reached.get(0, {}).get((run << 16, 0, ROOT))
-        stack = [_Shown(self._rows[ROOT], 0, served.flags if served is not None else 0, 0, 0, NO_PARENT)]
-        counts: dict[str, int] = {}
+    def _preorder(self, first: _Shown, unseen: Mapping[int, Sequence[Unseen]]) -> list[_Shown]:
+        stack: list[_Shown | Unseen] = [first]
+        counts: Counter[str] = Counter()
         shown = []
         while stack:
             one = stack.pop()
+            if isinstance(one, Unseen):
+                counts.update(one.names)
+                continue
             row = one.row
             name = called(row.kind, row.name)
-            one.index = counts.get(name, 0)
-            counts[name] = one.index + 1
+            one.index = counts[name]
+            counts[name] += 1
             one.print = fingerprint(row.kind, row.name, one.print, one.seq)
             last = self._attempts.get(row.identity)
             one.attempts = max(row.attempts, last[1]) if last and last[0] == row.pass_no else row.attempts
             shown.append(one)
             below = self._children(row.identity)
             one.children = len(below)
-            for seq, identity, flags in reversed(below):
-                stack.append(_Shown(self._rows[identity], seq, flags, one.depth + 1, 0, one.print))
+            inner: list[_Shown | Unseen] = [
+                _Shown(self._rows[identity], seq, flags, one.depth + 1, 0, one.print) for seq, identity, flags in below
+            ]
+            if row.identity in unseen:
+                inner = sorted([*inner, *unseen[row.identity]], key=lambda each: each.seq)
+            stack.extend(reversed(inner))
         return shown
 
 
@@ -262,10 +236,7 @@ def _build(
                 status=Status.INTERRUPTED if row.status == Status.RUNNING and not live else row.status,
                 source=RAN if ran else CHECKPOINT,
                 attempts=one.attempts,
-                args_changed=one.flags & ARGUMENTS == Flag.ARGS_CHANGED,
-                not_comparable=bool(one.flags & Flag.NOT_COMPARABLE),
-                code_changed=bool(one.flags & Flag.CODE_CHANGED),
-                file_changed=bool(one.flags & Flag.FILE_CHANGED),
+                **drift_of(one.flags),
                 stored=not row.flags & Flag.NOT_STORED,
                 started_at=row.started_at,
                 duration=row.duration,
@@ -277,70 +248,6 @@ def _build(
             )
         )
     return stack[0]
-
-
-def walk(root: CallNode) -> list[CallNode]:
-    """All calls of the tree in program order."""
-    found, stack = [], [root]
-    while stack:
-        node = stack.pop()
-        found.append(node)
-        stack.extend(reversed(node.children))
-    return found
-
-
-def count(root: CallNode) -> Counts:
-    """What the summary line says."""
-    calls = [node for node in walk(root) if node.depth and node.kind not in NOT_COUNTED]
-    reused = [node for node in calls if node.source == CHECKPOINT and node.status == Status.SUCCEEDED]
-    return Counts(
-        reused=len(reused),
-        executed=sum(node.source == RAN and node.status != Status.RUNNING for node in calls),
-        failed=sum(node.status == Status.FAILED for node in calls),
-        running=sum(node.status == Status.RUNNING for node in calls),
-        args_changed=sum(node.args_changed for node in calls),
-        code_changed=sum(node.code_changed for node in calls),
-        saved=_saved(root),
-        not_comparable=sum(node.not_comparable for node in calls),
-        file_changed=root.file_changed + sum(node.file_changed for node in calls),
-    )
-
-
-def _saved(root: CallNode) -> float:
-    total, stack = 0.0, list(root.children)
-    while stack:
-        node = stack.pop()
-        if node.source == RAN or node.kind in GROUPS:
-            stack.extend(node.children)
-        elif node.status == Status.SUCCEEDED:
-            total += node.duration or 0.0
-    return total
-
-
-def spoken(seconds: float) -> str:
-    """A duration as people say it: `0.4 s`, `12 s`, `3 min 12 s`, `2 h 5 min`."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def summary(counts: Counts) -> str:
-    """`14 from checkpoint · 1 ran · saved 3 min 12 s · 2 reused with changed code`."""
-    parts = [f"{counts.reused} from checkpoint"] if counts.reused else []
-    parts.append(f"{counts.executed} ran")
-    parts += [f"{counts.failed} failed"] if counts.failed else []
-    parts += [f"{counts.running} running"] if counts.running else []
-    parts += [f"saved {spoken(counts.saved)}"] if counts.saved >= 0.05 else []
-    parts += [f"{counts.code_changed} reused with changed code"] if counts.code_changed else []
-    parts += [f"{counts.args_changed} reused with changed arguments"] if counts.args_changed else []
-    parts += [f"{counts.not_comparable} reused with arguments not comparable"] if counts.not_comparable else []
-    parts += [f"{counts.file_changed} reused with changed files"] if counts.file_changed else []
-    return " · ".join(parts)
 
 
 def _attributes(text: str | None) -> Any:

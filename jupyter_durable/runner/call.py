@@ -34,7 +34,7 @@ from jupyter_durable.runner import mapping, nodes, reducing, waiting
 from jupyter_durable.runner.arguments import kept
 from jupyter_durable.runner.body import Body
 from jupyter_durable.runner.changes import watch
-from jupyter_durable.runner.matching import drifted, match, new_body, refused
+from jupyter_durable.runner.matching import bodies_before, drifted, match, new_body, refused
 from jupyter_durable.runner.opened import changed_file
 from jupyter_durable.runner.settling import CallSettling
 from jupyter_durable.runner.stop import RunStopped, StartOver
@@ -170,6 +170,8 @@ class ActiveCall(CallSettling):
         with run.lock:
             if self.body is None:
                 recorded = self.row is not None or self.bodies > 0
+                if self.row is not None and not self.bodies and self.row.pass_no >> 16 == run.number:
+                    self.bodies = bodies_before(self)
                 if self.bodies:
                     run.flush()  # what the passes before left is read back
                 self.body = new_body(self, self.bodies, recorded)

@@ -8,7 +8,7 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from jupyter_durable.core.model import CallRow, Flag, Kind, unpack_codes
 from jupyter_durable.core.replay import NEW, AdaptiveMatcher, WrongMatch
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from jupyter_durable.runner.record import CallRecord
     from jupyter_durable.runner.run import Run
 
+PAGE: Final = 1000
+"""Recorded calls that are read at once."""
+
 
 def new_body(call: CallRecord, number: int, recorded: bool) -> Body:
     """A pass through the code of a call, with what is recorded of its children."""
@@ -34,11 +37,27 @@ def new_body(call: CallRecord, number: int, recorded: bool) -> Body:
     rows = Journalled(run.store, run.lease.serial, call.identity)
     place = BodyPlace(pass_no, _place_rule(call))
     retried = call.attempts > 1 or (call.row is not None and call.row.attempts > 1)
-    if run.options.strict and not retried:
+    if run.options.strict and not retried and number == 0:
         length = call.row.children if call.row is not None else None
         strict = StrictMatcher(rows, place, run.options.good_runs, length)
         return Body(pass_no, strict, strict)
     return Body(pass_no, AdaptiveMatcher(rows, place))
+
+
+def bodies_before(call: CallRecord) -> int:
+    """How many bodies a call had in this run already: it executes again in a further attempt of its caller.
+
+    Its passes are counted on, so that what they recorded is found, and is none of the new body's own.
+    """
+    run = call.run
+    run.flush()
+    rows = Journalled(run.store, run.lease.serial, call.identity)
+    passes = [one.pass_no for one in rows.reached()]
+    after = 0
+    while page := rows.page(after, PAGE):
+        passes += [row.pass_no for row in page]
+        after = page[-1].identity
+    return max((pass_no & 0xFFFF for pass_no in passes if pass_no >> 16 == run.number), default=-1) + 1
 
 
 def _place_rule(call: CallRecord) -> frozenset[str] | None:

@@ -321,7 +321,7 @@ class Run:
         if self.open.pop(call.identity, None) is None:
             return False
         call.fenced = True
-        self.later(call.row_of(Status.CANCELLED, NOTHING, self.monotonic() - call.started))
+        call.cut_off(Status.CANCELLED)
         return True
 
     def finish(
@@ -329,7 +329,7 @@ class Run:
     ) -> None:
         """End the run: root outcome, status and lease in one transaction."""
         self.open.pop(ROOT, None)
-        for call in list(self.open.values()):
+        for call in reversed(list(self.open.values())):  # callers after what they called, as ever
             self.settle_cancelled(call)
         self._pulse.stop()
         self.later_all(writes)

@@ -35,7 +35,7 @@ class Listener(Protocol):
         """A call began to execute."""
 
     def settled(self, row: CallRow) -> None:
-        """A call ended and is durable."""
+        """A call ended and is durable, or was cut off, which becomes durable with the next commit."""
 
     def reused(self, row: CallRow, seq: int, pass_no: int, flags: int) -> None:
         """A call was served from its checkpoint at a place."""

@@ -195,9 +195,18 @@ class CallSettling(CallScope):
         waiting.abandon_children(self)
         if self.parent is not None and run.open.pop(self.identity, None) is not None:
             status = Status.INTERRUPTED if run.interrupted_by_store else Status.CANCELLED
-            run.later(self.row_of(status, NOTHING, run.monotonic() - self.started))
+            self.cut_off(status)
             run.later_all(self.close_reached())
         raise error
+
+    def cut_off(self, status: str) -> None:
+        """It was left before it had an outcome: its row goes with the next commit, and those that listen know."""
+        run = self.run
+        row = self.row_of(status, NOTHING, run.monotonic() - self.started)
+        run.later(row)
+        run.count_executed(self)
+        for listener in run.listeners:
+            listener.settled(row)
 
     def _begin_again(self) -> None:
         """A match by place was wrong: arguments decide, and the body starts over. Not an attempt."""

@@ -264,7 +264,7 @@ def abandon_children(call: CallScope) -> None:
 def give_up_below(call: CallScope) -> None:
     """Settle what is still open below a call as cancelled, and throw its threads out of their bodies."""
     here = threading.get_ident()
-    for child in call.run.open_below(call):
+    for child in reversed(call.run.open_below(call)):
         child.fenced = True
         if call.run.settle_cancelled(child) and child.thread_id != here and not child.plan.is_async:
             throw_into(child.thread_id, AttemptGivenUp)

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_durable.client.render import FOLD, drift
 from jupyter_durable.code.credentials import masked
-from jupyter_durable.core.calltree import CallNode, Counts, call_json, walk
+from jupyter_durable.core.calltree import CHECKPOINT, CallNode, Counts, call_json, walk
 from jupyter_durable.core.model import Logged, Progressed, Status
-from jupyter_durable_kernel.folding import Group, Tally
 from jupyter_durable_kernel.previews import shortened, shortened_trace
 from jupyter_durable_kernel.saving import MIME as MIME
 from jupyter_durable_kernel.saving import NONE, fitted
+from jupyter_durable_kernel.unseen import Group, Tally, together
 from jupyter_durable_kernel.values import Values
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ _ATTRIBUTES: Final = 10
 _SAYS_NOTHING: Final[Mapping[str, Any]] = {
     "logs": [], "progress": None, "arguments": "", "output": "", "error": "", "duration": None,
     "args_changed": False, "not_comparable": False, "code_changed": False, "file_changed": False, "stored": True,
-    "children": 0, "tries": [],
-    "last_try_at": None,
+    "children": 0, "tries": [], "last_try_at": None, "run": 0,
 }  # fmt: skip
 """What the page takes a field for that is not there."""
 
@@ -86,7 +85,7 @@ def as_of(made: Mapping[str, Any], now: float) -> dict[str, Any]:
 
 def _made(state: State, values: Values, headline: str, part: tuple[Laid, int]) -> dict[str, Any]:
     """`part`: the calls there are, and how many of them are sent at most."""
-    row, root = state.row, state.root
+    row = state.row
     (nodes, groups, _), limit = part
     sent = chosen(*part)
     calls = [node for node in nodes if node.identity in sent]
@@ -105,15 +104,15 @@ def _made(state: State, values: Values, headline: str, part: tuple[Laid, int]) -
             "status": state.status,
             "run": max(row.run, 1),
             "error": shortened(masked(row.error or ""), _ERROR) if state.status != Status.SUCCEEDED else "",
-            "started_at": root.started_at if root is not None else row.started_at,
-            "finished_at": _ended_at(root) if root is not None else row.finished_at,
+            "started_at": state.span[0],
+            "finished_at": state.span[1],
             "forked_from": row.forked_from or "",
         },
         "counts": {name: getattr(state.counts, name) for name in Counts.__slots__},
         "summary": headline,
         "calls": [shown_call(node, values, below[node.identity]) for node in calls],
-        "groups": _some([_group(key, calls, tally) for key, (calls, tally) in groups.items()], limit),
-        "omitted": len(nodes) - len(calls) + sum(tally.ran + tally.reused for tally in state.tallies.values()),
+        "groups": _some([_group(key, *found, state.now) for key, found in groups.items()], limit),
+        "omitted": len(nodes) - len(calls) + sum(tally.told + tally.below.deeper for tally in state.tallies.values()),
     }
 
 
@@ -124,6 +123,7 @@ def shown_call(node: CallNode, values: Values, counted: int = 0) -> dict[str, An
     made["children"] += counted
     made["tries"] = [dict(each._asdict()) for each in told.tries]
     made["last_try_at"] = told.last_try_at
+    made["run"] = node.row.pass_no >> 16 if node.source == CHECKPOINT else 0
     made["logs"] = logs_of(node.logs, _LOG)
     made["progress"] = _progress(made["progress"], node.progress)
     for name, text, most in (
@@ -185,25 +185,13 @@ def _some(groups: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
     return [group for group in groups if id(group) in kept]
 
 
-def _group(key: tuple[int, Group], calls: list[CallNode], tally: Tally) -> dict[str, Any]:
+def _group(key: tuple[int, Group], calls: list[CallNode], tally: Tally, now: float) -> dict[str, Any]:
     parent, group = key
-    failed = sum(call.status == Status.FAILED for call in calls) + tally.failed
-    running = sum(call.status == Status.RUNNING for call in calls)
-    total = len(calls) + tally.size
-    starts = [call.started_at for call in calls]
-    ends = [call.started_at + (call.duration or 0.0) for call in calls]
     return {
         "parent": parent,
         "name": shortened(group[2], _TEXT),
         "kind": group[1],
-        "total": total,
-        "succeeded": total - failed - running - tally.queued,
-        "failed": failed,
-        "running": running,
-        "queued": tally.queued,
-        "reused": sum(call.source == "checkpoint" for call in calls) + tally.reused,
-        "started_at": min(starts, default=0.0),
-        "seconds": max(ends, default=0.0) - min(starts, default=0.0),
+        **together(calls, tally, now)._asdict(),
     }
 
 
@@ -225,10 +213,6 @@ def laid_out(state: State) -> Laid:
         worthy = sorted(calls, key=lambda call: call.status not in (Status.FAILED, Status.RUNNING))
         spared.update(call.identity for call in worthy[_OF_A_GROUP:])
     return Laid(nodes, groups, sorted((node for node in nodes if node.identity not in spared), key=_urgency))
-
-
-def _ended_at(root: CallNode) -> float | None:
-    return root.started_at + root.duration if root.duration is not None else None
 
 
 def chosen(laid: Laid, limit: int) -> frozenset[int]:

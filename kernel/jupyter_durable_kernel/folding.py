@@ -3,91 +3,128 @@
 Rules of this file
 - It takes what a run tells its listeners, in batches; what runs now is read from the run itself.
 - Of many siblings of one function the first are kept, and every failure up to a limit; the others are counted.
-- What is not kept leaves nothing behind.
+- What is not kept leaves nothing behind but its numbers; those that are kept have the numbers of the whole tree.
+- As in the whole tree, a parent shows the calls of its newest body only, and a reused call covers what is below it.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from jupyter_durable.core.calltree import CallNode, CallTree
+from jupyter_durable.core.calltree import CallTree
+from jupyter_durable.core.counting import CHECKPOINT, RAN, CallNode, drift_of, walk
 from jupyter_durable.core.model import ROOT, CallRow, Kind, Logged, Progressed, Reached, Status, Write
+from jupyter_durable.core.nodes import called
+from jupyter_durable_kernel.unseen import CUT_OFF, Below, Group, Mark, Stretches, Tally, names_of, whole
 
 if TYPE_CHECKING:
     from jupyter_durable.runner.run import Run
 
+__all__ = ["KEPT", "SIBLINGS", "Folding", "Group", "Tally"]
+
 SIBLINGS: Final = 60
 KEPT: Final = 800
 FAILURES: Final = 100
-LOGS: Final = 20
+LOGS: Final = 100
 """Texts kept of one call."""
-Group = tuple[int, str, str]
-"""Parent, kind and name."""
+COVERED: Final = 5_000
+"""Records read at most of what reused calls cover."""
+_EXECUTED: Final = Mark(RAN)
+_BAD: Final = CUT_OFF | {Status.FAILED}
+
+
+class _Place(NamedTuple):
+    """Where a call stands, and what it covers."""
+
+    seq: int
+    mark: Mark
+    covered: Sequence[Write]
 
 
 @dataclass(slots=True)
-class Tally:
-    """Calls of one group that are not kept."""
+class _Body:
+    """What was told of the newest body of one parent."""
 
-    ran: int = 0
-    reused: int = 0
-    failed: int = 0
-    seconds: float = 0.0
-    queued: int = 0
-    """Items of a map that have not begun."""
-
-    @property
-    def size(self) -> int:
-        """All of them."""
-        return self.ran + self.reused + self.queued
+    pass_no: int
+    stale: set[int] = field(default_factory=set)
+    """Calls of the bodies before it: what is below them may be told before they are told again, in this one."""
+    kept: set[int] = field(default_factory=set)
+    """Identities of the calls that have a row."""
+    counts: dict[Group, int] = field(default_factory=dict)
+    """How many they are."""
+    tallies: dict[Group, Tally] = field(default_factory=dict)
+    """The others."""
+    places: Stretches = field(default_factory=Stretches)
+    """Where the others stand."""
 
 
 class Folding:
     """Takes records, gives trees. Not for several threads at once."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, covered: Callable[[CallRow], Iterable[Write]] = lambda _: ()) -> None:
+        """`covered` reads the records below a call that was reused."""
         self._run = run
+        self._read = covered
         self._rows: dict[int, CallRow] = {}
         self._served: dict[int, Reached] = {}
-        self._below: dict[int, set[int]] = {}
-        self._groups: dict[Group, int] = {}
-        self._failures = 0
-        self.tallies: dict[Group, Tally] = {}
+        self._covered: dict[int, list[Write]] = {}
+        """What reused calls cover, as far as it is kept."""
+        self._below: dict[int, _Body] = {}
+        """By parent."""
+        self._failures = self._records = 0
+        self._partial = False
+        """Whether the store may know more than the tree and the tallies."""
         self.progress: dict[int, Progressed] = {}
         self._logs: dict[int, deque[Logged]] = {}
         self._queued: dict[Group, int] = {}
         self.failed = 0
 
     @property
+    def tallies(self) -> dict[Group, Tally]:
+        """The calls that are not kept."""
+        return {
+            group: tally for body in self._bodies_below(ROOT, *self._run.open) for group, tally in body.tallies.items()
+        }
+
+    @property
     def whole(self) -> bool:
-        """Whether every call that was told is in the tree."""
-        return not self.tallies
+        """Whether the tree holds all that the store knows of this run."""
+        return not self._partial and not any(body.tallies for body in self._below.values())
+
+    # what is told
 
     def settled(self, row: CallRow) -> None:
         """A call ended."""
-        failed = row.status == Status.FAILED
-        self.failed += failed and row.identity != ROOT
-        if self._keeps(row, failed):
-            self._rows[row.identity] = row._replace(value=None, inputs=None, writes=None)
+        self.failed += row.status == Status.FAILED and row.identity != ROOT
+        body = self._body(row.parent, row.pass_no)
+        if body is None:
+            return
+        self._forget_stale(row.identity)
+        if self._keeps(body, row):
+            self._rows[row.identity] = _bare(row)
             self._served.pop(row.identity, None)
+            self._covered.pop(row.identity, None)
         else:
-            tally = self._tally(row)
-            tally.ran += 1
-            tally.failed += failed
-            tally.seconds += row.duration or 0.0
+            self._drop(body, row, _Place(row.seq, _EXECUTED, ()))
 
     def reused(self, row: CallRow, seq: int, pass_no: int, flags: int) -> None:
         """A call was served."""
-        if self._keeps(row, False):
-            self._rows[row.identity] = row._replace(value=None, inputs=None, writes=None)
-            self._served[row.identity] = Reached(row.parent, pass_no, seq, row.identity, 1, flags)
-        else:
-            tally = self._tally(row)
-            tally.reused += 1
-            tally.seconds += row.duration or 0.0
+        body = self._body(row.parent, pass_no)
+        if body is None:
+            return
+        covered = self._covered_by(row) if row.children else ()
+        if not self._keeps(body, row):
+            self._drop(body, row, _Place(seq, Mark(self._source(row), flags), covered))
+            return
+        self._rows[row.identity] = _bare(row)
+        self._served[row.identity] = Reached(row.parent, pass_no, seq, row.identity, 1, flags)
+        if covered and len(self._rows) + sum(map(len, self._covered.values())) + len(covered) > KEPT:
+            self._count_covered(row, covered)
+        elif covered:
+            self._covered[row.identity] = covered
 
     def told(self, record: Progressed | Logged) -> None:
         """A call reported progress, or printed."""
@@ -95,58 +132,168 @@ class Folding:
             if record.identity in self.progress or len(self.progress) < KEPT:
                 self.progress[record.identity] = record
         elif record.identity in self._logs or len(self._logs) < KEPT:
-            self._logs.setdefault(record.identity, deque(maxlen=LOGS)).append(record)
+            logs = self._logs.setdefault(record.identity, deque(maxlen=LOGS))
+            self._partial = self._partial or len(logs) == LOGS
+            logs.append(record)
+        else:
+            self._partial = True
 
-    def _keeps(self, row: CallRow, failed: bool) -> bool:
-        if row.identity in self._rows or row.identity == ROOT:
+    def _body(self, parent: int, pass_no: int) -> _Body | None:
+        """The newest body of `parent`, None for an older one: what that did is shown no more."""
+        body = self._below.get(parent)
+        if body is not None and body.pass_no == pass_no:
+            return body
+        if body is not None:
+            if pass_no < body.pass_no:
+                return None
+            self._partial = True
+        stale = body.stale | body.kept if body is not None else set()
+        body = self._below[parent] = _Body(pass_no, stale)
+        return body
+
+    def _keeps(self, body: _Body, row: CallRow) -> bool:
+        if row.identity in body.kept or row.identity == ROOT:
             return True
-        group = (row.parent, row.kind, row.name)
-        count = self._groups.get(group, 0)
-        if failed and self._failures < FAILURES:
+        body.stale.discard(row.identity)
+        group = _group(row)
+        count = body.counts.get(group, 0)
+        if row.status in _BAD and self._failures < FAILURES:
             self._failures += 1
         elif count >= SIBLINGS or len(self._rows) >= KEPT:
+            self._rows.pop(row.identity, None)
             return False
-        self._groups[group] = count + 1
-        self._below.setdefault(row.parent, set()).add(row.identity)
+        body.counts[group] = count + 1
+        body.kept.add(row.identity)
         return True
 
-    def _tally(self, row: CallRow) -> Tally:
-        self._forget(row.identity)
-        return self.tallies.setdefault((row.parent, row.kind, row.name), Tally())
+    def _source(self, row: CallRow) -> str:
+        return RAN if row.pass_no >> 16 == self._run.number else CHECKPOINT
 
-    def _forget(self, identity: int) -> None:
-        """What is below a call that is not kept is not shown either."""
-        pending = [identity]
+    # what is not kept
+
+    def _drop(self, body: _Body, row: CallRow, place: _Place) -> None:
+        """Count a call with all that is below it."""
+        group = _group(row)
+        tally = body.tallies.get(group)
+        if tally is None:
+            tally = body.tallies[group] = Tally()
+        if place.covered or row.identity in self._below:
+            below, names = self._all_below(row, place)
+            tally.add(row, place.mark, below)
+            body.places.add_all(place.seq, names)
+            self._forget_below(row.identity)
+        else:
+            tally.add(row, place.mark)
+            body.places.add(place.seq, called(row.kind, row.name))
+        self._forget_told(row.identity)
+
+    def _all_below(self, row: CallRow, place: _Place) -> tuple[Below, Counter[str]]:
+        """A call with everything below it, and how many calls of each name that is."""
+        source, flags = place.mark
+        tree = CallTree()
+        tree.apply([row, *place.covered, *self._records_below(row.identity, self._rows, self._kept_below)])
+        node = tree.tree(self._run.number, live=True, top=row.identity)
+        assert node is not None
+        names = names_of(walk(node))
+        unseen: dict[Group, Tally] = {}
+        for body in self._bodies_below(row.identity):
+            names.update(body.places.names)
+            unseen.update(body.tallies)
+        return whole(replace(node, source=source, **drift_of(flags)), unseen), names
+
+    def _bodies_below(self, *identities: int) -> Iterable[_Body]:
+        """The bodies of these calls and of all that is kept below them."""
+        pending = list(identities)
         while pending:
-            for child in self._below.pop(pending.pop(), ()):
-                self._rows.pop(child, None)
-                self._served.pop(child, None)
+            body = self._below.get(pending.pop())
+            if body is not None:
+                yield body
+                pending.extend(body.kept)
+
+    def _covered_by(self, row: CallRow) -> list[Write]:
+        """The records below a reused call; nothing, where too many were read already."""
+        self._partial = True
+        if self._records >= COVERED:
+            return []
+        found = list(self._read(row))
+        self._records += len(found)
+        return found
+
+    def _count_covered(self, row: CallRow, covered: Sequence[Write]) -> None:
+        """There is no room for the rows that a kept call covers."""
+        tree = CallTree()
+        tree.apply([row, *covered])
+        node = tree.tree(self._run.number, live=True, top=row.identity)
+        source = self._source(row)
+        body = self._below.setdefault(row.identity, _Body(0))
+        for child in node.children if node is not None else ():
+            tally = body.tallies.setdefault(_group(child.row), Tally())
+            below = whole(child, {})
+            if source == CHECKPOINT:
+                below.saved = 0.0  # its caller is what was saved
+            tally.add(child.row, Mark(child.source), below)
+            body.places.add_all(child.seq, names_of(walk(child)))
+
+    def _kept_below(self, parent: int) -> Iterable[int]:
+        body = self._below.get(parent)
+        return body.kept if body is not None else ()
+
+    def _forget_stale(self, parent: int) -> None:
+        """A body has ended: what stood in those before it, and in it no more, is gone."""
+        body = self._below.get(parent)
+        while body is not None and body.stale:
+            child = body.stale.pop()
+            self._forget_below(child)
+            self._forget_row(child)
+
+    def _forget_below(self, parent: int) -> None:
+        pending = [parent]
+        while pending:
+            body = self._below.pop(pending.pop(), None)
+            for child in body.kept | body.stale if body is not None else ():
+                self._forget_row(child)
                 pending.append(child)
+
+    def _forget_row(self, identity: int) -> None:
+        self._rows.pop(identity, None)
+        self._served.pop(identity, None)
+        self._covered.pop(identity, None)
+        self._forget_told(identity)
+
+    def _forget_told(self, identity: int) -> None:
         self.progress.pop(identity, None)
         self._logs.pop(identity, None)
+
+    # the tree
 
     def tree(self) -> CallNode | None:
         """The tree as of now, with the calls that run."""
         run = self._run
         running = {} if run.ended else {call.identity: _running(call) for call in list(run.open.values())}
+        for row in running.values():
+            self._body(row.parent, row.pass_no)
         self._queued = self._not_begun(running)
         rows = {**{identity: row for identity, row in self._rows.items() if identity not in running}, **running}
+        below: dict[int, list[int]] = defaultdict(list)
+        for row in rows.values():
+            below[row.parent].append(row.identity)
         tree = CallTree()
-        tree.apply(self._reachable(rows))
-        return tree.tree(run.number, live=not run.ended)
+        tree.apply([rows[ROOT]] if ROOT in rows else [])
+        tree.apply(self._records_below(ROOT, rows, lambda parent: below.get(parent, ())))
+        unseen = {parent: list(body.places) for parent, body in self._below.items() if body.tallies}
+        return tree.tree(run.number, live=not run.ended, unseen=unseen)
 
     def _not_begun(self, running: dict[int, CallRow]) -> dict[Group, int]:
         """A map that runs has given each of its items a place; those that nobody knows of have not begun."""
-        begun = Counter(
-            (row.parent, row.kind, row.name) for identity, row in running.items() if identity not in self._rows
-        )
+        begun = Counter(_group(row) for identity, row in running.items() if identity not in self._rows)
         found: dict[Group, int] = {}
         for identity, row in running.items():
             call = self._run.open.get(identity)
             if row.kind == Kind.MAP and call is not None and call.body is not None:
                 group = (identity, Kind.MAP_ITEM, row.name)
-                known = self._groups.get(group, 0) + self.tallies.get(group, Tally()).size + begun[group]
-                found[group] = max(0, call.body.next_seq - known)
+                body = self._body(identity, call.body.pass_no) or _Body(0)
+                told = body.counts.get(group, 0) + body.tallies.get(group, Tally()).size
+                found[group] = max(0, call.body.next_seq - told - begun[group])
         return {group: count for group, count in found.items() if count}
 
     def counted(self) -> dict[Group, Tally]:
@@ -156,24 +303,30 @@ class Folding:
             found[group] = replace(found.get(group, Tally()), queued=queued)
         return found
 
-    def _reachable(self, rows: dict[int, CallRow]) -> Iterable[Write]:
-        below: dict[int, list[CallRow]] = {}
-        for row in rows.values():
-            below.setdefault(row.parent, []).append(row)
-        pending = [0]
+    def _records_below(
+        self, identity: int, rows: Mapping[int, CallRow], below: Callable[[int], Iterable[int]]
+    ) -> Iterable[Write]:
+        """The records of a call and of all below it, apart from its own row."""
+        pending = [identity]
         while pending:
-            for row in below.get(pending.pop(), ()):
-                yield row
-                pending.append(row.identity)
-                if row.identity in self._served:
-                    yield self._served[row.identity]
-                if row.identity in self.progress:
-                    yield self.progress[row.identity]
-                yield from self._logs.get(row.identity, ())
+            parent = pending.pop()
+            yield from self._logs.get(parent, ())
+            if parent in self.progress:
+                yield self.progress[parent]
+            yield from self._covered.get(parent, ())
+            for child in below(parent):
+                yield rows[child]
+                if child in self._served:
+                    yield self._served[child]
+                pending.append(child)
 
-    def nothing_told(self) -> bool:
-        """Whether no call has ended yet."""
-        return not self._rows and not self.tallies
+
+def _group(row: CallRow) -> Group:
+    return row.parent, row.kind, row.name
+
+
+def _bare(row: CallRow) -> CallRow:
+    return row._replace(value=None, inputs=None, writes=None)
 
 
 def _running(call: object) -> CallRow:

@@ -19,8 +19,8 @@ from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.calltree import CallNode, spoken
 from jupyter_durable.core.model import Progressed, RequestRow, Status
 from jupyter_durable.core.nodes import GROUPS, called
-from jupyter_durable_kernel.folding import Group, Tally
 from jupyter_durable_kernel.previews import shortened, shortened_trace
+from jupyter_durable_kernel.unseen import Group, Tally, Together, together
 from jupyter_durable_kernel.values import Values
 
 ERROR_CHARACTERS: Final = 2_000
@@ -29,6 +29,8 @@ OPENED: Final = 20
 """A call of the first level with at most so many children stands open."""
 BESIDE_FAILURES: Final = 5
 """Calls shown of many siblings, beside those that failed."""
+MUCH_MORE: Final = 1.2
+"""Calls of a group that took so much longer than the group did: several ran at once, so the sum is told too."""
 INDENT: Final = 18
 """Pixels a level."""
 
@@ -73,6 +75,8 @@ class Shown(NamedTuple):
     limit: int
     """Rows at most for many of one name."""
     now: float
+    seconds: float | None
+    """How long the last run took."""
 
 
 class _Axis(NamedTuple):
@@ -134,8 +138,8 @@ def _head(shown: Shown) -> str:
         parts.append(_progress(root.progress))
     if shown.status == Status.SUCCEEDED:
         parts.append(f'<span class="s">{_text(shown.summary)}</span>')
-    if root is not None:
-        parts.append(f'<span class="s">{_text(lasting(_lasted(root, shown.now)))}</span>')
+    if shown.seconds is not None:
+        parts.append(f'<span class="s">{_text(lasting(shown.seconds))}</span>')
     return " ".join(parts)
 
 
@@ -219,32 +223,16 @@ class _Tree:
 
     def _fold(self, group: tuple[str, str], calls: list[CallNode], tally: Tally, level: int) -> Iterator[_Part]:
         """One row for all, opening to those that are shown."""
-        total = len(calls) + tally.size
-        failed = [call for call in calls if call.status == Status.FAILED]
-        running = sum(call.status == Status.RUNNING for call in calls)
-        reused = sum(call.source == "checkpoint" for call in calls) + tally.reused
-        lost = len(failed) + tally.failed
-        counts = [f"{total - lost - running - tally.queued:,} done"]
-        counts += [f"{lost:,} failed"] if lost else []
-        counts += [f"{running:,} running"] if running else []
-        counts += [f"{tally.queued:,} queued"] if tally.queued else []
-        ran = total - reused - tally.queued
-        sources = [f"{reused:,} from checkpoint"] if reused else []
-        sources += [f"{ran:,} ran"] if ran else []
-        seconds = sum(call.duration or 0.0 for call in calls) + tally.seconds
-        kind = "run" if running else "err" if lost else "ok"
-        mark = MARKS[Status.RUNNING if running else Status.FAILED if lost else Status.SUCCEEDED]
-        name = f"{called(*group)} ×{total:,}"
-        told = f'<span class="a">{" · ".join(counts)}</span>'
-        row = _cells((level, kind, mark), _text(name, 80), told, (" · ".join(sources), _text(lasting(seconds)), ""))
-        yield f'<details{" open" if lost else ""}><summary class="r">{row}</summary>'
+        all_of_them = together(calls, tally, self._shown.now)
+        yield f"<details{' open' if all_of_them.failed else ''}>"
+        yield f'<summary class="r">{_folded(all_of_them, called(*group), level)}</summary>'
         chosen = [call for call in calls if call.identity in self._shown.chosen]
         bad = [call for call in chosen if call.status == Status.FAILED]
         good = [call for call in chosen if call.status != Status.FAILED]
-        shown = bad[: FOLD // 2] + good[: BESIDE_FAILURES if failed else FOLD // 2]
+        shown = bad[: FOLD // 2] + good[: BESIDE_FAILURES if bad else FOLD // 2]
         yield from ((call, level + 1) for call in shown)
-        if total > len(shown):
-            yield _more(total - len(shown), level + 1)
+        if all_of_them.total > len(shown):
+            yield _more(all_of_them.total - len(shown), level + 1)
         yield "</details>"
 
     def _row(self, node: CallNode, level: int) -> str:
@@ -287,6 +275,23 @@ def _cells(head: tuple[int, str, str], name: str, extra: str, last: tuple[str, s
         f"<code>{name}</code> {extra}</span> "
         f'<span class="s">{source}</span> <span class="d">{duration}</span>{bar or "<span></span>"}'
     )
+
+
+def _folded(group: Together, name: str, level: int) -> str:
+    """The row of many calls of one name."""
+    counts = [f"{group.succeeded:,} done"]
+    counts += [f"{group.failed:,} failed"] if group.failed else []
+    counts += [f"{group.cut_off:,} cancelled"] if group.cut_off else []
+    counts += [f"{group.running:,} running"] if group.running else []
+    counts += [f"{group.queued:,} queued"] if group.queued else []
+    sources = [f"{group.reused:,} from checkpoint"] if group.reused else []
+    sources += [f"{group.ran:,} ran"] if group.ran else []
+    sources += [f"{lasting(group.added_up)} added up"] if group.added_up > MUCH_MORE * group.seconds else []
+    worst = (Status.RUNNING, group.running), (Status.FAILED, group.failed), (Status.CANCELLED, group.cut_off)
+    status = next((status for status, number in worst if number), Status.SUCCEEDED)
+    told = f'<span class="a">{" · ".join(counts)}</span>'
+    last = (_text(" · ".join(sources)), _text(lasting(group.seconds)), "")
+    return _cells((level, _CLASS.get(status, "warn"), MARKS[status]), _text(f"{name} ×{group.total:,}", 80), told, last)
 
 
 def _more(count: int, level: int) -> str:

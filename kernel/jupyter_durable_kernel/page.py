@@ -15,15 +15,17 @@ from typing import Any, Final, NamedTuple
 
 from jupyter_durable.client.render import MARKS, escaped, tree_text
 from jupyter_durable.code.credentials import masked
-from jupyter_durable.core.calltree import CallNode, Counts, count, summary, walk
+from jupyter_durable.core.counting import NOTHING, CallNode, Counts, summary, walk
 from jupyter_durable.core.model import RequestRow, Status
 from jupyter_durable_kernel import bundle as bundling
 from jupyter_durable_kernel import markup
-from jupyter_durable_kernel.folding import Group, Tally
 from jupyter_durable_kernel.markup import Shown
 from jupyter_durable_kernel.previews import shortened
 from jupyter_durable_kernel.saving import FULL, HTML, MIME, NONE, TEXT, fitted
+from jupyter_durable_kernel.unseen import Group, Tally, counted
 from jupyter_durable_kernel.values import Values
+
+__all__ = ["BYTES", "NOTHING", "State", "bundle", "counted", "ended_in", "headline", "notice"]
 
 BYTES: Final = 100_000
 _HTML_BYTES: Final = 34_000
@@ -40,6 +42,9 @@ _LINE: Final = 140
 """Characters of a line."""
 
 
+Span = tuple[float | None, float | None]
+
+
 class State(NamedTuple):
     """What is to be shown."""
 
@@ -51,21 +56,16 @@ class State(NamedTuple):
     resumed: bool
     now: float
     """Unix seconds."""
+    span: Span = (None, None)
+    """When the last run began and ended, Unix seconds."""
 
-
-NOTHING: Final = Counts(0, 0, 0, 0, 0, 0, 0.0)
-"""Counts of a request without a run."""
-
-
-def counted(root: CallNode, tallies: Mapping[Group, Tally]) -> Counts:
-    """All calls of the run, those that are only counted too."""
-    counts = count(root)
-    return replace(
-        counts,
-        reused=counts.reused + sum(tally.reused for tally in tallies.values()),
-        executed=counts.executed + sum(tally.ran for tally in tallies.values()),
-        failed=counts.failed + sum(tally.failed for tally in tallies.values()),
-    )
+    @property
+    def seconds(self) -> float | None:
+        """How long the last run took, or takes by now."""
+        began, ended = self.span
+        if began is None or (ended is None and self.status != Status.RUNNING):
+            return None
+        return max(0.0, (self.now if ended is None else ended) - began)
 
 
 def bundle(state: State, values: Values, save_view: str = FULL) -> dict[str, Any]:
@@ -157,7 +157,9 @@ def _html(state: State, values: Values) -> str:
     def made(limit: int) -> str:
         chosen = bundling.chosen(laid, limit)
         texts = (headline(state), summary(state.counts))
-        shown = Shown(state.row, state.status, state.root, state.tallies, *texts, chosen, limit, state.now)
+        shown = Shown(
+            state.row, state.status, state.root, state.tallies, *texts, chosen, limit, state.now, state.seconds
+        )
         return markup.page(shown, values)
 
     page: str = fitted(made, _ROWS, _HTML_BYTES)

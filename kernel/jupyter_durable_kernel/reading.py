@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from jupyter_durable.client.counted import span_of
 from jupyter_durable.client.journal import load_tree
 from jupyter_durable.client.request import status_of
 from jupyter_durable.core.calltree import CallNode, walk
@@ -28,7 +29,8 @@ def state_of(engine: Engine, row: RequestRow) -> page.State:
     status = status_of(row, engine)
     root = load_tree(engine.store, row, live=status == Status.RUNNING)[1]
     counts = page.counted(root, {}) if root is not None else page.NOTHING
-    return page.State(row, status, root, {}, counts, row.run > 1, engine.clock.now())
+    span = span_of(engine.store.runs(row.serial))
+    return page.State(row, status, root, {}, counts, row.run > 1, engine.clock.now(), span)
 
 
 def snapshot(state: page.State, values: Values) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from jupyter_durable.client import verbs
 from jupyter_durable.client.journal import load_tree
 from jupyter_durable.client.render import MARKS, escaped, tree_text
-from jupyter_durable.core.calltree import NOT_COUNTED, count, spoken, summary, walk
+from jupyter_durable.core.counting import NOT_COUNTED, count, spoken, summary, walk
 from jupyter_durable.core.model import RequestRow, Status
 from jupyter_durable.store.base import Finding, Swept
 from jupyter_durable_kernel.previews import shortened
@@ -83,10 +83,14 @@ def shown(one: verbs.Shown) -> str:
     if info.pinned:
         lines.append("pinned: gc leaves it alone")
     for run in one.runs:
+        last = run.run == info.runs
+        reused, executed, gained = (
+            (info.reused, info.executed, info.saved) if last else (run.reused, run.executed, run.saved)
+        )
         lasted = f" · {spoken(run.finished_at - run.started_at)}" if run.finished_at is not None else ""
-        saved = f" · saved {spoken(run.saved)}" if run.saved >= 0.05 else ""
+        saved = f" · saved {spoken(gained)}" if gained >= 0.05 else ""
         lines.append(
-            f"run {run.run}: {run.mode} {run.status} · {run.reused} from checkpoint · {run.executed} ran{lasted}{saved}"
+            f"run {run.run}: {run.mode} {run.status} · {reused} from checkpoint · {executed} ran{lasted}{saved}"
         )
     if one.root is not None:
         lines.append(summary(count(one.root)))

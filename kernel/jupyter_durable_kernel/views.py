@@ -15,12 +15,13 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyter_durable.client.journal import load_tree, root_row
+from jupyter_durable.client.counted import span_of
+from jupyter_durable.client.journal import load_tree, records, root_row
 from jupyter_durable.client.request import status_of
-from jupyter_durable.core.calltree import CallNode, Counts
+from jupyter_durable.core.counting import NOTHING, CallNode
 from jupyter_durable.core.model import CallRow, Kind, Logged, Progressed, RequestRow, Status
 from jupyter_durable.errors import DurableError
 from jupyter_durable.runner.stop import RunStopped
@@ -28,6 +29,7 @@ from jupyter_durable_kernel import bundle, page
 from jupyter_durable_kernel.folding import Folding
 from jupyter_durable_kernel.outputs import Outputs
 from jupyter_durable_kernel.thrift import Thrift
+from jupyter_durable_kernel.unseen import Group, Tally, counted
 from jupyter_durable_kernel.values import Values
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from jupyter_durable.runner.settings import Listener
 
 Snapshot = dict[str, Any]
+Drawn = tuple[CallNode | None, Mapping[Group, Tally]]
+"""A tree, and the calls that are not in it."""
 PERIOD: Final = 0.1
 SILENT_SECONDS: Final = 1.0
 CLOCK_SECONDS: Final = 1.0
@@ -59,11 +63,12 @@ class LiveView:
         self.resumed = run.number > 1
         self._began = time.monotonic()
         self._queue: deque[tuple[Any, ...]] = deque()
-        self._folding = Folding(run)
+        self._folding = Folding(run, lambda call: records(views.engine.store, row.serial, below=call.identity))
         self._values = Values(views.engine, row)
         self._thrift = Thrift(views.told)
         self._context = contextvars.copy_context()
         self._lock = threading.Lock()
+        self._span: page.Span = (None, None)
         self._said: dict[str, Any] = {}
         """What was drawn last, without the time of day."""
         self._place = views.outputs.reserve(bundle.display_of(row.id, run.number))
@@ -104,7 +109,7 @@ class LiveView:
             if self.run.ended:
                 self._finish()
             elif time.monotonic() >= self._not_before and (self._due() or self._views.followed(self.row.id)):
-                self._show(Status.RUNNING, self._folding.tree(), self._due())
+                self._show(Status.RUNNING, (self._folding.tree(), self._folding.counted()), self._due())
 
     def _due(self) -> bool:
         return self._urgent or self.resumed or time.monotonic() - self._began > SILENT_SECONDS
@@ -144,34 +149,29 @@ class LiveView:
         status = status_of(self.row, self._views.engine)
         seen = self._due() or self._shown or self.run.reused > 0 or status != Status.SUCCEEDED
         if seen or self._views.followed(self.row.id):
-            self._show(status, self._last_tree(), seen)
+            self._show(status, self._last_state(), seen)
 
-    def _last_tree(self) -> CallNode | None:
+    def _last_state(self) -> Drawn:
         """Read back where calls stand in the store that nobody told of: below reused ones, in earlier runs."""
-        folding = self._folding
-        root = root_row(self._views.engine.store, self.row.serial)
+        folding, run, store = self._folding, self.run, self._views.engine.store
+        root = root_row(store, self.row.serial)
         if root is not None:
             folding.settled(root)
-        told_all = folding.whole and not self.resumed
-        if told_all or self.run.lease.next_identity + self.run.executed > WHOLE:
-            return folding.tree()
-        tree = load_tree(self._views.engine.store, self.row, live=False)[1]
-        folding.tallies.clear()
-        return tree
+        executed = root is not None and root.pass_no >> 16 == run.number == 1
+        if (executed and folding.whole) or run.lease.next_identity + run.executed > WHOLE:
+            return folding.tree(), folding.counted()
+        return load_tree(store, self.row, live=False)[1], {}
 
-    def _show(self, status: str, root: CallNode | None, seen: bool) -> None:
+    def _show(self, status: str, drawn: Drawn, seen: bool) -> None:
         """Draw a state; `seen`: as an output, not only for those that follow the request."""
         began = time.monotonic()
-        state = page.State(
-            self.row,
-            status,
-            root,
-            self._folding.counted(),
-            self._counted(root),
-            self.resumed,
-            self._views.engine.clock.now(),
-        )
-        made = page.bundle(state, self._values, self._views.engine.settings.save_view)
+        root, tallies = drawn
+        engine = self._views.engine
+        if self._span[0] is None or status != Status.RUNNING:
+            self._span = span_of(engine.store.runs(self.row.serial))
+        counts = counted(root, tallies) if root is not None else NOTHING
+        state = page.State(self.row, status, root, tallies, counts, self.resumed, engine.clock.now(), self._span)
+        made = page.bundle(state, self._values, engine.settings.save_view)
         said = bundle.timeless(made[bundle.MIME])
         if said != self._said or began > self._published + CLOCK_SECONDS:
             if seen:
@@ -183,13 +183,6 @@ class LiveView:
         # What is saved in part the page asks for in full, each time.
         wait = PARTIAL_SECONDS if made[bundle.MIME].get("partial") else 0.0
         self._not_before = time.monotonic() + max(wait, 10 * (time.monotonic() - began))
-
-    def _counted(self, root: CallNode | None) -> Counts:
-        run = self.run
-        if root is None:
-            drift = (run.args_changed, run.code_changed, run.saved, run.not_comparable, run.file_changed)
-            return Counts(run.reused, run.executed, 0, 0, *drift)
-        return page.counted(root, self._folding.tallies)
 
 
 class Views:

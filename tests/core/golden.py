@@ -127,6 +127,24 @@ def cases() -> list[tuple[str, int, bool, list[Write]]]:
                 call(5, 2, 1, "g", pass_no=2 << 16 | 2, status=Status.FAILED),
             ],
         ),
+        (
+            "a failure counts where it began, below its callers and a map; one that was dealt with counts, too",
+            1,
+            False,
+            [
+                root(1, status=Status.FAILED, children=3),
+                call(2, 1, 0, "outer", status=Status.FAILED, children=1),
+                call(3, 1, 0, "inner", 2, status=Status.FAILED, children=1),
+                call(4, 1, 0, "part", 3, kind=Kind.MAP, status=Status.FAILED, children=3),
+                call(5, 1, 0, "part", 4, kind=Kind.MAP_ITEM, children=0),
+                call(6, 1, 1, "part", 4, kind=Kind.MAP_ITEM, status=Status.FAILED, children=0),
+                call(7, 1, 2, "part", 4, kind=Kind.MAP_ITEM, status=Status.CANCELLED, children=0),
+                call(8, 1, 1, "tried", children=1),
+                call(9, 1, 0, "risky", 8, status=Status.FAILED, children=0),
+                call(10, 1, 2, "alone", status=Status.FAILED, children=1),
+                call(11, 1, 0, "part", 10, kind=Kind.REDUCE, status=Status.FAILED, children=0),
+            ],
+        ),
     ]
 
 

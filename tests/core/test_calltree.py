@@ -9,6 +9,7 @@ import pytest
 
 from jupyter_durable.client.render import drift
 from jupyter_durable.core.calltree import CHECKPOINT, RAN, CallTree, Counts, count, spoken, summary, to_json, walk
+from jupyter_durable.core.counting import began
 from jupyter_durable.core.model import Flag, Reached, Status
 from tests.core.golden import PATH, call, cases, folded, read, root
 
@@ -68,6 +69,20 @@ def test_a_reuse_that_cannot_be_judged_is_not_counted_as_changed():
     told = "1 reused with changed arguments · 1 reused with arguments not comparable"
     assert summary(count(shown)) == f"2 from checkpoint · 0 ran · saved 5.0 s · {told}"
     assert [drift(node) for node in shown.children] == [["arguments not comparable"], ["arguments changed"]]
+
+
+def test_a_failure_counts_where_it_began():
+    """Neither its callers nor the map it was in count again; a map that failed by itself failed its caller."""
+    name = "a failure counts where it began, below its callers and a map; one that was dealt with counts, too"
+    _, shown = tree_of(name)
+    assert shown is not None
+    assert [node.label for node in walk(shown)[1:] if node.status == Status.FAILED and began(node)] == [
+        "part[1]",
+        "risky[0]",
+        "alone[0]",
+        "part.reduce[0]",
+    ]
+    assert summary(count(shown)) == "8 ran · 3 failed"
 
 
 def test_a_running_call_of_nobody_reads_interrupted():

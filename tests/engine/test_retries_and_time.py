@@ -221,3 +221,50 @@ def test_a_recorded_traceback_holds_the_users_frames_only(notebook):
     assert "in f" in text
     assert "concurrent" not in text
     assert "runner" not in text
+
+
+AGAIN = """
+@function()
+def item(n):
+    ran(n)
+    return n
+@function()
+def middle(n):
+    item(n)
+    item.map([10 * n, 10 * n + 1])
+    item.reduce([], n)
+    do(len(TRIED))
+    return n
+@function()
+def add(one, other):
+    ran(other)
+    return one + other
+TRIED = []
+@function(retries=Retries(max_retries=3, initial_delay=0))
+def outer(deep):
+    TRIED.append(1)
+    item.map([1, 2, 3])
+    add.reduce([4, 5], 0)
+    try:
+        middle(7)
+    finally:
+        do(10 * len(TRIED))
+    return deep
+@application()
+@function()
+def app() -> int: return outer(1)
+"""
+
+
+@pytest.mark.parametrize(
+    "at", [{"a1": OSError()}, {"a10": OSError()}, {"a1": OSError(), "a2": OSError(), "a30": OSError()}]
+)
+def test_what_had_succeeded_below_a_failed_attempt_is_served_at_every_depth(notebook, at):
+    """Also what was called in a map, a reduce, or a call that itself failed: nothing executes twice."""
+    notebook.namespace["do"] = Do(**at)
+    notebook.cell(AGAIN, key="functions")
+    request = notebook.cell("app()")
+    assert request.status == "succeeded"
+    assert sorted(notebook.executed()) == [1, 2, 3, 4, 5, 7, 70, 71]
+    assert len(request.calls("item")) == 6
+    assert len(request.calls("add")) == 2

@@ -8,6 +8,9 @@
  */
 
 import { ICall, ICounts, IProgress } from '../protocol/protocol';
+import { count, GROUPS, spoken } from './counting';
+
+export { count, spoken } from './counting';
 
 const ROOT = 1;
 const ARGS_CHANGED = 16;
@@ -16,8 +19,6 @@ const NOT_COMPARABLE = 256;
 const ARGUMENTS = ARGS_CHANGED | NOT_COMPARABLE;
 const FILE_CHANGED = 512;
 const NOT_STORED = 4;
-const GROUPS = ['map', 'reduce'];
-const NOT_COUNTED = ['map', 'reduce', 'cell', 'script', 'value'];
 
 export interface ICallRow {
   type: 'CallRow';
@@ -308,61 +309,6 @@ function progressOf(record: IProgressed | undefined): IProgress | null {
     message: record.message,
     attributes: record.attributes ? JSON.parse(record.attributes) : {}
   };
-}
-
-/** What the summary line says; `calls` in program order, the root first. */
-export function count(calls: ICall[]): ICounts {
-  const counted = calls.filter(
-    call => call.depth > 0 && !NOT_COUNTED.includes(call.kind)
-  );
-  const many = (holds: (call: ICall) => boolean) =>
-    counted.filter(holds).length;
-  return {
-    reused: many(
-      call => call.source === 'checkpoint' && call.status === 'succeeded'
-    ),
-    executed: many(call => call.source === 'ran' && call.status !== 'running'),
-    failed: many(call => call.status === 'failed'),
-    running: many(call => call.status === 'running'),
-    args_changed: many(call => call.args_changed),
-    code_changed: many(call => call.code_changed),
-    saved: saved(calls),
-    not_comparable: many(call => call.not_comparable),
-    file_changed:
-      Number(calls[0]?.file_changed === true) + many(call => call.file_changed)
-  };
-}
-
-/** Seconds of the reused calls; what a reused call covers is part of it. */
-function saved(calls: ICall[]): number {
-  let total = 0;
-  let covered = Infinity;
-  for (const call of calls.slice(1)) {
-    if (call.depth > covered) {
-      continue;
-    }
-    covered = Infinity;
-    if (call.source !== 'ran' && !GROUPS.includes(call.kind)) {
-      covered = call.depth;
-      total += call.status === 'succeeded' ? (call.duration ?? 0) : 0;
-    }
-  }
-  return total;
-}
-
-/** A duration as people say it: `0.4 s`, `12 s`, `3 min 12 s`, `2 h 5 min`. */
-export function spoken(seconds: number): string {
-  if (seconds < 9.95) {
-    return `${seconds.toFixed(1)} s`;
-  }
-  const whole = Math.round(seconds);
-  if (whole < 60) {
-    return `${whole} s`;
-  }
-  if (whole < 3600) {
-    return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  }
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
 export function summary(counts: ICounts): string {

@@ -86,7 +86,7 @@ function callKey(call: IShownCall): string {
 }
 
 function ended(group: IGroup): number {
-  return group.succeeded + group.failed;
+  return group.succeeded + group.failed + group.cut_off;
 }
 
 /** How many children of each call have ended. */

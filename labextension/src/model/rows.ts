@@ -81,8 +81,6 @@ export function grouped(calls: IShownCall[]): IGroup {
   const many = (status: string) =>
     calls.filter(call => call.status === status).length;
   const first = calls[0];
-  const starts = calls.map(call => call.started_at);
-  const ends = calls.map(call => call.started_at + (call.duration ?? 0));
   return {
     parent: first.parent,
     name: first.name,
@@ -90,12 +88,25 @@ export function grouped(calls: IShownCall[]): IGroup {
     total: calls.length,
     succeeded: many('succeeded'),
     failed: many('failed'),
+    cut_off: many('cancelled') + many('interrupted'),
     running: many('running'),
     queued: 0,
     reused: calls.filter(call => call.source === 'checkpoint').length,
-    started_at: Math.min(...starts),
-    seconds: Math.max(...ends) - Math.min(...starts)
+    started_at: Math.min(...calls.map(call => call.started_at)),
+    seconds: secondsByRun(calls),
+    added_up: calls.reduce((sum, call) => sum + (call.duration ?? 0), 0)
   };
+}
+
+/** From the first start to the last end of each run: the time between two runs is nobody's. */
+function secondsByRun(calls: IShownCall[]): number {
+  const spans = new Map<number, [number, number]>();
+  for (const { run, started_at: start, duration } of calls) {
+    const end = start + (duration ?? 0);
+    const [first, last] = spans.get(run) ?? [start, end];
+    spans.set(run, [Math.min(first, start), Math.max(last, end)]);
+  }
+  return [...spans.values()].reduce((sum, [from, to]) => sum + to - from, 0);
 }
 
 /** Siblings that are too many to be rows: those that were sent as such, and those that are here. */

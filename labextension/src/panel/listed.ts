@@ -6,7 +6,7 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { spoken } from '../model/calltree';
+import { spoken } from '../model/counting';
 import { IListed } from '../requests/requests';
 import { lasting, thousands } from '../view/words';
 
@@ -57,7 +57,7 @@ export function fileName(path: string): string {
   return path.split(/[\\/]/).pop() ?? path;
 }
 
-/** Where it was made, when it began, how long it took. */
+/** Where it was made, when its last run began, how long that took. */
 export function placeText(
   one: IListed,
   now: number,
@@ -66,10 +66,11 @@ export function placeText(
   const parts = [
     one.notebook ? fileName(one.notebook) : trans.__('no notebook')
   ];
-  parts.push(ago(one.started_at ?? one.accepted_at, now, trans));
-  const end = one.status === 'running' ? now : one.finished_at;
-  if (one.started_at !== null && end !== null) {
-    parts.push(lasting(Math.max(0, end - one.started_at)));
+  parts.push(ago(one.began_at ?? one.accepted_at, now, trans));
+  const since = one.began_at === null ? null : Math.max(0, now - one.began_at);
+  const seconds = one.status === 'running' ? since : one.seconds;
+  if (seconds !== null) {
+    parts.push(lasting(seconds));
   }
   if (one.runs > 1) {
     parts.push(trans.__('%1 runs', thousands(one.runs)));

@@ -84,6 +84,8 @@ export interface IShownCall extends ICall {
   /** When the last of several attempts began; null where that is not known. */
   last_try_at: number | null;
   waiting: IWaiting | null;
+  /** The run that executed it, where that is not the one that is shown; else 0. */
+  run: number;
 }
 
 /** All siblings of one name, where they are too many to be rows of their own. */
@@ -94,11 +96,16 @@ export interface IGroup {
   total: number;
   succeeded: number;
   failed: number;
+  /** Cancelled or interrupted. */
+  cut_off: number;
   running: number;
   queued: number;
   reused: number;
   started_at: number;
+  /** From the first start to the last end, without the time between two runs. */
   seconds: number;
+  /** How long each took, added up. */
+  added_up: number;
 }
 
 export interface ICounts {
@@ -186,7 +193,8 @@ export function readCall(value: unknown): IShownCall {
     error: text(given.error),
     tries: list(given.tries, MOST_TRIES).map(readTry),
     last_try_at: optional(given.last_try_at),
-    waiting: readWaiting(given.waiting)
+    waiting: readWaiting(given.waiting),
+    run: number(given.run)
   };
 }
 
@@ -260,11 +268,13 @@ function readGroup(value: unknown): IGroup {
     total: number(given.total),
     succeeded: number(given.succeeded),
     failed: number(given.failed),
+    cut_off: number(given.cut_off),
     running: number(given.running),
     queued: number(given.queued),
     reused: number(given.reused),
     started_at: number(given.started_at),
-    seconds: number(given.seconds)
+    seconds: number(given.seconds),
+    added_up: number(given.added_up)
   };
 }
 

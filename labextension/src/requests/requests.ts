@@ -25,6 +25,10 @@ export interface IListed {
   started_at: number | null;
   finished_at: number | null;
   runs: number;
+  /** When the last run began. */
+  began_at: number | null;
+  /** How long the last run took; null until it has ended. */
+  seconds: number | null;
   /** Calls that executed in the last run. */
   executed: number;
   /** Calls that the last run served from checkpoints. */
@@ -286,6 +290,8 @@ export function readOne(given: Fields): IListed {
     started_at: time(given.started_at),
     finished_at: time(given.finished_at),
     runs: number(given.runs),
+    began_at: time(given.began_at),
+    seconds: time(given.seconds),
     executed: number(given.executed),
     reused: number(given.reused),
     saved: number(given.saved),

@@ -7,7 +7,7 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { spoken } from '../model/calltree';
+import { spoken } from '../model/counting';
 import { IControls, IWish, Verb } from './controls';
 import {
   allow,

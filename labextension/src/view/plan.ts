@@ -7,7 +7,7 @@
 
 import { TranslationBundle } from '@jupyterlab/translation';
 import { readPreviewRows } from '../protocol/answers';
-import { spoken } from '../model/calltree';
+import { spoken } from '../model/counting';
 import { element, visible } from './dom';
 import { fields, number } from '../protocol/read';
 import { thousands } from './words';

@@ -204,7 +204,9 @@ export class TreeView {
       ? 'running'
       : group.failed
         ? 'failed'
-        : 'succeeded';
+        : group.cut_off
+          ? 'cancelled'
+          : 'succeeded';
     const status = statusNow(given, this._model);
     const span = {
       start: group.started_at,

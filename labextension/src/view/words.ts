@@ -6,11 +6,14 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { spoken } from '../model/calltree';
+import { spoken } from '../model/counting';
 import { endedIn } from '../model/ended';
 import { ICounts, IGroup, ISnapshot, IWaiting } from '../protocol/protocol';
 import { IPace, secondsLeft } from '../model/rate';
 import { visible } from './dom';
+
+/** Calls that took so much longer than their group did: several ran at once, so the sum is told, too. */
+const MUCH_MORE = 1.2;
 
 const MARKS: Record<string, string> = {
   succeeded: '✓',
@@ -87,6 +90,9 @@ export function groupText(group: IGroup, trans: TranslationBundle): string {
   if (group.failed) {
     parts.push(trans.__('%1 failed', thousands(group.failed)));
   }
+  if (group.cut_off) {
+    parts.push(trans.__('%1 cancelled', thousands(group.cut_off)));
+  }
   if (group.running) {
     parts.push(trans.__('%1 running', thousands(group.running)));
   }
@@ -135,6 +141,9 @@ export function groupSource(
   if (ran > 0) {
     parts.push(trans.__('%1 ran', thousands(ran)));
   }
+  if (group.running === 0 && group.added_up > MUCH_MORE * group.seconds) {
+    parts.push(trans.__('%1 added up', lasting(group.added_up)));
+  }
   return parts.join(' · ');
 }
 
@@ -155,7 +164,7 @@ function wentWell(snapshot: ISnapshot, trans: TranslationBundle): string[] {
   const { started_at: began, finished_at: ended } = snapshot.request;
   const calls = reused + executed;
   const parts = [trans._n('%1 call', '%1 calls', calls, thousands(calls))];
-  if (began !== null && ended !== null && reused === 0) {
+  if (began !== null && ended !== null) {
     parts.push(lasting(ended - began));
   }
   if (reused === 0) {

@@ -1,0 +1,224 @@
+"""The nodes of the call tree that is shown, and what is counted over them.
+
+Rules of this file
+- Every number that is shown of a request is made here, from its tree: under the cell, in the panel, by the verbs.
+- A failure counts where it began: not for the callers it passed on its way up.
+- `labextension/src/model/calltree.ts` counts in the same way; `tests/golden/calltree.json` keeps the two equal.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple, TypedDict
+
+from jupyter_durable.core.model import CallRow, Flag, Kind, Logged, Progressed, Status
+from jupyter_durable.core.nodes import GROUPS, called
+
+RAN: Final = "ran"
+CHECKPOINT: Final = "checkpoint"
+NOT_COUNTED: Final = GROUPS | {Kind.CELL, Kind.SCRIPT, Kind.VALUE}
+
+
+class Drift(TypedDict):
+    """What to know of a reuse: fields of a node, which are counted under the same names."""
+
+    args_changed: bool
+    not_comparable: bool
+    code_changed: bool
+    file_changed: bool
+
+
+DRIFT: Final = tuple(Drift.__annotations__)
+
+
+@dataclass(frozen=True, slots=True)
+class CallNode:
+    """One call as it is shown."""
+
+    identity: int
+    parent: int
+    seq: int
+    name: str
+    index: int
+    """n of `name[n]`: calls of this name before it in program order."""
+    kind: str
+    fingerprint: bytes
+    status: str
+    source: str
+    """`ran` or `checkpoint`."""
+    attempts: int
+    args_changed: bool
+    not_comparable: bool
+    """Reused by its place, and nobody knows whether with other arguments; `args_changed` is False then."""
+    code_changed: bool
+    file_changed: bool
+    stored: bool
+    """False: completed, not checkpointed."""
+    started_at: float
+    """Unix time in seconds."""
+    duration: float | None
+    """Seconds; None until the call has ended."""
+    depth: int
+    progress: Progressed | None
+    logs: tuple[Logged, ...]
+    row: CallRow
+    """The newest row, without its value and inputs."""
+    children: tuple[CallNode, ...]
+
+    @property
+    def label(self) -> str:
+        """`name[n]`, as written in the tree, the magics and the CLI."""
+        return f"{called(self.kind, self.name)}[{self.index}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Calls of a tree, without the root, map and reduce nodes and recorded values."""
+
+    reused: int
+    executed: int
+    """Executed in this run and no longer running, whatever the outcome."""
+    failed: int
+    """Failures, each where it began: a caller that passed one on is not counted."""
+    running: int
+    args_changed: int
+    code_changed: int
+    saved: float
+    """Seconds that the reused calls took when they ran; what a reused call covers is part of it."""
+    not_comparable: int = 0
+    file_changed: int = 0
+    """Reused calls, the root too, of which a file has changed that they or the calls they cover had read."""
+
+
+NOTHING: Final = Counts(0, 0, 0, 0, 0, 0, 0.0)
+"""Counts of a request without a run."""
+
+
+class Sort(NamedTuple):
+    """What the summary asks of one call."""
+
+    source: str
+    status: str
+    began: bool
+    """Of a failure: whether it began here."""
+    drift: frozenset[str]
+    """Fields of a node that say what to know of its reuse (`DRIFT`)."""
+
+
+def walk(root: CallNode) -> list[CallNode]:
+    """All calls of the tree in program order."""
+    found, stack = [], [root]
+    while stack:
+        node = stack.pop()
+        found.append(node)
+        stack.extend(reversed(node.children))
+    return found
+
+
+def drift_of(flags: int) -> Drift:
+    """The fields of a node that its place says."""
+    unknown = bool(flags & Flag.NOT_COMPARABLE)
+    return {
+        "args_changed": bool(flags & Flag.ARGS_CHANGED) and not unknown,
+        "not_comparable": unknown,
+        "code_changed": bool(flags & Flag.CODE_CHANGED),
+        "file_changed": bool(flags & Flag.FILE_CHANGED),
+    }
+
+
+def began(node: CallNode, callers: Collection[int] = ()) -> bool:
+    """Whether a failure began at this call: none of those it called failed, also through a map or reduce.
+
+    `callers`: identities below which a call failed that has no node.
+    """
+    stack = [node]
+    while stack:
+        above = stack.pop()
+        if above.identity in callers:
+            return False
+        for child in above.children:
+            if child.status == Status.FAILED:
+                if child.kind not in GROUPS:
+                    return False
+                stack.append(child)
+    return True
+
+
+def sorts_of(calls: Iterable[CallNode], callers: Collection[int] = ()) -> Counter[Sort]:
+    """How many of these calls are of which sort; map and reduce nodes and recorded values are none."""
+    return Counter(
+        Sort(
+            node.source,
+            node.status,
+            node.status == Status.FAILED and began(node, callers),
+            frozenset(name for name in DRIFT if getattr(node, name)),
+        )
+        for node in calls
+        if node.kind not in NOT_COUNTED
+    )
+
+
+def counts_of(sorts: Mapping[Sort, int], saved: float) -> Counts:
+    """What the summary says of so many calls of each sort."""
+
+    def many(holds: Callable[[Sort], bool]) -> int:
+        return sum(number for sort, number in sorts.items() if holds(sort))
+
+    return Counts(
+        reused=many(lambda sort: sort.source == CHECKPOINT and sort.status == Status.SUCCEEDED),
+        executed=many(lambda sort: sort.source == RAN and sort.status != Status.RUNNING),
+        failed=many(lambda sort: sort.began),
+        running=many(lambda sort: sort.status == Status.RUNNING),
+        saved=saved,
+        **{name: many(lambda sort: name in sort.drift) for name in DRIFT},  # noqa: B023 - called at once
+    )
+
+
+def count(root: CallNode) -> Counts:
+    """What the summary line says."""
+    return with_root(counts_of(sorts_of(walk(root)[1:]), saved_below(root)), root)
+
+
+def with_root(counts: Counts, root: CallNode) -> Counts:
+    """The root is no call of its request, but a file that it had read may have changed since."""
+    return replace(counts, file_changed=counts.file_changed + root.file_changed) if root.file_changed else counts
+
+
+def saved_below(root: CallNode) -> float:
+    """Seconds that the reused calls below took when they ran; what a reused call covers is part of it."""
+    total, stack = 0.0, list(root.children)
+    while stack:
+        node = stack.pop()
+        if node.source == RAN or node.kind in GROUPS:
+            stack.extend(node.children)
+        elif node.status == Status.SUCCEEDED:
+            total += node.duration or 0.0
+    return total
+
+
+def spoken(seconds: float) -> str:
+    """A duration as people say it: `0.4 s`, `12 s`, `3 min 12 s`, `2 h 5 min`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def summary(counts: Counts) -> str:
+    """`14 from checkpoint · 1 ran · saved 3 min 12 s · 2 reused with changed code`."""
+    parts = [f"{counts.reused} from checkpoint"] if counts.reused else []
+    parts.append(f"{counts.executed} ran")
+    parts += [f"{counts.failed} failed"] if counts.failed else []
+    parts += [f"{counts.running} running"] if counts.running else []
+    parts += [f"saved {spoken(counts.saved)}"] if counts.saved >= 0.05 else []
+    parts += [f"{counts.code_changed} reused with changed code"] if counts.code_changed else []
+    parts += [f"{counts.args_changed} reused with changed arguments"] if counts.args_changed else []
+    parts += [f"{counts.not_comparable} reused with arguments not comparable"] if counts.not_comparable else []
+    parts += [f"{counts.file_changed} reused with changed files"] if counts.file_changed else []
+    return " · ".join(parts)
