@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from jupyter_durable.client.verbs import Info, Shown
+from jupyter_durable.core import outline
 from jupyter_durable.core.calltree import CallNode, Counts, spoken, to_json
 from jupyter_durable.core.model import RunRow, Status
 from jupyter_durable.core.selection import Preview
@@ -150,6 +151,7 @@ def runs_grid(runs: Sequence[RunRow]) -> Grid:
 
 
 def preview_parts(preview: Preview) -> list[Part]:
-    """The verdicts as a table, and the sum."""
-    rows = tuple(("  " * call.depth + call.call, call.verdict, call.why) for call in preview.calls)
-    return [Grid(("call", "verdict", "why"), rows), str(preview).rpartition("\n")[2]]
+    """The sum, and the verdicts as a table in which many calls of one name are one line."""
+    lines = outline.lines(preview.calls)
+    rows = tuple(("  " * line.depth + line.call, line.verdict, line.why) for line in lines)
+    return [outline.summary(preview.calls, preview.saved), Grid(("call", "verdict", "why"), rows)]

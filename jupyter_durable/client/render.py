@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from jupyter_durable.core import outline
 from jupyter_durable.core.calltree import CallNode, Counts, spoken, summary, walk
 from jupyter_durable.core.model import RequestRow, Status
 
@@ -16,7 +17,7 @@ MARKS: Final = {
     Status.QUEUED: "…",
     Status.WAITING: "…",
 }
-FOLD: Final = 50
+FOLD: Final = outline.FOLD
 """More children of one name than this are one line."""
 DEEPEST: Final = 40
 """Levels that are indented."""

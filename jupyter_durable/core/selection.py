@@ -11,13 +11,13 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from jupyter_durable.core import outline
 from jupyter_durable.core.model import CallRow, Flag, Kind, Status
-from jupyter_durable.core.nodes import GROUPS, Node, numbered, preorder
+from jupyter_durable.core.nodes import GROUPS, Node, called, numbered, preorder
 from jupyter_durable.core.replay import reusable
 
 __all__ = [
@@ -38,9 +38,6 @@ __all__ = [
 REUSED: Final = "reused"
 EXECUTED: Final = "executed"
 DEPENDS: Final = "depends on arguments"
-LEAST_SAVED: Final = 0.05
-"""Seconds that are worth a word."""
-
 ITEMS: Final = "its items are matched one by one"
 
 SetAside = tuple[tuple[int, int], ...]
@@ -73,10 +70,10 @@ def later(root: Node, identity: int) -> list[Node]:
     """Calls after `identity` in program order, with all that is recorded below them. Its own subtree is not later."""
     found: list[Node] = []
     path = path_to(root, identity)
-    for caller, called in pairwise(path):
+    for caller, callee in pairwise(path):
         tops = list(caller.others)
         if caller.row.kind != Kind.MAP:
-            at = next(n for n, child in enumerate(caller.children) if child is called)
+            at = next(n for n, child in enumerate(caller.children) if child is callee)
             tops += caller.children[at + 1 :]
         for top in tops:
             found.extend(subtree(top))
@@ -123,26 +120,20 @@ class Verdict(NamedTuple):
     """How long it took when it ran."""
     saves: float
     """Seconds saved by reusing it; 0 where a reused caller already covers it."""
+    name: str
+    """The function, `name.map` or `name.reduce`."""
+    kind: str
 
 
 class Preview(NamedTuple):
-    """What a replay will do with the recorded calls, in program order. `str()` is a table."""
+    """What a replay will do with the recorded calls, in program order. `str()` is the sum and a table, folded."""
 
     calls: tuple[Verdict, ...]
     saved: float
     """Seconds saved by the calls that are reused for sure."""
 
     def __str__(self) -> str:
-        width = max([len("  " * call.depth + call.call) for call in self.calls], default=0)
-        lines = [
-            f"{'  ' * call.depth + call.call:<{width}}  {call.verdict}{': ' + call.why if call.why else ''}"
-            for call in self.calls
-        ]
-        verdicts = Counter(call.verdict for call in self.calls)
-        said = [f"{verdicts[each]} {each}" for each in (REUSED, EXECUTED, DEPENDS) if verdicts[each] or each != DEPENDS]
-        if self.saved >= LEAST_SAVED:
-            said.append(f"saves {self.saved:.1f} s")
-        return "\n".join([*lines, " · ".join(said)])
+        return outline.text(self.calls, self.saved)
 
     def __repr__(self) -> str:
         return str(self)
@@ -177,7 +168,19 @@ def preview(root: Node, set_aside: Collection[int], changed: Mapping[int, str]) 
             why = changed[row.identity]
         counts = verdict == REUSED and not one.covered and row.kind not in GROUPS
         saves = (row.duration or 0.0) if counts else 0.0
-        calls.append(Verdict(row.identity, names[row.identity], one.depth, verdict, why, row.duration, saves))
+        calls.append(
+            Verdict(
+                row.identity,
+                names[row.identity],
+                one.depth,
+                verdict,
+                why,
+                row.duration,
+                saves,
+                called(row.kind, row.name),
+                row.kind,
+            )
+        )
     return Preview(tuple(calls), sum(call.saves for call in calls))
 
 

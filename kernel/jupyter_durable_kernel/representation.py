@@ -1,5 +1,7 @@
 """A request as the value of a cell: the same view as under the cell that made it, of the state it has now.
 
+A preview is its sum and its table.
+
 Rules of this file
 - Nothing runs for it; a request that is gone is shown as Python's own text.
 """
@@ -9,19 +11,22 @@ from __future__ import annotations
 from typing import Any
 
 from jupyter_durable.client.request import Request
+from jupyter_durable.core.selection import Preview
 from jupyter_durable.errors import DurableError
-from jupyter_durable_kernel import outputs, page, reading, saving
+from jupyter_durable_kernel import foreseen, outputs, page, reading, saving
 from jupyter_durable_kernel.values import Values
 
 
 def register(shell: Any) -> None:
     """Show requests from now on."""
     shell.display_formatter.mimebundle_formatter.for_type(Request, bundle_of)
+    shell.display_formatter.mimebundle_formatter.for_type(Preview, foreseen.bundle_of)
 
 
 def unregister(shell: Any) -> None:
     """Show them as any other object."""
-    shell.display_formatter.mimebundle_formatter.pop(Request, None)
+    for shown in (Request, Preview):
+        shell.display_formatter.mimebundle_formatter.pop(shown, None)
 
 
 def state_of(request: Request) -> tuple[page.State, Values]:

@@ -36,8 +36,13 @@ def test_a_request_is_shown_as_its_view(kernel: Kernel) -> None:
 
 def test_a_preview_is_shown_as_its_table(kernel: Kernel) -> None:
     kernel.run(APP + "run_local_application(whole, 2)\nNone")
-    lines = shown(kernel, "get_request('last').preview()")["text/plain"].split("\n")
-    assert [line.split() for line in lines[:3]] == [
+    made = shown(kernel, "get_request('last').preview()")
+    assert set(made) == {"text/plain", "text/html"}
+    assert "<b>1 reused · 1 executed</b>" in made["text/html"]
+    assert "<code>part[1]</code>" in made["text/html"]
+    lines = made["text/plain"].split("\n")
+    assert lines[0] == "1 reused · 1 executed"
+    assert [line.split() for line in lines[1:4]] == [
         ["whole[0]", "executed:", "failed"],
         ["part[0]", "reused"],
         ["part[1]", "executed:", "failed"],
