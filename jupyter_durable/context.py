@@ -44,6 +44,9 @@ class Execution(Protocol):
     def invoke(self) -> Callable[..., Any]:
         """The function itself, or what runs it elsewhere: a worker thread under a deadline, a fresh stack."""
 
+    def in_time(self) -> Execution:
+        """Itself; when the request of its cell ended before it was awaited, the same call made here and now."""
+
     def attempt(self) -> contextvars.Token[Scope | None]:
         """Start an attempt: the running call of this context is now this one."""
 
@@ -252,6 +255,9 @@ def drive(call: Execution) -> Any:
 async def drive_async(call: Execution) -> Any:
     """Run one call of an async function to its end, in the running loop."""
     __tracebackhide__ = True
+    call = call.in_time()
+    if call.reused:
+        return call.value
     while True:
         token = call.attempt()
         try:

@@ -24,9 +24,21 @@ R = TypeVar("R")
 class DurableCoroutine(Deferred, Coroutine[Any, Any, R]):
     """The coroutine of one call of an async durable function; `asyncio` takes it for any other."""
 
-    __slots__ = ("__name__", "__qualname__", "__weakref__", "_ended", "_stepped", "_unclaimed", "_waiting", "loop")
+    __slots__ = (
+        "__name__",
+        "__qualname__",
+        "__weakref__",
+        "_ended",
+        "_stepped",
+        "_unclaimed",
+        "_waiting",
+        "loop",
+        "request",
+    )
 
-    def __init__(self, name: str, native: Coroutine[Any, Any, R]) -> None:
+    def __init__(self, name: str, native: Coroutine[Any, Any, R], request: str = "") -> None:
+        self.request = request
+        """The request that its call has its place in."""
         self.__name__ = self.__qualname__ = name
         self._unclaimed = [native]
         self._ended: tuple[R | None, BaseException | None] | None = None

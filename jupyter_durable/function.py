@@ -116,9 +116,9 @@ def _async_wrapper(spec: Spec) -> Callable[..., Any]:
         if scope is None:
             return DurableCoroutine(spec.name, context.engine.get().call_application(spec, spec.bind(args), kwargs))
         if any(isinstance(value, Deferred) for value in (*args, *kwargs.values())):
-            return DurableCoroutine(spec.name, begin_late(scope, spec, args, kwargs, scope.reserve()))
+            return DurableCoroutine(spec.name, begin_late(scope, spec, args, kwargs, scope.reserve()), scope.request_id)
         call = scope.begin(spec, args, kwargs)
-        return DurableCoroutine(spec.name, reused_value(call) if call.reused else drive_async(call))
+        return DurableCoroutine(spec.name, reused_value(call) if call.reused else drive_async(call), scope.request_id)
 
     mark = getattr(inspect, "markcoroutinefunction", None)
     if mark is not None:

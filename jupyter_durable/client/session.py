@@ -5,22 +5,27 @@ Rules of this file
   them. An application called there is a request of its own, unless the cell's body is durable itself.
 - A cell, or a script, whose last request is anything but a success resumes it with the code of now.
 - The kernel says when a cell begins and ends; outside of a kernel there is one session, ended with the process.
+- A task belongs to the cell that made it, known by its context, also when another cell executes. What is still running
+  when its cell ends keeps that request open (`lingering`); what it calls later joins it, or opens another one.
 - A process that multiprocessing or joblib started, or a fork of one that has a request: functions are plain.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextvars
 import hashlib
 import inspect
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jupyter_durable.client import conducting, finding, ownership, versions
+from jupyter_durable.client import conducting, finding, lingering, ownership, versions
 from jupyter_durable.client.launching import Launch
+from jupyter_durable.client.lingering import running_task
 from jupyter_durable.code.statements import once_called
 from jupyter_durable.context import Scope
 from jupyter_durable.core.model import Kind, NewRequest, RequestRow, Status
@@ -52,11 +57,40 @@ class Cell(NamedTuple):
     """Always a new request."""
 
 
-class Resumed(NamedTuple):
-    """Told to whoever shows it when a cell resumes a request."""
+class Session:
+    """One execution of a cell: its request, once it has one."""
 
-    request: RequestRow
-    run: Run
+    __slots__ = ("_before", "cell", "over", "root", "row", "run", "sessions", "task", "threads")
+
+    def __init__(self, sessions: Sessions, cell: Cell) -> None:
+        self.sessions = sessions
+        self.cell = cell
+        self.task = running_task()
+        """The task that executes the cell, where a loop does."""
+        self.run: Run | None = None
+        self.root: ActiveCall | None = None
+        self.row: RequestRow | None = None
+        self.over = False
+        self._before = _threads()
+        self.threads: set[int] = set()
+        """Threads whose calls are its own: those it started, once it is over, and those that called."""
+
+    def end(self) -> None:
+        """The cell has executed."""
+        self.over = True
+        self.threads |= _threads() - self._before
+
+    def open(self) -> bool:
+        """Whether its request takes calls."""
+        return self.run is not None and not self.run.ended
+
+
+def _threads() -> frozenset[int]:
+    return frozenset(thread.ident for thread in threading.enumerate() if thread.ident is not None)
+
+
+_here: contextvars.ContextVar[Session | None] = contextvars.ContextVar("jupyter_durable_session", default=None)
+"""The session of this context: tasks take it along."""
 
 
 class Sessions:
@@ -65,13 +99,12 @@ class Sessions:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._lock = threading.RLock()
-        self._cell: Cell | None = None
+        self._now: Session | None = None
+        """The cell that executes."""
+        self._left: list[Session] = []
+        """Sessions that are over and whose requests were left open."""
         self._kernel = False
         self._thread_id = threading.main_thread().ident
-        self._run: Run | None = None
-        self._root: ActiveCall | None = None
-        self.row: RequestRow | None = None
-        """The request of the cell, once it has one."""
         self.on_begin: list[Callable[[RequestRow, Run, bool], None]] = []
         """Called with the request of a cell when it begins; the last argument says whether it was resumed."""
 
@@ -81,9 +114,10 @@ class Sessions:
 
     def forked(self, busy: bool) -> None:
         """This process is a fork now. `busy`: the other one runs a request; it is the other one's alone."""
-        self._forked = self._forked or busy or self._cell is not None
+        self._forked = self._forked or busy or self._now is not None
         self._lock = threading.RLock()
-        self._cell = self._run = self._root = self.row = None
+        self._now, self._left = None, []
+        _here.set(None)
         self._thread_id = threading.get_ident()
 
     @property
@@ -97,18 +131,33 @@ class Sessions:
         cell = self.amend(cell)
         with self._lock:
             self._kernel = True
-            self._cell, self._run, self._root, self.row = cell, None, None, None
+            self._now = Session(self, cell)
             self._thread_id = threading.get_ident()
+        _here.set(self._now)
 
     def end(self, error: BaseException | None) -> RequestRow | None:
-        """The cell has ended; its request, if it had one. Durable calls that come later raise."""
+        """The cell has ended; its request, if it had one.
+
+        After a success what is still running keeps the request open, and the cell does not wait for it. Durable calls
+        that come later from anything but a task of the cell raise.
+        """
         with self._lock:
-            run, root, row = self._run, self._root, self.row
-            self._cell = self._run = self._root = self.row = None
+            session, self._now = self._now, None
+        if session is None:
+            return None
+        session.end()
+        run, root = session.run, session.root
         if run is None or root is None:
             return None
-        self._settle(run, root, error)
-        return row
+        if error is None and self._kernel and lingering.busy(run):
+            self._linger(session, run, root)
+        else:
+            self._settle(run, root, error)
+        return session.row
+
+    def _linger(self, session: Session, run: Run, root: ActiveCall) -> None:
+        self._left = [*filter(Session.open, self._left), session]
+        lingering.linger(run, root, partial(self._settle, run, root, None))
 
     def _settle(self, run: Run, root: ActiveCall, error: BaseException | None) -> None:
         if run.ended:
@@ -127,39 +176,65 @@ class Sessions:
     @property
     def run(self) -> Run | None:
         """The run of the cell that executes now."""
-        return self._run
+        return self._now.run if self._now is not None else None
+
+    @property
+    def row(self) -> RequestRow | None:
+        """The request of the cell that executes now, once it has one."""
+        return self._now.row if self._now is not None else None
 
     @property
     def root(self) -> ActiveCall | None:
         """The root call of the cell that executes now."""
-        return self._root
+        return self._now.root if self._now is not None else None
 
     def place(self) -> tuple[str | None, str | None]:
         """Notebook and cell of what executes now."""
-        cell = self._cell or self._script()
-        return (cell.notebook, cell.key) if cell is not None else (None, None)
+        cell = self._cell()
+        return cell.notebook, cell.key
+
+    def _cell(self) -> Cell:
+        session = self._session()
+        return session.cell if session is not None else self._script()
+
+    def _session(self) -> Session | None:
+        """The session of what calls now: of the cell that made its task, else of the cell that executes."""
+        here = _here.get()
+        if here is not None and here.sessions is self and here.over and running_task() is not here.task:
+            return here
+        return self._now
 
     def root_for(self, spec: Spec | None) -> Scope | None:
         """The root call that owns a call of `spec` made now; None when it is to be a request of its own."""
-        root = self._root
-        if spec is not None and spec.application is not None and not (self._cell and self._cell.durable_body):
+        session = self._session()
+        if spec is not None and spec.application is not None and not (session and session.cell.durable_body):
             return None
-        if threading.get_ident() != self._thread_id:
+        root = session.root if session is not None and (session.open() or not session.over) else None
+        if threading.get_ident() != self._thread_id and session is self._now:
             root = self._root_for_thread(spec) or root
+            if session is not None and root is session.root:
+                session.threads.add(threading.get_ident())
         if root is not None:
             return root
         if self.foreign:
             return None
         with self._lock:
-            return self._root or self._open()
+            return self._opened(session)
 
     def _root_for_thread(self, spec: Spec | None) -> ActiveCall | None:
         """A thread that user code started without a context says nothing of its call: the only run that goes on has it.
 
-        The cell counts as one when its own thread is free to make calls. Raises `SDKUsageError` when there are several.
+        The cell counts as one when its own thread is free to make calls. A request that was left open counts where the
+        thread is known to be of its cell, or there is no other. Raises `SDKUsageError` when there are several.
         """
-        runs = [run for run in list(self._engine.active.values()) if not run.ended]
-        cell = self._run is None and (self._cell is not None or not self._kernel)
+        left = [session for session in self._left if session.open()]
+        for session in left:
+            if threading.get_ident() in session.threads:
+                return session.root
+        aside = [session.run for session in left] if self._now is not None else []
+        runs = [run for run in list(self._engine.active.values()) if not run.ended and run not in aside]
+        now = self._now
+        cell = (now is None or now.run is None) and (now is not None or not self._kernel)
         owners = len(runs) + (cell and all(run.thread_id != self._thread_id for run in runs))
         if owners > 1:
             name = spec.name if spec is not None else "a durable call"
@@ -170,22 +245,29 @@ class Sessions:
             )
         return runs[0].root_call if runs else None
 
-    def _open(self) -> ActiveCall:
-        cell = self._cell
-        if cell is None:
-            if self._kernel:
-                raise SDKUsageError(
-                    "a durable function was called after its cell had ended (from a thread or callback); call it in a "
-                    "cell, or as an application with .submit()"
-                )
-            cell = self._cell = self._script()
-            _ = self._engine.store  # opened first, so that it is closed last: the script's end is written to it
-            atexit.register(self._at_exit)
-        self.row, self._run, self._root, resumed = ownership.as_read(lambda: self._begun(cell))
-        self._run.enter_root(self._root)
+    def _opened(self, session: Session | None) -> ActiveCall:
+        """The root of the request of a session, which begins now if it has none. The lock is held."""
+        if session is None:
+            session = self._now = self._of_script()
+        if session.root is not None and (session.open() or not session.over):
+            return session.root
+        session.row, session.run, session.root, resumed = ownership.as_read(lambda: self._begun(session.cell))
+        session.run.enter_root(session.root)
+        if session.over:
+            self._linger(session, session.run, session.root)
         for told in self.on_begin:
-            told(self.row, self._run, resumed)
-        return self._root
+            told(session.row, session.run, resumed)
+        return session.root
+
+    def _of_script(self) -> Session:
+        if self._kernel:
+            raise SDKUsageError(
+                "a durable function was called after its cell had ended (from a thread or callback); call it in a "
+                "cell, or as an application with .submit()"
+            )
+        _ = self._engine.store  # opened first, so that it is closed last: the script's end is written to it
+        atexit.register(self._at_exit)
+        return Session(self, self._script())
 
     def _begun(self, cell: Cell) -> tuple[RequestRow, Run, ActiveCall, bool]:
         """The request to go on with, or a new one, its run, and whether it is resumed."""
@@ -221,7 +303,7 @@ class Sessions:
 
         A cell that lacks nothing does not open the store for it.
         """
-        cell = self._cell
+        cell = self._now.cell if self._now is not None else None
         if cell is None or not versions.names_absent(cell.source):
             return []
         row = resumed if resumed is not None else finding.of_cell(self._engine, cell).row
@@ -259,7 +341,7 @@ class Sessions:
         from jupyter_durable.client.engine import Origin
 
         engine = self._engine
-        cell = self._cell or self._script()
+        cell = self._cell()
         found = finding.of_application(engine, spec, (args, kwargs), cell)
         row, resumed = found.row, found.row is not None
         version = versions.current_version({spec.name: spec.wrapper}, None, engine.signer) if resumed else None

@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyter_durable.context import Deferred, MapOptions, Scope, current, drive, drive_async
+from jupyter_durable.context import Deferred, MapOptions, Scope, current, drive, drive_async, scope_here
 from jupyter_durable.core.model import (
     CallRow,
     Flag,
@@ -181,6 +181,16 @@ class ActiveCall(CallSettling):
     def _on_fresh_stack(self, *args: Any, **kwargs: Any) -> Any:
         return waiting.on_fresh_stack(self, lambda: self.plan.fn(*args, **kwargs))
 
+    def in_time(self) -> Any:
+        """Itself; when the request of its cell ended well before it was awaited, the same call made here and now.
+
+        Raises `SDKUsageError` where no request can own it.
+        """
+        run = self.run
+        if not run.ended or run.outcome != Status.SUCCEEDED or run.stopped is not None:
+            return self
+        return scope_here().begin(self.spec, self.args, self.kwargs)
+
     # what user code begins
 
     def reserve(self) -> int:
@@ -200,7 +210,7 @@ class ActiveCall(CallSettling):
         self, spec: Spec, items: Iterable[Any], options: MapOptions, seq: int | None = None
     ) -> Coroutine[Any, Any, list[Any]]:
         """As `map`, for async functions, in the running loop."""
-        return DurableCoroutine(f"{spec.name}.map", mapping.run_map_async(self, spec, items, options, seq))
+        return DurableCoroutine(f"{spec.name}.map", mapping.run_map_async(self, spec, items, options, seq), self.run.id)
 
     def reduce(self, spec: Spec, items: Iterable[Any], initial: tuple[Any, ...], seq: int | None = None) -> Any:
         """Fold the items."""
@@ -210,7 +220,9 @@ class ActiveCall(CallSettling):
         self, spec: Spec, items: Iterable[Any], initial: tuple[Any, ...], seq: int | None = None
     ) -> Coroutine[Any, Any, Any]:
         """As `reduce`, for async functions."""
-        return DurableCoroutine(f"{spec.name}.reduce", reducing.run_reduce_async(self, spec, items, initial, seq))
+        return DurableCoroutine(
+            f"{spec.name}.reduce", reducing.run_reduce_async(self, spec, items, initial, seq), self.run.id
+        )
 
     def recorded(self, name: str, make: Callable[[], Any]) -> Any:
         """A value that is made once and recorded: the time, a random number."""

@@ -73,6 +73,8 @@ class Run:
         self.on_end: list[Callable[[], None]] = []
         """Called once when the run has ended, in whichever thread ends it."""
         self.ended = False
+        self.outcome = ""
+        """The status with which the run has ended, "" before."""
         self.thread_id: int | None = threading.get_ident()
         """The thread that does nothing else until the run ends."""
         self.interrupted_by_store = False
@@ -331,6 +333,7 @@ class Run:
         self.open.pop(ROOT, None)
         for call in reversed(list(self.open.values())):  # callers after what they called, as ever
             self.settle_cancelled(call)
+        self.outcome = status
         self._pulse.stop()
         self.later_all(writes)
         run_status = Status.DIVERGED if isinstance(error, ReplayError) else status
@@ -344,6 +347,12 @@ class Run:
             raise RunStopped(failure) from None
         finally:
             self._over()
+
+    def leave_thread(self) -> None:
+        """The thread of a cell's body goes on with other things, while the request waits for what was left running."""
+        self.thread_id = None
+        if self.root_call is not None:
+            self.root_call.thread_id = 0
 
     def _over(self) -> None:
         self.ended = True
