@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from jupyter_durable.core.calltree import NOT_COUNTED, spoken
+from jupyter_durable.core.counting import NOT_COUNTED, spoken
 from jupyter_durable.core.model import Kind
 
 if TYPE_CHECKING:
