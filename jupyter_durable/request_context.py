@@ -2,17 +2,20 @@
 
 Rules of this file
 - Every question goes to the running call (`context.Scope`); what is wrong in it is said before anything is told on.
+- A process that was forked, or was given the context by `multiprocessing`, asks the process of the call (`relay`).
 """
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_durable.context import Scope, current
-from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.errors import SDKUsageError, SerializationError
+from jupyter_durable.relay import Channel, RemoteScope, reached, relay
 
 if TYPE_CHECKING:
     from jupyter_durable.values import Headers
@@ -20,13 +23,24 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class State:
-    """Values shared by the calls of a request. What a call wrote is applied again when the call is reused."""
+class _OfCall:
+    """What asks one call."""
 
-    __slots__ = ("_scope",)
+    __slots__ = ("_given", "_process")
 
     def __init__(self, scope: Scope) -> None:
-        self._scope = scope
+        self._given = scope
+        self._process = os.getpid()
+
+    @property
+    def _scope(self) -> Scope:
+        return self._given if self._process == os.getpid() else reached(self._given)
+
+
+class State(_OfCall):
+    """Values shared by the calls of a request. What a call wrote is applied again when the call is reused."""
+
+    __slots__ = ()
 
     def set(self, key: str, value: Any) -> None:
         """Set `key` for the calls that follow in this request."""
@@ -39,13 +53,10 @@ class State:
         return self._scope.get_state(key, default)
 
 
-class Progress:
+class Progress(_OfCall):
     """Reports how far the running call is; each report starts the call's timeout anew."""
 
-    __slots__ = ("_scope",)
-
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
+    __slots__ = ()
 
     def update(
         self,
@@ -80,13 +91,10 @@ class Progress:
             self.update(done, max(total, done), message)
 
 
-class Metrics:
+class Metrics(_OfCall):
     """Numbers that a call leaves beside its result."""
 
-    __slots__ = ("_scope",)
-
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
+    __slots__ = ()
 
     def timer(self, name: str, value: float) -> None:
         """Record a duration in seconds."""
@@ -107,13 +115,13 @@ def _is_number(value: object) -> bool:
     return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
 
 
-class RequestContext:
+class RequestContext(_OfCall):
     """What a durable function can ask of the request it runs in. Get it with `RequestContext.get()`."""
 
-    __slots__ = ("_scope", "metrics", "progress", "state")
+    __slots__ = ("metrics", "progress", "state")
 
     def __init__(self, scope: Scope) -> None:
-        self._scope = scope
+        super().__init__(scope)
         self.state = State(scope)
         self.progress = Progress(scope)
         self.metrics = Metrics(scope)
@@ -132,6 +140,19 @@ class RequestContext:
                 "thread of your own, start the thread with contextvars.copy_context().run(...)"
             )
         return cls(scope)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For the processes of `multiprocessing`; it is no value to be stored."""
+        from multiprocessing.context import get_spawning_popen
+
+        if get_spawning_popen() is None:
+            raise SerializationError(
+                "a RequestContext cannot be stored: give it to a process or thread that you start inside the call, or "
+                "call RequestContext.get() in the function that needs it"
+            )
+        given: Any = self._given
+        channel = given.channel if isinstance(given, RemoteScope) else relay.reach(given)
+        return _in_another_process, (channel, given.named if isinstance(given, RemoteScope) else id(given))
 
     @property
     def request_id(self) -> str:
@@ -162,3 +183,8 @@ class RequestContext:
     def cancelled(self) -> bool:
         """Whether this call should stop: the request was cancelled, or the attempt was given up."""
         return self._scope.cancelled
+
+
+def _in_another_process(channel: Channel, named: int) -> RequestContext:
+    remote: Any = RemoteScope(channel, named)
+    return RequestContext(remote)

@@ -14,6 +14,7 @@ from jupyter_durable.client.settings import Settings
 from jupyter_durable.context import current, engine
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.function import registry
+from jupyter_durable.relay import before_fork, relay
 from jupyter_durable.store.base import Filter
 
 __all__ = [
@@ -39,13 +40,14 @@ def new_engine() -> Engine:
     """An engine for this process, with the settings of its environment."""
     watch_uncaught()
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_forked)
+        os.register_at_fork(before=before_fork, after_in_child=_forked)
     return Engine(lambda: _settings.load(os.environ, Path.cwd()))
 
 
 def _forked() -> None:
     """In a fork no request of the other process is ours, nor does the call run here in which it forked."""
     current.set(None)
+    relay.forked()
     this_engine().forked()
 
 

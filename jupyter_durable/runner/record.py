@@ -25,6 +25,7 @@ class CallRecord:
     """A call that executes in this run: `Execution` to whoever drives it, `Scope` to the code that runs in it."""
 
     __slots__ = (
+        "__weakref__",
         "args",
         "async_depth",
         "attempts",

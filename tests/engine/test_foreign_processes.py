@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from jupyter_durable import RequestContext, SerializationError, function
+from jupyter_durable.testing import memory_store
 
 SCRIPT = """
 import multiprocessing, os, sys
@@ -93,3 +97,82 @@ def test_a_fork_of_a_script_does_not_end_its_request(tmp_path: Path) -> None:
     values, after = done.stdout.splitlines()
     assert json.loads(values) == [2, 3]
     assert after == "2 running"
+
+
+CONTEXT = """
+import multiprocessing, os, sys
+from jupyter_durable import RequestContext, SDKUsageError, application, function, run_local_application
+
+def work(context, answers):
+    context.state.set("from", "child")
+    context.progress.update(1, 2, "half")
+    context.metrics.counter("seen", 3)
+    answers.put((
+        context.request_id, context.attempt, context.is_replay, context.cancelled, context.idempotency_key,
+        dict(context.headers), context.state.get("from"), context.state.get("none", 7), os.getpid(),
+    ))
+
+def too_late(context, answers, ended):
+    ended.wait()
+    try:
+        context.state.set("from", "the dead")
+    except SDKUsageError as error:
+        answers.put(str(error))
+
+mp = multiprocessing.get_context(sys.argv[1])
+
+@function()
+def reads():
+    return RequestContext.get().state.get("from")
+
+@function()
+def starts(answers, ended):
+    context = RequestContext.get()
+    child = mp.Process(target=work, args=(context, answers))
+    child.start()
+    *seen, pid = answers.get(timeout=60)
+    child.join()
+    late = mp.Process(target=too_late, args=(context, answers, ended))
+    late.start()
+    return late, seen, pid, (context.request_id, context.attempt, context.is_replay, context.cancelled,
+                             context.idempotency_key, {}, "child", 7)
+
+@application(output_serializer="pickle")
+@function()
+def app():
+    answers, ended = mp.Queue(), mp.Event()
+    late, seen, pid, expected = starts(answers, ended)
+    ended.set()
+    message = answers.get(timeout=60)
+    late.join()
+    return seen == list(expected), pid != os.getpid(), message, reads()
+
+if __name__ == "__main__":
+    request = run_local_application(app)
+    told = [(each.name, each.value) for each in request.metrics], [each.message for each in request.progress]
+    print(*request.output(), *told, sep="|")
+"""
+
+
+@pytest.mark.parametrize("way", ["fork", "spawn"])
+def test_a_process_asks_the_call_that_started_it_by_the_context_it_was_given(tmp_path: Path, way: str) -> None:
+    """Its state, metrics and progress are those of the call; after the end of the call that is an error."""
+    script = tmp_path / "script.py"
+    script.write_text(CONTEXT)
+    environment = {**os.environ, "JUPYTER_DURABLE_STORE": f"sqlite:///{tmp_path}/store.db"}
+    command = [sys.executable, "-W", "ignore", str(script), way]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    late = "the call whose RequestContext this process was given has ended: wait for your processes inside of it"
+    assert done.stdout.splitlines() == [f"True|True|{late}|child|[('seen', 3.0)]|['half']"]
+
+
+def test_a_context_is_no_value_to_be_stored(tmp_path: Path) -> None:
+    with memory_store():
+
+        @function()
+        def dumps() -> bytes:
+            return pickle.dumps(RequestContext.get())
+
+        with pytest.raises(SerializationError, match="a RequestContext cannot be stored"):
+            dumps()
