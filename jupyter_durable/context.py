@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from jupyter_durable.errors import SDKUsageError
 
 if TYPE_CHECKING:
+    from jupyter_durable.executor.visit import Visit
     from jupyter_durable.function import Spec
     from jupyter_durable.values import Headers
 
@@ -74,6 +75,10 @@ class Execution(Protocol):
 
 class Scope(Protocol):
     """The running call, seen from inside."""
+
+    @property
+    def visit(self) -> Visit | None:
+        """The stay in its function, where an error may be thrown into that thread."""
 
     @property
     def request_id(self) -> str: ...

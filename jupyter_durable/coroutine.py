@@ -74,6 +74,7 @@ class DurableCoroutine(Deferred, Coroutine[Any, Any, R]):
         """The result of the await that came first."""
         __tracebackhide__ = True
         told: concurrent.futures.Future[None] = concurrent.futures.Future()
+        told.set_running_or_notify_cancel()  # who stops waiting does not cancel it: it is told all the same
         self._waiting.append(told)
         if self._ended is None:  # else it ended before we stood in the list, and nobody may look there again
             await asyncio.wrap_future(told)

@@ -30,7 +30,9 @@ from jupyter_durable.context import (
     scope_here,
 )
 from jupyter_durable.coroutine import DurableCoroutine
+from jupyter_durable.entry import called_by_user
 from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.executor.visit import left
 from jupyter_durable.future import FutureMaker
 from jupyter_durable.options import (
     MAX_TIMEOUT,
@@ -100,6 +102,8 @@ def _sync_wrapper(spec: Spec) -> Callable[..., Any]:
         scope = context.current.get() or context.engine.get().outermost(spec)
         if scope is None:
             return context.engine.get().call_application(spec, spec.bind(args), kwargs)
+        if scope.visit is not None:
+            return _from_thread(scope, spec, args, kwargs)
         call = scope.begin(spec, args, kwargs)
         if call.reused:
             return call.value
@@ -108,8 +112,17 @@ def _sync_wrapper(spec: Spec) -> Callable[..., Any]:
     return durable
 
 
+def _from_thread(scope: context.Scope, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A call by a function that an error may be thrown into: not while the engine is at it."""
+    __tracebackhide__ = True
+    with left(scope.visit):
+        call = scope.begin(spec, args, kwargs)
+        return call.value if call.reused else drive(call)
+
+
 def _async_wrapper(spec: Spec) -> Callable[..., Any]:
     # Not `async def`: the call takes its place when the coroutine is made, so that gather() keeps program order.
+    @called_by_user
     def durable(*args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
         __tracebackhide__ = True
         scope = context.current.get() or context.engine.get().outermost(spec)
@@ -136,6 +149,7 @@ def durable_wrapper(spec: Spec) -> Any:
     def local(*args: Any, **kwargs: Any) -> Any:
         return spec.call(*spec.bind(args), **kwargs)
 
+    @called_by_user
     def map_items(items: Any, *, max_concurrency: int | None = None, return_exceptions: bool = False) -> Any:
         options = MapOptions(max_concurrency, return_exceptions).checked(spec.name)
         scope = scope_here()
@@ -143,12 +157,14 @@ def durable_wrapper(spec: Spec) -> Any:
             return scope.map_async(spec, items, options, scope.reserve())
         return scope.map(spec, items, options)
 
+    @called_by_user
     def reduce_items(items: Iterable[Any], *initial: Any) -> Any:
         scope = scope_here()
         if spec.is_async:
             return scope.reduce_async(spec, items, initial, scope.reserve())
         return scope.reduce(spec, items, initial)
 
+    @called_by_user
     def submit(*args: Any, idempotency_key: str | None = None, **kwargs: Any) -> Any:
         if spec.application is None:
             raise SDKUsageError(f"{spec.name}.submit: only an application can be submitted; add @application() above")

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar
 
 from jupyter_durable.context import Deferred, MapOptions, Scope, awaited, begin_late, current, drive, scope_here
 from jupyter_durable.coroutine import DurableCoroutine
-from jupyter_durable.errors import SDKUsageError, SerializationError, TimeoutError
+from jupyter_durable.entry import called_by_user
+from jupyter_durable.errors import Cancelled, SDKUsageError, SerializationError, TimeoutError
 
 if TYPE_CHECKING:
     from jupyter_durable.function import Spec
@@ -57,6 +58,7 @@ class Future(Deferred, Generic[R]):
         self._coroutine: DurableCoroutine[R] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._outcome: concurrent.futures.Future[R] = concurrent.futures.Future()
+        self._outcome.set_running_or_notify_cancel()  # who stops waiting for it does not cancel it for the others
 
     def __repr__(self) -> str:
         state = "done" if self.done() else "running" if self._started else "not started"
@@ -84,12 +86,18 @@ class Future(Deferred, Generic[R]):
         spawned.add_done_callback(self._settle)
 
     def _settle(self, done: concurrent.futures.Future[R]) -> None:
+        if done.cancelled():
+            self._outcome.set_exception(
+                Cancelled(f"the Future of {self._name} did not begin: the attempt that started it has ended")
+            )
+            return
         error = done.exception()
         if error is not None:
             self._outcome.set_exception(error)
         else:
             self._outcome.set_result(done.result())
 
+    @called_by_user
     def run(self) -> Future[R]:
         """Start it now; returns itself. Raises `SDKUsageError` when it was started before."""
         if not self._claim():
@@ -97,6 +105,7 @@ class Future(Deferred, Generic[R]):
         self._launch()
         return self
 
+    @called_by_user
     def run_later(self, start_delay: float) -> Future[R]:
         """Start it after `start_delay` seconds (>= 0)."""
         if isinstance(start_delay, bool) or not isinstance(start_delay, int | float) or not 0 <= start_delay < math.inf:
@@ -110,6 +119,7 @@ class Future(Deferred, Generic[R]):
         self._launch()
         return self
 
+    @called_by_user
     def result(self, timeout: float | None = None) -> R:
         """The result; starts it if need be. Raises what the call raised, `TimeoutError` after `timeout` seconds."""
         __tracebackhide__ = True
@@ -170,6 +180,7 @@ class Future(Deferred, Generic[R]):
         return self._await().__await__()
 
     @staticmethod
+    @called_by_user
     def wait(
         futures: Iterable[Future[Any]],
         timeout: float | None = None,
@@ -315,6 +326,7 @@ class FutureMaker:
     def __init__(self, spec: Spec) -> None:
         self._spec = spec
 
+    @called_by_user
     def __call__(self, *args: Any, **kwargs: Any) -> Future[Any]:
         """A Future of one call."""
         spec, scope = self._spec, scope_here()
@@ -329,6 +341,7 @@ class FutureMaker:
 
         return Future(scope, spec.name, body_async if spec.is_async else body, spec.is_async)
 
+    @called_by_user
     def map(
         self, items: Any, *, max_concurrency: int | None = None, return_exceptions: bool = False
     ) -> Future[list[Any]]:
@@ -339,6 +352,7 @@ class FutureMaker:
         start = scope.map_async if spec.is_async else scope.map
         return Future(scope, f"{spec.name}.map", lambda: start(spec, items, options, seq), spec.is_async)
 
+    @called_by_user
     def reduce(self, items: Any, *initial: Any) -> Future[Any]:
         """A Future of a reduce over `items`."""
         spec, scope = self._spec, scope_here()

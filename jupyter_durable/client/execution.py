@@ -78,7 +78,7 @@ def _run_body(run: Run, root: ActiveCall, code: Loaded) -> None:
     token = current.set(root)
     error: BaseException | None = None
     try:
-        _execute(run, code)
+        _execute(run, root, code)
     except (KeyboardInterrupt, SystemExit, RunStopped) as left:
         error = left
     except Exception as failure:  # noqa: BLE001 - the user's cell was executed; the request keeps its failure
@@ -101,7 +101,7 @@ def _end(run: Run, root: ActiveCall, error: BaseException | None) -> None:
         root.succeed(None)
 
 
-def _execute(run: Run, code: Loaded) -> None:
+def _execute(run: Run, root: ActiveCall, code: Loaded) -> None:
     """The statements of the body; definitions are those of the code version, which are there already."""
     assert code.body is not None
     namespace: Any = code.namespace
@@ -120,5 +120,7 @@ def _execute(run: Run, code: Loaded) -> None:
     if compiled.co_flags & inspect.CO_COROUTINE:
         # Not `asyncio.run`: in a notebook a loop runs in this thread already.
         run.workers.loops.submit(0, lambda: eval(compiled, namespace)).result()
+    elif root.visit is not None:  # not in the main thread: what stops the run is thrown into the body
+        root.visit.run(exec, compiled, namespace)
     else:
         exec(compiled, namespace)

@@ -211,7 +211,8 @@ class Sessions:
             return None
         root = session.root if session is not None and (session.open() or not session.over) else None
         if threading.get_ident() != self._thread_id and session is self._now:
-            root = self._root_for_thread(spec) or root
+            with self._lock:  # the request of the cell may be on its way, which is one and not two
+                root = self._root_for_thread(spec) or (session.root if session is not None else None)
             if session is not None and root is session.root:
                 session.threads.add(threading.get_ident())
         if root is not None:

@@ -32,6 +32,8 @@ class LoopThreads:
         loop = self._loop(level)
 
         def start() -> None:
+            if not done.set_running_or_notify_cancel():
+                return
             run: asyncio.Task[T] = loop.create_task(body(), context=context)
             run.add_done_callback(lambda ended: _settle(ended, done))
 

@@ -5,6 +5,8 @@ Rules of this file
   before it goes on. Slots, not threads, are limited: there are as many threads as bodies are begun and not ended.
 - A slot that is free goes to a thread that wants to go on, before it goes to a body that has not begun: so what was
   begun ends first, and the number of threads stays small.
+- A thread that is lost (somebody has thrown an error into it, none can be started) gives its slot back, and the body it
+  had is told of.
 - Threads are daemons: an interpreter that ends does not wait for a user's `time.sleep`.
 """
 
@@ -17,6 +19,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
+from jupyter_durable.errors import WorkerLost
+
 T = TypeVar("T")
 
 IDLE_SECONDS: Final = 5.0
@@ -26,9 +30,11 @@ IDLE_SECONDS: Final = 5.0
 class _Waiter:
     """A thread that waits for a slot; set by whoever hands it over."""
 
-    __slots__ = ("_lock",)
+    __slots__ = ("_lock", "leaves")
 
     def __init__(self) -> None:
+        self.leaves = False
+        """Set for a thread that has no slot and ends."""
         self._lock = threading.Lock()
         self._lock.acquire()
 
@@ -56,8 +62,8 @@ def blocked() -> Iterator[None]:
         yield
         return
     _here.executor = None
-    executor._give_back()
     try:
+        executor._give_back()
         yield
     finally:
         executor._take_again()
@@ -85,7 +91,11 @@ class ThreadExecutor:
                 return done
             self._free -= 1
             idle = self._idle.pop() if self._idle else None
-        self._wake(idle)
+        try:
+            self._wake(idle)
+        except RuntimeError:
+            done.cancel()  # nobody can run it, now or later
+            raise
         return done
 
     def blocked(self) -> contextlib.AbstractContextManager[None]:
@@ -117,22 +127,31 @@ class ThreadExecutor:
         """Let a thread run the next body, with a slot that is taken for it already."""
         if idle is not None:
             idle.set()
-        else:
+            return
+        try:
             threading.Thread(target=self._work, name=self._name, daemon=True).start()
+        except RuntimeError:  # the system has no more threads: a body waits for those there are
+            with self._lock:
+                self._free += 1
+                if self._free < self.slots:
+                    return
+            raise
 
     def _work(self) -> None:
-        while True:
-            taken = self._next()
-            if taken is None:
-                return
-            body, done = taken
-            _here.executor = self
-            _run(body, done)
-            _here.executor = None
-            del body, done, taken
+        waiter = _Waiter()
+        try:
+            while (taken := self._next(waiter)) is not None:
+                body, done = taken
+                _here.executor = self
+                _run(body, done)
+                _here.executor = None
+                del body, done, taken
+        except BaseException:
+            self._lost(waiter)
+            raise
 
-    def _next(self) -> tuple[Callable[[], Any], concurrent.futures.Future[Any]] | None:
-        """The next body, with the slot this thread holds; None when it should end."""
+    def _next(self, waiter: _Waiter) -> tuple[Callable[[], Any], concurrent.futures.Future[Any]] | None:
+        """The next body, with the slot this thread holds; None when it should end. `waiter` is the thread's own."""
         while True:
             with self._lock:
                 if self._resuming:
@@ -141,26 +160,40 @@ class ThreadExecutor:
                     return self._bodies.popleft()
                 else:
                     self._free += 1
-                waiter = _Waiter()
                 self._idle.append(waiter)
             if waiter.wait(IDLE_SECONDS):
                 continue
             with self._lock:
                 if waiter in self._idle:
                     self._idle.remove(waiter)
+                    waiter.leaves = True
                     return None
-            # Chosen at the last moment: the slot is ours.
+            waiter.wait()  # chosen at the last moment: the slot is ours
+
+    def _lost(self, waiter: _Waiter) -> None:
+        """The thread ends by an error that was thrown into it: its slot, if it holds one, is another one's."""
+        with self._lock:
+            if waiter in self._idle:
+                self._idle.remove(waiter)
+                return
+        if not waiter.leaves:
+            self._give_back()
 
 
 def _run(body: Callable[[], Any], done: concurrent.futures.Future[Any]) -> None:
     if not done.set_running_or_notify_cancel():
         return
     try:
-        value = body()
-    except BaseException as error:  # noqa: BLE001 - a user's function was called; the Future carries the error
-        done.set_exception(error)
-    else:
-        done.set_result(value)
+        try:
+            value = body()
+        except BaseException as error:  # noqa: BLE001 - a user's function was called; the Future carries the error
+            done.set_exception(error)
+        else:
+            done.set_result(value)
+    except BaseException as error:
+        if not done.done():
+            done.set_exception(WorkerLost(f"an error was thrown into a worker thread from outside: {error!r}"))
+        raise
 
 
 def on_fresh_thread(body: Callable[[], T]) -> concurrent.futures.Future[T]:

@@ -17,7 +17,8 @@ import concurrent.futures
 import contextvars
 import threading
 from collections.abc import Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from jupyter_durable.context import Deferred, MapOptions, Scope, current, drive, drive_async, scope_here
 from jupyter_durable.core.model import (
@@ -28,7 +29,8 @@ from jupyter_durable.core.model import (
 )
 from jupyter_durable.core.replay import carried, drift_of, reusable
 from jupyter_durable.coroutine import DurableCoroutine
-from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.errors import Cancelled, SDKUsageError
+from jupyter_durable.executor.visit import Visit, close_here
 from jupyter_durable.future import Future, in_copied_context, refuse_nested, settled, settled_async
 from jupyter_durable.runner import mapping, nodes, reducing, waiting
 from jupyter_durable.runner.arguments import kept
@@ -46,7 +48,6 @@ if TYPE_CHECKING:
 
 STACK_CALLS: Final = 60
 """So many durable calls deep, a call moves to a fresh stack: Python allows about 1,000 frames in one."""
-UNWRAPPED: Final = (KeyboardInterrupt, SystemExit, asyncio.CancelledError, GeneratorExit, RunStopped, StartOver)
 
 
 class Served:
@@ -71,7 +72,7 @@ class ActiveCall(CallSettling):
     def begin(self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], seq: int | None = None) -> Any:
         """Begin a call of `spec` in this body: serve it from its checkpoint, or return what is to be driven."""
         run = self.run
-        if run.stopped is not None or self.fenced or run.ended:
+        if run.stopped is not None or self.fenced or run.closed:
             self.check()
         if spec.owner is not None:
             args = spec.bind(args)
@@ -167,13 +168,14 @@ class ActiveCall(CallSettling):
     def open_body(self) -> Body:
         """Begin a pass through the code of this call."""
         run = self.run
+        again = self.row is not None and self.row.pass_no >> 16 == run.number
+        if self.body is None and (self.bodies or again):
+            run.flush()  # what the passes before left is read back; not under the lock, which the store may wait for
         with run.lock:
             if self.body is None:
                 recorded = self.row is not None or self.bodies > 0
-                if self.row is not None and not self.bodies and self.row.pass_no >> 16 == run.number:
+                if again and not self.bodies:
                     self.bodies = bodies_before(self)
-                if self.bodies:
-                    run.flush()  # what the passes before left is read back
                 self.body = new_body(self, self.bodies, recorded)
                 self.bodies += 1
             return self.body
@@ -245,24 +247,56 @@ class ActiveCall(CallSettling):
         run = self.run
         self.attempts += 1
         self.turn_started = run.monotonic()
-        if not self.started_at:
+        first = not self.started_at
+        if first:
             self.started_at = run.now()
             self.started = self.turn_started
         self.thread_id = threading.get_ident()
-        if self.plan.is_async:
+        plan = self.plan
+        if plan.is_async:
             self.task = asyncio.current_task()
-        retries = self.plan.retries
+            close_here()
+        elif self.thread_id != run.main_id and self.invoke is plan.fn:
+            self.visit = Visit()
+            self.invoke = partial(self.visit.run, plan.fn)
+        retries = plan.retries
         if retries:
             self.marked = True  # before the pulse sees the call: this mark is committed here
-        run.open[self.identity] = self
+        if first:
+            run.open[self.identity] = self
+        parent = self.parent
+        # Asked once the call is in `open`: who stops the run, or ends an attempt, says so first and looks there then.
+        if run.stopped is not None or run.closed or (parent is not None and self._is_late(parent)):
+            self._refuse(first)
         if retries:
             self._mark_durably()  # the budget must survive a kill
-        if self.parent is not None and self.parent.deadline is not None:
-            self.parent.deadline = self.parent.deadline.paused(self.turn_started)
+        if parent is not None and (clock := parent.deadline) is not None and self.paused is None:
+            self.paused = clock
+            clock.pause()
         for listener in run.listeners:
             if listener.hears_starts:  # making the row costs as much as the rest of a call
                 listener.started(self.row_of(Status.RUNNING))
         return current.set(self)
+
+    def _is_late(self, parent: ActiveCall) -> bool:
+        """Whether the pass through the caller's code that began this call is over, or this call was given up."""
+        body = parent.body
+        return (
+            parent.fenced
+            or body is None
+            or body.pass_no != self.pass_no
+            or self.run.open.get(self.identity) is not self
+        )
+
+    def _refuse(self, first: bool) -> NoReturn:
+        """Nothing begins any more. A call that has never begun leaves no trace."""
+        run = self.run
+        if first and self.parent is not None:
+            run.open.pop(self.identity, None)
+        if run.stopped is not None:
+            raise RunStopped(run.stopped)
+        self.check()
+        raise Cancelled(f"{self.text()}: the attempt that began it is over; it is not executed")
 
     def resolve(self, value: Any) -> Any:
         """The result of a tail call."""
@@ -288,7 +322,7 @@ class ActiveCall(CallSettling):
         if self.parent is None:
             run.finish(row, Status.SUCCEEDED, None, writes)
         elif self.handoff is not None:
-            run.post(row, self.handoff, writes)
+            self.handoff(row, writes)
         else:
             run.record(row, writes)
         self.ended(row)
@@ -322,12 +356,17 @@ class ActiveCall(CallSettling):
         if delay > 0:
             with self.blocked():
                 self.run.sleep(delay)
-        self.check()
+        self._still_open()
 
     async def pause_async(self, delay: float) -> None:
         """As `pause`, in the running loop."""
         await self.run.sleep_async(delay)
-        self.check()
+        self._still_open()
+
+    def _still_open(self) -> None:
+        """Raises when there is to be no further attempt. Not `check`: an attempt that was given up may have another."""
+        if self.run.stopped is not None or self.run.open.get(self.identity) is not self:
+            self._refuse(first=False)
 
 
 def _set_soon(

@@ -4,7 +4,7 @@ Rules of this file
 - A map is a node of its own with one child per item. The node is never reused itself: its items are, each by its own
   checkpoint. A failed item does not stop the others; the map raises the first failure when all have ended.
 - Items hand their outcome to the store's thread and go on; the map returns when all are durable, so nobody sees a
-  result before it is.
+  result before it is, and when all workers have kept what they have, whichever of the two comes last.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_durable.context import Deferred, MapOptions, drive, drive_async
-from jupyter_durable.core.model import CallRow, Flag, Kind
+from jupyter_durable.core.model import CallRow, Flag, Kind, Write
 from jupyter_durable.core.replay import drift_of, reusable
+from jupyter_durable.errors import InternalError
 from jupyter_durable.executor.thread import ThreadExecutor
 from jupyter_durable.function import Results
 from jupyter_durable.future import in_copied_context, refuse_nested, settled, settled_async
 from jupyter_durable.runner import waiting
 from jupyter_durable.runner.matching import match_items, refused
-from jupyter_durable.runner.stop import RunStopped
+from jupyter_durable.runner.stop import AttemptGivenUp, RunStopped, StartOver
 from jupyter_durable.serializer.digest import args_digest
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ from jupyter_durable.runner.nodes import Turn, begin_node, combined, items_of
 
 Outcome = tuple[Any, BaseException | None]
 """Result of an item, or what it raised."""
+CAUGHT: Final = (Exception, asyncio.CancelledError, RunStopped, StartOver, AttemptGivenUp)
+"""What an item is left with while the loop goes on."""
 
 
 def _digests(run: Run, spec: Spec, values: list[Any]) -> list[tuple[bytes, int]]:
@@ -90,24 +93,33 @@ def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[t
 
 
 class _Tally:
-    """Counts the items of a map that are not durable yet."""
+    """Counts what a map waits for: one for each item until its outcome is kept, and one for each outcome handed over
+    until it is durable. An outcome is counted before it is handed over, so nothing ends between the two."""
 
     def __init__(self, node: ActiveCall, count: int) -> None:
         self._node = node
         self._left = count
         self._lock = threading.Lock()
         self.over = threading.Event()
-        if not count:
-            self.over.set()
 
-    def durable(self, error: BaseException | None) -> None:
+    def hand_over(self, row: CallRow, writes: Sequence[Write]) -> None:
+        """Give the outcome of an item to the store's thread."""
+        with self._lock:
+            self._left += 1
+        try:
+            self._node.run.post(row, self._durable, writes)
+        except BaseException:
+            self.down()
+            raise
+
+    def _durable(self, error: BaseException | None) -> None:
         """One outcome was committed or refused."""
         if error is not None:
             self._node.run.stop(error)
         self.down()
 
     def down(self) -> None:
-        """One item needs no waiting any more."""
+        """One thing less to wait for."""
         with self._lock:
             self._left -= 1
             if self._left <= 0:
@@ -123,40 +135,39 @@ def run_map(parent: ActiveCall, spec: Spec, items: Any, options: MapOptions, seq
     with Turn(node):
         begun = _begin_items(node, spec, values, digests)
         outcomes = _drive_items(node, begun, options)
-        results = _gathered(outcomes, options)
+        results = _gathered(node, outcomes, options)
     node.succeed(None)
     return results
 
 
-def _drive_items(
-    node: ActiveCall, begun: list[ActiveCall | Served], options: MapOptions
-) -> list[tuple[Any, BaseException | None]]:
-    """Drive the items that execute; (value, error) of all."""
-    outcomes: list[Outcome] = [(call.value, None) for call in begun]
+def _drive_items(node: ActiveCall, begun: list[ActiveCall | Served], options: MapOptions) -> list[Outcome | None]:
+    """Drive the items that execute; what became of each."""
+    outcomes: list[Outcome | None] = [(call.value, None) if call.reused else None for call in begun]
     execute = [n for n, call in enumerate(begun) if not call.reused]
-    tally = _Tally(node, len(execute))
     if not execute:
         return outcomes
+    tally = _Tally(node, len(execute))
 
     def one(n: int) -> None:
         call: Any = begun[n]
-        call.handoff = tally.durable
+        call.handoff = tally.hand_over
         try:
-            if node.cancelled:
-                tally.down()
-                return
-            outcomes[n] = (drive(call), None)
+            if not node.cancelled:
+                outcomes[n] = (drive(call), None)
         except BaseException as error:  # noqa: BLE001 - a user's function was called; the map raises it at its end
             outcomes[n] = (None, error)
+        finally:
             tally.down()
 
     first: Any = begun[execute[0]]
     if first.plan.inline or len(execute) == 1:
         for n in execute:
             one(n)
-            if isinstance(outcomes[n][1], Exception | None):
-                continue
-            raise outcomes[n][1] or RunStopped
+            outcome = outcomes[n]
+            if outcome is None:
+                break  # the map was given up
+            if not isinstance(outcome[1], Exception | None):
+                raise outcome[1]
     else:
         _on_threads(node, execute, one, _limit(node, first, options))
     _until_durable(node, tally)
@@ -203,13 +214,15 @@ def _until_durable(node: ActiveCall, tally: _Tally) -> None:
     node.check()
 
 
-def _gathered(outcomes: list[tuple[Any, BaseException | None]], options: MapOptions) -> Results[Any]:
+def _gathered(node: ActiveCall, outcomes: Sequence[Outcome | None], options: MapOptions) -> Results[Any]:
     __tracebackhide__ = True
-    if not options.return_exceptions:
-        for _, error in outcomes:
-            if error is not None:
-                raise error
-    return Results(error if error is not None else value for value, error in outcomes)
+    kept = [outcome for outcome in outcomes if outcome is not None]
+    if len(kept) != len(outcomes):
+        raise InternalError(f"{node.text()}: the map ended before all of its items had; please report this")
+    for _, error in kept:
+        if error is not None and not (options.return_exceptions and isinstance(error, Exception)):
+            raise error
+    return Results(error if error is not None else value for value, error in kept)
 
 
 async def run_map_async(
@@ -226,16 +239,17 @@ async def run_map_async(
         begun = _begin_items(node, spec, values, digests)
         permits = asyncio.Semaphore(options.max_concurrency or node.run.threads_of(node.run.plan(spec)).slots)
 
-        async def one(call: Any) -> tuple[Any, BaseException | None]:
+        async def one(call: Any) -> Outcome:
             if call.reused:
                 return call.value, None
-            async with permits:
-                try:
+            try:
+                async with permits:
                     return await drive_async(call), None
-                except Exception as error:  # noqa: BLE001 - a user's function was called; the map raises it at its end
-                    return None, error
+            except CAUGHT as error:  # kept, so that `gather` waits for all: the map raises it at its end
+                return None, error
 
-        outcomes = list(await asyncio.gather(*(one(call) for call in begun)))
-        results = _gathered(outcomes, options)
+        outcomes = await asyncio.gather(*(one(call) for call in begun))
+        node.check()
+        results = _gathered(node, outcomes, options)
     await node.succeed_async(None)
     return results

@@ -58,9 +58,11 @@ class Notices:
 
     def warn(self, text: str) -> None:
         """Tell the user something, once in this run."""
-        if text not in self._warned:
+        with self._run.lock:
+            if text in self._warned:
+                return
             self._warned.add(text)
-            self._run.settings.warn(text)
+        self._run.settings.warn(text)
 
     def too_large(self, spec: Spec, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """An argument is over the budget of a digest."""

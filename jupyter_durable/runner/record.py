@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from jupyter_durable.core.deadline import Deadline
-from jupyter_durable.core.model import CallRow, Kind, Status, pack_codes
+from jupyter_durable.core.model import CallRow, Kind, Status, Write, pack_codes
 from jupyter_durable.core.replay import WrongMatch
+from jupyter_durable.executor.visit import Visit
 from jupyter_durable.runner.arguments import Pristine
 from jupyter_durable.runner.body import Body
 from jupyter_durable.runner.changes import Watched
+from jupyter_durable.runner.countdown import Countdown
 from jupyter_durable.runner.opened import MOST, MOST_BELOW, Opened
 from jupyter_durable.runner.sealing import NOTHING, Kept
 
@@ -47,6 +48,7 @@ class CallRecord:
         "marked",
         "parent",
         "pass_no",
+        "paused",
         "plan",
         "pristine",
         "result_digest",
@@ -61,6 +63,7 @@ class CallRecord:
         "task",
         "thread_id",
         "turn_started",
+        "visit",
         "watched",
         "writes",
     )
@@ -70,6 +73,15 @@ class CallRecord:
     turn_started: float
     """Monotonic seconds when this attempt began."""
     thread_id: int
+    """The thread that drives it; where its function is, `visit` says."""
+    deadline: Countdown | None
+    """The clock of the running attempt."""
+    paused: Countdown | None
+    """The clock of the caller, which stands still for this call."""
+    handoff: Callable[[CallRow, Sequence[Write]], None] | None
+    """Takes its outcome over, where the caller does not wait for the commit of each call."""
+    visit: Visit | None
+    """The stay in its function, where an error may be thrown into that thread."""
 
     def __init__(
         self, parent: ActiveCall | None, run: Run, spec: Any, kind: str, plan: Plan, place: tuple[int, int, bytes, int]
@@ -91,14 +103,15 @@ class CallRecord:
         self.writes: dict[str, tuple[int, Any]] | None = None
         self.below: dict[str, bytes] | None = None
         self.sealed: tuple[int, bytes | None] | None = None
-        self.deadline: Deadline | None = None
+        self.deadline = self.paused = None
         self.marked = self.durable_mark = self.fenced = False
-        self.handoff: Callable[[BaseException | None], None] | None = None
+        self.handoff = None
         self.start_over: WrongMatch | None = None
         self.pristine: Pristine | None = None
         self.result_digest: bytes | None = None
         self.started_at = 0.0
         self.task: asyncio.Task[Any] | None = None
+        self.visit = None
         self.watched: Watched | None = None
         self.files: Opened | None = None
         if parent is None:

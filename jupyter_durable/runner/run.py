@@ -23,6 +23,7 @@ from typing import Any, Final
 from jupyter_durable.core.model import ROOT, CallRow, Flag, Kind, Lease, Logged, Progressed, Status, Write
 from jupyter_durable.errors import Cancelled, DurableError, ReplayError, StoreError
 from jupyter_durable.executor.thread import ThreadExecutor, blocked
+from jupyter_durable.executor.visit import Visit
 from jupyter_durable.function import Spec
 from jupyter_durable.runner.arguments import Unread
 from jupyter_durable.runner.call import ActiveCall
@@ -34,7 +35,7 @@ from jupyter_durable.runner.record import CallRecord
 from jupyter_durable.runner.sealing import NOTHING, Sealer, turn_of
 from jupyter_durable.runner.settings import Code, Environment, Listener, RunOptions
 from jupyter_durable.runner.state import StateLog
-from jupyter_durable.runner.stop import RunStopped, interrupt_main, throw_into
+from jupyter_durable.runner.stop import RunStopped, leave_all
 from jupyter_durable.serializer.canonical import Digesting
 from jupyter_durable.store.base import Finish, Journal
 
@@ -43,6 +44,10 @@ ENGINE_FOLDERS: Final = tuple(
     for file in (Path(__file__).parent, concurrent.futures.__file__, asyncio.__file__)
 )
 """Ours, and those through which our threads and loops pass a user's exception on."""
+END_SECONDS: Final = 5.0
+"""How long who is left over waits for the thread that writes the end of the run."""
+THROW_SECONDS: Final = 0.3
+"""How long the end of a stopped run waits until all threads are told: nothing may begin after it."""
 COUNTED: Final = frozenset({Kind.FUNCTION, Kind.MAP_ITEM, Kind.REDUCE_STEP})
 
 
@@ -72,9 +77,15 @@ class Run:
         self.root_call: ActiveCall | None = None
         self.on_end: list[Callable[[], None]] = []
         """Called once when the run has ended, in whichever thread ends it."""
+        self.closed = False
+        """Nothing begins any more: the end of the run is being written, or is."""
         self.ended = False
         self.outcome = ""
         """The status with which the run has ended, "" before."""
+        self._over = threading.Event()
+        """Set with `ended`."""
+        self._thrown: threading.Event | None = None
+        self.main_id = threading.main_thread().ident
         self.thread_id: int | None = threading.get_ident()
         """The thread that does nothing else until the run ends."""
         self.interrupted_by_store = False
@@ -116,11 +127,7 @@ class Run:
         """The worker threads for a function: the shared ones, or its own where it has `max_concurrency`."""
         if plan.max_concurrency is None:
             return self.workers.threads
-        with self.lock:
-            known = self.workers.limited.get(plan.name)
-            if known is None or known.slots != plan.max_concurrency:
-                known = self.workers.limited[plan.name] = ThreadExecutor(plan.max_concurrency)
-            return known
+        return self.workers.limited_to(plan.name, plan.max_concurrency)
 
     # the root
 
@@ -142,6 +149,8 @@ class Run:
         root.started_at, root.started = self.now(), self.monotonic()
         root.turn_started = root.started
         root.thread_id = self.thread_id = threading.get_ident()
+        if root.thread_id != self.main_id:
+            root.visit = Visit()
         self.open[ROOT] = root
 
     # counting and state
@@ -149,13 +158,14 @@ class Run:
     def count_reused(self, row: CallRow, flags: int) -> None:
         """A call was served."""
         if row.kind in COUNTED:
-            self.reused += 1
-            self.saved += row.duration or 0.0
-            if flags:
-                self.not_comparable += bool(flags & Flag.NOT_COMPARABLE)
-                self.args_changed += bool(flags & Flag.ARGS_CHANGED) and not flags & Flag.NOT_COMPARABLE
-                self.code_changed += bool(flags & Flag.CODE_CHANGED)
-                self.file_changed += bool(flags & Flag.FILE_CHANGED)
+            with self.lock:
+                self.reused += 1
+                self.saved += row.duration or 0.0
+                if flags:
+                    self.not_comparable += bool(flags & Flag.NOT_COMPARABLE)
+                    self.args_changed += bool(flags & Flag.ARGS_CHANGED) and not flags & Flag.NOT_COMPARABLE
+                    self.code_changed += bool(flags & Flag.CODE_CHANGED)
+                    self.file_changed += bool(flags & Flag.FILE_CHANGED)
 
     def count_executed(self, call: CallRecord) -> None:
         """A call has executed and ended."""
@@ -283,7 +293,7 @@ class Run:
                 return
             self.stopped = error
             self.interrupted_by_store = isinstance(error, StoreError)
-        self._throw_out()
+        self._thrown = leave_all(self.open)
 
     def cancel_requested(self) -> bool:
         """Whether somebody asked the store to cancel this request."""
@@ -301,23 +311,6 @@ class Run:
         """Stop because the user said so."""
         self.stop(Cancelled(f"request {self.id} was cancelled; what had succeeded is kept: replay it to go on"))
 
-    def _throw_out(self) -> None:
-        here, main = threading.get_ident(), threading.main_thread().ident
-        on_main: ActiveCall | None = None
-        for call in list(self.open.values()):
-            if call.task is not None:
-                loop = call.task.get_loop()
-                with contextlib.suppress(RuntimeError):  # the loop has been closed: nothing runs in it
-                    loop.call_soon_threadsafe(call.task.cancel)
-            elif call.thread_id == here:
-                continue
-            elif call.thread_id == main:
-                on_main = call  # the innermost one
-            elif call.thread_id is not None and call.kind != Kind.MAP:
-                throw_into(call.thread_id, RunStopped)
-        if (innermost := on_main) is not None:
-            interrupt_main(lambda: self.open.get(innermost.identity) is innermost)  # so that time.sleep(60) ends
-
     def settle_cancelled(self, call: ActiveCall) -> bool:
         """Settle a call that is given up; whether it was still open."""
         if self.open.pop(call.identity, None) is None:
@@ -330,6 +323,7 @@ class Run:
         self, root: CallRow | None, status: str, error: BaseException | None, writes: Sequence[Write] = ()
     ) -> None:
         """End the run: root outcome, status and lease in one transaction."""
+        self.closed = True
         self.open.pop(ROOT, None)
         for call in reversed(list(self.open.values())):  # callers after what they called, as ever
             self.settle_cancelled(call)
@@ -346,7 +340,7 @@ class Run:
             self.stop(failure)
             raise RunStopped(failure) from None
         finally:
-            self._over()
+            self._end()
 
     def leave_thread(self) -> None:
         """The thread of a cell's body goes on with other things, while the request waits for what was left running."""
@@ -354,16 +348,17 @@ class Run:
         if self.root_call is not None:
             self.root_call.thread_id = 0
 
-    def _over(self) -> None:
-        self.ended = True
+    def _end(self) -> None:
+        self.closed = self.ended = True
         for told in self.on_end:
             told()
+        self._over.set()
 
     def end_served(self, finish: Finish) -> None:
         """The root's recorded outcome is served: the run ends without having executed anything."""
         self._pulse.stop()
         self.journal.finish(finish)
-        self._over()
+        self._end()
 
     def end_stopped(self, root: ActiveCall, interrupt: BaseException | None) -> DurableError | BaseException:
         """The root was left because the run was stopped or interrupted: settle it; the error to raise."""
@@ -374,8 +369,11 @@ class Run:
         status = Status.INTERRUPTED if isinstance(reason, StoreError) else Status.CANCELLED
         if isinstance(reason, ReplayError):
             status = Status.FAILED
+        if self._thrown is not None:
+            self._thrown.wait(THROW_SECONDS)
         try:
-            if self.open.pop(ROOT, None) is not None:
+            # Who finds it gone is late: another thread ends the run, unless an interrupt threw it out before it could.
+            if self.open.pop(ROOT, None) is not None or not (self._over.wait(END_SECONDS) or self.closed):
                 writes = root.close_reached()
                 row = root.row_of(
                     Status.CANCELLED if status == Status.CANCELLED else Status.INTERRUPTED,
@@ -388,7 +386,7 @@ class Run:
         except KeyboardInterrupt:  # a second one: the run is over all the same, and reads as interrupted
             if not self.ended:
                 self._pulse.stop()
-                self._over()
+                self._end()
             raise
         return reason
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_durable.core.model import Metric
 from jupyter_durable.errors import Cancelled, SDKUsageError
 from jupyter_durable.executor.thread import blocked
+from jupyter_durable.executor.visit import left
 from jupyter_durable.runner.record import CallRecord
 from jupyter_durable.runner.stop import RunStopped, StartOver
 
@@ -54,7 +55,7 @@ class CallScope(CallRecord):
             raise Cancelled(f"{self.text()}: this attempt was given up; nothing it does is kept any more")
         if self.run.stopped is not None:
             raise RunStopped(self.run.stopped)
-        if self.run.ended:
+        if self.run.closed:
             raise SDKUsageError(
                 f"request {self.run.id} has ended; a durable call made in {self.name} came too late. "
                 "Wait for your threads inside the function that starts them."
@@ -63,47 +64,54 @@ class CallScope(CallRecord):
     @contextlib.contextmanager
     def blocked(self) -> Iterator[None]:
         """While the calling thread waits for durable calls: its slot is free, the clock stands still."""
-        run = self.run
-        if self.deadline is not None:
-            self.deadline = self.deadline.paused(run.monotonic())
+        clock = self.deadline
+        if clock is not None:
+            clock.pause()
         try:
             with blocked():
                 yield
         finally:
-            if self.deadline is not None:
-                self.deadline = self.deadline.resumed(run.monotonic())
+            if clock is not None:
+                clock.resume()
 
     def idempotency_key(self) -> str:
         """Stable for this call: its identity is made durable before the key is handed out."""
         if not self.durable_mark:
-            self._mark_durably()
+            with left(self.visit):
+                self._mark_durably()
         return f"{self.run.id}-{self.identity}"
 
     def set_state(self, key: str, value: Any) -> None:
         """Write a state value; it belongs to this call."""
         self.check()
-        stamp = self.run.state.write(key, value)
-        if self.writes is None:
-            self.writes = {}
-        self.writes[key] = (stamp, value)
+        run = self.run
+        with left(self.visit), run.lock:  # calls below add theirs from other threads
+            stamp = run.state.write(key, value)
+            if self.writes is None:
+                self.writes = {}
+            self.writes[key] = (stamp, value)
 
     def get_state(self, key: str, default: Any) -> Any:
         """The newest value of a key in this run."""
-        return self.run.state.read(key, default)
+        with left(self.visit):
+            return self.run.state.read(key, default)
 
     def report_progress(
         self, current: float, total: float, message: str | None, attributes: Mapping[str, str] | None
     ) -> None:
         """Report progress; the timeout begins anew."""
         self.check()
-        if self.deadline is not None:
-            self.deadline = self.deadline.progressed(self.run.monotonic())
-        self.run.progressed(self, current, total, message, attributes)
+        with left(self.visit):
+            if (clock := self.deadline) is not None:
+                clock.progressed()
+            self.run.progressed(self, current, total, message, attributes)
 
     def measure(self, kind: str, name: str, value: float) -> None:
         """Record a metric."""
-        self.run.later(Metric(self.identity, kind, name, value))
+        with left(self.visit):
+            self.run.later(Metric(self.identity, kind, name, value))
 
     def log(self, stream: str, text: str) -> None:
         """Keep what this call printed."""
-        self.run.log(self, stream, text)
+        with left(self.visit):
+            self.run.log(self, stream, text)

@@ -23,12 +23,20 @@ from jupyter_durable.runner.arguments import read_once
 from jupyter_durable.runner.matching import end_strict
 from jupyter_durable.runner.scope import CallScope
 from jupyter_durable.runner.sealing import NOTHING, Kept, bound_to
-from jupyter_durable.runner.stop import RunStopped, StartOver
+from jupyter_durable.runner.stop import AttemptGivenUp, RunStopped, StartOver
 from jupyter_durable.serializer.digest import value_digest
 from jupyter_durable.serializer.dual import as_function_error
 from jupyter_durable.serializer.failure import encode_failure
 
-UNWRAPPED: Final = (KeyboardInterrupt, SystemExit, asyncio.CancelledError, GeneratorExit, RunStopped, StartOver)
+UNWRAPPED: Final = (
+    KeyboardInterrupt,
+    SystemExit,
+    asyncio.CancelledError,
+    GeneratorExit,
+    RunStopped,
+    StartOver,
+    AttemptGivenUp,
+)
 
 
 class CallSettling(CallScope):
@@ -38,9 +46,9 @@ class CallSettling(CallScope):
 
     def _leave(self) -> None:
         """The function has ended: the clock of the caller runs again."""
-        parent = self.parent
-        if parent is not None and parent.deadline is not None:
-            parent.deadline = parent.deadline.resumed(self.run.monotonic())
+        if self.paused is not None:
+            self.paused.resume()
+            self.paused = None
 
     def completed(self, value: Any) -> tuple[CallRow, Sequence[Write]]:
         """The row of a success, with what has to commit together with it."""
@@ -104,6 +112,8 @@ class CallSettling(CallScope):
 
     def _take_out(self) -> None:
         if self.run.open.pop(self.identity, None) is None:
+            if self.run.stopped is not None:
+                raise RunStopped(self.run.stopped)
             raise Cancelled(f"{self.text()}: this attempt is no longer the current one; its result is not kept")
 
     def ended(self, row: CallRow) -> None:
@@ -125,7 +135,8 @@ class CallSettling(CallScope):
         """Remember the code that ran below this call, and the files that were read there."""
         known = self.below
         if known is None:
-            known = self.below = {}
+            with self.run.lock:
+                known = self.below = {} if self.below is None else self.below
         if row.code:
             known[row.name] = row.code
         if row.below is not None:

@@ -6,12 +6,18 @@ runner, but for the body of a cell or of a script: the run turns them into the e
 
 from __future__ import annotations
 
-import ctypes
+import asyncio
+import contextlib
 import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+from jupyter_durable.executor.visit import Visit, throw
+
+if TYPE_CHECKING:
+    from jupyter_durable.runner.call import ActiveCall
 
 SIGNALS: Final = 4
 SIGNAL_SECONDS: Final = 0.2
@@ -30,12 +36,13 @@ class StartOver(BaseException):
 
 
 class AttemptGivenUp(BaseException):
-    """Thrown into a thread whose attempt has run out of time."""
+    """The attempt has run out of time, or that of a call above it has failed: what it still does is not kept."""
 
 
-def throw_into(thread_id: int, error: type[BaseException]) -> None:
-    """Raise `error` in another thread at its next bytecode; it cannot reach into C code that blocks."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), ctypes.py_object(error))
+def cancel_task(task: asyncio.Task[Any]) -> None:
+    """Cancel a task of any loop, from any thread."""
+    with contextlib.suppress(RuntimeError):  # the loop has been closed: nothing runs in it
+        task.get_loop().call_soon_threadsafe(task.cancel)
 
 
 def interrupt_main(runs_on: Callable[[], bool]) -> None:
@@ -56,38 +63,23 @@ def interrupt_main(runs_on: Callable[[], bool]) -> None:
     threading.Thread(target=body, name="durable-cancel", daemon=True).start()
 
 
-def take_back(thread_id: int) -> None:
-    """Forget an error thrown into a thread that has not been raised yet."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), None)
+def leave_all(open_calls: dict[int, ActiveCall]) -> threading.Event:
+    """Leave the functions of all calls that execute, but for those of the calling thread.
 
-
-class Watchdog:
-    """Raises `AttemptGivenUp` in the calling thread when its time is over (`executor="inline"` with a timeout)."""
-
-    def __init__(self, remaining: object) -> None:
-        self._remaining = remaining
-        self._thread_id = threading.get_ident()
-        self._lock = threading.Lock()
-        self._over = threading.Event()
-        self.fired = False
-
-    def watch(self) -> None:
-        """Body of the watching thread."""
-        while True:
-            left = self._remaining()  # type: ignore[operator]
-            if left > 0:
-                if self._over.wait(min(left, 0.25)):
-                    return
-                continue
-            with self._lock:
-                if not self._over.is_set():
-                    self.fired = True
-                    throw_into(self._thread_id, AttemptGivenUp)
-            return
-
-    def end(self) -> None:
-        """The function has returned: nothing may be thrown any more, and what is under way is taken back."""
-        with self._lock:
-            self._over.set()
-            if self.fired:
-                take_back(self._thread_id)
+    The event is set when every thread was told, or was seen in its function.
+    """
+    here, main = threading.get_ident(), threading.main_thread().ident
+    on_main: ActiveCall | None = None
+    visits: list[Visit] = []
+    for call in list(open_calls.values()):
+        if call.task is not None:
+            cancel_task(call.task)
+            continue
+        if call.visit is not None:
+            visits.append(call.visit)
+        if call.thread_id == main and call.thread_id != here:
+            on_main = call  # the innermost one
+    told = throw(visits, RunStopped)
+    if (innermost := on_main) is not None:
+        interrupt_main(lambda: open_calls.get(innermost.identity) is innermost)  # so that time.sleep(60) ends
+    return told

@@ -4,6 +4,7 @@ Rules of this file
 - Every wait wakes now and then and looks whether the run was stopped.
 - A wait that is over its deadline settles the call and releases its caller, even where the thread cannot be stopped;
   such a thread is remembered, and the next attempt of that call waits for it.
+- However a wait is left, nothing it waited for begins afterwards.
 """
 
 from __future__ import annotations
@@ -13,18 +14,22 @@ import concurrent.futures
 import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyter_durable.core.deadline import Deadline
 from jupyter_durable.errors import TimeoutError
 from jupyter_durable.executor.thread import on_fresh_thread
+from jupyter_durable.executor.visit import Visit, throw
 from jupyter_durable.future import LONGEST_POLL_SECONDS, in_copied_context
-from jupyter_durable.runner.stop import AttemptGivenUp, RunStopped, Watchdog, throw_into
+from jupyter_durable.runner.countdown import Countdown
+from jupyter_durable.runner.stop import AttemptGivenUp, RunStopped, cancel_task
 
 if TYPE_CHECKING:
     from jupyter_durable.runner.scope import CallScope
 
 POLL_SECONDS: Final = 0.1
+WATCH_SECONDS: Final = 0.25
+"""How long a watchdog sleeps at most: progress gives time back, and a test moves the clock."""
 PERMIT_SECONDS: Final = 0.005
 SETTLE_SECONDS: Final = 0.8
 """How long children that were told to stop may take before they are given up."""
@@ -49,40 +54,57 @@ def _over(call: CallScope) -> TimeoutError:
 
 def _on_worker(call: CallScope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     __tracebackhide__ = True
-    run, fn = call.run, call.plan.fn
+    run = call.run
     _wait_for_stuck(call)
-    thread_id: list[int] = []
-
-    def body() -> Any:
-        thread_id.append(threading.get_ident())
-        return fn(*args, **kwargs)
-
-    call.deadline = Deadline.started(call.plan.timeout, run.monotonic())
-    # A function with `max_concurrency` has threads of its own, so the limit holds however it is called.
-    done = run.threads_of(call.plan).submit(in_copied_context(body))
-    with call.parent.blocked() if call.parent is not None else run.blocked():
-        while not done.done():
-            concurrent.futures.wait([done], POLL_SECONDS)
-            if done.done():
-                break
-            stopped, left = run.stopped is not None, call.deadline.remaining(run.monotonic())
-            if stopped or (left is not None and left <= 0):
-                _give_up(call, done, thread_id)
-                if stopped:
-                    raise RunStopped
-                raise _over(call)
+    visit, clock = _begin_visit(call)
+    done: concurrent.futures.Future[Any] | None = None
     try:
-        return done.result()
+        # A function with `max_concurrency` has threads of its own, so the limit holds however it is called.
+        done = run.threads_of(call.plan).submit(in_copied_context(partial(visit.run, call.plan.fn, *args, **kwargs)))
+        with call.parent.blocked() if call.parent is not None else run.blocked():
+            _until(call, done, clock)
+    except BaseException:  # the time is over, the run has stopped, or the user interrupts this thread
+        _give_up(call, done, visit)
+        raise
     finally:
         call.deadline = None
+    return done.result()
 
 
-def _give_up(call: CallScope, done: concurrent.futures.Future[Any], thread_id: list[int]) -> None:
+def _begin_visit(call: CallScope) -> tuple[Visit, Countdown]:
+    """What an attempt with a clock is watched by. Raises when nothing may begin any more."""
+    visit = call.visit = Visit()
+    clock = call.deadline = Countdown(call.plan.timeout, call.run.monotonic)
+    _look(call)  # whoever stops the run from now on finds the visit
+    return visit, clock
+
+
+def _look(call: CallScope) -> None:
+    """Raises when whoever waits for the function of `call` need not wait any longer."""
+    if call.run.stopped is not None:
+        raise RunStopped(call.run.stopped)
+    if call.fenced or (call.parent is not None and call.parent.fenced):
+        raise AttemptGivenUp
+
+
+def _until(call: CallScope, done: concurrent.futures.Future[Any], clock: Countdown) -> None:
+    """Wait for the function. Raises when its time is over, and when it was given up."""
+    while not done.done():
+        concurrent.futures.wait([done], POLL_SECONDS)
+        if done.done():
+            return
+        _look(call)
+        if (left := clock.remaining()) is not None and left <= 0:
+            raise _over(call)
+
+
+def _give_up(call: CallScope, done: concurrent.futures.Future[Any] | None, visit: Visit) -> None:
     """Nothing the thread still does counts; it is told to end, and remembered while it does not."""
-    call.fenced = True
-    call.deadline = None
-    if thread_id and not done.cancel():
-        throw_into(thread_id[0], AttemptGivenUp)
+    fenced, call.fenced = call.fenced, True
+    throw([visit], AttemptGivenUp)  # a function that has not begun never does
+    if done is None or done.cancel() or done.done():
+        call.fenced = fenced
+    else:
         call.run.workers.stuck[call.run.id, call.identity] = done
 
 
@@ -90,41 +112,54 @@ def _wait_for_stuck(call: CallScope) -> None:
     """An earlier attempt of this call may still run: two at once would break `at most one attempt at a time`."""
     key = (call.run.id, call.identity)
     stuck = call.run.workers.stuck.get(key)
-    if stuck is not None:
-        told = False
-        while not stuck.done():
-            concurrent.futures.wait([stuck], POLL_SECONDS)
-            if not told and not stuck.done():
-                told = True
-                call.run.warn(f"{call.text()}: an earlier attempt is still running; the next one waits for it")
-            if call.run.stopped is not None:
-                raise RunStopped
-        call.run.workers.stuck.pop(key, None)
+    if stuck is None:
+        return
+    told = False
+    while not stuck.done():
+        concurrent.futures.wait([stuck], POLL_SECONDS)
+        if not told and not stuck.done():
+            told = True
+            call.run.warn(f"{call.text()}: an earlier attempt is still running; the next one waits for it")
+        if call.run.stopped is not None:
+            raise RunStopped(call.run.stopped)
+    call.run.workers.stuck.pop(key, None)
     call.fenced = False
 
 
 def _inline_with_deadline(call: CallScope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     __tracebackhide__ = True
-    call.deadline = Deadline.started(call.plan.timeout, call.run.monotonic())
-    watchdog = Watchdog(lambda: _remaining(call))
-    threading.Thread(target=watchdog.watch, name="durable-watchdog", daemon=True).start()
+    visit, clock = _begin_visit(call)
+    over, late = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        while not over.wait(max(0.0, min(_remaining(clock), WATCH_SECONDS))):
+            if _remaining(clock) <= 0:
+                late.set()
+                throw([visit], AttemptGivenUp)
+                return
+
+    threading.Thread(target=watch, name="durable-watchdog", daemon=True).start()
     try:
-        return call.plan.fn(*args, **kwargs)
+        value = visit.run(call.plan.fn, *args, **kwargs)
     except AttemptGivenUp:
-        raise _over(call) from None
+        if not late.is_set():
+            raise
     finally:
-        watchdog.end()
+        over.set()
         call.deadline = None
+    if late.is_set():
+        raise _over(call)
+    return value
 
 
-def _remaining(call: CallScope) -> float:
-    deadline = call.deadline
-    left = deadline.remaining(call.run.monotonic()) if deadline is not None else None
+def _remaining(clock: Countdown) -> float:
+    left = clock.remaining()
     return 1.0 if left is None else left
 
 
 async def _async_with_deadline(call: CallScope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     async with _permit(call):
+        call.check()
         return await _under_deadline(call, args, kwargs)
 
 
@@ -150,12 +185,12 @@ async def _permit(call: CallScope) -> AsyncIterator[None]:
 
 
 async def _under_deadline(call: CallScope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    call.deadline = Deadline.started(call.plan.timeout, call.run.monotonic())
+    clock = call.deadline = Countdown(call.plan.timeout, call.run.monotonic)
     body = asyncio.ensure_future(call.plan.fn(*args, **kwargs))
     try:
         while not body.done():
             await asyncio.wait({body}, timeout=POLL_SECONDS)
-            if not body.done() and _remaining(call) <= 0:
+            if not body.done() and _remaining(clock) <= 0:
                 call.fenced = True
                 body.cancel()
                 await asyncio.wait({body}, timeout=SETTLE_SECONDS)
@@ -171,14 +206,21 @@ async def _under_deadline(call: CallScope, args: tuple[Any, ...], kwargs: dict[s
 def on_fresh_stack(call: CallScope, body: Callable[[], Any]) -> Any:
     """Run `body` on a new thread and wait for it."""
     __tracebackhide__ = True
-    done = on_fresh_thread(in_copied_context(body))
+    visit = call.visit = Visit()
+    _look(call)
+    done = on_fresh_thread(in_copied_context(partial(visit.run, body)))
     patience = POLL_SECONDS
-    with call.run.blocked():
-        while not done.done():
-            concurrent.futures.wait([done], patience)
-            patience = min(2 * patience, LONGEST_POLL_SECONDS)
-            if not done.done() and call.run.stopped is not None:
-                raise RunStopped
+    try:
+        with call.run.blocked():
+            while not done.done():
+                concurrent.futures.wait([done], patience)
+                patience = min(2 * patience, LONGEST_POLL_SECONDS)
+                if not done.done():
+                    _look(call)
+    except BaseException:  # the run has stopped, or the user interrupts this thread
+        call.fenced = True
+        throw([visit], AttemptGivenUp)
+        raise
     return done.result()
 
 
@@ -206,6 +248,8 @@ def _on_this_loop(loop: asyncio.AbstractEventLoop, body: Callable[[], Any]) -> c
     done: concurrent.futures.Future[Any] = concurrent.futures.Future()
 
     async def run() -> None:
+        if not done.set_running_or_notify_cancel():
+            return
         try:
             done.set_result(await body())
         except BaseException as error:  # noqa: BLE001 - a user's function was called; the Future carries the error
@@ -238,18 +282,19 @@ async def for_children_async(call: CallScope) -> None:
 def settle_children(call: CallScope) -> None:
     """A failing attempt stops its children first: those that have not begun never do, the others are told."""
     body = call.body
-    if body is None or not body.spawned:
+    if body is None:
         return
     pending = [child for child in body.spawned if not child.done() and not child.cancel()]
-    if not pending:
+    if not pending and not call.run.open_below(call):
         return
-    call.fenced = True
+    fenced, call.fenced = call.fenced, True
     for child in call.run.open_below(call):
         child.fenced = True
-    with call.blocked():
-        concurrent.futures.wait(pending, SETTLE_SECONDS)
+    if pending:
+        with call.blocked():
+            concurrent.futures.wait(pending, SETTLE_SECONDS)
     give_up_below(call)
-    call.fenced = False
+    call.fenced = fenced  # as it was: the thread of an attempt that was given up may go on for long
 
 
 def abandon_children(call: CallScope) -> None:
@@ -262,9 +307,13 @@ def abandon_children(call: CallScope) -> None:
 
 
 def give_up_below(call: CallScope) -> None:
-    """Settle what is still open below a call as cancelled, and throw its threads out of their bodies."""
-    here = threading.get_ident()
+    """Settle what is still open below a call as cancelled, and leave its functions."""
+    visits = []
     for child in reversed(call.run.open_below(call)):
         child.fenced = True
-        if call.run.settle_cancelled(child) and child.thread_id != here and not child.plan.is_async:
-            throw_into(child.thread_id, AttemptGivenUp)
+        if call.run.settle_cancelled(child):
+            if child.visit is not None:
+                visits.append(child.visit)
+            if child.task is not None and child.task is not call.task:
+                cancel_task(child.task)
+    throw(visits, AttemptGivenUp)

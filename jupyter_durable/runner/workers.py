@@ -15,11 +15,19 @@ class Workers:
     def __init__(self, slots: int) -> None:
         self.threads = ThreadExecutor(slots)
         self.loops = LoopThreads()
-        self.limited: dict[str, ThreadExecutor] = {}
+        self._limited: dict[str, ThreadExecutor] = {}
         self.stuck: dict[tuple[str, int], Any] = {}
         """Attempts that were given up and whose thread still runs, by request and identity."""
         self._permits: dict[tuple[str, int], threading.Semaphore] = {}
         self._lock = threading.Lock()
+
+    def limited_to(self, name: str, slots: int) -> ThreadExecutor:
+        """The threads of a function with `max_concurrency`, which all its calls in this process share."""
+        with self._lock:
+            known = self._limited.get(name)
+            if known is None or known.slots != slots:
+                known = self._limited[name] = ThreadExecutor(slots)
+            return known
 
     def permits(self, name: str, limit: int) -> threading.Semaphore:
         """The permits of an async function with `max_concurrency`."""

@@ -78,10 +78,10 @@ def _accepted_before_commit() -> None:
 def _started_mark_not_durable() -> None:
     """A call with retries runs before its started mark is durable: an attempt that is killed is forgotten."""
 
-    def prepare(self: ActiveCall) -> None:
+    def mark(self: ActiveCall) -> None:
         self.marked = True
 
-    replace(ActiveCall, "_prepare_retries", prepare)
+    replace(ActiveCall, "_mark_durably", mark)
 
 
 def _interrupted_attempts_do_not_count() -> None:

@@ -1,0 +1,271 @@
+"""Visits of threads to user code, the only time at which an error may be thrown into a thread.
+
+Rules of this file
+- `PyThreadState_SetAsyncExc` raises at the next bytecode that looks for it (the end of a call, the start of a function,
+  a jump backwards): in our own code, or in that of `threading`, if nothing says when. So a thread is *open* to it only
+  while it runs the user's function: `Visit.run` opens it, `left` closes it while user code has called into ours.
+- Being open is a token. Who throws takes it, throws, waits a moment for the error to come up, else takes the error and
+  gives the token back. Who closes takes the token too, or waits for the thrower. Taking is one C call and nothing is
+  held, so closing can be cut off anywhere and done again. One token lets one error through.
+- No error is left waiting for a thread that sits in C code: while it waits CPython 3.11 keeps all threads looking for
+  it (a thread under a debugger does nothing else). It is thrown again and again.
+- An error comes up in the frame in which its thread is seen, which waits at a bytecode or in C code. It is not thrown
+  while that is a frame of a module whose locks belong to the whole process.
+- A thread of its own throws, so that nothing can be thrown at who throws.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import ctypes
+import logging
+import os
+import sys
+import sysconfig
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+FIRST_SECONDS: Final = 0.002
+LAST_SECONDS: Final = 0.05
+"""How long an error is under way before it is taken back, and the pause after that: at first and in the end."""
+LOOK_SECONDS: Final = 0.0005
+SPARED: Final = (
+    *(os.path.dirname(str(module.__file__)) + os.sep for module in (asyncio, concurrent.futures, logging)),
+    *(str(module.__file__) for module in (threading, weakref)),
+    *(os.path.join(sysconfig.get_path("purelib"), name) for name in ("ipykernel", "jupyter_durable", "tornado", "zmq")),
+    os.path.dirname(os.path.dirname(__file__)) + os.sep,
+    "<frozen importlib",
+)
+"""Where the code begins in whose frames nothing is thrown: what it locks is everybody's."""
+WAIT: Final = threading.Condition.wait.__code__
+"""The one of them that leaves all in good order, and in which a thread may be for long."""
+
+_throw: Final = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p)(
+    ("PyThreadState_SetAsyncExc", ctypes.pythonapi)
+)
+_state: Final = ctypes.PYFUNCTYPE(ctypes.c_void_p)(("PyThreadState_Get", ctypes.pythonapi))
+# Not `sys._current_frames`: it makes objects while it holds a lock of the interpreter, and can so stop all threads.
+_frame: Final = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p)(("PyThreadState_GetFrame", ctypes.pythonapi))
+
+
+class _Thread:
+    """A thread in user code, and its visits, the innermost one last. Changed by that thread; others take `tokens`."""
+
+    __slots__ = ("id", "is_open", "raised", "state", "tokens", "visits")
+
+    def __init__(self) -> None:
+        self.id = threading.get_ident()
+        self.state = _state()
+        self.visits: list[Visit] = []
+        self.is_open = False
+        self.tokens: list[None] = []
+        self.raised = False
+        """Set by who has taken the token: an error has come up, so the token does not come back."""
+
+    def open(self) -> None:
+        """User code goes on. Raises what it was to be left with while it was in ours."""
+        self.raised = False
+        self.is_open = True
+        self.tokens.append(None)
+        for visit in self.visits:
+            if visit.error is not None and not visit.told:
+                self.close()
+                visit.told = True
+                raise visit.error
+
+    def close(self) -> None:
+        """User code was left: nothing comes up after this. Can be done again after it was cut off."""
+        while self.is_open:
+            if self.tokens:
+                with contextlib.suppress(IndexError):  # a thrower was faster
+                    self.tokens.pop()
+                    self.is_open = False
+            elif self.raised:
+                self.is_open = False
+            else:
+                time.sleep(0)
+
+
+class _Here(threading.local):
+    """The calling thread while it is in user code."""
+
+    thread: _Thread | None = None
+
+
+_here: Final = _Here()
+
+
+class Visit:
+    """One stay in a user's function. It can be ended before it has begun."""
+
+    __slots__ = ("error", "thread", "told")
+
+    def __init__(self) -> None:
+        self.error: type[BaseException] | None = None
+        """What the function is to be left with."""
+        self.told = False
+        """Whether that was raised."""
+        self.thread: _Thread | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it takes place in the calling thread."""
+        return self.thread is not None and self.thread.id == threading.get_ident()
+
+    def run(self, body: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call `body`, the user's function, in this thread."""
+        __tracebackhide__ = True
+        outer = _here.thread
+        thread = self.thread = outer if outer is not None else _Thread()
+        was_open = thread.is_open
+        thread.close()
+        _here.thread = thread
+        thread.visits.append(self)
+        try:
+            try:
+                thread.open()
+                return body(*args, **kwargs)
+            finally:
+                thread.close()
+        finally:
+            thread.close()  # the error may have come up in the first `close`; it comes up once
+            thread.visits.remove(self)
+            _here.thread = outer
+            if was_open:
+                thread.open()
+
+
+@contextlib.contextmanager
+def left(visit: Visit | None) -> Iterator[None]:
+    """While the user code of `visit`, the one of the running call, has called into ours in this thread."""
+    thread = visit.thread if visit is not None and visit.is_here else None
+    if thread is None or not thread.is_open:
+        yield
+        return
+    thread.close()
+    try:
+        yield
+    finally:
+        thread.open()
+
+
+def close_here() -> None:
+    """Nothing is thrown into this thread until user code next comes back from ours: it runs a loop of several calls."""
+    if _here.thread is not None:
+        _here.thread.close()
+
+
+def throw(visits: Iterable[Visit], error: type[BaseException]) -> threading.Event:
+    """Leave these stays with `error`, soon; those in the calling thread when they next call into ours.
+
+    The event is set when all of them were told, or were seen in user code: what has not begun then never does.
+    """
+    seen = threading.Event()
+    throws: list[_Throw] = []
+    for visit in visits:
+        if visit.error is None:
+            visit.error = error
+            if visit.thread is not None and not visit.is_here:
+                throws.append(_Throw(visit, error))
+    if throws:
+        threading.Thread(target=_throw_all, args=(throws, seen), name="durable-throw", daemon=True).start()
+    else:
+        seen.set()
+    return seen
+
+
+class _Throw:
+    """One error on its way to one visit."""
+
+    __slots__ = ("_error", "_sent", "_thread", "over", "seen", "visit")
+
+    def __init__(self, visit: Visit, error: type[BaseException]) -> None:
+        self.visit = visit
+        self.over = False
+        """It has come up, or the visit has ended, or `_Thread.open` raises it."""
+        self.seen = False
+        self._sent: int | bool = False
+        self._thread: _Thread | None = None
+        """Whose token is taken."""
+
+        class Thrown(error):  # type: ignore[misc, valid-type]
+            def __init__(self) -> None:
+                visit.told = True  # an instance is made when it comes up, and before user code can handle it
+
+        Thrown.__name__ = Thrown.__qualname__ = error.__name__
+        self._error = Thrown
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it may come up at any moment."""
+        return bool(self._sent) and not self.visit.told
+
+    def throw(self) -> None:
+        """Take the token, and throw where that can be now."""
+        visit, thread = self.visit, self.visit.thread
+        try:
+            if thread is not None and not visit.told:
+                thread.tokens.pop()
+                self._thread = thread  # it cannot leave user code before `settle`
+        except IndexError:  # closed
+            pass
+        if self._thread is None or visit.told or visit not in self._thread.visits:
+            self.over = self.seen = True
+            return
+        at, me, new = self._thread.state, self._thread.id, id(self._error)
+        # Looked at and thrown in one line: no other thread gets its turn between.
+        self._sent = ((code := _frame(at).f_code) is WAIT or not code.co_filename.startswith(SPARED)) and _throw(
+            me, new
+        )
+        self.seen = self.seen or bool(self._sent)
+
+    def settle(self) -> None:
+        """What has not come up is taken back, and with it the token is given back."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        if self.is_under_way:
+            _throw(thread.id, None)
+        if self._sent and self.visit.told:
+            self.over = True
+            thread.raised = True
+        else:
+            thread.tokens.append(None)
+        self._sent = False
+
+
+class _TakenBack(BaseException):
+    """Thrown at oneself: CPython 3.11 goes on looking for an error that was taken back until one has come up."""
+
+
+def _throw_all(throws: list[_Throw], seen: threading.Event) -> None:
+    sys.settrace(None)
+    seconds = FIRST_SECONDS
+    while throws:
+        for each in throws:
+            each.throw()
+        end = time.monotonic() + seconds
+        while any(each.is_under_way for each in throws) and time.monotonic() < end:
+            time.sleep(LOOK_SECONDS)
+        for each in throws:
+            each.settle()
+        _look_no_more()
+        if all(each.seen for each in throws):
+            seen.set()
+        throws = [each for each in throws if not each.over]
+        time.sleep(seconds if throws else 0)
+        seconds = min(2 * seconds, LAST_SECONDS)
+
+
+def _look_no_more() -> None:
+    try:
+        _throw(threading.get_ident(), id(_TakenBack))
+        while True:
+            pass
+    except _TakenBack:
+        return

@@ -1,0 +1,140 @@
+"""The world of a race: an engine of its own, and a witness outside of the store of what was executed."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from jupyter_durable import context
+from jupyter_durable.client import Engine
+from jupyter_durable.client.session import Cell
+from jupyter_durable.client.settings import Settings
+from jupyter_durable.clock import Clock, SystemClock
+from jupyter_durable.core.model import Kind
+from jupyter_durable.serializer.signing import HmacSigner
+from jupyter_durable.store import open_store
+
+LONGEST_REST: Final = 0.003
+SOON_SECONDS: Final = 60.0
+"""What is waited for comes within this time, on a busy machine too; else it hangs."""
+
+
+class Witness:
+    """What functions say while they execute: which began, and which ended, in this order."""
+
+    def __init__(self) -> None:
+        self.began: list[tuple[str, Any]] = []
+        self.ended: list[tuple[str, Any]] = []
+        self._inside: Counter[str] = Counter()
+        self.most: Counter[str] = Counter()
+        """The most that were inside of a function at once."""
+        self.failing: frozenset[int] = frozenset()
+        """For which arguments a function fails."""
+        self.draw = random.Random(0)
+        self._lock = threading.Lock()
+        self.on_begin: Callable[[int], None] = _nothing
+        """Called with how many have begun."""
+
+    @contextlib.contextmanager
+    def inside(self, name: str, what: Any) -> Iterator[None]:
+        """A body executes. It takes a little time, or none."""
+        with self._lock:
+            self.began.append((name, what))
+            count = len(self.began)
+            self._inside[name] += 1
+            self.most[name] = max(self.most[name], self._inside[name])
+        try:
+            self.on_begin(count)
+            time.sleep(self.rest())
+            yield
+        finally:
+            with self._lock:
+                self.ended.append((name, what))
+                self._inside[name] -= 1
+
+    def rest(self) -> float:
+        """Seconds that something takes."""
+        return self.draw.random() * LONGEST_REST if self.draw.random() < 0.5 else 0.0
+
+    def times(self, name: str) -> Counter[Any]:
+        """How often a function began with each argument."""
+        return Counter(what for who, what in list(self.began) if who == name)
+
+    def forget(self) -> None:
+        """A new run is looked at."""
+        with self._lock:
+            self.began, self.ended, self.failing = [], [], frozenset()
+            self._inside.clear()
+            self.most.clear()
+            self.on_begin = _nothing
+
+
+def _nothing(count: int) -> None:
+    del count
+
+
+CELL: Final = Cell(None, "race", "race", "", Kind.SCRIPT)
+
+
+class World:
+    """An engine and what a scenario draws from."""
+
+    def __init__(self, engine: Engine, draw: random.Random, clock: Clock) -> None:
+        self.engine = engine
+        self.draw = draw
+        self.clock: Any = clock
+
+    def cell(self, error: BaseException | None = None) -> None:
+        """The cell that ran ends, and is run again."""
+        self.engine.sessions.end(error)
+        self.engine.sessions.begin(CELL)
+
+    def all_out(self) -> bool:
+        """Whether all threads have left the user's code: every slot is back, and no root runs."""
+        workers = self.engine.workers
+        executors = [workers.threads, *workers._limited.values()]
+        names = [thread.name for thread in threading.enumerate()]
+        return all(each._free == each.slots for each in executors) and not any(
+            name.startswith(("durable-req", "durable-stack")) for name in names
+        )
+
+
+WITNESS: Final = Witness()
+"""The witness of this process: functions of scenarios are defined once, as those of a notebook are."""
+
+
+@contextlib.contextmanager
+def world(draw: random.Random, folder: Path | None, *, clock: Clock | None = None, slots: int = 4) -> Iterator[World]:
+    """A fresh engine; on SQLite where a folder is given, else in memory."""
+    url = f"sqlite:///{folder}/store.db" if folder is not None else "memory:"
+    settings = Settings(store="memory:").changed({"max_concurrency": slots}, "world()")
+    store = open_store(url)
+    clock = clock if clock is not None else SystemClock()
+    engine = Engine(settings, clock, lambda text: None, _store=store, _signer=HmacSigner(b"r" * 32))
+    WITNESS.forget()
+    WITNESS.draw = draw
+    token = context.current.set(None)
+    engine.sessions.begin(CELL)
+    context.engine.set(engine)
+    made = World(engine, draw, clock)
+    try:
+        yield made
+        engine.sessions.end(None)
+        wait_until(made.all_out)
+    finally:
+        context.current.reset(token)
+        store.close()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for what comes soon."""
+    end = time.monotonic() + SOON_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "what should come soon has not come"
+        time.sleep(0.002)
