@@ -26,7 +26,8 @@ from jupyter_durable.code.names import annotations_of, attached, callables_in, c
 from jupyter_durable.code.pickling import HoldsCredential, Table, Unstorable
 from jupyter_durable.code.plain import fields_of, is_plain, is_plain_with_code
 from jupyter_durable.code.reads import names_needed
-from jupyter_durable.code.sources import RESTORED, find_class, find_function, methods, remembered, text_of
+from jupyter_durable.code.sources import find_class, find_function, methods
+from jupyter_durable.code.texts import RESTORED, remembered, text_of
 from jupyter_durable.static import is_a
 
 DATA_LIMIT: Final = 1_000_000

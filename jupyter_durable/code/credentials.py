@@ -17,7 +17,7 @@ from typing import Final
 
 from jupyter_durable import static
 from jupyter_durable.code.plain import texts_in
-from jupyter_durable.code.sources import parsed
+from jupyter_durable.code.texts import parsed
 
 MASK: Final = "***"
 _NAME: Final = re.compile(r"key|token|secret|passw|pwd|credential", re.IGNORECASE)

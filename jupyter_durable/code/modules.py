@@ -25,8 +25,17 @@ def is_local(module: str) -> bool:
     """Whether a loaded module is the user's own, not a library."""
     if module.partition(".")[0] in _OURS:
         return False
-    filename = static.attributes(sys.modules.get(module)).get("__file__")
+    content = static.attributes(sys.modules.get(module))
+    filename = content.get("__file__")
+    if filename is None:
+        return any(not _is_installed(os.path.join(folder, "")) for folder in _folders(content.get("__path__")))
     return type(filename) is str and not _is_installed(filename)
+
+
+def _folders(path: object) -> list[str]:
+    """The folders of a namespace package, which has no file of its own."""
+    kept = static.attributes(path).get("_path", path)
+    return [folder for folder in kept if type(folder) is str] if type(kept) is list else []
 
 
 @functools.lru_cache(maxsize=4096)

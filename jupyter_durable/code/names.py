@@ -20,7 +20,8 @@ from typing import Any, Final
 from jupyter_durable import static
 from jupyter_durable.code.classify import alias_parts, partial_parts
 from jupyter_durable.code.plain import ATOMS
-from jupyter_durable.code.sources import methods, parsed
+from jupyter_durable.code.sources import methods
+from jupyter_durable.code.texts import parsed
 
 CONTAINERS: Final = static.Kinds(dict, list, tuple, set, frozenset)
 _CHANGING: Final = frozenset(

@@ -29,7 +29,8 @@ from jupyter_durable.code.form import Code
 from jupyter_durable.code.hashing import class_hash
 from jupyter_durable.code.names import cell_value, closure, defaults, globals_read, is_empty, names_used
 from jupyter_durable.code.plain import overrides_lookup, restores_plainly
-from jupyter_durable.code.sources import RESTORED, Found, find_class, find_function
+from jupyter_durable.code.sources import Found, find_class, find_function
+from jupyter_durable.code.texts import RESTORED
 from jupyter_durable.static import Kinds, is_a
 
 VERBS: Final = "jupyter_durable.verb"

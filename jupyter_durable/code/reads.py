@@ -12,8 +12,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from jupyter_durable.code.sources import parsed
 from jupyter_durable.code.statements import binds
+from jupyter_durable.code.texts import parsed
 
 
 def names_needed(body_source: str) -> frozenset[str]:

@@ -1,9 +1,8 @@
-"""Where the source text of functions and classes is found.
+"""Where functions and classes are defined.
 
 Rules of this file
-- Texts live in `linecache`, where IPython, doctest and pdb keep theirs; nothing is kept here.
-- A pseudo file (a cell) has no modification time in `linecache`; that is how cells are told from files on disk.
 - A definition is found by position (functions) or by fit (classes without methods), never by name alone.
+- A file can have been edited since it was loaded: what stands in it counts only where it makes the code that runs.
 """
 
 from __future__ import annotations
@@ -11,20 +10,17 @@ from __future__ import annotations
 import ast
 import enum
 import functools
-import linecache
 import sys
 from collections.abc import Iterator, Mapping
 from types import CodeType, FunctionType
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from jupyter_durable import static
+from jupyter_durable.code.canonical import render_code
 from jupyter_durable.code.classify import undecorated
+from jupyter_durable.code.texts import first_line, is_file, parsed, remembered, text_of
 
 Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
-
-RESTORED: Final = "<durable "
-"""File names of restored code begin like this."""
-
 
 _PROPERTY: Final = tuple(vars(property)[name] for name in ("fget", "fset", "fdel"))
 _METHODS: Final = tuple((kind, vars(kind)["__func__"]) for kind in (staticmethod, classmethod))
@@ -75,47 +71,6 @@ class Found(NamedTuple):
         return "".join(self._lines(self.first, self.last))
 
 
-def first_line(node: ast.stmt | ast.Lambda) -> int:
-    """First line of a statement, decorators included."""
-    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-    return min(node.lineno, *(decorator.lineno for decorator in decorators), node.lineno)
-
-
-def remember_source(where: CodeType | str, text: str) -> None:
-    """Keep the text of a cell under the file name its code has, unless one is known already."""
-    filename = where.co_filename if isinstance(where, CodeType) else where
-    if not text_of(filename):
-        linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-
-
-def text_of(filename: str) -> str:
-    """Text of a cell or file, "" when it is not to be had."""
-    return "".join(linecache.getlines(filename))
-
-
-def remembered() -> Iterator[tuple[str, str]]:
-    """(file name, text) of every cell known to this process, the newest first, then those of restored code."""
-    cells = [
-        (filename, "".join(entry[2]))
-        for filename, entry in reversed(list(linecache.cache.items()))
-        if len(entry) == 4 and entry[1] is None
-    ]
-    yield from (cell for cell in cells if not cell[0].startswith(RESTORED))
-    yield from (cell for cell in cells if cell[0].startswith(RESTORED))
-
-
-@functools.lru_cache(maxsize=256)
-def parsed(text: str) -> ast.Module | None:
-    """The tree of a cell or file, None for what is not Python. Shared: never change it.
-
-    A cell magic in the first line reads as a comment.
-    """
-    try:
-        return ast.parse("#" + text if text.startswith("%%") else text)
-    except (SyntaxError, ValueError):
-        return None
-
-
 @functools.lru_cache(maxsize=256)
 def _functions(text: str) -> dict[tuple[str, int], ast.FunctionDef | ast.AsyncFunctionDef]:
     """All `def` statements of a text by name and first line, decorators included, as code objects count."""
@@ -125,18 +80,43 @@ def _functions(text: str) -> dict[tuple[str, int], ast.FunctionDef | ast.AsyncFu
     return {(node.name, first_line(node)): node for node in found}
 
 
+@functools.lru_cache(maxsize=64)
+def _codes(text: str) -> dict[str, list[CodeType]]:
+    """All code that a text makes, by qualified name."""
+    found: dict[str, list[CodeType]] = {}
+    try:
+        pending = [compile(text, "<text>", "exec", dont_inherit=True)]
+    except (SyntaxError, ValueError):
+        return found
+    while pending:
+        code = pending.pop()
+        found.setdefault(code.co_qualname, []).append(code)
+        pending += [const for const in code.co_consts if isinstance(const, CodeType)]
+    return found
+
+
+def _placed(code: CodeType, text: str) -> CodeType | None:
+    """The code as it stands in the text now, with its lines; None where the text makes another one."""
+    if not is_file(code.co_filename):
+        return code
+    body = render_code(code)
+    alike = [other for other in _codes(text).get(code.co_qualname, ()) if render_code(other) == body]
+    return min(alike, key=lambda other: abs(other.co_firstlineno - code.co_firstlineno), default=None)
+
+
 def find_function(fn: FunctionType) -> Found | None:
     """The `def` or `lambda` that made a function, None when its source is not available."""
-    code = fn.__code__
-    text = text_of(code.co_filename)
+    filename = fn.__code__.co_filename
+    text = text_of(filename)
     tree = parsed(text)
-    if tree is None:
+    code = _placed(fn.__code__, text) if tree is not None else None
+    if tree is None or code is None:
         return None
     if code.co_name == "<lambda>":
         node: Definition | None = _lambda_of(tree, code)
     else:
         node = _functions(text).get((code.co_name, code.co_firstlineno))
-    return Found(node, code.co_filename, text) if node is not None else None
+    return Found(node, filename, text) if node is not None else None
 
 
 def _lambda_of(tree: ast.AST, code: CodeType) -> ast.Lambda | None:
@@ -161,12 +141,24 @@ def find_class(cls: type) -> Found | None:
     name = (static.qualname(cls) or "").rpartition(".")[2]
     for filename, text in _class_texts(cls):
         tree = parsed(text)
-        if tree is None:
+        lines = _lines(cls, filename, text) if tree is not None else None
+        if tree is None or lines is None:
             continue
         for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef) and node.name == name and _fits(node, cls):
+            if isinstance(node, ast.ClassDef) and node.name == name and _fits(node, cls, lines):
                 return Found(node, filename, text)
     return None
+
+
+def _lines(cls: type, filename: str, text: str) -> dict[str, int] | None:
+    """First lines of the methods of a class in a text; None where the text does not make them."""
+    found = {}
+    for code in methods_code(cls):
+        placed = _placed(code, text) if code.co_filename == filename else code
+        if placed is None:
+            return None
+        found[code.co_name] = placed.co_firstlineno
+    return found
 
 
 def _class_texts(cls: type) -> Iterator[tuple[str, str]]:
@@ -209,13 +201,12 @@ def _functions_of(value: object) -> tuple[object, ...]:
     return (value,)
 
 
-def _fits(node: ast.ClassDef, cls: type) -> bool:
+def _fits(node: ast.ClassDef, cls: type, lines: Mapping[str, int]) -> bool:
     """Whether the class can have come from this statement: same methods at their places, same fields and constants."""
     members = {**static.members(cls), **_members_of(cls)}
     annotations: Any = members.get("__annotations__")
     annotated = set(annotations) if type(annotations) is dict else set()
     known = {*members, *annotated}
-    lines = {code.co_name: code.co_firstlineno for code in methods_code(cls)}
     for statement in node.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
             first = first_line(statement)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from jupyter_durable.code.sources import first_line, parsed
+from jupyter_durable.code.texts import first_line, parsed
 
 VERBS: Final = frozenset({"map", "reduce", "future"})
 """`name.map(...)` and the like are calls of `name`."""

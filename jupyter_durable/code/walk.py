@@ -88,6 +88,7 @@ class Walk:
         self._data: set[str] = set()
         self._changed: set[str] = set()
         self._visited: dict[int, object] = {}
+        self._taken: set[tuple[int, str]] = set()
 
     def parts(self, root: object) -> dict[str, bytes]:
         """Named parts with 16 bytes each."""
@@ -123,8 +124,13 @@ class Walk:
             self.seen.tables.append((value, rows))
         for key, held in rows:
             yield from self._used(f"{name}.{key}", held)
-        if not callable(value) and not self._for_class and name not in self._parts:
+        if self._for_class or is_code(value):
+            return
+        if not callable(value) and name not in self._parts:
             self._plain(name, value)
+        home = static.module_name(type(value)) or ""
+        if home == "__main__" or is_local(home):
+            yield from self._used(static.type_name(value), type(value))
 
     def _plain(self, name: str, value: object) -> None:
         rendered = render_data(value, DATA_LIMIT)
@@ -206,13 +212,20 @@ class Walk:
             yield from self._used(prefix + name, value)
 
     def _module(self, name: str, module: object, attributes: frozenset[str]) -> Iterator[tuple[str, object]]:
-        """What code takes from a local module, as `module.name`."""
+        """What code takes from a local module and the modules in it, as `module.name`."""
         content = static.attributes(module)
         if not is_local(str(content.get("__name__"))):
             return
         for attribute in sorted(attributes & content.keys()):
-            self.seen.bound.append((content, attribute, content[attribute]))
-            yield from self._used(f"{name}.{attribute}", content[attribute])
+            if (id(module), attribute) in self._taken:
+                continue
+            self._taken.add((id(module), attribute))
+            held = content[attribute]
+            self.seen.bound.append((content, attribute, held))
+            if is_a(held, ModuleType):
+                yield from self._module(f"{name}.{attribute}", held, attributes)
+            else:
+                yield from self._used(f"{name}.{attribute}", held)
 
     def _used(self, name: str, value: object) -> Iterator[tuple[str, object]]:
         """What is used, if it counts: the durable and the installed do not."""

@@ -12,7 +12,7 @@ import sys
 from typing import Any, Final
 
 from jupyter_durable.code.credentials import masked
-from jupyter_durable.code.sources import RESTORED
+from jupyter_durable.code.texts import RESTORED
 from jupyter_durable.serializer.base import PLAIN
 from jupyter_durable.serializer.failure import failure_text
 from jupyter_durable.serializer.pickle import ValueSerializer

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import Any
 
 from jupyter_durable.code.snapshot import Version, capture, restore
-from jupyter_durable.code.sources import remember_source
+from jupyter_durable.code.texts import remember_source
 
 
 class Spec:

@@ -172,25 +172,6 @@ def test_the_hash_seed_does_not_count():
     assert len(printed) == 1
 
 
-def test_local_modules_count_and_installed_ones_do_not(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    file = tmp_path / "local_lib_of_test.py"
-    hashes = []
-    for n in (1, 2):
-        file.write_text(f"import json\ndef low():\n    return json.dumps({n})\ndef clean():\n    return low()\n")
-        sys.modules.pop("local_lib_of_test", None)
-        import linecache
-
-        linecache.checkcache(str(file))
-        sys.dont_write_bytecode = True
-        book = Notebook("import local_lib_of_test as lib\ndef main():\n    return lib.clean()")
-        hashes.append(explain(book["main"]))
-    sys.modules.pop("local_lib_of_test", None)
-    assert changed(*hashes) == ["local_lib_of_test.low"]
-    assert not any("json" in name for name in hashes[0])
-
-
 def test_hashes_are_remembered_until_told_to_forget():
     book = Notebook(PLAIN)
     known = CodeHashes(book.names)

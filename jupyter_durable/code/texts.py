@@ -1,0 +1,67 @@
+"""Texts of cells and files, as they are now.
+
+Rules of this file
+- Texts live in `linecache`, where IPython, doctest and pdb keep theirs; nothing is kept here.
+- A pseudo file (a cell) has no modification time in `linecache`; that is how cells are told from files on disk.
+- A file is looked at again whenever it is asked for: one that was edited and loaded again has another text.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import linecache
+from collections.abc import Iterator
+from types import CodeType
+from typing import Final
+
+RESTORED: Final = "<durable "
+"""File names of restored code begin like this."""
+
+
+def remember_source(where: CodeType | str, text: str) -> None:
+    """Keep the text of a cell under the file name its code has, unless one is known already."""
+    filename = where.co_filename if isinstance(where, CodeType) else where
+    if not text_of(filename):
+        linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+
+
+def text_of(filename: str) -> str:
+    """Text of a cell or file, "" when it is not to be had."""
+    linecache.checkcache(filename)
+    return "".join(linecache.getlines(filename))
+
+
+def is_file(filename: str) -> bool:
+    """Whether a text that was asked for stands in a file: it may be another one than that of the code that runs."""
+    entry = linecache.cache.get(filename, ())
+    return len(entry) == 4 and entry[1] is not None
+
+
+def remembered() -> Iterator[tuple[str, str]]:
+    """(file name, text) of every cell known to this process, the newest first, then those of restored code."""
+    cells = [
+        (filename, "".join(entry[2]))
+        for filename, entry in reversed(list(linecache.cache.items()))
+        if len(entry) == 4 and entry[1] is None
+    ]
+    yield from (cell for cell in cells if not cell[0].startswith(RESTORED))
+    yield from (cell for cell in cells if cell[0].startswith(RESTORED))
+
+
+@functools.lru_cache(maxsize=256)
+def parsed(text: str) -> ast.Module | None:
+    """The tree of a cell or file, None for what is not Python. Shared: never change it.
+
+    A cell magic in the first line reads as a comment.
+    """
+    try:
+        return ast.parse("#" + text if text.startswith("%%") else text)
+    except (SyntaxError, ValueError):
+        return None
+
+
+def first_line(node: ast.stmt | ast.Lambda) -> int:
+    """First line of a statement, decorators included."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min(node.lineno, *(decorator.lineno for decorator in decorators), node.lineno)
