@@ -85,7 +85,8 @@ def live_code(version: CodeVersion | None, body: str | None = None) -> Loaded:
     """The code that is defined now; `version` is its snapshot."""
     live = live_namespace()
     hashes = CodeHashes(live)
-    serializer = ValueSerializer(ClassRegistry(live).find_class)
+    classes = ClassRegistry(live)
+    serializer = ValueSerializer(classes.find_class, classes.name_of)
     return Loaded(version, live, body, hashes, serializer)
 
 
@@ -100,7 +101,7 @@ def code_to_read_with(recorded: Callable[[], CodeVersion], signer: Signer) -> Lo
     def find_class(module: str, qualname: str) -> Any:
         return (version() if module in MAIN else live).find_class(module, qualname)
 
-    return live_code(None)._replace(serializer=ValueSerializer(find_class))
+    return live_code(None)._replace(serializer=ValueSerializer(find_class, live.name_of))
 
 
 def require_names(body: str | None, request: str) -> None:
@@ -137,7 +138,8 @@ def recorded_code(recorded: CodeVersion, signer: Signer, request: str) -> Loaded
     if restored.missing:
         raise ReplayError(f"request {request} cannot be replayed yet: {_missing(restored)}")
     hashes = CodeHashes(restored.namespace)
-    serializer = ValueSerializer(ClassRegistry(live_namespace(), restored).find_class)
+    classes = ClassRegistry(live_namespace(), restored)
+    serializer = ValueSerializer(classes.find_class, classes.name_of)
     return Loaded(None, restored.namespace, restored.body, hashes, serializer)
 
 

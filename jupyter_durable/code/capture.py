@@ -15,11 +15,11 @@ import pickle
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from types import FunctionType, ModuleType
-from typing import Any, Final
+from typing import Any, Final, NewType, TypeVar
 
 from jupyter_durable import static
 from jupyter_durable.code import statements
-from jupyter_durable.code.classify import Spec, durable_spec, home_module, is_code, undecorated
+from jupyter_durable.code.classify import Spec, durable_spec, home_module, is_code, undecorated, variable_of
 from jupyter_durable.code.credentials import holds_credential, is_credential, redacted, shown
 from jupyter_durable.code.form import BODY, FORMAT, Snapshot
 from jupyter_durable.code.names import annotations_of, attached, callables_in, closure, uses
@@ -30,6 +30,7 @@ from jupyter_durable.code.sources import find_class, find_function, methods
 from jupyter_durable.code.texts import RESTORED, remembered, text_of
 from jupyter_durable.static import is_a
 
+_TYPES: Final = static.Kinds(NewType, TypeVar)
 DATA_LIMIT: Final = 1_000_000
 """Bytes of pickle up to which a plain-data global is stored."""
 
@@ -126,9 +127,13 @@ class _Reach:
 
     def _named(self, value: FunctionType | type) -> None:
         """What was reached as an object is kept under its name too: values that are loaded later refer to it."""
-        name = (static.qualname(value) or "").partition(".")[0]
-        if self._namespace.get(name) is value:
-            self.names([name])
+        if is_a(value, type):
+            variable = variable_of(value, self._namespace)
+        else:
+            own = static.qualname(value) or ""
+            variable = own if self._namespace.get(own) is value else None
+        if variable is not None:
+            self.names([variable])
 
 
 class _Found:
@@ -190,7 +195,12 @@ class _Found:
             self._module(name, value)
         elif module is not None:
             self._imports[name] = (module, static.qualname(value))
-        elif is_code(value) or durable_spec(value) is not None or static.wrapped(value) is not None:
+        elif (
+            is_code(value)
+            or is_a(value, (NewType, TypeVar))
+            or durable_spec(value)
+            or static.wrapped(value) is not None
+        ):
             self._definitions[name] = value
         elif not is_plain_with_code(value, DATA_LIMIT):
             self._other(name)

@@ -11,6 +11,7 @@ import functools
 import re
 import sys
 import types
+import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, TypeGuard
 
@@ -70,15 +71,19 @@ def partial_parts(value: object) -> tuple[object, tuple[object, ...], dict[str, 
 
 
 def alias_parts(value: object) -> tuple[object, ...] | None:
-    """Origin and arguments of `list[int]`, `int | None`, `Optional[Row]` and the like; None for any other value."""
+    """What an alias such as `list[int]`, a new type or a type variable is made of; None for any other value."""
     if is_a(value, types.GenericAlias):
         return (_ALIAS[0].__get__(value), *_ALIAS[1].__get__(value))
     if type(value) is types.UnionType:
         return (types.UnionType, *value.__args__)
     kept = static.attributes(value) if static.module_name(type(value)) == "typing" else {}
-    if "__origin__" not in kept:
-        return None
-    return (kept["__origin__"], *kept.get("__args__", ()), *kept.get("__metadata__", ()))
+    if "__origin__" in kept:
+        return (kept["__origin__"], *kept.get("__args__", ()), *kept.get("__metadata__", ()))
+    if type(value) is typing.NewType:
+        return (typing.NewType, static.qualname(value), value.__supertype__)
+    if type(value) is typing.TypeVar:
+        return (typing.TypeVar, value.__name__, value.__bound__, *value.__constraints__)
+    return None
 
 
 def looked_up(names: Mapping[str, object], qualname: str) -> object:
@@ -90,24 +95,35 @@ def looked_up(names: Mapping[str, object], qualname: str) -> object:
     return found
 
 
-def name_of(cls: type, names: Mapping[str, object]) -> str | None:
-    """The name under which a class of the notebook is found again; None for a class that has none.
+def variable_of(cls: type, names: Mapping[str, object]) -> str | None:
+    """The variable by which a class is held, itself or the class it stands in; None where there is none."""
+    own = static.qualname(cls) or ""
+    if looked_up(names, own) is cls:
+        return own.partition(".")[0]
+    held = [name for name, value in list(names.items()) if value is cls and not _HISTORY.fullmatch(name)]
+    return min(held, default=None)
 
-    It is its own, or that of the variable that holds it (`Size = namedtuple("Extent", "w h")`), or its own again where
-    that stands for a newer definition.
+
+def name_of(cls: type, names: Mapping[str, object]) -> str | None:
+    """The name under which `class_named` finds a class of the notebook; None for a class that has none.
+
+    It is what the class calls itself, or, where another one does so too, the variable that holds it.
     """
     own = static.qualname(cls) or ""
-    found = looked_up(names, own)
+    found = class_named(names, own)
     if found is cls:
         return own
-    held = [name for name, value in list(names.items()) if value is cls and not _HISTORY.fullmatch(name)]
-    return min(held, default=own if is_a(found, type) else None)
+    # One that calls itself so is a newer definition of this class, unless a variable still holds this one.
+    return variable_of(cls, names) or (own if is_a(found, type) else None)
 
 
 def class_named(names: Mapping[str, object], name: str) -> object:
-    """The class that `name_of` named, or the first that calls itself so; `ABSENT` where there is none."""
+    """The class of a name, or the first that calls itself so: `Extent` for `Size = namedtuple("Extent", "w h")`.
+
+    `ABSENT` where there is none.
+    """
     found = looked_up(names, name)
-    if found is not ABSENT:
+    if found is not ABSENT or "<locals>" in name:
         return found
     calling = (value for value in list(names.values()) if is_a(value, type) and static.qualname(value) == name)
-    return next(calling, ABSENT)
+    return next((value for value in calling if static.importable(value) in {None, "__main__"}), ABSENT)

@@ -15,6 +15,7 @@ import functools
 import io
 import marshal
 import sys
+import typing
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from types import CellType, CodeType, FunctionType
@@ -23,7 +24,7 @@ from typing import Any, Final
 import cloudpickle
 
 from jupyter_durable import static
-from jupyter_durable.code.classify import durable_spec, home_module, name_of
+from jupyter_durable.code.classify import class_named, durable_spec, home_module, name_of, variable_of
 from jupyter_durable.code.credentials import holds_credential, is_credential, is_secret_field, looks_secret
 from jupyter_durable.code.form import Code
 from jupyter_durable.code.hashing import class_hash
@@ -63,6 +64,7 @@ MAKE_FUNCTION: Final = Verb("make_function")
 SET_FUNCTION: Final = Verb("set_function")
 MAKE_CLASS: Final = Verb("make_class")
 SET_CLASS: Final = Verb("set_class")
+MAKE_TYPED_DICT: Final = Verb("make_typed_dict")
 MAKE_CELL: Final = Verb("make_cell")
 DECORATE: Final = Verb("decorate")
 CACHE: Final = Verb("cache")
@@ -206,6 +208,15 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
         if kind is _LRU:
             kept = static.attributes(value)
             return CACHE, (kept["__wrapped__"], kept["cache_parameters"]())
+        if kind is typing.NewType:
+            return typing.NewType, (value.__qualname__, value.__supertype__)
+        if kind is typing.TypeVar:  # cloudpickle would write a number that differs from process to process
+            kept = {
+                "bound": value.__bound__,
+                "covariant": value.__covariant__,
+                "contravariant": value.__contravariant__,
+            }
+            return functools.partial(typing.TypeVar, value.__name__, *value.__constraints__, **kept), ()
         if not restores_plainly(value):
             raise Unstorable(f"an object of {static.type_name(value)} says itself how it is kept")
         if self._is_by_name(value):
@@ -275,6 +286,8 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
     def _class(self, cls: type) -> Any:
         if home_module(cls, self._table.namespace) is None and not _can_be_rebuilt(cls):
             raise Unstorable(f"{static.qualname(cls)} answers for another class")
+        if home_module(cls, self._table.namespace) is None and typing.is_typeddict(cls):
+            return self._typed_dict(cls)
         reduced = super().reducer_override(cls)
         if home_module(cls, self._table.namespace) is not None or reduced is NotImplemented or len(reduced) != 6:
             return reduced
@@ -282,16 +295,27 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
         # The last but one argument is a random id by which cloudpickle would hand out the class that is alive in this
         # process, changed by what it loads. A version's class is its own.
         args = (*args[:-2], None, args[-1])
-        digest = class_hash(cls, self._table.namespace)
-        name = name_of(cls, self._table.namespace)
-        if name is not None:
-            self._table.classes[name] = digest
+        name, digest = self._noted(cls)
         found = find_class(cls)
         if found is not None and holds_credential(found.whole):
             raise HoldsCredential("holds a credential")
         if found is not None:
             self._table.keep(found)
-        return MAKE_CLASS, (name or "", digest, make, args), (setter, state), None, None, SET_CLASS
+        return MAKE_CLASS, (name, digest, make, args), (setter, state), None, None, SET_CLASS
+
+    def _typed_dict(self, cls: Any) -> Any:
+        """A typed dict, which cannot be made of its members as other classes can."""
+        name, digest = self._noted(cls)
+        fields = {key: (hint, key in cls.__required_keys__) for key, hint in cls.__annotations__.items()}
+        return MAKE_TYPED_DICT, (name, digest, cls.__qualname__, fields)
+
+    def _noted(self, cls: type) -> tuple[str, bytes]:
+        """The name of a class in the notebook ("" for none) and its hash, which the snapshot notes."""
+        digest = class_hash(cls, self._table.namespace)
+        name = name_of(cls, self._table.namespace)
+        if name is not None and class_named(self._table.namespace, name) is cls:
+            self._table.classes[name] = digest
+        return name or "", digest
 
 
 def _can_be_rebuilt(cls: type) -> bool:
@@ -304,10 +328,10 @@ class _DataPickler(DefinitionPickler):
 
     def reducer_override(self, value: Any) -> Any:
         if is_a(value, type) and home_module(value, self._table.namespace) is None:
-            name = name_of(value, self._table.namespace)
-            if name is None:
+            name, variable = name_of(value, self._table.namespace), variable_of(value, self._table.namespace)
+            if name is None or variable is None:
                 raise Unstorable(f"{static.qualname(value)} has no name of its own")
-            self._table.referred.add(name.partition(".")[0])
+            self._table.referred.add(variable)
             return FIND_CLASS, (name,)
         if type(value) is FunctionType and home_module(value, self._table.namespace) is None:
             raise Unstorable("holds a function")

@@ -18,16 +18,19 @@ import marshal
 import pickle
 import sys
 import types
+import typing
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
+from jupyter_durable import static
 from jupyter_durable.code import pickling
-from jupyter_durable.code.classify import ABSENT, class_named
+from jupyter_durable.code.classify import ABSENT, class_named, name_of
 from jupyter_durable.code.form import FORMAT, Code, Missing, Snapshot, Version
 from jupyter_durable.code.hashing import class_hash
 from jupyter_durable.errors import DeserializationError
 from jupyter_durable.static import is_a
 
+_TYPED_DICT: Final[Any] = typing.TypedDict
 Redecorate = Callable[[Callable[..., Any], dict[str, Any]], Any]
 
 
@@ -65,7 +68,7 @@ def find_class(module: str, qualname: str, *, live: Mapping[str, Any], version: 
 
 
 class ClassRegistry:
-    """`find_class` for one live namespace and one version, as unpicklers want it; answers are remembered.
+    """`find_class` for one live namespace and one version, as picklers want it; answers are remembered.
 
     Make one for a run: what a cell redefines meanwhile is seen by the next one.
     """
@@ -74,6 +77,7 @@ class ClassRegistry:
         self._live = live
         self._version = version
         self._known: dict[tuple[str, str], Any] = {}
+        self._names: dict[int, tuple[type, str | None]] = {}
 
     def find_class(self, module: str, qualname: str) -> Any:
         """As the function of this name."""
@@ -82,6 +86,17 @@ class ClassRegistry:
             found = find_class(module, qualname, live=self._live, version=self._version)
             self._known[module, qualname] = found
         return found
+
+    def name_of(self, cls: type) -> str | None:
+        """The name under which `find_class` finds a class of the notebook; None for one that is stored by value."""
+        if "<locals>" in (static.qualname(cls) or ""):
+            return None
+        known = self._names.get(id(cls))
+        if known is None:
+            spaces = [self._live] if self._version is None else [self._version.namespace, self._live]
+            name = next((name for space in spaces if (name := name_of(cls, space)) is not None), None)
+            known = self._names[id(cls)] = (cls, name)
+        return known[1]
 
 
 def _attribute(module: Any, qualname: str) -> Any:
@@ -182,6 +197,7 @@ class _Unpickler(pickle.Unpickler):
             "set_function": self._set_function,
             "make_class": self._make_class,
             "set_class": self._set_class,
+            "make_typed_dict": self._make_typed_dict,
             "make_cell": types.CellType,
             "decorate": into.redecorate,
             "cache": lambda fn, parameters: functools.lru_cache(**parameters)(fn),
@@ -232,13 +248,27 @@ class _Unpickler(pickle.Unpickler):
         for cell, held in state["cells"]:
             cell.cell_contents = held
 
-    def _make_class(self, qualname: str, digest: bytes, make: Callable[..., type], args: tuple[Any, ...]) -> type:
-        alive = class_named(self._into.live, qualname)
-        if is_a(alive, type) and class_hash(alive, self._into.live) == digest:
+    def _make_class(self, name: str, digest: bytes, make: Callable[..., type], args: tuple[Any, ...]) -> type:
+        alive = self._alive(name, digest)
+        if alive is not None:
             return alive
         made = make(*args)
         self._own.add(id(made))
         return made
+
+    def _make_typed_dict(self, name: str, digest: bytes, qualname: str, fields: dict[str, tuple[Any, bool]]) -> type:
+        hints = {key: hint if required else typing.NotRequired[hint] for key, (hint, required) in fields.items()}
+        alive = self._alive(name, digest)
+        if alive is not None:
+            return alive
+        made = _TYPED_DICT(qualname.rpartition(".")[2], hints)
+        made.__qualname__, made.__module__ = qualname, "__main__"
+        return typing.cast(type, made)
+
+    def _alive(self, name: str, digest: bytes) -> type | None:
+        """The live class of a name, where it is the version's."""
+        alive = class_named(self._into.live, name)
+        return alive if is_a(alive, type) and class_hash(alive, self._into.live) == digest else None
 
     def _set_class(self, cls: type, state: tuple[Callable[[type, Any], Any], Any]) -> None:
         if id(cls) in self._own:

@@ -23,6 +23,7 @@ from jupyter_durable.serializer.explain import explain
 from jupyter_durable.serializer.pickler import (
     OUT_OF_BAND_BYTES,
     PROTOCOL,
+    NameOf,
     RefusingPickler,
     class_by_name,
     describe,
@@ -44,11 +45,13 @@ class ValueSerializer:
     """The `Serializer` of values.
 
     `find_class(module, qualname)` answers the classes of `__main__` while a value is loaded; None looks them up in
-    the running `__main__`. It raises `AttributeError` for a name it does not know.
+    the running `__main__`. It raises `AttributeError` for a name it does not know. `name_of` gives the name that
+    `find_class` will know a class by; None takes what the class calls itself.
     """
 
-    def __init__(self, find_class: FindClass | None = None) -> None:
+    def __init__(self, find_class: FindClass | None = None, name_of: NameOf | None = None) -> None:
         self._find_class = find_class or main_class
+        self._name_of = name_of
 
     def encode(self, value: object, root: str = "result") -> Encoded:
         """The value as bytes. Raises `SerializationError` with the path, from `root`, of what cannot be stored."""
@@ -102,7 +105,7 @@ class ValueSerializer:
     def _pickled(self, value: object, root: str) -> Encoded:
         buffers: list[memoryview] = []
         with io.BytesIO() as file:
-            pickler = RefusingPickler(file, buffers)
+            pickler = RefusingPickler(file, buffers, self._name_of)
             try:
                 pickler.dump(value)
             # Pickling runs `__reduce__` and `__getstate__` of the user's classes, which may raise anything.

@@ -20,7 +20,7 @@ from IPython.core.error import InputRejected
 from jupyter_durable.client.cell_options import CellOptions, parsed_options
 from jupyter_durable.client.durable_source import Verdict, decorate, is_durable_cell, verdicts
 from jupyter_durable.client.session import Cell
-from jupyter_durable.code.sources import parsed
+from jupyter_durable.code.texts import parsed
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable_kernel.headers import DURABLE, Head, head_of, wrapped
 from jupyter_durable_kernel.reach import Reached, reached

@@ -222,4 +222,26 @@ CASES = {
         "True",
         missing=("rows = list(range(600_000))",),
     ),
+    "types of another name than their variable": _main(
+        "import collections, dataclasses, enum, typing\nSize = collections.namedtuple('Extent', 'w h')\n"
+        "Kind = enum.Enum('Colour', 'RED')\nRow = dataclasses.make_dataclass('Line', ['a'])\n"
+        "Odd = type('Made', (Exception,), {})\ndef main():\n    return Size(1, 2), Kind.RED, Row(3), Odd(4)",
+        "main()",
+        "(Extent(w=1, h=2), <Colour.RED: 1>, Line(a=3), Made(4))",
+    ),
+    "typed dicts, new types and type variables": _main(
+        "import typing as t\nRow = t.TypedDict('Line', {'a': int, 'b': t.NotRequired[str]})\n"
+        "Id = t.NewType('Key', int)\n"
+        "T = t.TypeVar('T', bound=int)\nclass Wide(Row):\n    c: int\n"
+        "TABLE = {'rows': list[Row], 'id': Id, 'wide': Wide, 'both': Row | None}\n"
+        "def main(x: 'T'):\n    return Row(a=x), Id(x), T.__name__, sorted(Wide.__required_keys__), sorted(TABLE)",
+        "main(1)",
+        "({'a': 1}, 1, 'T', ['a', 'c'], ['both', 'id', 'rows', 'wide'])",
+    ),
+    "data of types of another name": _main(
+        "import collections, enum\nSize = collections.namedtuple('Extent', 'w')\nKind = enum.Enum('Colour', 'RED')\n"
+        "DATA = {'s': Size(1), 'k': [Kind.RED]}\ndef main():\n    return DATA['s'].w, DATA['k'][0].name",
+        "main()",
+        "(1, 'RED')",
+    ),
 }
