@@ -32,7 +32,7 @@ from jupyter_durable.runner.sealing import Sealer
 from jupyter_durable.runner.settings import Listener
 from jupyter_durable.runner.workers import Workers
 from jupyter_durable.serializer.base import Signer
-from jupyter_durable.serializer.digest import args_digest
+from jupyter_durable.serializer.digest import Digesting, args_digest
 from jupyter_durable.serializer.json import JsonEdge
 from jupyter_durable.serializer.signing import KeyFile
 from jupyter_durable.store import open_store
@@ -232,7 +232,7 @@ class Engine:
         Raises `NotAsRead` when one was accepted since `origin.seen` was looked at.
         """
         args, kwargs = self.passed(spec, args, kwargs)
-        digest, _ = args_digest(spec.params, args, kwargs)
+        digest, _ = args_digest(spec.params, args, kwargs, Digesting(code.as_argument))
         id = new_id()
         version = versions.current_version({spec.name: spec.wrapper}, None, self.signer)
         row, created = self.store.accept(

@@ -12,10 +12,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from jupyter_durable.client import launching
+from jupyter_durable.client import launching, versions
 from jupyter_durable.core.model import Kind, RequestRow, Status
 from jupyter_durable.function import Spec
-from jupyter_durable.serializer.digest import args_digest
+from jupyter_durable.serializer.digest import Digesting, args_digest
 from jupyter_durable.store.base import Filter, Seen
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def of_application(engine: Engine, spec: Spec, given: tuple[tuple[Any, ...], dic
     """
     if place.key is None or place.fresh or engine.settings.fresh:
         return Found(None, None)
-    digest, _ = args_digest(spec.params, *engine.as_taken(spec, given))
+    how = Digesting(versions.live_code(None).as_argument)
+    digest, _ = args_digest(spec.params, *engine.as_taken(spec, given), how)
     wanted = Filter(notebook=place.notebook, cell=place.key, application=spec.name, limit=20)
     rows = _listed(engine, wanted, place)
     row = next((row for row in rows if row.kind == Kind.FUNCTION and row.input_digest == digest), None)

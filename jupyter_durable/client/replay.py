@@ -23,7 +23,7 @@ from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.runner.opened import changed_file
 from jupyter_durable.runner.run import COUNTED
 from jupyter_durable.runner.sealing import Sealer, turn_of
-from jupyter_durable.serializer.digest import args_digest
+from jupyter_durable.serializer.digest import Digesting, args_digest
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
@@ -223,7 +223,7 @@ def forked(engine: Engine, row: RequestRow, arguments: tuple[Any, ...] | None, i
     sealed = row.input
     digest = row.input_digest
     if arguments is not None:
-        digest, _ = args_digest((), arguments, {})
+        digest, _ = args_digest((), arguments, {}, Digesting(code.as_argument))
         sealed = new.seal((arguments, {}), 0, 0)
     elif sealed is not None:
         sealed = new.seal(old.unseal(sealed, 0, 0)[0], 0, 0)

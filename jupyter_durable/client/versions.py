@@ -54,6 +54,10 @@ class Loaded(NamedTuple):
         """16 bytes over the code of a function."""
         return self.hashes.of(spec.fn)
 
+    def as_argument(self, value: Any) -> bytes | None:
+        """The same for a function or class among arguments, as it is now; None where its name says it all."""
+        return self.hashes.as_argument(value)
+
     def code_named(self, name: str) -> bytes | None:
         """The code of the function of a name; None when it is not defined."""
         try:

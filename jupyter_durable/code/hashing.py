@@ -7,11 +7,13 @@ Rules of this file
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from types import FunctionType
 from typing import Any, NamedTuple
 
+from jupyter_durable import static
 from jupyter_durable.code.classify import home_module
 from jupyter_durable.code.modules import is_local
 from jupyter_durable.code.walk import Seen, Walk, seen_alike
@@ -88,8 +90,7 @@ class CodeHashes:
         return known.hash
 
     def _walked(self, value: FunctionType | type) -> _Known:
-        module = home_module(value, self._namespace or {})
-        if module is not None and not is_local(module):
+        if _is_library(value, self._namespace or {}):
             return _Known(value, None, None)
         walk = Walk(self._namespace, for_argument=True)
         return _Known(value, _combined(walk.parts(value)), walk.seen)
@@ -98,6 +99,15 @@ class CodeHashes:
         """What was remembered may have changed."""
         self._parts.clear()
         self._arguments.clear()
+
+
+def _is_library(value: FunctionType | type, namespace: Mapping[str, object]) -> bool:
+    """Whether a function or a class is found in an installed module; of a class what it says is enough."""
+    home = home_module(value, namespace)
+    if home is None and static.is_a(value, type):
+        said = static.module_name(value)
+        home = said if said in sys.modules and said != "__main__" else None
+    return home is not None and not is_local(home)
 
 
 def _combined(parts: Mapping[str, bytes]) -> bytes:

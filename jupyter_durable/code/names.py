@@ -8,7 +8,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import ast
 import dis
 import functools
 import opcode
@@ -18,19 +17,13 @@ from types import CellType, CodeType, FunctionType
 from typing import Any, Final
 
 from jupyter_durable import static
+from jupyter_durable.code.changes import names_in
 from jupyter_durable.code.classify import alias_parts, partial_parts
 from jupyter_durable.code.plain import ATOMS
 from jupyter_durable.code.sources import methods
 from jupyter_durable.code.texts import parsed
 
 CONTAINERS: Final = static.Kinds(dict, list, tuple, set, frozenset)
-_CHANGING: Final = frozenset(
-    name
-    for kind in (list, dict, set, bytearray)
-    for name in dir(kind)
-    if name in dir(kind) and not hasattr(tuple, name) and not hasattr(frozenset, name) and not hasattr(bytes, name)
-) - {"get", "items", "keys", "values", "fromkeys"}
-"""Methods by which builtin containers are changed in place."""
 _NESTED: Final = 4
 """How deep in containers functions are looked for."""
 _ITEMS: Final = 100_000
@@ -47,36 +40,6 @@ def globals_read(code: CodeType) -> tuple[str, ...]:
         if isinstance(const, CodeType):
             names.update(dict.fromkeys(globals_read(const)))
     return tuple(names)
-
-
-def names_in(tree: ast.AST) -> list[str]:
-    """Every name that is read anywhere in a piece of source, in order."""
-    found = (node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
-    return list(dict.fromkeys(found))
-
-
-def names_changed(tree: ast.AST) -> set[str]:
-    """Names whose value a piece of source changes in place: `name[…] = …`, `name.append(…)` and the like."""
-    return {held.id for held in _changed(tree) if isinstance(held, ast.Name)}
-
-
-def attributes_changed(tree: ast.AST) -> set[str]:
-    """Names of attributes that a piece of source assigns or changes in place."""
-    assigned = {
-        node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)
-    }
-    return assigned | {held.attr for held in _changed(tree) if isinstance(held, ast.Attribute)}
-
-
-def _changed(tree: ast.AST) -> Iterator[ast.expr]:
-    """What a piece of source changes in place."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
-            yield node.value
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGING:
-            yield node.func.value
-        elif isinstance(node, ast.AugAssign):
-            yield node.target
 
 
 def uses(value: FunctionType | type) -> list[str]:

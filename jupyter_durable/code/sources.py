@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from jupyter_durable import static
 from jupyter_durable.code.canonical import render_code
+from jupyter_durable.code.changes import attributes_changed
 from jupyter_durable.code.classify import undecorated
 from jupyter_durable.code.texts import first_line, is_file, parsed, remembered, text_of
 
@@ -207,6 +208,8 @@ def _fits(node: ast.ClassDef, cls: type, lines: Mapping[str, int]) -> bool:
     annotations: Any = members.get("__annotations__")
     annotated = set(annotations) if type(annotations) is dict else set()
     known = {*members, *annotated}
+    for name in attributes_changed(node):  # what its own code changes may have any value by now
+        members.pop(name, None)
     for statement in node.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
             first = first_line(statement)

@@ -20,19 +20,17 @@ from typing import Any, Final, NamedTuple
 
 from jupyter_durable import static
 from jupyter_durable.code.canonical import render_code, render_data, render_tree, without_durable
+from jupyter_durable.code.changes import attributes_changed, names_changed, names_in
 from jupyter_durable.code.classify import durable_spec, home_module, is_code, undecorated
 from jupyter_durable.code.credentials import is_credential
 from jupyter_durable.code.modules import is_local
 from jupyter_durable.code.names import (
     attached,
-    attributes_changed,
     callables_in,
     cell_value,
     closure,
     globals_of,
     globals_read,
-    names_changed,
-    names_in,
     names_used,
     uses,
 )
@@ -152,6 +150,10 @@ class Walk:
             for used in uses(fn):
                 yield from self._global(used, fn.__globals__, attributes)
             yield from self._owner(fn)
+            if self._for_argument:
+                self._assigned(
+                    name, static.attributes(fn), attributes_changed(found.node) if found is not None else set()
+                )
         else:
             self._add(name, f"{library}.{fn.__code__.co_qualname}".encode())
         self.seen.cells.extend((cell, cell_value(cell)) for cell in fn.__closure__ or ())
@@ -188,7 +190,7 @@ class Walk:
             yield from self._global(used, names, attributes)
 
     def _assigned(self, name: str, content: Mapping[str, object], memory: set[str]) -> None:
-        """The plain data of a class as it is now, but for what its own code changes."""
+        """The plain data that a function or class holds now, but for what its own code changes."""
         for key, held in content.items():
             rendered = render_data(held, DATA_LIMIT) if key[:2] != "__" and key not in memory else None
             if rendered is not None and not callable(held) and not is_credential(key, held):

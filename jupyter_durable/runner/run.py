@@ -104,7 +104,7 @@ class Run:
         """Answers of `matching.drifted`, by what ran below."""
         self.files = Files(store.url)
         self.unread = Unread()
-        self.digesting = Digesting(budget=settings.digest_budget)
+        self.digesting = Digesting(code.as_argument, settings.digest_budget)
         self.notices = Notices(self)
         self.warn = self.notices.warn
         self._pulse = Pulse(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from jupyter_durable.clock import Clock, SystemClock
 from jupyter_durable.core.model import CallRow, Logged, Progressed
@@ -70,6 +70,9 @@ class Code(Protocol):
 
     def code_named(self, name: str) -> bytes | None:
         """The same for the function of a name; None when there is none."""
+
+    def as_argument(self, value: Any) -> bytes | None:
+        """The same for a function or class that is passed to a call, as it is now; None where its name says it all."""
 
 
 class RunOptions(NamedTuple):

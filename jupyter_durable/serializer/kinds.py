@@ -49,6 +49,10 @@ _SEEN_ELSEWHERE: Final = frozenset({"args", "obj"})
 """Members of exceptions that are part of their arguments, or whatever an attribute was asked of."""
 
 
+_CACHED: Final = type(functools.lru_cache(len))
+"""Functions under `lru_cache` or `cache`."""
+
+
 def named(value: Any) -> bytes:
     """Module and qualified name, of what has them."""
     return f"{value.__module__}.{value.__qualname__}".encode("utf-8", "backslashreplace")
@@ -215,6 +219,7 @@ EXACT: Final[dict[type, Encode]] = {
     types.CellType: lambda _, value: Parts(() if value == types.CellType() else (value.cell_contents,), tagged(b"e")),
     types.GenericAlias: lambda _, value: Parts((value.__origin__, *value.__args__), tagged(b"g")),
     types.UnionType: lambda _, value: Parts(value.__args__, tagged(b"|")),
+    _CACHED: _parts(b"Y", lambda value: (vars(value)["__wrapped__"], vars(value)["cache_parameters"]())),
     functools.partial: _parts(b"p", lambda value: (value.func, value.args, value.keywords)),
 }
 
