@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from jupyter_durable.code.credentials import masked
-from jupyter_durable.code.sources import parsed
+from jupyter_durable.code.texts import parsed
 from jupyter_durable_kernel.previews import shortened
 from jupyter_durable_kernel.reach import Reached, executed
 
