@@ -1,7 +1,8 @@
 """Which recorded request an execution of a cell goes on with, or an application that is called there.
 
 Rules of this file
-- The newest request of the place decides. After anything but a success it goes on.
+- The newest request of the place decides. After anything but a success it goes on. One that the user named
+  (`Cell.resumes`) goes on whatever it came to, and so do others of that cell: nothing is paid twice for coming back.
 - One that another process runs is never begun a second time in silence: who holds it is said. One that this process
   runs was begun by another call of it, and a new one begins.
 - "There is none" is acted on only while it holds: `Found.seen` goes with the new request.
@@ -9,6 +10,7 @@ Rules of this file
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -45,6 +47,9 @@ class Found(NamedTuple):
 
 def of_cell(engine: Engine, cell: Cell) -> Found:
     """The request that this execution goes on with. Raises `SDKUsageError` when another process runs it."""
+    named = _named(engine, cell)
+    if named is not None and named.kind == cell.kind and _goes_on(engine, named, cell):
+        return Found(named, None)
     if cell.key is None or cell.fresh or engine.settings.fresh:
         return Found(None, None)
     wanted = Filter(notebook=cell.notebook, cell=cell.key, limit=5)
@@ -54,10 +59,17 @@ def of_cell(engine: Engine, cell: Cell) -> Found:
     return Found(row if goes_on else None, _seen(wanted, rows))
 
 
-def of_application(engine: Engine, spec: Spec, given: tuple[tuple[Any, ...], dict[str, Any]], place: Cell) -> Found:
+def of_application(
+    engine: Engine,
+    spec: Spec,
+    given: tuple[tuple[Any, ...], dict[str, Any]],
+    place: Cell,
+    taken: Container[str] = (),
+) -> Found:
     """The request that a call of an application with the arguments `given` at `place` goes on with.
 
-    Raises `SDKUsageError` when another process runs it.
+    `taken`: requests that other calls of this execution have made or gone on with. Raises `SDKUsageError` when another
+    process runs it.
     """
     if place.key is None or place.fresh or engine.settings.fresh:
         return Found(None, None)
@@ -65,7 +77,10 @@ def of_application(engine: Engine, spec: Spec, given: tuple[tuple[Any, ...], dic
     digest, _ = args_digest(spec.params, *engine.as_taken(spec, given), how)
     wanted = Filter(notebook=place.notebook, cell=place.key, application=spec.name, limit=20)
     rows = _listed(engine, wanted, place)
-    row = next((row for row in rows if row.kind == Kind.FUNCTION and row.input_digest == digest), None)
+    named = _named(engine, place)
+    known = rows if named is None else [row for row in (named, *rows) if row.id not in taken]
+    like = (Kind.FUNCTION, spec.name, digest)
+    row = next((row for row in known if (row.kind, row.application, row.input_digest) == like), None)
     goes_on = row is not None and _goes_on(engine, row, place)
     return Found(row if goes_on else None, _seen(wanted, rows))
 
@@ -87,7 +102,12 @@ def _goes_on(engine: Engine, row: RequestRow, cell: Cell) -> bool:
     owner = engine.holder(row)
     if owner is not None:
         raise launching.refusal(engine, row, owner, IN_SCRIPT if cell.kind == Kind.SCRIPT else IN_CELL)
-    return row.status != Status.SUCCEEDED or cell.once
+    return row.status != Status.SUCCEEDED or cell.once or cell.resumes is not None
+
+
+def _named(engine: Engine, cell: Cell) -> RequestRow | None:
+    """The request that the user told the cell to go on with."""
+    return engine.store.request(cell.resumes) if cell.resumes is not None else None
 
 
 def _adopted(engine: Engine, cell: Cell) -> bool:

@@ -55,12 +55,14 @@ class Cell(NamedTuple):
     """After a success too the last request goes on, with what changed set aside."""
     fresh: bool = False
     """Always a new request."""
+    resumes: str | None = None
+    """Id of the request that this execution goes on with, whatever it came to: the user named it."""
 
 
 class Session:
     """One execution of a cell: its request, once it has one."""
 
-    __slots__ = ("_before", "cell", "over", "root", "row", "run", "sessions", "task", "threads")
+    __slots__ = ("_before", "cell", "gone_on", "over", "root", "row", "run", "sessions", "task", "threads")
 
     def __init__(self, sessions: Sessions, cell: Cell) -> None:
         self.sessions = sessions
@@ -70,6 +72,8 @@ class Session:
         self.run: Run | None = None
         self.root: ActiveCall | None = None
         self.row: RequestRow | None = None
+        self.gone_on: set[str] = set()
+        """Requests that applications called here have made or gone on with: each is one call's."""
         self.over = False
         self._before = _threads()
         self.threads: set[int] = set()
@@ -331,6 +335,9 @@ class Sessions:
         if self.foreign:
             return spec.call(*args, **kwargs)
         row, run, root, resumed = ownership.as_read(lambda: self._application_begun(spec, args, kwargs))
+        session = self._session()
+        if session is not None:
+            session.gone_on.add(row.id)
         for told in self.on_begin:
             told(row, run, resumed)
         return conducting.conduct_async(run, root) if spec.is_async else conducting.conduct(run, root)
@@ -342,14 +349,15 @@ class Sessions:
         from jupyter_durable.client.engine import Origin
 
         engine = self._engine
-        cell = self._cell()
-        found = finding.of_application(engine, spec, (args, kwargs), cell)
+        session, cell = self._session(), self._cell()
+        taken = session.gone_on if session is not None else ()
+        found = finding.of_application(engine, spec, (args, kwargs), cell, taken)
         row, resumed = found.row, found.row is not None
         version = versions.current_version({spec.name: spec.wrapper}, None, engine.signer) if resumed else None
         code = versions.live_code(version)
         if row is None:
             row, _ = engine.accept(spec, args, kwargs, Origin(*self.place(), seen=found.seen), code)
-        again = resumed and row.status == Status.SUCCEEDED
+        again = resumed and row.status == Status.SUCCEEDED and cell.once
         aside = replay.changed_calls(engine, row, code) if again else ()
         wanted = Launch(code, set_aside=aside, reuse_changed=not cell.once)
         return row, *engine.launch(row, wanted, spec), resumed

@@ -5,6 +5,7 @@ Rules of this file
   its own and answered later.
 - Code of the user runs only where the user asked for it: a replay and a fork, on a thread; never a look at something.
 - Every message gets one answer: `{"status": "ok", "reply": …}` or `{"status": "error", "message": …}`.
+- Resuming a cell is told here first: its request by id, so that the cell that executes next goes on with that one.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_durable.client import verbs
 from jupyter_durable.client.request import Call, Request
 from jupyter_durable.core.calltree import CallNode, walk
+from jupyter_durable.core.model import RequestRow, Status
 from jupyter_durable.errors import DurableError, SDKUsageError
 from jupyter_durable.store.base import Filter
-from jupyter_durable_kernel import bundle, changes, looks, reading
+from jupyter_durable_kernel import bundle, changes, looks, needs, reading
 from jupyter_durable_kernel.values import Values
 
 if TYPE_CHECKING:
@@ -36,6 +38,18 @@ SETTLED_SECONDS: Final = 1.5
 Content = dict[str, Any]
 
 
+class Wanted(NamedTuple):
+    """What the cell that executes next goes on with."""
+
+    row: RequestRow
+    cell: str
+    """Id of that cell."""
+
+    def is_for(self, key: str | None, cell_id: str | None) -> bool:
+        """Whether the cell that begins is the one; where a front end tells no ids, it is the next."""
+        return cell_id in (None, self.cell) or key == self.row.cell
+
+
 class Control:
     """Answers the page. One for each kernel."""
 
@@ -44,16 +58,15 @@ class Control:
         self._engine = engine
         self._views = views
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="durable-page")
-        self._wanted: str | None = None
-        """What finds the request of the cell that goes on with it next."""
-        self._at_once: dict[str, Callable[[Content], Any]] = {"cancel": self._cancel}
+        self._wanted: Wanted | None = None
+        self._at_once: dict[str, Callable[[Content], Any]] = {"here": lambda _: {}, "cancel": self._cancel}
         self._later: dict[str, Callable[[Content], Any]] = {
             "snapshot": self._snapshot,
             "page": self._page,
             "detail": self._detail,
             "preview": self._preview,
             "changes": self._changes,
-            "once": self._go_on,
+            "resume": self._resume,
             "replay": self._replay,
             "fork": self._fork,
         }
@@ -67,10 +80,10 @@ class Control:
         self._kernel.control_handlers.pop(MESSAGE, None)
         self._readers.shutdown(wait=False)
 
-    def goes_on(self, key: str | None) -> bool:
-        """Whether a cell that begins now goes on with its last request though that succeeded. Holds for one cell."""
+    def goes_on(self, key: str | None, cell_id: str | None) -> RequestRow | None:
+        """The request that a cell which begins now goes on with, because the page said so. Holds for one cell."""
         wanted, self._wanted = self._wanted, None
-        return wanted is not None and wanted == key
+        return wanted.row if wanted is not None and wanted.is_for(key, cell_id) else None
 
     def hear(self, stream: Any, ident: Any, parent: Any) -> None:
         """A message has come; in the thread of the control channel."""
@@ -127,13 +140,24 @@ class Control:
         """Names of functions whose code is another one now, and of those that are not defined here."""
         return dict(changes.changes(self._engine, verbs.find(self._engine, content["request"])))
 
-    def _go_on(self, content: Content) -> Content:
-        """The cell of a request goes on with it when it executes next, which the page sees to."""
-        request = verbs.find(self._engine, content["request"])
-        if request._row.cell is None:
-            raise SDKUsageError(f"request {request.id} belongs to no cell; replay it: %durable replay {request.id}")
-        self._wanted = request._row.cell
-        return {"request": request.id}
+    def _resume(self, content: Content) -> Content:
+        """The cell `cell`, whose text is `source`, goes on with a request when it executes next; the page sees to that.
+
+        Nothing is wanted while names that it reads are missing here, unless `anyway` says so. Raises `SDKUsageError`
+        for a request that runs, or that belongs to no cell.
+        """
+        row = verbs.find(self._engine, content["request"])._now()
+        if row.cell is None:
+            raise SDKUsageError(f"request {row.id} belongs to no cell; replay it: %durable replay {row.id}")
+        info = verbs.info(self._engine, row)
+        if info.status == Status.RUNNING:
+            raise SDKUsageError(
+                f"request {row.id} runs ({info.held_by or 'in this kernel'}); cancel it, or wait for its end"
+            )
+        missing = [] if content.get("anyway") else needs.missing(self._engine, row, str(content["source"]))
+        if not missing:
+            self._wanted = Wanted(row, str(content["cell"]))
+        return {"request": row.id, "missing": missing}
 
     # what runs code
 

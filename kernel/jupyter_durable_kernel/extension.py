@@ -74,6 +74,8 @@ class Extension:
         self._begun: list[tuple[RequestRow, Run]] = []
         self._cancelled: RequestRow | None = None
         """The request whose cancel ends this cell."""
+        self._wanted: str | None = None
+        """The request that this cell was told to go on with."""
         self._beat: asyncio.TimerHandle | None = None
         self._before: dict[str, Any] = {}
 
@@ -96,6 +98,8 @@ class Extension:
         representation.register(shell)
         self._displays.install()
         engine.sessions.on_begin.append(self.begun)
+        if self._control is not None:
+            self._control.install()  # the page may ask before any cell has run
         self._begin_loading_cell()
 
     def unload(self) -> None:
@@ -169,8 +173,11 @@ class Extension:
         place = (path, title_of(name, text.source, self._reach), text.source)
         cell = cells.made_cell(said, cells.cell_key(name, cell_id, text.key), place, self.once)
         self._swallows = text.head is None and texts[0].lstrip().startswith("%%")
-        if self._control is not None and self._control.goes_on(cell.key):
-            cell = cell._replace(once=not cell.fresh)
+        wanted = self._control.goes_on(cell.key, cell_id) if self._control is not None else None
+        self._wanted = wanted.id if wanted is not None else None
+        if wanted is not None:
+            once = cell.once or wanted.status == Status.SUCCEEDED
+            cell = cell._replace(resumes=wanted.id, once=once, fresh=False)
         self._key = cell.key or ""
         self._begun.clear()
         self._cancelled = self._shown = None
@@ -179,8 +186,6 @@ class Extension:
         expecting = self._reach is not None and self._reach.durable
         self.views.begin_cell(durable_body=self._durable_body, expecting=expecting)
         self._tee.install()
-        if self._control is not None:
-            self._control.install()
         self._start_beating()
         if said is not None:
             self._remarks.absent(None)
@@ -228,6 +233,16 @@ class Extension:
             self.views.warn(f"the end of this cell's request was not recorded ({failure}); it reads as interrupted")
         self._tee.forget()
         self.views.end_cell()
+        self._tell_not_resumed()
+
+    def _tell_not_resumed(self) -> None:
+        """A cell that was to go on with a request and made another one says so: somebody may pay for it."""
+        wanted, self._wanted = self._wanted, None
+        begun = [row.id for row, _ in self._begun]
+        if wanted is not None and begun and wanted not in begun:
+            self.views.notice(
+                [f"request {wanted} was not resumed: the cell does not call it with that input any more", "it is kept"]
+            )
 
     def _end_calmly(self, row: RequestRow, result: Any) -> None:
         """One line in place of a traceback; to whoever started the cell it has failed as with any other error."""

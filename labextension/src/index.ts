@@ -34,11 +34,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
   ) => {
     const { NotebookExtension } = await import('./notebook/renderer');
     const given = translator ?? nullTranslator;
-    const settings = app.serviceManager.serverSettings;
-    const trans = given.load('jupyter_durable');
     app.docRegistry.addWidgetExtension(
       'Notebook',
-      new NotebookExtension(given, preferences, new Server(settings, trans))
+      new NotebookExtension(given, preferences)
     );
   }
 };

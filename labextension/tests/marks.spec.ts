@@ -1,12 +1,6 @@
 /** Which request a cell owns, and what its mark says. */
 
-import {
-  IOutput,
-  markText,
-  ownedRequest,
-  resumable,
-  statusNow
-} from '../src/marks/model';
+import { IOutput, markText, ownedRequest, resumable } from '../src/marks/model';
 import { ISnapshot, MIME_TYPE } from '../src/protocol/protocol';
 import { english } from './english';
 
@@ -21,7 +15,11 @@ function output(id: string, sequence: number, more: object = {}): IOutput {
 }
 
 function owned(...outputs: IOutput[]): ISnapshot | null {
-  return ownedRequest({ length: outputs.length, get: at => outputs[at] });
+  const found = ownedRequest({
+    length: outputs.length,
+    get: at => outputs[at]
+  });
+  return found?.head ?? null;
 }
 
 function text(status: string, counts: object): string {
@@ -33,6 +31,13 @@ describe('a cell owns', () => {
   it('the newest request it shows, wherever that output stands', () => {
     const found = owned(output('req_2', 5), output('req_1', 3));
     expect(found?.request.id).toBe('req_2');
+  });
+
+  it('not a fork that it shows beside the original', () => {
+    const request = { id: 'req_2', status: 'succeeded', forked_from: 'req_1' };
+    const found = owned(output('req_1', 3), output('req_2', 5, { request }));
+    expect(found?.request.id).toBe('req_1');
+    expect(owned(output('req_2', 5, { request }))?.request.id).toBe('req_2');
   });
 
   it('not the request that is its value', () => {
@@ -49,22 +54,11 @@ describe('a cell owns', () => {
   );
 });
 
-describe('a request that was running when it was last shown', () => {
-  const request = { id: 'req_1', status: 'running' };
-  const snapshot = owned(output('req_1', 1, { request })) as ISnapshot;
-
-  it('runs while its cell executes, and while news come', () => {
-    expect(statusNow(snapshot, true, 900)).toBe('running');
-    expect(statusNow(snapshot, false, 102)).toBe('running');
-  });
-
-  it('is last seen running otherwise, and can be resumed', () => {
-    expect(statusNow(snapshot, false, 900)).toBe('last seen running');
+describe('a mark says', () => {
+  it('"resume" for what was running when it was last shown', () => {
     expect(resumable('last seen running')).toBe(true);
   });
-});
 
-describe('a mark says', () => {
   it.each([
     ['failed', {}, 'failed'],
     ['failed', { reused: 1200 }, 'failed · 1,200 from checkpoint'],

@@ -3,6 +3,7 @@
  */
 /** What a view shows of a snapshot, and what its controls say: with controls of the test's own. */
 
+import { Lives } from '../src/requests/live';
 import { Turn } from '../src/requests/turn';
 import { IControls, Verb } from '../src/view/controls';
 import { RequestView } from '../src/view/view';
@@ -13,6 +14,11 @@ class Controls implements IControls {
   asked: [Verb, Record<string, unknown>][] = [];
   answers: Partial<Record<Verb, unknown>> = {};
   hasCell = true;
+  resumed: string[] = [];
+  lives = new Lives({
+    refusal: () => this.refused,
+    ask: request => this.ask('snapshot', { request })
+  });
   turn = new Turn(() => false);
   changed: () => void = () => undefined;
   ran: (another: boolean) => void = () => undefined;
@@ -28,6 +34,10 @@ class Controls implements IControls {
       throw answer;
     }
     return answer ?? {};
+  }
+
+  async resume(request: string): Promise<void> {
+    this.resumed.push(request);
   }
 
   runCell(): void {}

@@ -19,6 +19,7 @@ import { visible } from '../view/dom';
 import { resumable } from '../marks/model';
 import { readDetail, readPreviewRows } from '../protocol/answers';
 import { readSnapshot } from '../protocol/protocol';
+import { Turn } from '../requests/turn';
 
 export const CommandIDs = {
   resumeCell: 'durable:resume-cell',
@@ -150,7 +151,7 @@ export class RequestCommands {
         id: CommandIDs.resumeCell,
         label: trans.__('Resume Cell'),
         caption: trans.__('Execute this cell again: what succeeded is reused'),
-        verb: 'replay',
+        verb: 'resume',
         unfit: target =>
           this._ended(target) ??
           (resumable(target.status)
@@ -158,7 +159,8 @@ export class RequestCommands {
             : trans.__(
                 'It succeeded: executing the cell would begin a new request.'
               )),
-        act: async target => target.controls.runCell()
+        act: ({ controls, request }) =>
+          whenFree(controls.turn, () => controls.resume(request.id))
       },
       {
         id: CommandIDs.replayRequest,
@@ -249,12 +251,8 @@ export class RequestCommands {
       verb: 'replay' as const,
       unfit: (target: ITarget) => this._ended(target),
       act: ({ controls, content }: ITarget) =>
-        new Promise<void>((resolve, reject) =>
-          controls.turn.whenFree(() => {
-            controls
-              .ask('replay', { ...content, ...wish })
-              .then(() => resolve(), reject);
-          })
+        whenFree(controls.turn, () =>
+          controls.ask('replay', { ...content, ...wish })
         )
     };
   }
@@ -279,4 +277,11 @@ export class RequestCommands {
   private _tracker: INotebookTracker;
   private _translator: ITranslator;
   private _trans: TranslationBundle;
+}
+
+/** Do something as soon as the kernel is free; until it has come to its end. */
+function whenFree(turn: Turn, act: () => Promise<unknown>): Promise<void> {
+  return new Promise((resolve, reject) =>
+    turn.whenFree(() => void act().then(() => resolve(), reject))
+  );
 }

@@ -8,7 +8,7 @@
 import { CodeCell } from '@jupyterlab/cells';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator } from '@jupyterlab/translation';
-import { ownedRequest, statusNow } from '../marks/model';
+import { ownedRequest } from '../marks/model';
 import { NotebookControls } from '../notebook/notebook';
 import { IRequest } from '../protocol/protocol';
 
@@ -43,7 +43,7 @@ export function targetOf(
     const cells = panel.content.widgets.filter(
       (cell): cell is CodeCell =>
         cell instanceof CodeCell &&
-        ownedRequest(cell.model.outputs)?.request.id === id
+        ownedRequest(cell.model.outputs)?.head.request.id === id
     );
     if (found === null && cells.length > 0) {
       found = targetIn(panel, cells[cells.length - 1], translator);
@@ -57,21 +57,23 @@ function targetIn(
   cell: CodeCell,
   translator: ITranslator
 ): ITarget | null {
-  const snapshot = ownedRequest(cell.model.outputs);
-  if (snapshot === null) {
+  const owned = ownedRequest(cell.model.outputs);
+  if (owned === null) {
     return null;
   }
   const node = cell.outputArea.node;
   const controls = new NotebookControls(panel, node, translator);
-  controls.trusted = cell.model.trusted;
-  const executing = cell.model.executionState === 'running';
+  const { id } = owned.head.request;
+  controls.about(id, cell.model.trusted);
+  const live = controls.lives.of(id);
+  const request = live.snapshot?.request ?? owned.head.request;
   return {
     panel,
     cell,
     controls,
-    request: snapshot.request,
-    status: statusNow(snapshot, executing, Date.now() / 1000),
-    content: { request: snapshot.request.id, display: snapshot.display },
+    request,
+    status: live.snapshot === null ? request.status : live.status,
+    content: { request: id, display: owned.head.display },
     release: () => controls.dispose()
   };
 }

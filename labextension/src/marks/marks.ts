@@ -3,28 +3,45 @@
  *
  * Rules of this file
  * - A cell without a request is left alone: no element, no class.
- * - Read from the cell's model, so that it also holds for cells that are scrolled out of sight.
+ * - Which request it is stands in the cell's model, also of cells that are scrolled out of sight; how it stands now is
+ *   what its view shows, too (`Live`).
  * - Outputs vanish when a cell begins to execute: its mark stays until there is news or the execution ends.
+ * - A view is never lost to an error: it comes back above that.
  */
 
+import { Notification } from '@jupyterlab/apputils';
 import { Cell, CodeCell } from '@jupyterlab/cells';
 import { DocumentRegistry } from '@jupyterlab/docregistry';
-import { INotebookModel, NotebookPanel } from '@jupyterlab/notebook';
+import {
+  INotebookModel,
+  NotebookActions,
+  NotebookPanel
+} from '@jupyterlab/notebook';
 import { IOutputAreaModel } from '@jupyterlab/outputarea';
 import { ITranslator } from '@jupyterlab/translation';
 import { DisposableSet, IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 import { PanelLayout } from '@lumino/widgets';
-import { markText, ownedRequest, resumable, statusNow } from './model';
+import { IOwned, markText, ownedRequest, resumable } from './model';
 import { MarkView } from './view';
 import { NotebookControls } from '../notebook/notebook';
-import { ISnapshot } from '../protocol/protocol';
+import { MIME_TYPE, readSnapshot } from '../protocol/protocol';
+import { Live } from '../requests/live';
 import { Preferences } from '../settings';
 import { Sightings } from '../requests/sightings';
+import { visible } from '../view/dom';
 
 const READ_MILLISECONDS = 60;
-const DOUBT_MILLISECONDS = 6000;
 const OWNER_CLASS = 'jp-durable-owner';
+
+/** An output as it is saved. */
+type Kept = ReturnType<IOutputAreaModel['toJSON']>[number];
+
+/** What is used of the end of an execution. */
+interface IExecuted {
+  cell: Cell;
+  success: boolean;
+}
 
 /** Everything one mark needs. */
 interface IPlace {
@@ -39,10 +56,17 @@ class CellMark implements IDisposable {
   constructor(place: IPlace, cell: CodeCell) {
     this._place = place;
     this._cell = cell;
+    const { panel, translator } = place;
+    const { node } = cell.outputArea;
+    this._controls = new NotebookControls(panel, node, translator);
+    this._controls.changed = () => this._later();
+    this._controls.ran = another => this._lookAgain(another);
     cell.model.outputs.changed.connect(this._onOutputs, this);
     cell.model.stateChanged.connect(this._later, this);
+    cell.inViewportChanged.connect(this._later, this);
     cell.disposed.connect(this.dispose, this);
     place.preferences.changed.connect(this._later, this);
+    NotebookActions.executed.connect(this._onExecuted, this);
     this._read();
   }
 
@@ -56,9 +80,11 @@ class CellMark implements IDisposable {
     }
     this._disposed = true;
     window.clearTimeout(this._timer);
-    window.clearTimeout(this._doubt);
     this._cell.removeClass(OWNER_CLASS);
+    this._own(null);
     this._clear();
+    this._controls.turn.withdraw();
+    this._controls.dispose();
     Signal.clearData(this);
   }
 
@@ -71,48 +97,101 @@ class CellMark implements IDisposable {
     }
   }
 
+  /** A cell that failed before it could begin shows no request: what it showed before is put back. */
+  private _onExecuted(_: unknown, ended: IExecuted): void {
+    const { outputs } = this._cell.model;
+    const kept = this._kept;
+    if (ended.cell === this._cell && !ended.success && kept !== null) {
+      if (ownedRequest(outputs) === null) {
+        outputs.fromJSON([kept, ...outputs.toJSON()]);
+      }
+    }
+  }
+
   private _later(): void {
     if (this._timer === 0 && !this._disposed) {
       this._timer = window.setTimeout(() => this._read(), READ_MILLISECONDS);
     }
   }
 
+  private _lookAgain(another: boolean): void {
+    this._live?.lookAgain(another);
+    this._later();
+  }
+
   private _read(): void {
     this._timer = 0;
     const { model } = this._cell;
     const executing = model.executionState === 'running';
-    const found = ownedRequest(model.outputs);
-    if (found !== null || !executing) {
-      this._known = found;
+    const owned = ownedRequest(model.outputs);
+    if (owned !== null || !executing) {
+      this._own(owned);
     }
-    if (found !== null) {
-      this._place.sightings.tell(found, Date.now() / 1000);
+    if (owned !== null) {
+      this._kept = model.outputs.get(owned.index).toJSON();
+      this._take(owned);
     }
-    this._cell.toggleClass(OWNER_CLASS, this._known !== null);
-    if (this._known === null || !this._place.preferences.now.showMarks) {
+    this._cell.toggleClass(OWNER_CLASS, this._live !== null);
+    if (this._live === null || !this._place.preferences.now.showMarks) {
       this._clear();
     } else {
-      this._draw(this._known, found === null);
+      this._draw(this._live, owned === null);
     }
   }
 
-  private _draw(snapshot: ISnapshot, begins: boolean): void {
-    const executing = this._cell.model.executionState === 'running';
-    const now = Date.now() / 1000;
-    const status = begins ? 'running' : statusNow(snapshot, executing, now);
-    const controls = this._controlled();
-    controls.trusted = this._cell.model.trusted;
+  /** Follow the request that the cell owns, and no other. */
+  private _own(owned: IOwned | null): void {
+    const id = owned?.head.request.id ?? null;
+    if (id === (this._live?.id ?? null)) {
+      return;
+    }
+    this._unfollow();
+    this._unfollow = () => undefined;
+    this._live = null;
+    if (id !== null) {
+      const live = this._controls.lives.of(id);
+      this._live = live;
+      this._unfollow = live.follow({
+        changed: () => this._news(live),
+        inSight: () => this._cell.node.isConnected && !document.hidden,
+        whole: false
+      });
+    }
+  }
+
+  /** What the output shows, unless its view has told already. */
+  private _take({ head, index }: IOwned): void {
+    const live = this._live;
+    const { model } = this._cell;
+    this._controls.about(head.request.id, model.trusted);
+    if (live !== null && head.sequence > (live.snapshot?.sequence ?? -1)) {
+      const whole = readSnapshot(model.outputs.get(index).data[MIME_TYPE]);
+      live.take(whole ?? head);
+    }
+  }
+
+  private _news(live: Live): void {
+    if (live.snapshot !== null && live.certain) {
+      this._place.sightings.tell(live.snapshot, Date.now() / 1000);
+    }
+    this._later();
+  }
+
+  private _draw(live: Live, begins: boolean): void {
+    const { snapshot } = live;
+    if (snapshot === null) {
+      return;
+    }
+    if (this._cell.node.isConnected) {
+      live.look();
+    }
+    const status = begins ? 'running' : live.status;
     this._shown().render({
       ...markText(snapshot, status, this._trans()),
       resumable: resumable(status),
-      queued: controls.turn.queued,
-      refusal: controls.refusal('replay')
+      queued: this._controls.turn.queued,
+      refusal: live.unknown ?? this._controls.refusal('resume')
     });
-    window.clearTimeout(this._doubt);
-    if (status === 'running' && !executing) {
-      const again = () => this._read();
-      this._doubt = window.setTimeout(again, DOUBT_MILLISECONDS);
-    }
   }
 
   private _shown(): MarkView {
@@ -123,31 +202,22 @@ class CellMark implements IDisposable {
     return this._view;
   }
 
-  private _controlled(): NotebookControls {
-    if (this._controls === null) {
-      const { panel, translator } = this._place;
-      const node = this._cell.outputArea.node;
-      this._controls = new NotebookControls(panel, node, translator);
-      this._controls.changed = () => this._later();
-    }
-    return this._controls;
-  }
-
   private _resume(): void {
-    const controls = this._controlled();
-    const { turn } = controls;
+    const { turn } = this._controls;
+    const id = this._live?.id;
     if (turn.queued) {
       turn.withdraw();
-    } else {
-      controls.runCell();
+    } else if (id !== undefined) {
+      turn.whenFree(() => {
+        this._controls.resume(id).catch((error: Error) => {
+          Notification.error(visible(error.message), { autoClose: false });
+        });
+      });
     }
     this._later();
   }
 
   private _clear(): void {
-    this._controls?.turn.withdraw();
-    this._controls?.dispose();
-    this._controls = null;
     this._view?.dispose();
     this._view = null;
   }
@@ -158,11 +228,13 @@ class CellMark implements IDisposable {
 
   private _place: IPlace;
   private _cell: CodeCell;
-  private _known: ISnapshot | null = null;
+  private _live: Live | null = null;
+  private _unfollow: () => void = () => undefined;
+  /** The output that showed the request last. */
+  private _kept: Kept | null = null;
   private _view: MarkView | null = null;
-  private _controls: NotebookControls | null = null;
+  private _controls: NotebookControls;
   private _timer = 0;
-  private _doubt = 0;
   private _disposed = false;
 }
 

@@ -2,20 +2,15 @@
  * Which request a cell owns, and what its mark says.
  *
  * Rules of this file
- * - No DOM. What an output holds is foreign; it is read by `readSnapshot`, without the calls.
- * - A cell owns what it shows while it runs (display data); a request that is merely its value belongs to another cell.
+ * - No DOM. What an output holds is foreign; it is read by `readHead`, without the calls.
+ * - A cell owns what it shows while it runs (display data); a request that is merely its value belongs to another cell,
+ *   and a fork that it shows beside the original is not its own.
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import {
-  ICounts,
-  ISnapshot,
-  MIME_TYPE,
-  readSnapshot
-} from '../protocol/protocol';
+import { ICounts, ISnapshot, MIME_TYPE, readHead } from '../protocol/protocol';
 import { inOneLine, mark, statusWord, thousands } from '../view/words';
 
-const FRESH_SECONDS = 5;
 const GOING_ON = ['running', 'queued', 'waiting'];
 
 /** As much of an output as is needed. */
@@ -30,31 +25,32 @@ export interface IOutputs {
   get(index: number): IOutput;
 }
 
-/** The newest request among a cell's outputs, without its calls; null when there is none. */
-export function ownedRequest(outputs: IOutputs): ISnapshot | null {
-  let newest: ISnapshot | null = null;
-  for (let index = 0; index < outputs.length; index++) {
-    const { type, data } = outputs.get(index);
-    const given = type === 'display_data' ? data[MIME_TYPE] : undefined;
-    if (typeof given === 'object' && given !== null) {
-      const found = readSnapshot({ ...given, calls: [], groups: [] });
-      if (found !== null && found.sequence >= (newest?.sequence ?? 0)) {
-        newest = found;
-      }
-    }
-  }
-  return newest;
+/** A request that a cell owns. */
+export interface IOwned {
+  /** Its state as it is saved, without its calls. */
+  head: ISnapshot;
+  /** Where it stands among the outputs. */
+  index: number;
 }
 
-/** The status of a request now. A picture that says "running" is believed while its cell executes or news come. */
-export function statusNow(
-  snapshot: ISnapshot,
-  executing: boolean,
-  now: number
-): string {
-  const { status } = snapshot.request;
-  const known = executing || Math.abs(now - snapshot.at) < FRESH_SECONDS;
-  return status === 'running' && !known ? 'last seen running' : status;
+/** The newest request among a cell's outputs; null when there is none. */
+export function ownedRequest(outputs: IOutputs): IOwned | null {
+  const shown: IOwned[] = [];
+  for (let index = 0; index < outputs.length; index++) {
+    const { type, data } = outputs.get(index);
+    const head = type === 'display_data' ? readHead(data[MIME_TYPE]) : null;
+    if (head !== null) {
+      shown.push({ head, index });
+    }
+  }
+  const ids = new Set(shown.map(({ head }) => head.request.id));
+  return shown
+    .filter(({ head }) => !ids.has(head.request.forked_from))
+    .reduce<IOwned | null>(
+      (newest, each) =>
+        each.head.sequence >= (newest?.head.sequence ?? 0) ? each : newest,
+      null
+    );
 }
 
 /** Whether executing the cell again goes on with the request. */

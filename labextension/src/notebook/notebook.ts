@@ -2,23 +2,19 @@
  * Controls of a view that stands in a notebook.
  *
  * Rules of this file
- * - The control channel only: comms and the shell channel wait until the running cell has ended.
- * - In a notebook that is not trusted nothing is asked of a kernel, nor of the server.
+ * - Nothing is done on the word of an output that is not trusted.
  * - What waits for the kernel waits in the cell's turn, so that it can be withdrawn from wherever it is shown.
  */
 
 import { CodeCell } from '@jupyterlab/cells';
 import { Notebook, NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
-import { Kernel } from '@jupyterlab/services';
 import { ITranslator, TranslationBundle } from '@jupyterlab/translation';
-import { askKernel, IControlKernel } from '../requests/channel';
+import { Lives } from '../requests/live';
 import { IControls, Verb } from '../view/controls';
-import { IServer, queryOf } from '../requests/server';
 import { Turn } from '../requests/turn';
+import { Asking, askingOf } from './asking';
+import { needsExtension, Resuming } from './resuming';
 import { Turns, turnsOf } from './turns';
-
-/** What the store says by itself, where there is no kernel. */
-const STORED: readonly string[] = ['snapshot', 'page', 'detail'];
 
 export class NotebookControls implements IControls {
   constructor(
@@ -28,8 +24,9 @@ export class NotebookControls implements IControls {
   ) {
     this._panel = panel;
     this._node = node;
-    this._translator = translator;
     this._trans = translator.load('jupyter_durable');
+    this._asking = askingOf(panel, translator);
+    this._resuming = new Resuming(panel, translator);
     this._turns = turnsOf(panel);
     this._alone = this._turns.alone();
     this._unfollow = this._turns.onChange(() => this.changed());
@@ -39,15 +36,21 @@ export class NotebookControls implements IControls {
     NotebookActions.executed.connect(this._onExecuted, this);
   }
 
-  /** Whether the output that shows the view is trusted. */
-  trusted = true;
-
-  /** Who answers for the store where there is no kernel. */
-  server: IServer | null = null;
-
   changed: () => void = () => undefined;
 
   ran: (another: boolean) => void = () => undefined;
+
+  /** Say which request it is about, and whether the output that shows it is trusted. */
+  about(request: string, trusted: boolean): void {
+    this._request = request;
+    if (trusted) {
+      this._asking.believe(request);
+    }
+  }
+
+  get lives(): Lives {
+    return this._asking.lives;
+  }
 
   get hasCell(): boolean {
     return this._cell() !== null;
@@ -59,48 +62,39 @@ export class NotebookControls implements IControls {
   }
 
   refusal(verb: Verb): string | null {
-    if (!this.trusted) {
-      return this._trans.__('This notebook is not trusted.');
-    }
-    const kernel = this._kernel();
-    if (kernel === null && this.server !== null && STORED.includes(verb)) {
-      return null;
-    }
-    if (kernel === null) {
-      return this._trans.__('No kernel: start one to do this.');
-    }
-    if (kernel.connectionStatus !== 'connected') {
-      return this._trans.__('The kernel is not connected.');
-    }
-    if (verb === 'debug' && !this.hasCell) {
+    const refusal =
+      this._asking.doubt(this._request) ?? this._asking.refusal(verb);
+    if (refusal === null && verb === 'debug' && !this.hasCell) {
       return this._trans.__('Only in a notebook.');
     }
-    return null;
+    return refusal;
   }
 
-  ask(verb: Verb, content: Record<string, unknown>): Promise<unknown> {
+  async ask(verb: Verb, content: Record<string, unknown>): Promise<unknown> {
     const refusal = this.refusal(verb);
-    const kernel = this._kernel();
     if (refusal !== null) {
-      return Promise.reject(new Error(refusal));
+      throw new Error(refusal);
     }
-    if (kernel === null) {
-      return this._read(verb, content);
+    if (needsExtension(verb)) {
+      await this._resuming.load(this._request);
     }
-    const channel = kernel as unknown as IControlKernel;
-    return askKernel(channel, { op: verb, ...content }, this._trans);
+    return this._asking.about(verb, content);
+  }
+
+  async resume(request: string): Promise<void> {
+    const cell = this._cell();
+    if (cell !== null) {
+      await this._resuming.resume(cell, request);
+    }
   }
 
   runCell(): void {
     this.turn.whenFree(() => {
       const cell = this._cell();
       if (cell !== null) {
-        void NotebookActions.runCells(
-          this._panel.content,
-          [cell],
-          this._panel.sessionContext,
-          undefined,
-          this._translator
+        void this._resuming.load(this._request).then(
+          () => this._resuming.run(cell),
+          () => this._resuming.run(cell)
         );
       }
     });
@@ -127,16 +121,8 @@ export class NotebookControls implements IControls {
     NotebookActions.executed.disconnect(this._onExecuted, this);
   }
 
-  private async _read(
-    verb: Verb,
-    content: Record<string, unknown>
-  ): Promise<unknown> {
-    const id = encodeURIComponent(String(content.request));
-    return this.server?.get(`requests/any/${id}/${verb}`, queryOf(content));
-  }
-
   private _onStatus(): void {
-    const status = this._kernel()?.status;
+    const status = this._asking.kernel?.status;
     if (status === 'restarting' || status === 'autorestarting') {
       this.ran(true);
     }
@@ -151,12 +137,9 @@ export class NotebookControls implements IControls {
 
   private _onExecuted(_: unknown, what: { notebook: Notebook }): void {
     if (what.notebook === this._panel.content) {
+      this._asking.ran();
       this.ran(false);
     }
-  }
-
-  private _kernel(): Kernel.IKernelConnection | null {
-    return this._panel.sessionContext.session?.kernel ?? null;
   }
 
   private _cell(): CodeCell | null {
@@ -173,8 +156,10 @@ export class NotebookControls implements IControls {
 
   private _panel: NotebookPanel;
   private _node: HTMLElement;
-  private _translator: ITranslator;
   private _trans: TranslationBundle;
+  private _asking: Asking;
+  private _resuming: Resuming;
+  private _request = '';
   private _turns: Turns;
   private _alone: Turn;
   private _unfollow: () => void;

@@ -12,9 +12,8 @@ import { ITranslator } from '@jupyterlab/translation';
 import { DisposableDelegate, IDisposable } from '@lumino/disposable';
 import { Widget } from '@lumino/widgets';
 import { NotebookControls } from './notebook';
-import { MIME_TYPE } from '../protocol/protocol';
+import { MIME_TYPE, readHead } from '../protocol/protocol';
 import { IPreferences, Preferences } from '../settings';
-import { IServer } from '../requests/server';
 import { RequestView } from '../view/view';
 
 /** Draws one output. */
@@ -22,13 +21,11 @@ class RequestRenderer extends Widget implements IRenderMime.IRenderer {
   constructor(
     panel: NotebookPanel,
     translator: ITranslator,
-    preferences: Preferences,
-    server: IServer
+    preferences: Preferences
   ) {
     super();
     this.addClass('jp-durable-output');
     this._controls = new NotebookControls(panel, this.node, translator);
-    this._controls.server = server;
     this._view = new RequestView(
       this._controls,
       translator.load('jupyter_durable')
@@ -40,8 +37,12 @@ class RequestRenderer extends Widget implements IRenderMime.IRenderer {
   }
 
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
-    this._controls.trusted = model.trusted;
-    this._view.show(model.data[MIME_TYPE]);
+    const given = model.data[MIME_TYPE];
+    const head = readHead(given);
+    if (head !== null) {
+      this._controls.about(head.request.id, model.trusted);
+      this._view.show(given);
+    }
   }
 
   dispose(): void {
@@ -67,13 +68,8 @@ export class NotebookExtension implements DocumentRegistry.IWidgetExtension<
   NotebookPanel,
   INotebookModel
 > {
-  constructor(
-    translator: ITranslator,
-    preferences: Preferences,
-    server: IServer
-  ) {
+  constructor(translator: ITranslator, preferences: Preferences) {
     this._translator = translator;
-    this._server = server;
     this._preferences = preferences;
   }
 
@@ -85,12 +81,7 @@ export class NotebookExtension implements DocumentRegistry.IWidgetExtension<
         mimeTypes: [MIME_TYPE],
         defaultRank: 10,
         createRenderer: () =>
-          new RequestRenderer(
-            panel,
-            this._translator,
-            this._preferences,
-            this._server
-          )
+          new RequestRenderer(panel, this._translator, this._preferences)
       },
       10
     );
@@ -98,6 +89,5 @@ export class NotebookExtension implements DocumentRegistry.IWidgetExtension<
   }
 
   private _translator: ITranslator;
-  private _server: IServer;
   private _preferences: Preferences;
 }

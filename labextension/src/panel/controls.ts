@@ -10,6 +10,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { askKernel } from '../requests/channel';
 import { IControls, IWish, Verb } from '../view/controls';
 import { IListed } from '../requests/requests';
+import { Lives } from '../requests/live';
 import { IServer, queryOf } from '../requests/server';
 import { Turn } from '../requests/turn';
 import { Actions, routeOf } from './actions';
@@ -40,6 +41,11 @@ export class ServerControls implements IControls {
   one: IListed;
 
   readonly turn = new Turn(() => this._busy());
+
+  readonly lives = new Lives({
+    refusal: () => null,
+    ask: () => this._read('snapshot', {})
+  });
 
   changed: () => void = () => undefined;
 
@@ -89,6 +95,10 @@ export class ServerControls implements IControls {
     return verb === 'detail'
       ? asked.catch(() => this._read(verb, content))
       : asked;
+  }
+
+  resume(): Promise<void> {
+    return this._notebooks.resume(this.one);
   }
 
   runCell(): void {

@@ -18,6 +18,7 @@ import {
 import { Kernel, ServiceManager, Session } from '@jupyterlab/services';
 import { ITranslator } from '@jupyterlab/translation';
 import { ISignal, Signal } from '@lumino/signaling';
+import { Resuming } from '../notebook/resuming';
 import { MIME_TYPE, readSnapshot } from '../protocol/protocol';
 import { IListed } from '../requests/requests';
 import { IPlaces } from './places';
@@ -82,6 +83,15 @@ export class Notebooks {
   cellOf(one: IListed): CodeCell | null {
     const panel = this.panelOf(one);
     return panel === null ? null : owner(panel, one);
+  }
+
+  /** Execute the cell that owns it, so that it goes on with it. Rejects with an `Error` whose message can be shown. */
+  async resume(one: IListed): Promise<void> {
+    const panel = this.panelOf(one);
+    const cell = this.cellOf(one);
+    if (panel !== null && cell !== null) {
+      await new Resuming(panel, this._translator).resume(cell, one.id);
+    }
   }
 
   /** Execute the cell that owns it. */

@@ -46,6 +46,12 @@ export interface IChanges {
   missing: string[];
 }
 
+/** A cell that is to go on with its request. */
+export interface IResumed {
+  /** Names that it reads and the kernel has not, with what makes each; then nothing goes on. */
+  missing: string[];
+}
+
 /** One line of what a replay would do. */
 export interface IPreviewRow {
   call: string;
@@ -113,6 +119,10 @@ export function readChanges(value: unknown): IChanges {
     changed: list(given.changed, 100).map(text),
     missing: list(given.missing, 100).map(text)
   };
+}
+
+export function readResumed(value: unknown): IResumed {
+  return { missing: list(fields(value).missing, 200).map(text) };
 }
 
 export function readPreviewRows(value: unknown): IPreviewRow[] {

@@ -4,12 +4,22 @@
  * Rules of this file
  * - Never a comm: its messages wait until the running cell has ended.
  * - Nothing of JupyterLab is imported: whatever front end has such a channel will do.
+ * - What the kernel refuses is a `Refused`; any other failure means that nobody has heard.
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
 import { REQUEST_TYPE } from '../protocol/protocol';
 
 const ANSWER_MILLISECONDS = 10000;
+const HERE_MILLISECONDS = 3000;
+/** What the control channel has heard is answered before its status `idle`; these two may change places on their way. */
+const AFTER_IDLE_MILLISECONDS = 500;
+
+/** What is used of a message that was sent. */
+export interface IControlFuture {
+  readonly done: Promise<unknown>;
+  onIOPub?: unknown;
+}
 
 /** What is used of a kernel connection. */
 export interface IControlKernel {
@@ -21,14 +31,18 @@ export interface IControlKernel {
     message: unknown,
     expectReply: boolean,
     disposeOnDone: boolean
-  ): { done: Promise<unknown> };
+  ): IControlFuture;
 }
+
+/** The extension has heard and says why not. */
+export class Refused extends Error {}
 
 /** Ask the extension in a kernel. Rejects with an `Error` whose message can be shown. */
 export function askKernel(
   kernel: IControlKernel,
   content: Record<string, unknown>,
-  trans: TranslationBundle
+  trans: TranslationBundle,
+  milliseconds = ANSWER_MILLISECONDS
 ): Promise<unknown> {
   const silence = trans.__(
     'The kernel does not answer. Has it loaded the extension? %load_ext jupyter_durable'
@@ -36,18 +50,40 @@ export function askKernel(
   return new Promise((resolve, reject) => {
     const timer = window.setTimeout(
       () => reject(new Error(silence)),
-      ANSWER_MILLISECONDS
+      milliseconds
     );
-    answer(kernel, content)
+    answered(sent(kernel, content))
       .then(resolve, reject)
       .finally(() => window.clearTimeout(timer));
   });
 }
 
-async function answer(
+/** Whether the extension is loaded in a kernel. A kernel that is held up is taken for one without it. */
+export function isHere(kernel: IControlKernel): Promise<boolean> {
+  return new Promise(resolve => {
+    const later = (milliseconds: number) =>
+      window.setTimeout(() => resolve(false), milliseconds);
+    const timer = later(HERE_MILLISECONDS);
+    const future = sent(kernel, { op: 'here' });
+    future.onIOPub = (message: unknown) => {
+      const { content } = message as { content?: { execution_state?: string } };
+      if (content?.execution_state === 'idle') {
+        later(AFTER_IDLE_MILLISECONDS);
+      }
+    };
+    answered(future)
+      .then(
+        () => resolve(true),
+        error => resolve(error instanceof Refused)
+      )
+      .finally(() => window.clearTimeout(timer));
+  });
+}
+
+function sent(
   kernel: IControlKernel,
   content: Record<string, unknown>
-): Promise<unknown> {
+): IControlFuture {
   const message = {
     header: {
       date: new Date().toISOString(),
@@ -63,11 +99,15 @@ async function answer(
     channel: 'control',
     buffers: []
   };
-  const reply = (await kernel.sendControlMessage(message, true, true).done) as {
+  return kernel.sendControlMessage(message, true, true);
+}
+
+async function answered(future: IControlFuture): Promise<unknown> {
+  const reply = (await future.done) as {
     content: { status?: string; message?: string; reply?: unknown };
   };
   if (reply.content.status !== 'ok') {
-    throw new Error(String(reply.content.message ?? 'error'));
+    throw new Refused(String(reply.content.message ?? 'error'));
   }
   return reply.content.reply;
 }

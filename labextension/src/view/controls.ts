@@ -5,6 +5,7 @@
  * - No DOM and no Jupyter: a view works with any implementation, and without a kernel.
  */
 
+import { Lives } from '../requests/live';
 import { Turn } from '../requests/turn';
 
 /** What can be done with a request. */
@@ -14,7 +15,7 @@ export type Verb =
   | 'preview'
   | 'fork'
   | 'debug'
-  | 'once'
+  | 'resume'
   | 'detail'
   | 'changes'
   | 'answer'
@@ -41,7 +42,13 @@ export interface IControls {
   /** Whether there is a cell whose execution resumes the request. */
   readonly hasCell: boolean;
 
-  /** Execute the cell again as soon as the kernel is free. */
+  /** What is known of requests, shared with all that show them here. */
+  readonly lives: Lives;
+
+  /** Execute the cell so that it goes on with that request, and with no other. Rejects as `ask` does. */
+  resume(request: string): Promise<void>;
+
+  /** Execute the cell as if by hand, as soon as the kernel is free. */
   runCell(): void;
 
   /** What waits for the kernel. */

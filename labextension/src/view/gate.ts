@@ -5,6 +5,7 @@
  * - A request that is not known where controls would act cannot be acted on: they say so before they are pressed.
  */
 
+import { Lives } from '../requests/live';
 import { Turn } from '../requests/turn';
 import { IControls, Verb } from './controls';
 
@@ -33,6 +34,14 @@ export class Gate implements IControls {
 
   get hasCell(): boolean {
     return this._controls.hasCell;
+  }
+
+  get lives(): Lives {
+    return this._controls.lives;
+  }
+
+  resume(request: string): Promise<void> {
+    return this._controls.resume(request);
   }
 
   runCell(): void {

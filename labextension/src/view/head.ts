@@ -233,7 +233,7 @@ export class HeadView {
     const open = this._model.expanded;
     show(this._again.node, !running && (!well || queued || open));
     this._again.node.classList.toggle('jp-durable-primary', !well);
-    this._again.verb = well && hasCell ? 'once' : 'replay';
+    this._again.verb = hasCell ? 'resume' : 'replay';
     show(this._recorded.node, !running && !well && differs && !queued);
     show(this._preview.node, !running && open);
     show(this._menu.node, !running && open);

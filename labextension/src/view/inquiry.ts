@@ -2,23 +2,26 @@
  * What a view asks by itself: the state of now, whether the request is known, and whether its code is still the same.
  *
  * Rules of this file
- * - Each is asked once when it can be, and again when code has run or the kernel is another one. Nothing is executed.
+ * - The state is that of all that show the request (`Live`). Nothing is executed.
  * - What is not known cannot be acted on: the gate says so before anything is pressed.
  */
 
 import { readChanges } from '../protocol/answers';
+import { ISnapshot } from '../protocol/protocol';
+import { Live } from '../requests/live';
 import { visible } from './dom';
 import { Gate } from './gate';
 
 /** Whom it is for. */
 export interface IAsker {
   content(): Record<string, unknown>;
-  /** A state has come; whether it is one. */
-  take(reply: unknown): boolean;
+  /** What is known of the request is another thing now. */
+  take(live: Live): void;
   /** Functions whose code is another one now. */
   differs(names: string[]): void;
   /** Something may have to be drawn. */
   changed(): void;
+  inSight(): boolean;
 }
 
 export class Inquiry {
@@ -28,26 +31,35 @@ export class Inquiry {
     gate.ran = another => this._lookAgain(another);
   }
 
-  /** Somebody who knows the request has shown it. */
-  heard(): void {
-    this._known = true;
-    this._gate.unknown = null;
+  /** The request, as all that show it know it; null before there is one. */
+  get live(): Live | null {
+    return this._live;
   }
 
-  /** It runs anew, or no longer: its code may be another one. */
-  moved(): void {
-    this._compared = false;
+  /** An output shows a state. */
+  show(snapshot: ISnapshot): void {
+    const { id } = snapshot.request;
+    if (this._live?.id !== id) {
+      this._unfollow();
+      this._live = this._gate.lives.of(id);
+      this._unfollow = this._live.follow({
+        changed: () => this._news(),
+        inSight: () => this._asker.inSight(),
+        whole: true
+      });
+    }
+    if (this._live !== null && !this._live.take(snapshot)) {
+      this._news(); // it is not the newest; this view may not have shown that one yet
+    }
+  }
+
+  dispose(): void {
+    this._unfollow();
   }
 
   /** Called whenever the view is drawn. */
   look(comparing: boolean): void {
-    const free = this._gate.refusal('snapshot') === null;
-    if (free && !this._inquired && !this._asking) {
-      this._inquired = true;
-      if (!this._known || this._gate.unknown !== null) {
-        this.catchUp();
-      }
-    }
+    this._live?.look();
     if (
       comparing &&
       !this._compared &&
@@ -57,31 +69,15 @@ export class Inquiry {
     }
   }
 
-  /** Ask for the state of now; once more, when a newer one is wanted than the one that was asked for. */
-  catchUp(newer = false): void {
-    this._behind = this._asking && (this._behind || newer);
-    if (this._asking || this._gate.refusal('snapshot') !== null) {
-      return;
+  private _news(): void {
+    const live = this._live;
+    if (live !== null) {
+      const status = live.snapshot?.request.status ?? '';
+      this._compared = this._compared && status === this._status;
+      this._status = status;
+      this._gate.unknown = live.unknown === null ? null : visible(live.unknown);
+      this._asker.take(live);
     }
-    this._asking = true;
-    this._gate
-      .ask('snapshot', this._asker.content())
-      .then(reply => {
-        this._asking = false;
-        if (this._asker.take(reply)) {
-          this.heard();
-        }
-        if (this._behind) {
-          this.catchUp();
-        }
-      })
-      .catch((error: Error) => {
-        this._asking = false;
-        if (this._gate.refusal('snapshot') === null) {
-          this._gate.unknown = visible(error.message);
-          this._asker.changed();
-        }
-      });
   }
 
   private _compare(): void {
@@ -93,17 +89,15 @@ export class Inquiry {
   }
 
   private _lookAgain(another: boolean): void {
-    this._known = this._known && !another;
-    this._inquired = false;
+    this._live?.lookAgain(another);
     this._compared = false;
     this._asker.changed();
   }
 
   private _gate: Gate;
   private _asker: IAsker;
-  private _known = false;
-  private _inquired = false;
+  private _live: Live | null = null;
+  private _unfollow: () => void = () => undefined;
+  private _status = '';
   private _compared = false;
-  private _asking = false;
-  private _behind = false;
 }

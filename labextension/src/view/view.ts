@@ -14,6 +14,7 @@ import { element, setText, show, visible } from './dom';
 import { Gate } from './gate';
 import { HeadView } from './head';
 import { Inquiry } from './inquiry';
+import { Live } from '../requests/live';
 import { Model } from '../model/model';
 import { planTable } from './plan';
 import { IShownCall, ISnapshot, readSnapshot } from '../protocol/protocol';
@@ -22,7 +23,6 @@ import { TreeView } from './tree';
 import { Answer } from './waiting';
 
 const TICK_MILLISECONDS = 1000;
-const QUIET_SECONDS = 2.5;
 
 export class RequestView {
   constructor(controls: IControls, trans: TranslationBundle) {
@@ -64,27 +64,34 @@ export class RequestView {
     if (snapshot === null) {
       return false;
     }
-    const before = this._model.snapshot?.request;
-    if (this._model.take(snapshot)) {
-      const { run, status } = snapshot.request;
-      if (before?.run !== run || before?.status !== status) {
-        this._head.pending = '';
-        this._panel.replaceChildren();
-      }
-      this._heard = Date.now();
-      if (this._model.fresh) {
-        this._inquiry.heard();
-      }
-      if (before?.status !== status) {
-        this._inquiry.moved();
-      }
-    }
+    this._display = snapshot.display;
+    this._inquiry.show(snapshot);
     this._draw();
-    this._watch();
-    if (snapshot.partial) {
-      this._inquiry.catchUp(true);
-    }
     return true;
+  }
+
+  /** What is known of the request is another thing now. */
+  private _take(live: Live): void {
+    const { snapshot } = live;
+    if (snapshot === null || this._disposed) {
+      return;
+    }
+    const before = this._model.snapshot?.request;
+    const { run, status } = snapshot.request;
+    if (snapshot !== this._model.snapshot) {
+      this._model.take(snapshot);
+    }
+    if (before?.run !== run || before?.status !== status) {
+      this._head.pending = '';
+      this._panel.replaceChildren();
+    }
+    if (live.certain) {
+      this._model.confirm();
+    } else {
+      this._model.doubt();
+    }
+    this._later();
+    this._watch();
   }
 
   /** How it stands until the user says otherwise. */
@@ -100,25 +107,16 @@ export class RequestView {
   dispose(): void {
     window.clearInterval(this._timer);
     window.cancelAnimationFrame(this._frame);
+    this._inquiry.dispose();
     this._disposed = true;
     this._controls.turn.withdraw();
-  }
-
-  /** Ask for the state of now, when there is somebody who may know it. */
-  catchUp(): void {
-    this._inquiry.catchUp();
   }
 
   private _makeInquiry(): Inquiry {
     return new Inquiry(this._controls, {
       content: () => this._content(),
-      take: reply => {
-        const taken = !this._disposed && this.show(reply);
-        if (taken) {
-          this._model.confirm();
-        }
-        return taken;
-      },
+      take: live => this._take(live),
+      inSight: () => this.node.isConnected && !document.hidden,
       differs: names => {
         this._head.changed = names;
         this._later();
@@ -197,40 +195,23 @@ export class RequestView {
     return snapshot.counts.failed === 0 ? visible(error) : '';
   }
 
-  /** While a request runs: clocks tick, and silence is broken. */
+  /** While a request runs its clocks tick. */
   private _watch(): void {
-    const running = this._model.snapshot?.request.status === 'running';
+    const { running } = this._model;
     if (running && this._timer === 0) {
-      this._timer = window.setInterval(() => this._tick(), TICK_MILLISECONDS);
-      if (!this._model.fresh) {
-        this.catchUp();
-      }
-    } else if (!running && this._timer !== 0 && this._head.pending === '') {
+      const tick = () => this.node.isConnected && this._draw();
+      this._timer = window.setInterval(tick, TICK_MILLISECONDS);
+    } else if (!running && this._timer !== 0) {
       window.clearInterval(this._timer);
       this._timer = 0;
     }
-  }
-
-  private _tick(): void {
-    if (!this.node.isConnected) {
-      return;
-    }
-    if (Date.now() - this._heard > QUIET_SECONDS * 1000) {
-      const { unknown } = this._controls;
-      if (this._controls.refusal('snapshot') !== null || unknown !== null) {
-        this._model.doubt();
-      }
-      this.catchUp();
-    }
-    this._draw();
-    this._watch();
   }
 
   private _content(): Record<string, unknown> {
     const snapshot = this._model.snapshot;
     return {
       request: snapshot?.request.id ?? '',
-      display: snapshot?.display ?? ''
+      display: this._display
     };
   }
 
@@ -241,22 +222,18 @@ export class RequestView {
 
   /** Replay as most people mean it: the cell executes again where it resumes the request, else the kernel replays. */
   private _again(): void {
-    if (this._controls.hasCell && this._model.status === 'succeeded') {
-      this._goOn();
-    } else if (this._controls.hasCell) {
-      this._controls.runCell();
-      this._draw();
+    if (this._controls.hasCell) {
+      this._resume();
     } else {
       this._replay(this._head.changed.length > 0 ? { latest: true } : {});
     }
   }
 
-  /** After a success a cell begins a new request, unless the kernel is told before. */
-  private _goOn(): void {
-    this._controls.turn.whenFree(() => {
-      const told = this._controls.ask('once', this._content());
-      this._do(told.then(() => this._controls.runCell()));
-    });
+  private _resume(): void {
+    const { request } = this._content();
+    this._controls.turn.whenFree(() =>
+      this._do(this._controls.resume(String(request)))
+    );
     this._draw();
   }
 
@@ -264,7 +241,7 @@ export class RequestView {
     this._controls.turn.whenFree(() => {
       this._pending(this._trans.__('replaying…'));
       this._do(this._controls.ask('replay', { ...this._content(), ...wish }));
-      this._keepWatching();
+      this._inquiry.live?.expect();
     });
     this._draw();
   }
@@ -362,16 +339,10 @@ export class RequestView {
     this._draw();
   }
 
-  /** A replay in the kernel may be over before its first picture is here: look until it shows. */
-  private _keepWatching(): void {
-    if (this._timer === 0) {
-      this._timer = window.setInterval(() => this._tick(), TICK_MILLISECONDS);
-    }
-  }
-
   private _do(asked: Promise<unknown>): void {
     asked.catch((error: Error) => {
       this._head.pending = '';
+      this._inquiry.live?.expectNothing();
       this._say(visible(error.message));
     });
   }
@@ -388,7 +359,7 @@ export class RequestView {
   private _said = '';
   private _frame = 0;
   private _timer = 0;
-  private _heard = 0;
+  private _display = '';
   private _timeline = false;
   private _disposed = false;
 }

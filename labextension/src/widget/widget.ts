@@ -9,6 +9,7 @@
 
 import { TranslationBundle } from '@jupyterlab/translation';
 import { askKernel, IControlKernel } from '../requests/channel';
+import { Lives } from '../requests/live';
 import { Turn } from '../requests/turn';
 import { IControls, Verb } from '../view/controls';
 import { Model } from '../model/model';
@@ -34,6 +35,11 @@ export class WidgetControls implements IControls {
   }
 
   readonly hasCell = false;
+
+  readonly lives = new Lives({
+    refusal: () => this.refusal('snapshot'),
+    ask: request => this.ask('snapshot', { request })
+  });
 
   readonly turn = new Turn(() => this._kernel()?.status === 'busy');
 
@@ -65,6 +71,11 @@ export class WidgetControls implements IControls {
     return refusal !== null || kernel === null
       ? Promise.reject(new Error(refusal ?? ''))
       : askKernel(kernel, { op: verb, ...content }, this._trans);
+  }
+
+  /** Never called: there is no cell that could run. */
+  resume(): Promise<void> {
+    return Promise.resolve();
   }
 
   runCell(): void {

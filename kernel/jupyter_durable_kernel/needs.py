@@ -1,0 +1,33 @@
+"""What a cell needs of a kernel before it can go on with its request.
+
+Rules of this file
+- Nothing runs: its text is read, and the recorded code of its request says how each name was made.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+from jupyter_durable.client import versions
+from jupyter_durable.core.model import RequestRow
+from jupyter_durable_kernel.cells import first_line_as_comment
+
+if TYPE_CHECKING:
+    from jupyter_durable.client.engine import Engine
+
+OF_THE_SHELL: Final = frozenset({"display", "get_ipython", "__IPYTHON__"})
+"""Names that are there while a cell runs, and only then."""
+
+
+def missing(engine: Engine, row: RequestRow, source: str) -> list[str]:
+    """Names that a cell reads and this kernel has not, with what makes each: a line each."""
+    lines = first_line_as_comment(source.strip().splitlines(keepends=True))
+    text = TransformerManager().transform_cell("".join(lines))  # type: ignore[no-untyped-call]  # IPython's
+    absent = [name for name in versions.names_absent(text) if name not in OF_THE_SHELL]
+    if not absent:
+        return []
+    told = versions.absent_lines(text, engine.store.code(row.code_key), engine.signer)
+    known = {line.split("`")[1]: line for line in told}
+    return [known.get(name, f"`{name}`: run the cell that makes it") for name in absent]
