@@ -7,8 +7,9 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -56,29 +57,36 @@ def _nothing_of_the_user_is_read_or_written(tmp_path_factory: pytest.TempPathFac
         yield
 
 
-@pytest.fixture(scope="session")
-def ipykernel6_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Interpreter of an environment with this project (editable) and ipykernel 6.31, the oldest that is supported.
+def environment(name: str, packages: Sequence[str], extras: str = "[notebook]") -> Path:
+    """Interpreter of an environment with this project (editable) and `packages`, which constraints.txt does not bind.
 
-    Made once (about half a minute) in `.venv-ik6` and kept; made anew when pyproject.toml, constraints.txt or the
-    interpreter changes.
+    Made once (about half a minute) in `.venv-NAME` and kept; made anew when pyproject.toml, constraints.txt, the packages or
+    the interpreter change.
     """
-    env = ROOT / ".venv-ik6"
+    env = ROOT / f".venv-{name}"
     python = env / "bin" / "python"
     constraints = (ROOT / "constraints.txt").read_text()
-    wanted = hashlib.sha256(f"{(ROOT / 'pyproject.toml').read_text()}{constraints}{sys.version}{ROOT}".encode())
+    said = f"{(ROOT / 'pyproject.toml').read_text()}{constraints}{sys.version}{ROOT}{packages}{extras}"
+    wanted = hashlib.sha256(said.encode()).hexdigest()
     stamp = env / ".ready"
-    with (ROOT / "tests" / "conftest.py").open() as lock:
+    with (ROOT / "tests" / "conftest.py").open() as lock, TemporaryDirectory() as directory:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs at once must not install into the same environment
-        if stamp.exists() and stamp.read_text() == wanted.hexdigest():
+        if stamp.exists() and stamp.read_text() == wanted:
             return python
-        others = [line for line in constraints.splitlines() if not line.startswith("ipykernel==")]
-        kept = tmp_path_factory.mktemp("ik6") / "constraints.txt"
-        kept.write_text("\n".join(others))
+        free = {package.partition("==")[0] for package in packages}
+        bound = [line for line in constraints.splitlines() if line.partition("==")[0] not in free]
+        kept = Path(directory, "constraints.txt")
+        kept.write_text("\n".join(bound))
         subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(env)], check=True)
         pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "-c", str(kept)]
-        subprocess.run([*pip, "hatchling", "hatch-jupyter-builder", "ipykernel==6.31.*"], check=True)
+        subprocess.run([*pip, "hatchling", "hatch-jupyter-builder", *packages], check=True)
         as_it_is = {**os.environ, "HATCH_JUPYTER_BUILDER_SKIP_NPM": "1"}  # the page's part is built already
-        subprocess.run([*pip, "--no-build-isolation", "-e", str(ROOT)], check=True, env=as_it_is)
-        stamp.write_text(wanted.hexdigest())
+        subprocess.run([*pip, "--no-build-isolation", "-e", f"{ROOT}{extras}"], check=True, env=as_it_is)
+        stamp.write_text(wanted)
     return python
+
+
+@pytest.fixture(scope="session")
+def ipykernel6_python() -> Path:
+    """Interpreter of an environment with ipykernel 6.31, the oldest that is supported."""
+    return environment("ik6", ["ipykernel==6.31.*"], extras="")

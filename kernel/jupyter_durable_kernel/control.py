@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 MESSAGE: Final = "durable_request"
 REPLY: Final = "durable_reply"
-PREVIEW_ROWS: Final = 300
 SETTLED_SECONDS: Final = 1.5
 """A replay that fails at once is answered with its error; one that lasts longer, with the news that it runs."""
 Content = dict[str, Any]
@@ -59,7 +58,7 @@ class Control:
         self._views = views
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="durable-page")
         self._wanted: Wanted | None = None
-        self._at_once: dict[str, Callable[[Content], Any]] = {"here": lambda _: {}, "cancel": self._cancel}
+        self._at_once: dict[str, Callable[[Content], Any]] = {"here": self._here, "cancel": self._cancel}
         self._later: dict[str, Callable[[Content], Any]] = {
             "snapshot": self._snapshot,
             "page": self._page,
@@ -104,6 +103,11 @@ class Control:
 
     # what is answered at once
 
+    def _here(self, content: Content) -> Content:
+        """The extension is loaded; whether a cell executes, which the status of a kernel that answers pages hides."""
+        del content
+        return {"executing": self._engine.sessions.executing}
+
     def _cancel(self, content: Content) -> Content:
         return {"request": verbs.cancel(self._engine, content["request"]).id}
 
@@ -129,12 +133,7 @@ class Control:
     def _preview(self, content: Content) -> Content:
         """What a replay would do."""
         request = verbs.find(self._engine, content["request"])
-        found = verbs.preview(self._engine, request.id, _wish(request, content))
-        rows = [
-            {"call": "  " * each.depth + each.call, "action": each.verdict, "why": each.why, "saved": each.saves}
-            for each in found.calls[:PREVIEW_ROWS]
-        ]
-        return {"rows": rows, "saved": found.saved, "more": max(0, len(found.calls) - PREVIEW_ROWS)}
+        return reading.plan(verbs.preview(self._engine, request.id, _wish(request, content)))
 
     def _changes(self, content: Content) -> Content:
         """Names of functions whose code is another one now, and of those that are not defined here."""
@@ -228,11 +227,20 @@ def _node(request: Request, identity: Any) -> CallNode:
 
 
 def _wish(request: Request, content: Content) -> verbs.Wish:
-    """The page names calls by their identity, `Request.replay` by `name[n]`."""
+    """The page names calls by their identity, `Request.replay` by `name[n]`. A call that was mended runs as it is now."""
     rerun, start = content.get("rerun"), content.get("from_call")
+    chosen = {name: _node(request, each) for name, each in (("rerun", rerun), ("from_call", start)) if _is_call(each)}
     return verbs.Wish(
         strict=bool(content.get("strict")),
-        latest=bool(content.get("latest")),
-        from_call=None if start is None else _node(request, start).label,
-        rerun=rerun if rerun is None or isinstance(rerun, str) else _node(request, rerun).label,
+        latest=bool(content.get("latest")) or bool(chosen and _mended(request, {each.name for each in chosen.values()})),
+        from_call=chosen["from_call"].label if "from_call" in chosen else None,
+        rerun=chosen["rerun"].label if "rerun" in chosen else rerun,
     )
+
+
+def _mended(request: Request, names: set[str]) -> bool:
+    return not names.isdisjoint(changes.changes(request._engine, request)["changed"])
+
+
+def _is_call(chosen: Any) -> bool:
+    return chosen is not None and not isinstance(chosen, str)

@@ -14,6 +14,7 @@ from jupyter_durable.client.journal import load_tree
 from jupyter_durable.client.request import status_of
 from jupyter_durable.core.calltree import CallNode, walk
 from jupyter_durable.core.model import RequestRow, Status
+from jupyter_durable.core.selection import Preview
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable_kernel import bundle, page
 from jupyter_durable_kernel.values import Values
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
 
 PAGE: Final = 50
+PREVIEW_ROWS: Final = 300
 
 
 def state_of(engine: Engine, row: RequestRow) -> page.State:
@@ -51,6 +53,15 @@ def calls(state: page.State, wanted: Mapping[str, Any], values: Values) -> dict[
     first = int(wanted.get("offset", 0))
     shown = [bundle.shown_call(node, values) for node in found[first : first + PAGE]]
     return {"calls": shown, "total": len(found)}
+
+
+def plan(found: Preview) -> dict[str, Any]:
+    """What a replay would do, call by call."""
+    rows = [
+        {"call": "  " * each.depth + each.call, "action": each.verdict, "why": each.why, "saved": each.saves}
+        for each in found.calls[:PREVIEW_ROWS]
+    ]
+    return {"rows": rows, "saved": found.saved, "more": max(0, len(found.calls) - PREVIEW_ROWS)}
 
 
 def node_of(state: page.State, identity: object) -> CallNode:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
+from jupyter_durable.client import replay as replay_of
 from jupyter_durable.client import verbs
 from jupyter_durable.client.engine import Engine
 from jupyter_durable.client.request import listed, status_of
@@ -20,7 +21,7 @@ from jupyter_durable.store.base import Filter
 from jupyter_durable.store.location import default_url
 from jupyter_durable_kernel import bundle, reading
 from jupyter_durable_server import plain
-from jupyter_durable_server.asked import Detail, Page, Wanted
+from jupyter_durable_server.asked import Detail, Page, Plan, Wanted
 from jupyter_durable_server.stores import Opened, Stores
 
 ALIVE: Final = 200
@@ -139,6 +140,13 @@ def page(stores: Stores, store: str, id: str, wanted: Page) -> Answer:
             return reading.calls(reading.state_of(engine, row), wanted.model_dump(), plain.PlainValues(engine, row))
 
     return stores.recent.answer(wanted, row, status_of(row, engine), made)
+
+
+def preview(stores: Stores, store: str, id: str, wanted: Plan) -> Answer:
+    """What a replay would do, without the code that only a kernel has."""
+    engine, row = stores.holding(store, id)
+    with stores.uncollected():
+        return reading.plan(replay_of.preview(engine, row, replay_of.Choice(upgrade=True), strict=wanted.strict))
 
 
 def detail(stores: Stores, store: str, id: str, wanted: Detail) -> Answer:

@@ -52,6 +52,13 @@ class Detail(_Asked):
     call: int
 
 
+class Plan(_Asked):
+    """How a request would be replayed; with the recorded code, since the server has no other."""
+
+    strict: bool = False
+    latest: bool = False
+
+
 class Pin(_Asked):
     """To keep a request, or no longer."""
 

@@ -24,7 +24,7 @@ from tornado.web import authenticated
 
 from jupyter_durable.errors import DurableError, StoreError
 from jupyter_durable_server import answers
-from jupyter_durable_server.asked import Detail, Nothing, Page, Pin, Refused, Wanted, read
+from jupyter_durable_server.asked import Detail, Nothing, Page, Pin, Plan, Refused, Wanted, read
 from jupyter_durable_server.stores import ANY, Stores, UnknownRequest
 
 if TYPE_CHECKING:
@@ -104,6 +104,8 @@ class LookRoute(_Route):
             return partial(answers.page, self._stores, store, id, self._query(Page))
         if what == "detail":
             return partial(answers.detail, self._stores, store, id, self._query(Detail))
+        if what == "preview":
+            return partial(answers.preview, self._stores, store, id, self._query(Plan))
         self._query(Nothing)
         if what == "info":
             return partial(answers.info, self._stores, store, id, self._root)
@@ -135,7 +137,7 @@ def install(app: ServerApp) -> None:
         ".*$",
         [
             (at("requests"), ListRoute, shared),
-            (at(_REQUEST, "(?P<what>snapshot|page|detail|info)"), LookRoute, shared),
+            (at(_REQUEST, "(?P<what>snapshot|page|detail|preview|info)"), LookRoute, shared),
             (at(_REQUEST, "(?P<what>cancel|delete|pin|replay)"), ActRoute, shared),
         ],
     )

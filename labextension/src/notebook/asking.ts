@@ -52,6 +52,12 @@ export class Asking implements IWitness {
     this._believed.add(request);
   }
 
+  /** Whether there is a kernel that could answer. */
+  get alive(): boolean {
+    const { kernel } = this;
+    return kernel !== null && this._answers(kernel);
+  }
+
   /** Why nothing is done on the word of the output that shows a request; null where that is trusted. */
   doubt(request: string): string | null {
     return this._believed.has(request)

@@ -9,11 +9,12 @@
 import { CodeCell } from '@jupyterlab/cells';
 import { Notebook, NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator, TranslationBundle } from '@jupyterlab/translation';
+import { needsExtension } from '../requests/extension';
 import { Lives } from '../requests/live';
 import { IControls, Verb } from '../view/controls';
 import { Turn } from '../requests/turn';
 import { Asking, askingOf } from './asking';
-import { needsExtension, Resuming } from './resuming';
+import { Resuming } from './resuming';
 import { Turns, turnsOf } from './turns';
 
 export class NotebookControls implements IControls {
@@ -123,9 +124,13 @@ export class NotebookControls implements IControls {
 
   private _onStatus(): void {
     const status = this._asking.kernel?.status;
+    const { alive } = this._asking;
     if (status === 'restarting' || status === 'autorestarting') {
       this.ran(true);
+    } else if (alive && !this._alive) {
+      this.ran(false);
     }
+    this._alive = alive;
     this.turn.look();
     this.changed();
   }
@@ -160,6 +165,7 @@ export class NotebookControls implements IControls {
   private _asking: Asking;
   private _resuming: Resuming;
   private _request = '';
+  private _alive = false;
   private _turns: Turns;
   private _alone: Turn;
   private _unfollow: () => void;

@@ -14,16 +14,8 @@ import { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import { ownedRequest } from '../marks/model';
 import { readResumed } from '../protocol/answers';
 import { load } from '../requests/extension';
-import { Verb } from '../view/controls';
 import { Asking, askingOf } from './asking';
 import { askHow } from './offer';
-
-const EXECUTING: readonly Verb[] = ['replay', 'preview', 'fork', 'resume'];
-
-/** Whether a kernel is given the extension for `verb`: it was pressed, and only looking is not enough. */
-export function needsExtension(verb: Verb): boolean {
-  return EXECUTING.includes(verb);
-}
 
 export class Resuming {
   constructor(panel: NotebookPanel, translator: ITranslator) {

@@ -10,6 +10,7 @@ import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 import { Kernel } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { askKernel } from '../requests/channel';
+import { load } from '../requests/extension';
 import { IWish } from '../view/controls';
 import { visible } from '../view/dom';
 import { IListed, Requests } from '../requests/requests';
@@ -125,6 +126,7 @@ export class Actions {
     if (kernel === null) {
       return;
     }
+    await load(kernel, one.id, this._server, this._trans);
     const content = {
       op: 'replay',
       request: one.id,
@@ -142,14 +144,7 @@ export class Actions {
     if (!(await this._agreed(one))) {
       return null;
     }
-    const told = (await this._server.get(routeOf(one, 'info'))) as {
-      store_url?: string;
-    };
-    const lines = [['%load_ext', 'jupyter_durable'].join(' ')];
-    if (told.store_url) {
-      lines.push(`%durable store ${told.store_url}`);
-    }
-    return this._notebooks.start(one, lines.join('\n'));
+    return this._notebooks.start(one);
   }
 
   /** Whether the user wants a kernel started, which this page's notebook shows or no notebook does. */

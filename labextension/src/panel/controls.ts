@@ -6,8 +6,10 @@
  * - What a kernel refuses that the store can answer too is asked of the store.
  */
 
+import { Kernel } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
-import { askKernel } from '../requests/channel';
+import { askKernel, IControlKernel } from '../requests/channel';
+import { load, needsExtension } from '../requests/extension';
 import { IControls, IWish, Verb } from '../view/controls';
 import { IListed } from '../requests/requests';
 import { Lives } from '../requests/live';
@@ -18,7 +20,13 @@ import { replayRefusal } from './listed';
 import { Notebooks } from './notebooks';
 
 /** What the store answers by itself. */
-const STORED: readonly string[] = ['snapshot', 'page', 'detail', 'cancel'];
+const STORED: readonly string[] = [
+  'snapshot',
+  'page',
+  'detail',
+  'preview',
+  'cancel'
+];
 
 export class ServerControls implements IControls {
   constructor(
@@ -91,8 +99,8 @@ export class ServerControls implements IControls {
     if (kernel === null || verb === 'snapshot' || verb === 'page') {
       return this._read(verb, content);
     }
-    const asked = askKernel(kernel, { op: verb, ...content }, this._trans);
-    return verb === 'detail'
+    const asked = this._askKernel(kernel, verb, content);
+    return STORED.includes(verb)
       ? asked.catch(() => this._read(verb, content))
       : asked;
   }
@@ -112,6 +120,18 @@ export class ServerControls implements IControls {
   dispose(): void {
     this.turn.withdraw();
     this._notebooks.changed.disconnect(this._onChanged, this);
+  }
+
+  private async _askKernel(
+    kernel: Kernel.IKernelConnection,
+    verb: Verb,
+    content: Record<string, unknown>
+  ): Promise<unknown> {
+    if (needsExtension(verb)) {
+      await load(kernel, this.one.id, this._server, this._trans);
+    }
+    const channel = kernel as unknown as IControlKernel;
+    return askKernel(channel, { op: verb, ...content }, this._trans);
   }
 
   private _read(

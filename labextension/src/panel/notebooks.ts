@@ -157,8 +157,8 @@ export class Notebooks {
     return true;
   }
 
-  /** Start a kernel for the notebook, which opens where it can, and execute `source` there. */
-  async start(one: IListed, source: string): Promise<Kernel.IKernelConnection> {
+  /** Start a kernel for the notebook, which opens where it can. */
+  async start(one: IListed): Promise<Kernel.IKernelConnection> {
     const trans = this._translator.load('jupyter_durable');
     const panel = this.shows(one) ? await this.open(one) : null;
     await (panel === null ? this._startApart(one) : begin(panel));
@@ -167,14 +167,6 @@ export class Notebooks {
       throw new Error(
         trans.__('The notebook has no kernel: choose one, and try again.')
       );
-    }
-    const { content } = await kernel.requestExecute({
-      code: source,
-      store_history: false,
-      allow_stdin: false
-    }).done;
-    if (content.status === 'error') {
-      throw new Error(`${content.ename}: ${content.evalue}`);
     }
     return kernel;
   }

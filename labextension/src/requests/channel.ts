@@ -9,6 +9,7 @@
 
 import { TranslationBundle } from '@jupyterlab/translation';
 import { REQUEST_TYPE } from '../protocol/protocol';
+import { fields } from '../protocol/read';
 
 const ANSWER_MILLISECONDS = 10000;
 const HERE_MILLISECONDS = 3000;
@@ -58,11 +59,17 @@ export function askKernel(
   });
 }
 
-/** Whether the extension is loaded in a kernel. A kernel that is held up is taken for one without it. */
-export function isHere(kernel: IControlKernel): Promise<boolean> {
+/** What the extension says of itself in a kernel. */
+export interface IHere {
+  /** Whether a cell executes. */
+  executing: boolean;
+}
+
+/** The extension in a kernel; null where it is not loaded. A kernel that is held up is taken for one without it. */
+export function whoIsHere(kernel: IControlKernel): Promise<IHere | null> {
   return new Promise(resolve => {
     const later = (milliseconds: number) =>
-      window.setTimeout(() => resolve(false), milliseconds);
+      window.setTimeout(() => resolve(null), milliseconds);
     const timer = later(HERE_MILLISECONDS);
     const future = sent(kernel, { op: 'here' });
     future.onIOPub = (message: unknown) => {
@@ -73,8 +80,8 @@ export function isHere(kernel: IControlKernel): Promise<boolean> {
     };
     answered(future)
       .then(
-        () => resolve(true),
-        error => resolve(error instanceof Refused)
+        reply => resolve({ executing: fields(reply).executing === true }),
+        error => resolve(error instanceof Refused ? { executing: false } : null)
       )
       .finally(() => window.clearTimeout(timer));
   });

@@ -8,11 +8,19 @@
 
 import { Kernel } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
-import { IControlKernel, isHere } from './channel';
+import { IControlKernel, whoIsHere } from './channel';
 import { IServer } from './server';
+import { Verb } from '../view/controls';
 
 /** What loads the extension. A text of its own, lest a front end take the line for a magic of this file. */
 export const LOADING = ['%load_ext', 'jupyter_durable'].join(' ');
+
+const ACTING: readonly Verb[] = ['replay', 'fork', 'resume'];
+
+/** Whether a kernel is given the extension for `verb`: it was pressed, and looking is not enough. */
+export function needsExtension(verb: Verb): boolean {
+  return ACTING.includes(verb);
+}
 
 const NOT_INSTALLED = /^ModuleNotFoundError$/;
 
@@ -23,7 +31,7 @@ export async function load(
   server: IServer | null,
   trans: TranslationBundle
 ): Promise<void> {
-  if (await isHere(kernel as unknown as IControlKernel)) {
+  if ((await whoIsHere(kernel as unknown as IControlKernel)) !== null) {
     return;
   }
   const lines = [LOADING, ...(await storing(request, server))];
