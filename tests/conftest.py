@@ -60,8 +60,8 @@ def _nothing_of_the_user_is_read_or_written(tmp_path_factory: pytest.TempPathFac
 def environment(name: str, packages: Sequence[str], extras: str = "[notebook]") -> Path:
     """Interpreter of an environment with this project (editable) and `packages`, which constraints.txt does not bind.
 
-    Made once (about half a minute) in `.venv-NAME` and kept; made anew when pyproject.toml, constraints.txt, the packages or
-    the interpreter change.
+    Made once (half a minute and more) in `.venv-NAME` and kept; made anew when pyproject.toml, constraints.txt, the
+    packages or the interpreter change.
     """
     env = ROOT / f".venv-{name}"
     python = env / "bin" / "python"

@@ -227,19 +227,19 @@ def _node(request: Request, identity: Any) -> CallNode:
 
 
 def _wish(request: Request, content: Content) -> verbs.Wish:
-    """The page names calls by their identity, `Request.replay` by `name[n]`. A call that was mended runs as it is now."""
+    """The page names calls by their identity, `Request.replay` by `name[n]`. A mended call runs as it is now."""
     rerun, start = content.get("rerun"), content.get("from_call")
     chosen = {name: _node(request, each) for name, each in (("rerun", rerun), ("from_call", start)) if _is_call(each)}
     return verbs.Wish(
         strict=bool(content.get("strict")),
-        latest=bool(content.get("latest")) or bool(chosen and _mended(request, {each.name for each in chosen.values()})),
+        latest=bool(content.get("latest")) or _mended(request, {each.name for each in chosen.values()}),
         from_call=chosen["from_call"].label if "from_call" in chosen else None,
         rerun=chosen["rerun"].label if "rerun" in chosen else rerun,
     )
 
 
 def _mended(request: Request, names: set[str]) -> bool:
-    return not names.isdisjoint(changes.changes(request._engine, request)["changed"])
+    return bool(names) and not names.isdisjoint(changes.changes(request._engine, request)["changed"])
 
 
 def _is_call(chosen: Any) -> bool:

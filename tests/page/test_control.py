@@ -167,6 +167,31 @@ def test_changes_names_functions_with_other_code_and_those_that_are_gone(kernel:
     assert ask(kernel, "changes", request=retried)["reply"] == {"changed": ["flaky"], "missing": []}
 
 
+MENDED = """from jupyter_durable import application, function
+@function()
+def risky(n):
+    if n in (1, 2) and not WELL:
+        raise ValueError(n)
+    return n
+@application()
+@function()
+def several(n: int) -> int:
+    return len(risky.map(range(n), return_exceptions=True))"""
+
+
+@pytest.mark.parametrize("choice", ["rerun", "from_call"])
+def test_a_call_that_was_mended_is_run_again_as_it_is_now(kernel: Kernel, choice: str) -> None:
+    """The recorded code would fail as before."""
+    kernel.run(MENDED.replace("WELL", "False") + "\nseveral(3)")
+    request = kernel.value("get_request('last').id")
+    call = call_labelled(kernel, request, "risky[1]")
+    kernel.run(MENDED.replace("WELL", "True"))
+    assert ask(kernel, "replay", request=request, **{choice: call})["status"] == "ok"
+    kernel.value(f"get_request({request!r}).wait(20).status")
+    calls = ask(kernel, "snapshot", request=request)["reply"]["calls"]
+    assert {call["label"]: call["status"] for call in calls if call["name"] == "risky"}["risky[1]"] == "succeeded"
+
+
 BROKEN = """@function()
 def connect(password, url):
     print("connecting to", url)
