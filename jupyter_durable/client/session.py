@@ -125,11 +125,6 @@ class Sessions:
         self._thread_id = threading.get_ident()
 
     @property
-    def executing(self) -> bool:
-        """Whether a cell executes now."""
-        return self._cell is not None
-
-    @property
     def foreign(self) -> bool:
         """Whether durable functions are plain here: this process works for another one, which has the requests."""
         known = sys.modules.get("multiprocessing.process")

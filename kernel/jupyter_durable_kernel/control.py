@@ -58,6 +58,7 @@ class Control:
         self._views = views
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="durable-page")
         self._wanted: Wanted | None = None
+        self._executing = False
         self._at_once: dict[str, Callable[[Content], Any]] = {"here": self._here, "cancel": self._cancel}
         self._later: dict[str, Callable[[Content], Any]] = {
             "snapshot": self._snapshot,
@@ -79,10 +80,14 @@ class Control:
         self._kernel.control_handlers.pop(MESSAGE, None)
         self._readers.shutdown(wait=False)
 
-    def goes_on(self, key: str | None, cell_id: str | None) -> RequestRow | None:
-        """The request that a cell which begins now goes on with, because the page said so. Holds for one cell."""
-        wanted, self._wanted = self._wanted, None
+    def begins(self, key: str | None, cell_id: str | None) -> RequestRow | None:
+        """A cell begins; the request that it goes on with because the page said so. That holds for one cell."""
+        wanted, self._wanted, self._executing = self._wanted, None, True
         return wanted.row if wanted is not None and wanted.is_for(key, cell_id) else None
+
+    def ends(self) -> None:
+        """The cell has ended."""
+        self._executing = False
 
     def hear(self, stream: Any, ident: Any, parent: Any) -> None:
         """A message has come; in the thread of the control channel."""
@@ -106,7 +111,7 @@ class Control:
     def _here(self, content: Content) -> Content:
         """The extension is loaded; whether a cell executes, which the status of a kernel that answers pages hides."""
         del content
-        return {"executing": self._engine.sessions.executing}
+        return {"executing": self._executing}
 
     def _cancel(self, content: Content) -> Content:
         return {"request": verbs.cancel(self._engine, content["request"]).id}

@@ -173,7 +173,7 @@ class Extension:
         place = (path, title_of(name, text.source, self._reach), text.source)
         cell = cells.made_cell(said, cells.cell_key(name, cell_id, text.key), place, self.once)
         self._swallows = text.head is None and texts[0].lstrip().startswith("%%")
-        wanted = self._control.goes_on(cell.key, cell_id) if self._control is not None else None
+        wanted = self._control.begins(cell.key, cell_id) if self._control is not None else None
         self._wanted = wanted.id if wanted is not None else None
         if wanted is not None:
             once = cell.once or wanted.status == Status.SUCCEEDED
@@ -233,16 +233,10 @@ class Extension:
             self.views.warn(f"the end of this cell's request was not recorded ({failure}); it reads as interrupted")
         self._tee.forget()
         self.views.end_cell()
-        self._tell_not_resumed()
-
-    def _tell_not_resumed(self) -> None:
-        """A cell that was to go on with a request and made another one says so: somebody may pay for it."""
-        wanted, self._wanted = self._wanted, None
-        begun = [row.id for row, _ in self._begun]
-        if wanted is not None and begun and wanted not in begun:
-            self.views.notice(
-                [f"request {wanted} was not resumed: the cell does not call it with that input any more", "it is kept"]
-            )
+        self._remarks.not_resumed(self._wanted, [row.id for row, _ in self._begun])
+        self._wanted = None
+        if self._control is not None:
+            self._control.ends()
 
     def _end_calmly(self, row: RequestRow, result: Any) -> None:
         """One line in place of a traceback; to whoever started the cell it has failed as with any other error."""

@@ -12,7 +12,8 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from jupyter_durable.client import versions
 from jupyter_durable.core.model import RequestRow
-from jupyter_durable_kernel.cells import first_line_as_comment
+from jupyter_durable_kernel.cells import text_of
+from jupyter_durable_kernel.headers import as_comments
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
@@ -23,8 +24,12 @@ OF_THE_SHELL: Final = frozenset({"display", "get_ipython", "__IPYTHON__"})
 
 def missing(engine: Engine, row: RequestRow, source: str) -> list[str]:
     """Names that a cell reads and this kernel has not, with what makes each: a line each."""
-    lines = first_line_as_comment(source.strip().splitlines(keepends=True))
-    text = TransformerManager().transform_cell("".join(lines))  # type: ignore[no-untyped-call]  # IPython's
+    manager = TransformerManager()  # type: ignore[no-untyped-call]  # IPython's
+    manager.cleanup_transforms.append(as_comments)
+    try:
+        text = text_of(source, manager.transform_cell(source), manager.transform_cell).source
+    except SyntaxError:
+        return []  # the cell itself will say so
     absent = [name for name in versions.names_absent(text) if name not in OF_THE_SHELL]
     if not absent:
         return []

@@ -70,6 +70,13 @@ class Remarks:
                     ["this cell goes on with its last request; it reads what is not defined here:", *absent]
                 )
 
+    def not_resumed(self, wanted: str | None, begun: Sequence[str]) -> None:
+        """A cell that was to go on with a request and made another one says so: somebody may pay for it."""
+        if wanted is not None and begun and wanted not in begun:
+            self._views.notice(
+                [f"request {wanted} was not resumed: the cell does not call it with that input any more", "it is kept"]
+            )
+
     def cancelled(self, row: RequestRow) -> Cancelled:
         """A cell has ended because its request was cancelled; the error that it ends with."""
         error = Cancelled(cancelled_line(self._engine, row))
