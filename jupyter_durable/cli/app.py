@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
@@ -12,6 +13,7 @@ import typer
 from jupyter_durable.cli import following, running, said
 from jupyter_durable.cli.drawing import status_cell
 from jupyter_durable.cli.said import Grid, Part, Said, Tree, Value
+from jupyter_durable.cli.usage import Command
 from jupyter_durable.cli.verb import Asked, Everywhere, Json, StoreUrl, must_exist, verb
 from jupyter_durable.client import verbs
 from jupyter_durable.client.render import request_text
@@ -33,14 +35,19 @@ app = typer.Typer(
     epilog="ID is a request's id, a prefix of it, or `last`. CALL is written name[n], n counting from 0.",
 )
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="A request: its id, a prefix, or `last`.")]
-GivenId = Annotated[str, typer.Argument(metavar="ID", help="A request: its id, a prefix, or `last`.")]
+Id = Annotated[str, typer.Argument(metavar="[ID]", help="A request: its id, a prefix, or `last`; `last` if unsaid.")]
+GivenId = Annotated[
+    str, typer.Argument(metavar="[ID]", help="A request: its id, a prefix, or `last`; `last` if unsaid.")
+]
 Latest = Annotated[bool, typer.Option("--latest", hidden=True)]
 From = Annotated[str | None, typer.Option("--from", metavar="CALL", help="Run this call and everything after it.")]
 Rerun = Annotated[
     str | None,
-    typer.Option("--rerun", metavar="NAME", help="Run these functions or calls again: a,b[2]."),
+    typer.Option("--rerun", metavar="NAMES", help="Run these functions or calls again: a,b[2]."),
 ]
+
+
+command: Final = functools.partial(app.command, cls=Command)
 
 
 @app.callback()
@@ -52,17 +59,21 @@ def options(ctx: typer.Context, json: Json = False, store: StoreUrl = None) -> N
 # looking
 
 
-@app.command("list")
+@command("list")
 @verb
 def list_(
     asked: Asked,
-    status: Annotated[str | None, typer.Option(help="Only requests in this state.")] = None,
-    since: Annotated[str | None, typer.Option(help="Only those accepted since: 2h, 7d, 2026-01-31.")] = None,
-    notebook: Annotated[str | None, typer.Option(help="Only those of this notebook.")] = None,
-    text: Annotated[
-        str | None, typer.Option(help="Only those with this text in their name, notebook or error.")
+    status: Annotated[str | None, typer.Option(metavar="STATUS", help="Only requests in this state.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only those accepted since: 2h, 7d, 2026-01-31.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = verbs.LISTED,
+    notebook: Annotated[str | None, typer.Option(metavar="PATH", help="Only those of this notebook.")] = None,
+    text: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Only those with this text in name, notebook or error.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=1, metavar="N", help=f"So many at most; {verbs.LISTED} if unsaid.")
+    ] = verbs.LISTED,
 ) -> Said:
     """List requests, newest accepted first."""
     after = None if since is None else verbs.time_of(since, asked.engine.clock.now())
@@ -89,7 +100,7 @@ def _grid(found: Sequence[Info]) -> Grid:
     )
 
 
-@app.command()
+@command()
 @verb
 def show(asked: Asked, id: Id = "last") -> Said:
     """Show one request: its state, its runs, its tree of calls."""
@@ -114,7 +125,7 @@ def _failures(request: Request) -> dict[str, str]:
     return texts
 
 
-@app.command()
+@command()
 @verb
 def tree(asked: Asked, id: Id = "last") -> Said:
     """Show the tree of calls of a request."""
@@ -123,7 +134,7 @@ def tree(asked: Asked, id: Id = "last") -> Said:
     return Said(document, [Tree(shown.root) if shown.root is not None else "(no run yet)"])
 
 
-@app.command()
+@command()
 @verb
 def preview(
     asked: Asked,
@@ -138,7 +149,7 @@ def preview(
     return Said(said.preview_json(request.id, foreseen), said.preview_parts(foreseen))
 
 
-@app.command()
+@command()
 @verb
 def inputs(
     asked: Asked,
@@ -158,7 +169,7 @@ def inputs(
     return Said(document, parts or ["(no arguments)"])
 
 
-@app.command()
+@command()
 @verb
 def output(
     asked: Asked,
@@ -175,7 +186,7 @@ def output(
     return Said(said.value_json(value), [Value(value)])
 
 
-@app.command()
+@command()
 @verb
 def logs(
     asked: Asked,
@@ -198,7 +209,7 @@ def _id_and_call(first: str, second: str | None) -> tuple[str, str | None]:
 # doing
 
 
-@app.command()
+@command()
 @verb
 def replay(  # noqa: PLR0913 - the options a user sees
     asked: Asked,
@@ -218,7 +229,7 @@ def replay(  # noqa: PLR0913 - the options a user sees
         return _ended(verbs.replay(asked.engine, request.id, wish), asked)
 
 
-@app.command()
+@command()
 @verb
 def fork(
     asked: Asked,
@@ -252,7 +263,7 @@ def _ended(request: Request, asked: Asked) -> Said:
     return Said(document, lines, said.exit_code(shown.info.status))
 
 
-@app.command()
+@command()
 @verb
 def cancel(asked: Asked, id: Id = "last") -> Said:
     """Stop a request; what succeeded is kept."""
@@ -263,7 +274,7 @@ def cancel(asked: Asked, id: Id = "last") -> Said:
     return Said(said.info_json(found), [told])
 
 
-@app.command()
+@command()
 @verb
 def delete(asked: Asked, id: GivenId) -> Said:
     """Remove a request with its values."""
@@ -271,7 +282,7 @@ def delete(asked: Asked, id: GivenId) -> Said:
     return Said({"deleted": deleted}, [f"deleted {deleted}"])
 
 
-@app.command()
+@command()
 @verb
 def pin(
     asked: Asked,
@@ -286,11 +297,13 @@ def pin(
 # the store
 
 
-@app.command()
+@command()
 @verb
 def gc(
     asked: Asked,
-    older_than: Annotated[str, typer.Option(metavar="AGE", help="Only requests that ended before: 30d, 12h.")],
+    older_than: Annotated[
+        str, typer.Option(metavar="AGE", help="Those that ended so long ago: 30d, 12h. Must be said.")
+    ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> Said:
     """Remove old requests that ended and are not pinned."""
@@ -302,7 +315,7 @@ def gc(
     return Said(document, [*swept.requests, line] if dry_run else [line])
 
 
-@app.command()
+@command()
 @verb
 def doctor(asked: Asked) -> Said:
     """Check the store, the signing key and the versions."""
@@ -312,7 +325,7 @@ def doctor(asked: Asked) -> Said:
     return Said({"findings": [each._asdict() for each in found]}, [grid], int(worst))
 
 
-@app.command("store")
+@command("store")
 @verb
 def store_(
     asked: Asked, url: Annotated[str | None, typer.Argument(metavar="[URL]", help="Look at this one instead.")] = None

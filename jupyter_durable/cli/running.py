@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
 import typer
-from typer.core import TyperCommand
 
 from jupyter_durable.cli.said import Said
+from jupyter_durable.cli.usage import Command
 from jupyter_durable.cli.verb import Asked
 from jupyter_durable.errors import SDKUsageError
 
@@ -36,7 +36,7 @@ class NotebookRun(NamedTuple):
     """Begin anew instead of going on with the last execution."""
 
 
-class RunCommand(TyperCommand):
+class RunCommand(Command):
     """Reads `-p NAME VALUE` as two words, as papermill's users write it."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -69,10 +69,15 @@ def run(  # noqa: PLR0913 - the options a user sees
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Where the executed notebook goes; NOTEBOOK.out.ipynb if unsaid.")
+        Path | None,
+        typer.Option(
+            "-o", "--out", metavar="PATH", help="Where the executed notebook goes; NOTEBOOK.out.ipynb if unsaid."
+        ),
     ] = None,
     kernel: Annotated[str | None, typer.Option("--kernel", metavar="NAME", help="Another kernel than its own.")] = None,
-    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds a cell may take; unlimited if unsaid.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=1, metavar="SECONDS", help="How long a cell may take; no limit if unsaid.")
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew instead of going on.")] = False,
 ) -> Said:
     """Execute a notebook; run it again and it goes on where it stopped."""

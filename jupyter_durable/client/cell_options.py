@@ -73,6 +73,8 @@ def _with_option(options: CellOptions, word: str, words: Iterator[str]) -> CellO
     name, equals, given = word.partition("=")
     if name in FLAGS and not equals:
         return replace(options, once=options.once or name == "--once", fresh=options.fresh or name == "--fresh")
+    if name in ("--help", "-h"):
+        raise SDKUsageError("%%durable: %%durable? shows its help; the line of a cell has its options only")
     if name not in VALUED:
         known = (*VALUED, *FLAGS)
         near = difflib.get_close_matches(name.lower(), known, 1)

@@ -24,7 +24,8 @@ TEXTS: Final = frozenset(
     {"writefile", "file", "html", "HTML", "markdown", "latex", "svg", "SVG", "javascript", "js", "Javascript"}
 )
 """Cell magics whose cell is no program."""
-_MAGIC: Final = re.compile(r"\s*%%(\w+)(.*)")
+_MAGIC: Final = re.compile(r"\s*%%(\w+)(.*?)(?<!\?)\s*")
+"""A line of one; with a question mark at its end it asks for help."""
 
 
 class Magic(NamedTuple):
@@ -63,7 +64,7 @@ def head_of(lines: Sequence[str]) -> Head | None:
 
 def wrapped(lines: Sequence[str]) -> int:
     """Lines of `%%time` and `%%capture` above the Python of a cell without `%%durable`; 0: all of it is as written."""
-    if not lines or not _MAGIC.match(lines[0]):
+    if not lines or not _MAGIC.fullmatch(lines[0]):
         return 0
     found = _magics(lines)
     return found[-1].at + 1 if all(magic.name in BESIDE for magic in found) else 0
@@ -72,7 +73,7 @@ def wrapped(lines: Sequence[str]) -> int:
 def _magics(lines: Sequence[str]) -> list[Magic]:
     found = []
     for at, line in enumerate(lines):
-        magic = _MAGIC.match(line)
+        magic = _MAGIC.fullmatch(line)
         if magic is not None:
             found.append(Magic(at, magic[1], line_said(magic[2])))
         elif line.strip() and not line.lstrip().startswith("#"):

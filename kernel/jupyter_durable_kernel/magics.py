@@ -1,7 +1,7 @@
-"""`%durable` and its verbs, and the help of `%%durable`.
+"""`%durable` and its verbs.
 
 Rules of this file
-- A verb is a row of `VERBS`: its usage, its sentence, its function. Help, completion and errors read that table.
+- A verb is an entry of the manual (`manual.py`), which help, completion and errors read, and a function of `VERBS`.
 - What a verb does is done by `client.verbs`; here its words are read and its answer is shown.
 - Every mistake is one line: what was said, and what there is.
 """
@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from IPython.core.error import UsageError
 
@@ -19,8 +19,9 @@ from jupyter_durable.client import verbs
 from jupyter_durable.client.settings import DISPLAYS
 from jupyter_durable.errors import DurableError, SDKUsageError
 from jupyter_durable.store.base import Filter
-from jupyter_durable_kernel import debugging, environments, texts
+from jupyter_durable_kernel import debugging, environments, manual, texts
 from jupyter_durable_kernel.cells import NOT_FIRST
+from jupyter_durable_kernel.manual import ENTRIES
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
@@ -56,21 +57,6 @@ class Words(NamedTuple):
         return verbs.Wish(
             "strict" in options, "latest" in options, options.get("from"), options.get("rerun"), "take-over" in options
         )
-
-
-class Verb(NamedTuple):
-    """One verb of `%durable`."""
-
-    usage: str
-    help: str
-    plain: int
-    """Words it takes at most."""
-    options: dict[str, bool]
-    """Option to whether it takes a value."""
-    run: Callable[[Extension, Words], str | None]
-
-
-REPLAYING = {"strict": False, "latest": False, "from": True, "rerun": True, "take-over": False}
 
 
 def _list(extension: Extension, words: Words) -> str:
@@ -191,66 +177,36 @@ def _doctor(extension: Extension, words: Words) -> str:
     return texts.findings([*verbs.doctor(extension.engine), *environments.findings(os.environ)])
 
 
-_ID = "[ID]"
-VERBS: dict[str, Verb] = {
-    "list": Verb(
-        "list [--status S] [--since 2h] [--notebook PATH] [--text T] [--limit N]",
-        "requests, newest first",
-        0,
-        {"status": True, "since": True, "notebook": True, "text": True, "limit": True},
-        _list,
-    ),
-    "show": Verb("show [ID]", "one request: its runs and its calls", 1, {}, _show),
-    "tree": Verb("tree [ID]", "all its calls", 1, {}, _tree),
-    "replay": Verb(
-        "replay [ID] [--strict] [--latest] [--from CALL] [--rerun changed|NAME] [--take-over]",
-        "run it again; what succeeded comes from checkpoints",
-        1,
-        REPLAYING,
-        _replay,
-    ),
-    "preview": Verb(
-        "preview [ID] [the options of replay]", "what that replay would execute; runs nothing", 1, REPLAYING, _preview
-    ),
-    "fork": Verb(
-        "fork [ID] [--from CALL] [--rerun NAME] [--input EXPRESSION]",
-        "the same in a new request",
-        1,
-        {"from": True, "rerun": True, "input": True},
-        _fork,
-    ),
-    "cancel": Verb("cancel [ID]", "stop it and keep what succeeded", 1, {}, _cancel),
-    "delete": Verb("delete ID", "remove it with its values", 1, {}, _delete),
-    "pin": Verb("pin [ID] [--off]", "keep it from gc", 1, {"off": False}, _pin),
-    "inputs": Verb("inputs [ID] CALL", "the arguments of a call, as recorded", 2, {}, _inputs),
-    "output": Verb("output [ID] [CALL]", "the result of a request or of a call", 2, {}, _output),
-    "logs": Verb("logs [ID] [CALL]", "what its calls printed", 2, {}, _logs),
-    "debug": Verb("debug [ID] CALL", "run a call again with its recorded arguments, under the debugger", 2, {}, _debug),
-    "store": Verb("store [URL]", "where requests are kept: sqlite:///PATH or memory:", 1, {}, _store),
-    "trust": Verb("trust PATH_OF_KEY", "load values that another user's key signed", 1, {}, _trust),
-    "display": Verb(
-        "display [auto|mime|html|text|widget] [--save-view full|summary|none]",
-        "the form in which requests are shown, and what of it is saved in the notebook",
-        1,
-        {"save-view": True},
-        _display,
-    ),
-    "once": Verb("once [on|off]", "go on with the last request of a cell after a success, too", 1, {}, _once),
-    "gc": Verb(
-        "gc [--older-than 30d] [--dry-run]",
-        "remove old requests that ended and are not pinned",
-        0,
-        {"older-than": True, "dry-run": False},
-        _gc,
-    ),
-    "doctor": Verb("doctor", "what is well and what is not", 0, {}, _doctor),
+Verb = Callable[["Extension", Words], "str | None"]
+VERBS: Final[Mapping[str, Verb]] = {
+    "list": _list,
+    "show": _show,
+    "tree": _tree,
+    "inputs": _inputs,
+    "output": _output,
+    "logs": _logs,
+    "preview": _preview,
+    "replay": _replay,
+    "fork": _fork,
+    "cancel": _cancel,
+    "debug": _debug,
+    "once": _once,
+    "pin": _pin,
+    "delete": _delete,
+    "gc": _gc,
+    "store": _store,
+    "trust": _trust,
+    "display": _display,
+    "doctor": _doctor,
 }
-NAMES_CALL = frozenset({"inputs", "output", "debug", "logs"})
+NAMES_CALL: Final = frozenset({"inputs", "output", "debug", "logs"})
+_HELP: Final = frozenset({"--help", "-h", "help"})
+HELP: Final = "%durable {verb} --help says more"
 
 
 def read(verb: str, words: Iterable[str]) -> Words:
     """The words after a verb. Raises `SDKUsageError` that names the word and what the verb takes."""
-    known = VERBS[verb]
+    known = ENTRIES[verb]
     plain: list[str] = []
     options: dict[str, str] = {}
     pending = iter(words)
@@ -262,36 +218,15 @@ def read(verb: str, words: Iterable[str]) -> Words:
         if name not in known.options:
             takes = ", ".join(f"--{option}" for option in known.options) or "no options"
             raise SDKUsageError(f"%durable {verb}: unknown option {word!r}; it takes {takes}")
-        if known.options[name] and not equals:
+        if known.options[name].value and not equals:
             value = next(pending, "")
             if not value:
-                raise SDKUsageError(f"%durable {verb}: {word} needs a value. Usage: %durable {known.usage}")
+                wanted = known.options[name].value
+                raise SDKUsageError(f"%durable {verb}: {word} needs a value, {wanted}; {HELP.format(verb=verb)}")
         options[name] = value
-    if len(plain) > known.plain:
-        raise SDKUsageError(f"%durable {verb}: too many words. Usage: %durable {known.usage}")
+    if len(plain) > known.most:
+        raise SDKUsageError(f"%durable {verb}: too many words. Usage: {known.usage(verb)}; {HELP.format(verb=verb)}")
     return Words(tuple(plain), options)
-
-
-def _help() -> str:
-    width = max(len(verb.usage) for verb in VERBS.values() if len(verb.usage) < 48)
-    lines = []
-    for verb in VERBS.values():
-        gap = "\n" + " " * (width + 6) if len(verb.usage) > width else " " * (width - len(verb.usage) + 2)
-        lines.append(f"    {verb.usage}{gap}{verb.help}")
-    return "\n".join(lines)
-
-
-HELP = f"""Requests of durable functions: look at them, replay them, care for them.
-
-    %durable                  where things are stored, what runs, the last requests
-
-With a verb:
-
-{_help()}
-
-ID may be a prefix, or `last`, which it is when left out. CALL is name[n], as `%durable tree` shows it.
-The same verbs are the command line: jupyter durable ...
-"""
 
 
 class DurableMagics:
@@ -317,42 +252,27 @@ class DurableMagics:
         if text is not None:
             print(text)
 
-    line.__doc__ = HELP
+    line.__doc__ = manual.WHOLE
 
     def _run(self, words: list[str]) -> str | None:
         extension = self._extension
         if not words:
             return texts.overview(verbs.overview(extension.engine), extension.engine.clock.now())
-        verb = VERBS.get(words[0])
-        if verb is None:
-            cell = "; options of a cell stand behind %%durable" if words[0].startswith("-") else ""
-            raise SDKUsageError(f"%durable {words[0]}: there is no such verb; there are {', '.join(VERBS)}{cell}")
-        return verb.run(extension, read(words[0], words[1:]))
+        name, *rest = words
+        if name in _HELP:
+            return manual.of_verb(rest[0]) if rest and rest[0] in VERBS else manual.WHOLE
+        if name not in VERBS:
+            cell = "; options of a cell stand behind %%durable" if name.startswith("-") else ""
+            raise SDKUsageError(f"%durable {name}: there is no such verb; there are {', '.join(VERBS)}{cell}")
+        if not _HELP.isdisjoint(rest[:1]):
+            return manual.of_verb(name)
+        return VERBS[name](extension, read(name, rest))
 
     def cell(self, line: str, cell: str) -> None:
-        """Make the functions of a cell durable, and its body a request.
-
-        Usage, as the first line of a cell:
-
-            %%durable [NAME] [--plain NAMES] [--retries N] [--timeout SECONDS] [--executor inline|thread]
-                      [--once | --fresh]
-
-        Every top-level `def` and `async def` becomes durable: the output of each call is checkpointed as it returns.
-        Left as they are: names that begin with `_`, generators, functions under a decorator that is not ours, and
-        those named by --plain (a comma between names). Classes are untouched.
-
-        After a failure, an interrupt or a dead kernel, running the cell again resumes: every call that had succeeded is
-        served from its checkpoint. After a success it starts a new request.
-
-            NAME        finds the request again, however the cell is edited or moved
-            --retries   how often a failed call runs again
-            --timeout   seconds a call may take
-            --executor  where calls run: inline or thread
-            --once      after a success, too, go on with the last request, and execute only what changed
-            --fresh     always start a new request
-        """
         del line, cell
         raise UsageError(NOT_FIRST)
+
+    cell.__doc__ = manual.CELL
 
 
 def complete(engine: Engine, line: str) -> list[str]:
@@ -362,15 +282,16 @@ def complete(engine: Engine, line: str) -> list[str]:
     before = said[1:] if not typed else said[1:-1]
     if not before:
         return [verb for verb in VERBS if verb.startswith(typed)]
-    verb = VERBS.get(before[0])
+    verb = ENTRIES.get(before[0])
     if verb is None:
         return []
     if typed.startswith("-"):
-        return [f"--{option}" for option in verb.options if f"--{option}".startswith(typed)]
+        options = [f"--{option}" for option in (*verb.options, "help")]
+        return [option for option in options if option.startswith(typed)]
     words = {"once": ("on", "off"), "display": DISPLAYS}.get(before[0])
     if words is not None:
         return [word for word in words if word.startswith(typed)]
-    if not verb.plain or before[0] in ("store", "trust"):
+    if not verb.most or before[0] in ("store", "trust"):
         return []
     found = ["last", *(info.id for info in verbs.listing(engine, Filter(limit=50)))]
     if before[0] in NAMES_CALL or before[-1] == "--from":
