@@ -103,8 +103,11 @@ class Engine:
         """The store, opened on first use."""
         with self._lock:
             if self._store is None:
-                self._store = open_store(self.settings.store)
+                self._store = open_store(self.settings.store, self._tell)
             return self._store
+
+    def _tell(self, text: str) -> None:
+        self.warn(text)
 
     @property
     def signer(self) -> Signer:
@@ -137,7 +140,7 @@ class Engine:
                     raise SDKUsageError(
                         f"configure(store=…): requests are running ({', '.join(self.active)}); wait or cancel"
                     )
-                opened = open_store(settings.store)
+                opened = open_store(settings.store, self._tell)
                 self.sessions.end(None)
                 if self._store is not None:
                     self._store.close()

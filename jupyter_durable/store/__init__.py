@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from jupyter_durable.errors import SDKUsageError
@@ -12,11 +13,12 @@ from jupyter_durable.store.location import default_url
 __all__ = ["default_url", "open_store"]
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, tell: Callable[[str], None] | None = None) -> Store:
     """Open the store at `url`: `sqlite:///relative`, `sqlite:////absolute`, or `memory:` (a new one each time).
 
     Raises `SDKUsageError` for another scheme, `StoreError` when the file is damaged, foreign or cannot be opened,
     `StoreVersionError` when it was written by a newer version. A file is listed from now on (see `listed`).
+    `tell` hears, in any thread, when another process holds the file and has to be waited for; by default the log does.
     """
     scheme, separator, rest = url.partition(":")
     if scheme == "memory" and separator and not rest.strip("/"):
@@ -26,7 +28,8 @@ def open_store(url: str) -> Store:
     if scheme == "sqlite" and rest.startswith("///") and len(rest) > 3:
         from jupyter_durable.store.sqlite.store import SqliteStore
 
-        store = SqliteStore(Path(rest[3:]).expanduser().absolute())
+        path = Path(rest[3:]).expanduser().absolute()
+        store = SqliteStore(path) if tell is None else SqliteStore(path, tell=tell)
         remember(store.url)
         return store
     if scheme in ("postgresql", "postgres", "http", "https"):

@@ -11,6 +11,7 @@ import pytest
 from jupyter_durable.core.model import ROOT, CallRow, Logged
 from jupyter_durable.errors import CheckpointError, InternalError, SDKUsageError
 from jupyter_durable.store.base import Journal
+from jupyter_durable.store.sqlite import patience
 from jupyter_durable.store.sqlite.store import SqliteStore
 from tests.store.rows import BODY, ME, ended, mark, new_run, outcome, started, taken
 
@@ -152,6 +153,7 @@ def test_a_busy_store_is_an_error_that_says_so_and_loses_nothing(
     store: SqliteStore, witness: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = started(store)
+    monkeypatch.setattr(patience, "OWN_SECONDS", 0.1)
     store._link.connection.execute("PRAGMA busy_timeout = 50")
     witness._link.connection.execute("BEGIN IMMEDIATE")
     with pytest.raises(CheckpointError, match="locked"):

@@ -15,7 +15,7 @@ from functools import partial
 from jupyter_durable.core.model import CallRow, Lease, Write
 from jupyter_durable.store.base import Finish, Heartbeat
 from jupyter_durable.store.sqlite import requests
-from jupyter_durable.store.sqlite.faults import FAULTS, is_io_error, write_failed
+from jupyter_durable.store.sqlite.faults import FAULTS, code_of, is_io_error, write_failed
 from jupyter_durable.store.sqlite.link import CHECKPOINT_EVERY
 from jupyter_durable.store.sqlite.pending import Pending, Post, Waiting
 from jupyter_durable.store.sqlite.statements import RECORD
@@ -53,9 +53,10 @@ class SqliteJournal:
                             self._writer.ask_checkpoint()
                         return
             except FAULTS as error:
-                if not is_io_error(error):
+                if not is_io_error(error) and code_of(error) != sqlite3.SQLITE_BUSY:
                     raise write_failed(link.name, error) from error
-                self._wait(row, writes, suspect=True)
+                # The store's thread waits for whoever holds the file, and looks whether a suspect is there.
+                self._wait(row, writes, suspect=is_io_error(error))
                 return
         self._wait(row, writes)
 

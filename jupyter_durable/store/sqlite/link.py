@@ -25,11 +25,11 @@ from typing import Any, Final, NoReturn
 from jupyter_durable.errors import StoreError, StoreVersionError
 from jupyter_durable.store.mounts import is_network
 from jupyter_durable.store.sqlite.faults import broken, code_of, read_failed
+from jupyter_durable.store.sqlite.patience import SLICE_SECONDS, Patience, Tell, log
 
 APPLICATION_ID: Final = 0x4A44_5552
 """The bytes JDUR in the header of the file."""
 SCHEMA: Final = 2
-BUSY_SECONDS: Final = 5.0
 CHECKPOINT_EVERY: Final = 200
 """Commits between checkpoints: a recycled WAL halves the cost of a commit, and a fresh one is not recycled yet."""
 
@@ -81,8 +81,10 @@ class _Broken:
 class Link:
     """The connection, its lock, and how it is opened, checkpointed, reopened and dropped."""
 
-    def __init__(self, path: Path, *, network: bool | None = None) -> None:
+    def __init__(self, path: Path, *, network: bool | None = None, tell: Tell = log) -> None:
         self.path = path
+        self.tell = tell
+        """Told when another process has to be waited for."""
         self.name = str(path)
         # Typed loosely: replaced by stand-ins that refuse after a fork or a close, so that the hot path need not ask.
         self.lock: Any = threading.Lock()
@@ -108,17 +110,30 @@ class Link:
                 stacklevel=2,
             )
 
+    def patience(self) -> Patience:
+        """For one piece of work."""
+        return Patience(self.path, self.tell)
+
     def _open(self) -> None:
         connection = sqlite3.connect(
-            self.name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+            self.name, timeout=SLICE_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         try:
-            self._prepare(connection)
+            self._prepare_patiently(connection)
         except BaseException:
             connection.close()
             raise
         self.connection = connection
         self.cursor = connection.cursor()
+
+    def _prepare_patiently(self, connection: sqlite3.Connection) -> None:
+        patience = self.patience()
+        while True:
+            try:
+                return self._prepare(connection)
+            except sqlite3.OperationalError as error:
+                if not patience.again(error):
+                    raise patience.over(error) from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA wal_autocheckpoint = 0")
@@ -229,7 +244,7 @@ def _read_only(path: Path) -> StoreError | None:
 
 def _set_journal_mode(connection: sqlite3.Connection, mode: str) -> None:
     """SQLite does not wait for others here, so we do."""
-    deadline = time.monotonic() + BUSY_SECONDS
+    deadline = time.monotonic() + SLICE_SECONDS
     while True:
         try:
             (got,) = connection.execute(f"PRAGMA journal_mode = {mode}").fetchone()

@@ -39,6 +39,7 @@ from jupyter_durable.store.sqlite import care, requests, statements
 from jupyter_durable.store.sqlite.faults import broken, read_failed
 from jupyter_durable.store.sqlite.journal import SqliteJournal
 from jupyter_durable.store.sqlite.link import Link
+from jupyter_durable.store.sqlite.patience import Patience, Tell, log
 from jupyter_durable.store.sqlite.writer import Writer
 
 _KINDS: Final = (
@@ -50,21 +51,28 @@ Record = TypeVar("Record")
 
 
 class SqliteStore:
-    """See `jupyter_durable.store.base.Store`. `network`: on a network file system (None: look)."""
+    """See `jupyter_durable.store.base.Store`. `network`: on a network file system (None: look).
 
-    def __init__(self, path: Path, *, network: bool | None = None) -> None:
+    `tell` hears when another process, which holds the file, has to be waited for.
+    """
+
+    def __init__(self, path: Path, *, network: bool | None = None, tell: Tell = log) -> None:
         self.url = f"sqlite:///{path}"
-        self._link = Link(path, network=network)
+        self._link = Link(path, network=network, tell=tell)
         self._writer = Writer(self._link)
         self._blobs = BlobFolder(path.with_name(path.name + ".blobs"))
         atexit.register(self.close)
 
     def _read(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        try:
-            with self._link.lock:
-                return list(self._link.connection.execute(sql, values))
-        except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise read_failed(self._link.name, error) from error
+        patience: Patience | None = None
+        while True:
+            try:
+                with self._link.lock:
+                    return list(self._link.connection.execute(sql, values))
+            except (sqlite3.Error, UnicodeDecodeError) as error:
+                patience = patience or self._link.patience()
+                if not patience.again(error):
+                    raise read_failed(self._link.name, patience.over(error)) from error
 
     def _rows(self, record: type[Any], sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         """Rows of a record. A damaged page reads as NULLs, without an error: none may be where a value always is."""

@@ -23,6 +23,7 @@ from jupyter_durable.errors import DurableError, InternalError, LeaseLost, Store
 from jupyter_durable.store.base import FLUSH_SECONDS
 from jupyter_durable.store.sqlite.faults import FAULTS, PASSING, code_of, is_io_error, write_failed
 from jupyter_durable.store.sqlite.link import CHECKPOINT_EVERY, Link
+from jupyter_durable.store.sqlite.patience import Patience
 from jupyter_durable.store.sqlite.pending import Pending, Post, Waiting, Work
 from jupyter_durable.store.sqlite.writing import is_there, lost, record, write_all
 
@@ -148,14 +149,19 @@ class Writer:
         if not group and not any(p.marks or p.deferred for p in list(self.journals.values())):
             return
         self._in_hand = [*group]
-        with self.link.lock:
-            taken = [(p, p.take()) for p in list(self.journals.values())]
-            outcomes = self._together(group, taken)
+        patience, outcomes = self.link.patience(), None
+        while outcomes is None:
+            with self.link.lock:
+                taken = [(p, p.take()) for p in list(self.journals.values())]
+                outcomes = self._together(group, taken, patience)
         self._in_hand = []
         for post, error in zip(group, outcomes, strict=True):
             _tell(post.done, error)
 
-    def _together(self, group: Sequence[Post], taken: Sequence[tuple[Pending, list[Write]]]) -> list[StoreError | None]:
+    def _together(
+        self, group: Sequence[Post], taken: Sequence[tuple[Pending, list[Write]]], patience: Patience
+    ) -> list[StoreError | None] | None:
+        """What became of each; None: another process holds the file, nothing was written, and it is waited for."""
         outcomes: list[StoreError | None] = []
         try:
             if any(post.suspect for post in group):
@@ -166,8 +172,12 @@ class Writer:
                 for post in group:
                     outcomes.append(_write_post(cursor, post))
         except FAULTS as error:
+            if patience.again(error):
+                for pending, writes in taken:
+                    pending.restore(writes)
+                return None
             if code_of(error) == sqlite3.SQLITE_BUSY:  # no member is to blame, and each would wait as long again
-                return self._singly(group, taken, write_failed(self.link.name, error))
+                return self._singly(group, taken, write_failed(self.link.name, patience.over(error)))
             suspect = is_io_error(error)
             return self._singly(group, taken, self._reopened() if suspect else None, verify=suspect)
         return outcomes
@@ -230,7 +240,18 @@ class Writer:
 
     def _work(self, work: Work) -> None:
         self._in_hand = [work]
-        error: BaseException | None = None
+        patience = self.link.patience()
+        while True:
+            error = self._worked(work)
+            if error is None or not patience.again(error):
+                break
+        if error is not None and not isinstance(error, DurableError):
+            error = write_failed(self.link.name, patience.over(error))
+        self._in_hand = []
+        _tell(work.waiting, error)
+
+    def _worked(self, work: Work) -> BaseException | None:
+        """Try it once; what was raised."""
         with self.link.lock:
             writes = work.pending.take() if work.pending is not None else []
             try:
@@ -241,17 +262,16 @@ class Writer:
             except (*FAULTS, DurableError) as raised:
                 if work.pending is not None and not isinstance(raised, LeaseLost):
                     work.pending.restore(writes)
-                error = raised if isinstance(raised, DurableError) else write_failed(self.link.name, raised)
-                if is_io_error(raised):
-                    error = self._reopened() or error
-        self._in_hand = []
-        _tell(work.waiting, error)
+                return (self._reopened() or raised) if is_io_error(raised) else raised
+        return None
 
     def _checkpoint(self) -> None:
         try:
             with self.link.lock:
                 self.link.checkpoint()
         except sqlite3.Error as error:  # nothing is lost: the WAL holds it all, and the next one moves it
+            if code_of(error) == sqlite3.SQLITE_BUSY:
+                return
             _logger.warning("a checkpoint of %s failed: %s", self.link.name, error)
 
     def _give_up(self) -> None:
