@@ -36,6 +36,8 @@ Exc = tuple[type[BaseException], BaseException, TracebackType | None]
 def tidied(error: BaseException, trace: TracebackType | None, stopped: BaseException | None = None) -> Exc:
     """The exception to show, with a traceback of the user's frames; `stopped`: why the cell's run ended under it."""
     entries = list(_entries(trace))
+    if isinstance(error, KeyboardInterrupt) and isinstance(stopped, StoreError):
+        error = RunStopped(stopped)  # the interrupt was ours: the main thread had to leave its call
     if isinstance(error, RunStopped):
         reason = error.args[0] if error.args else stopped
         error = reason if isinstance(reason, BaseException) else error
