@@ -6,6 +6,7 @@ from typing import Final
 
 from jupyter_durable.core import outline
 from jupyter_durable.core.calltree import CallNode, Counts, spoken, summary, walk
+from jupyter_durable.core.metrics import measured, told, unpacked
 from jupyter_durable.core.model import RequestRow, Status
 
 MARKS: Final = {
@@ -46,6 +47,8 @@ def call_text(node: CallNode) -> str:
         parts.append(f"{node.attempts} attempts")
     if node.duration is not None:
         parts.append(_lasted(node.duration))
+    if node.row.metrics:
+        parts.append(escaped(told(measured(unpacked(node.row.metrics)))))
     if not node.stored:
         parts.append("not checkpointed")
     parts += [f"△ {what}" for what in drift(node)]

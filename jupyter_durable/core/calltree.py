@@ -20,7 +20,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from jupyter_durable.core.counting import CHECKPOINT, RAN, CallNode, Counts, count, drift_of, spoken, summary, walk
+from jupyter_durable.core import metrics
+from jupyter_durable.core.counting import (
+    CHECKPOINT,
+    RAN,
+    CallNode,
+    Counts,
+    count,
+    counts_json,
+    drift_of,
+    spoken,
+    summary,
+    walk,
+)
 from jupyter_durable.core.fingerprint import NO_PARENT, fingerprint
 from jupyter_durable.core.model import (
     ROOT,
@@ -263,7 +275,7 @@ def to_json(root: CallNode) -> dict[str, Any]:
     counts = count(root)
     return {
         "summary": summary(counts),
-        "counts": {name: getattr(counts, name) for name in Counts.__slots__},
+        "counts": counts_json(counts),
         "calls": [call_json(node) for node in walk(root)],
     }
 
@@ -297,5 +309,6 @@ def call_json(node: CallNode) -> dict[str, Any]:
             "attributes": _attributes(progress.attributes),
         },
         "logs": [[log.stream, log.text] for log in node.logs],
+        "metrics": metrics.as_json(metrics.measured(metrics.unpacked(node.row.metrics))),
         "children": len(node.children),
     }

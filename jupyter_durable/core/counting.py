@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple, TypedDict
+from typing import Any, Final, NamedTuple, TypedDict
 
+from jupyter_durable.core import metrics
+from jupyter_durable.core.metrics import Measured, Sums
 from jupyter_durable.core.model import CallRow, Flag, Kind, Logged, Progressed, Status
 from jupyter_durable.core.nodes import GROUPS, called
+from jupyter_durable.core.words import spoken as spoken
 
 RAN: Final = "ran"
 CHECKPOINT: Final = "checkpoint"
@@ -90,6 +93,10 @@ class Counts:
     not_comparable: int = 0
     file_changed: int = 0
     """Reused calls, the root too, of which a file has changed that they or the calls they cover had read."""
+    metrics: Measured = ()
+    """What the calls that executed measured, summed."""
+    saved_metrics: Measured = ()
+    """What the reused calls measured when they ran."""
 
 
 NOTHING: Final = Counts(0, 0, 0, 0, 0, 0, 0.0)
@@ -105,6 +112,12 @@ class Sort(NamedTuple):
     """Of a failure: whether it began here."""
     drift: frozenset[str]
     """Fields of a node that say what to know of its reuse (`DRIFT`)."""
+
+
+def counts_json(counts: Counts) -> dict[str, Any]:
+    """Counts; holds only what JSON has."""
+    sums = {"metrics": metrics.as_json(counts.metrics), "saved_metrics": metrics.as_json(counts.saved_metrics)}
+    return {name: getattr(counts, name) for name in Counts.__slots__} | sums
 
 
 def walk(root: CallNode) -> list[CallNode]:
@@ -160,7 +173,7 @@ def sorts_of(calls: Iterable[CallNode], callers: Collection[int] = ()) -> Counte
     )
 
 
-def counts_of(sorts: Mapping[Sort, int], saved: float) -> Counts:
+def counts_of(sorts: Mapping[Sort, int], saved: float, sums: Sums) -> Counts:
     """What the summary says of so many calls of each sort."""
 
     def many(holds: Callable[[Sort], bool]) -> int:
@@ -172,13 +185,16 @@ def counts_of(sorts: Mapping[Sort, int], saved: float) -> Counts:
         failed=many(lambda sort: sort.began),
         running=many(lambda sort: sort.status == Status.RUNNING),
         saved=saved,
+        metrics=sums.ran,
+        saved_metrics=sums.saved,
         **{name: many(lambda sort: name in sort.drift) for name in DRIFT},  # noqa: B023 - called at once
     )
 
 
 def count(root: CallNode) -> Counts:
     """What the summary line says."""
-    return with_root(counts_of(sorts_of(walk(root)[1:]), saved_below(root)), root)
+    sums = metrics.sums_of(metrics.recorded(root, {}), metrics.saved(root))
+    return with_root(counts_of(sorts_of(walk(root)[1:]), saved_below(root), sums), root)
 
 
 def with_root(counts: Counts, root: CallNode) -> Counts:
@@ -198,25 +214,15 @@ def saved_below(root: CallNode) -> float:
     return total
 
 
-def spoken(seconds: float) -> str:
-    """A duration as people say it: `0.4 s`, `12 s`, `3 min 12 s`, `2 h 5 min`."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
 def summary(counts: Counts) -> str:
     """`14 from checkpoint · 1 ran · saved 3 min 12 s · 2 reused with changed code`."""
     parts = [f"{counts.reused} from checkpoint"] if counts.reused else []
     parts.append(f"{counts.executed} ran")
     parts += [f"{counts.failed} failed"] if counts.failed else []
     parts += [f"{counts.running} running"] if counts.running else []
-    parts += [f"saved {spoken(counts.saved)}"] if counts.saved >= 0.05 else []
+    saved = [spoken(counts.saved)] if counts.saved >= 0.05 else []
+    saved += [metrics.told(counts.saved_metrics)] if counts.saved_metrics else []
+    parts += [f"saved {' · '.join(saved)}"] if saved else []
     parts += [f"{counts.code_changed} reused with changed code"] if counts.code_changed else []
     parts += [f"{counts.args_changed} reused with changed arguments"] if counts.args_changed else []
     parts += [f"{counts.not_comparable} reused with arguments not comparable"] if counts.not_comparable else []

@@ -125,6 +125,8 @@ class CallRow(NamedTuple):
     call is reused as a whole, this is how a change of code below it is seen."""
     files: bytes | None = None
     """Files that it and the calls below it read, as they were then (`runner.opened`), None when there were none."""
+    metrics: str | None = None
+    """What it and the calls below it measured, summed (`metrics.packed`), None when they measured nothing."""
 
 
 def pack_codes(codes: Mapping[str, bytes]) -> bytes:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from jupyter_durable.core import metrics
+from jupyter_durable.core.metrics import Totals
 from jupyter_durable.core.model import CallRow, Kind, Status, Write, pack_codes
 from jupyter_durable.core.replay import WrongMatch
 from jupyter_durable.executor.visit import Visit
@@ -46,6 +48,8 @@ class CallRecord:
         "kind",
         "kwargs",
         "marked",
+        "measured",
+        "measured_below",
         "parent",
         "pass_no",
         "paused",
@@ -114,6 +118,8 @@ class CallRecord:
         self.visit = None
         self.watched: Watched | None = None
         self.files: Opened | None = None
+        self.measured: Totals | None = None
+        self.measured_below: Totals | None = None
         if parent is None:
             self.depth, self.async_depth = 0, int(bool(spec is not None and spec.is_async))
         else:
@@ -135,6 +141,13 @@ class CallRecord:
             if self.files is None:
                 self.files = Opened()
             return self.files
+
+    def _sums(self) -> str | None:
+        """What it and the calls below it measured."""
+        with self.run.lock:
+            totals = dict(self.measured or {})
+            metrics.merge(totals, self.measured_below or {})
+        return metrics.packed(totals)
 
     def _kept_files(self, opened: Opened) -> bytes | None:
         """The files that it and the calls below it read."""
@@ -197,5 +210,6 @@ class CallRecord:
             self.result_digest,
             pack_codes(self.below) if self.below and status == Status.SUCCEEDED else None,
             self._kept_files(self.files) if self.files is not None and status == Status.SUCCEEDED else None,
+            self._sums() if duration is not None and (self.measured or self.measured_below) else None,
         )
-        return tuple.__new__(CallRow, columns)  # its own constructor is a Python function of 23 parameters
+        return tuple.__new__(CallRow, columns)  # its own constructor is a Python function of 24 parameters

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from jupyter_durable.core import metrics
 from jupyter_durable.core.model import Metric
 from jupyter_durable.errors import Cancelled, SDKUsageError
 from jupyter_durable.executor.thread import blocked
@@ -110,6 +111,10 @@ class CallScope(CallRecord):
         """Record a metric."""
         with left(self.visit):
             self.run.later(Metric(self.identity, kind, name, value))
+            with self.run.lock:  # the call may have several threads
+                if self.measured is None:
+                    self.measured = {}
+                metrics.add(self.measured, kind, name, value)
 
     def log(self, stream: str, text: str) -> None:
         """Keep what this call printed."""

@@ -14,6 +14,7 @@ import random
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
+from jupyter_durable.core import metrics
 from jupyter_durable.core.model import ArgumentsDecide, Attempted, CallRow, Flag, Kind, Status, Write, unpack_codes
 from jupyter_durable.core.retry import decide
 from jupyter_durable.errors import Cancelled, SDKUsageError, SerializationError, StoreError
@@ -143,6 +144,11 @@ class CallSettling(CallScope):
             known.update(unpack_codes(row.below))
         if row.files:
             self.opened_files().called(row.files)
+        if row.metrics:
+            with self.run.lock:
+                if self.measured_below is None:
+                    self.measured_below = {}
+                metrics.merge(self.measured_below, metrics.unpacked(row.metrics))
 
     def fail(self, error: BaseException) -> float:
         """Settle the attempt as failed: the delay before the next one in seconds; raises when there is none."""
@@ -228,7 +234,7 @@ class CallSettling(CallScope):
             run.later(ArgumentsDecide(self.identity, wrong.name, body.pass_no))
         self.start_over = None
         self.body = None
-        self._forget_files()
+        self._forget_pass()
         self.attempts -= 1
         self._drop_writes()
 
@@ -247,7 +253,7 @@ class CallSettling(CallScope):
             )
         )
         self.body = None
-        self._forget_files()
+        self._forget_pass()
         self._drop_writes()
 
     def _renew_arguments(self) -> None:
@@ -267,8 +273,9 @@ class CallSettling(CallScope):
                     )
                 )
 
-    def _forget_files(self) -> None:
-        """What this pass read has no part in the result of the next one."""
+    def _forget_pass(self) -> None:
+        """What this pass read has no part in the result of the next one, which makes the calls below anew."""
+        self.measured_below = None
         if self.files is not None:
             self.files.again()
 

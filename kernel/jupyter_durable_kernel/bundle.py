@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_durable.client.render import FOLD, drift
 from jupyter_durable.code.credentials import masked
-from jupyter_durable.core.calltree import CHECKPOINT, CallNode, Counts, call_json, walk
+from jupyter_durable.core.calltree import CHECKPOINT, CallNode, call_json, walk
+from jupyter_durable.core.counting import counts_json
 from jupyter_durable.core.model import Logged, Progressed, Status
 from jupyter_durable_kernel.previews import shortened, shortened_trace
 from jupyter_durable_kernel.saving import MIME as MIME
@@ -42,7 +43,7 @@ _ATTRIBUTES: Final = 10
 _SAYS_NOTHING: Final[Mapping[str, Any]] = {
     "logs": [], "progress": None, "arguments": "", "output": "", "error": "", "duration": None,
     "args_changed": False, "not_comparable": False, "code_changed": False, "file_changed": False, "stored": True,
-    "children": 0, "tries": [], "last_try_at": None, "run": 0,
+    "children": 0, "tries": [], "metrics": [], "last_try_at": None, "run": 0,
 }  # fmt: skip
 """What the page takes a field for that is not there."""
 
@@ -108,7 +109,7 @@ def _made(state: State, values: Values, headline: str, part: tuple[Laid, int]) -
             "finished_at": state.span[1],
             "forked_from": row.forked_from or "",
         },
-        "counts": {name: getattr(state.counts, name) for name in Counts.__slots__},
+        "counts": counts_json(state.counts),
         "summary": headline,
         "calls": [shown_call(node, values, below[node.identity]) for node in calls],
         "groups": _some([_group(key, *found, state.now) for key, found in groups.items()], limit),

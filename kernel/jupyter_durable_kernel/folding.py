@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from jupyter_durable.core.calltree import CallTree
 from jupyter_durable.core.counting import CHECKPOINT, RAN, CallNode, drift_of, walk
+from jupyter_durable.core.metrics import packed
 from jupyter_durable.core.model import ROOT, CallRow, Kind, Logged, Progressed, Reached, Status, Write
 from jupyter_durable.core.nodes import called
 from jupyter_durable_kernel.unseen import CUT_OFF, Below, Group, Mark, Stretches, Tally, names_of, whole
@@ -230,7 +231,7 @@ class Folding:
             tally = body.tallies.setdefault(_group(child.row), Tally())
             below = whole(child, {})
             if source == CHECKPOINT:
-                below.saved = 0.0  # its caller is what was saved
+                below.saved, below.saved_metrics = 0.0, {}  # its caller is what was saved
             tally.add(child.row, Mark(child.source), below)
             body.places.add_all(child.seq, names_of(walk(child)))
 
@@ -357,4 +358,5 @@ def _running(call: object) -> CallRow:
         None,
         None,
         None,
+        metrics=packed(call.measured or {}),
     )

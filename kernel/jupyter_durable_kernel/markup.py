@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from jupyter_durable.client.render import FOLD, MARKS, drift, escaped
 from jupyter_durable.code.credentials import masked
+from jupyter_durable.core import metrics
 from jupyter_durable.core.calltree import CallNode, spoken
 from jupyter_durable.core.model import Progressed, RequestRow, Status
 from jupyter_durable.core.nodes import GROUPS, called
@@ -244,6 +245,9 @@ class _Tree:
         extra = f'<span class="a">{_text(text, 160)}</span>' if text else ""
         if node.progress is not None and node.status == Status.RUNNING:
             extra += _progress(node.progress)
+        if node.row.metrics:
+            sums = metrics.told(metrics.measured(metrics.unpacked(node.row.metrics)))
+            extra += f' <span class="a">{_text(sums, 160)}</span>'
         for what in drift(node):
             extra += f'<span class="warn m">△ {what}</span>'
         extra += "" if node.stored else '<span class="warn m">not checkpointed</span>'

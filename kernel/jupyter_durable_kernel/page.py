@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from jupyter_durable.client.render import MARKS, escaped, tree_text
 from jupyter_durable.code.credentials import masked
+from jupyter_durable.core import metrics
 from jupyter_durable.core.counting import NOTHING, CallNode, Counts, summary, walk
 from jupyter_durable.core.model import RequestRow, Status
 from jupyter_durable_kernel import bundle as bundling
@@ -93,6 +94,8 @@ def headline(state: State) -> str:
         told = f"{'resuming' if state.status == Status.RUNNING else 'resumed'} {row.id} · {told}"
     if counts.args_changed or counts.not_comparable or counts.code_changed or counts.file_changed:
         told += f": re-run them with %durable replay {row.id} --rerun changed"
+    if counts.metrics:
+        told += f" · measured {escaped(metrics.told(counts.metrics))}"
     return told
 
 

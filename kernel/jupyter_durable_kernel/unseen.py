@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
 
+from jupyter_durable.core import metrics
 from jupyter_durable.core.calltree import Unseen
 from jupyter_durable.core.counting import (
     CHECKPOINT,
@@ -143,6 +144,8 @@ class Tally:
     cut_off: int = 0
     """Of those that ran: cancelled or interrupted."""
     below: Below = field(default_factory=lambda: Below())
+    measured: metrics.Totals = field(default_factory=dict)
+    """With what is below them."""
     spans: Spans = field(default_factory=Spans)
 
     @property
@@ -162,6 +165,7 @@ class Tally:
             self.reused += 1
         else:
             self.ran += 1
+        metrics.merge(self.measured, metrics.unpacked(row.metrics))
         if status == Status.FAILED:
             self.failed += 1
         elif status in CUT_OFF:
@@ -174,6 +178,7 @@ class Tally:
             self.below.sorts[_alone(status, *mark)] += 1
             if mark.source == CHECKPOINT and status == Status.SUCCEEDED:
                 self.below.saved += lasted
+                metrics.merge(self.below.saved_metrics, metrics.unpacked(row.metrics))
 
 
 @dataclass(slots=True)
@@ -183,6 +188,7 @@ class Below:
     sorts: Counter[Sort] = field(default_factory=Counter)
     saved: float = 0.0
     """Seconds."""
+    saved_metrics: metrics.Totals = field(default_factory=dict)
     deeper: int = 0
     """Calls below them, with map and reduce nodes."""
 
@@ -190,6 +196,7 @@ class Below:
         """And those."""
         self.sorts.update(other.sorts)
         self.saved += other.saved
+        metrics.merge(self.saved_metrics, other.saved_metrics)
         self.deeper += other.deeper
 
 
@@ -211,12 +218,14 @@ def _alone(status: str, source: str, flags: int) -> Sort:
 def whole(node: CallNode, unseen: Mapping[Group, Tally]) -> Below:
     """One call with everything below it, `unseen` among it."""
     nodes = walk(node)
-    made = Below(sorts_of(nodes, failed_below(unseen)), saved_below(node), len(nodes) - 1)
+    made = Below(sorts_of(nodes, failed_below(unseen)), saved_below(node), metrics.saved(node), len(nodes) - 1)
     for tally in unseen.values():
         made.add(tally.below)
         made.deeper += tally.told
     if node.kind not in GROUPS and node.source == CHECKPOINT:
-        made.saved = (node.duration or 0.0) if node.status == Status.SUCCEEDED else 0.0
+        succeeded = node.status == Status.SUCCEEDED
+        made.saved = (node.duration or 0.0) if succeeded else 0.0
+        made.saved_metrics = metrics.unpacked(node.row.metrics) if succeeded else {}
     return made
 
 
@@ -233,11 +242,15 @@ def failed_below(tallies: Mapping[Group, Tally]) -> frozenset[int]:
 def counted(root: CallNode, tallies: Mapping[Group, Tally]) -> Counts:
     """All calls of the run, those that are only counted too."""
     sorts = sorts_of(walk(root)[1:], failed_below(tallies))
-    saved = saved_below(root)
-    for tally in tallies.values():
+    saved, saved_metrics = saved_below(root), metrics.saved(root)
+    measured: dict[int, metrics.Totals] = {}
+    for group, tally in tallies.items():
         sorts.update(tally.below.sorts)
         saved += tally.below.saved
-    return with_root(counts_of(sorts, saved), root)
+        metrics.merge(saved_metrics, tally.below.saved_metrics)
+        metrics.merge(measured.setdefault(group[0], {}), tally.measured)
+    sums = metrics.sums_of(metrics.recorded(root, measured), saved_metrics)
+    return with_root(counts_of(sorts, saved, sums), root)
 
 
 @dataclass(slots=True)

@@ -19,6 +19,9 @@ from tests.core.support import row
 PATH = Path(__file__).parents[1] / "golden" / "calltree.json"
 
 
+TOKENS = '[["counter", "tokens", 41200], ["timer", "model", 192.0]]'
+
+
 def call(identity: int, run: int, seq: int, name: str, parent: int = 1, **changes) -> CallRow:
     base = row(identity, seq, name, "", parent=parent, pass_no=run << 16 | 1, started_at=1000.0 + identity)
     return base._replace(**{"children": None, "duration": 2.5, **changes})
@@ -111,6 +114,20 @@ def cases() -> list[tuple[str, int, bool, list[Write]]]:
                 Reached(1, 3 << 16, 0, 2, 1, Flag.FILE_CHANGED),
                 Reached(0, 4 << 16, 0, 1, 1, Flag.FILE_CHANGED),
                 Reached(0, 2 << 16, 0, 1, 1, Flag.CODE_CHANGED),
+            ],
+        ),
+        (
+            "metrics: of what ran, of what was reused, and of what runs",
+            2,
+            True,
+            [
+                root(2, **running(metrics='[["counter", "pages", 2]]')),
+                call(2, 1, 0, "load", children=1, duration=61.0, metrics=TOKENS),
+                call(3, 1, 0, "read", 2, metrics='[["counter", "tokens", 41000]]'),
+                Reached(1, 2 << 16 | 1, 0, 2, 1, 0),
+                call(4, 2, 1, "ask", metrics='[["counter", "tokens", 800], ["counter", "usd", 0.0125]]'),
+                call(5, 2, 2, "ask", status=Status.FAILED, metrics='[["counter", "tokens", 20]]'),
+                call(6, 2, 3, "ask", **running(metrics='[["counter", "usd", 1.5]]')),
             ],
         ),
         (

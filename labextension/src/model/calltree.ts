@@ -8,7 +8,8 @@
  */
 
 import { ICall, ICounts, IProgress } from '../protocol/protocol';
-import { count, GROUPS, spoken } from './counting';
+import { count, GROUPS, savedText } from './counting';
+import { unpacked } from './metrics';
 
 export { count, spoken } from './counting';
 
@@ -34,6 +35,7 @@ export interface ICallRow {
   started_at: number;
   duration: number | null;
   children: number | null;
+  metrics: string | null;
 }
 
 export interface IReached {
@@ -273,6 +275,7 @@ export class CallTree {
         log.stream,
         log.text
       ]),
+      metrics: unpacked(row.metrics),
       children
     };
   }
@@ -318,7 +321,7 @@ export function summary(counts: ICounts): string {
     `${executed} ran`,
     failed ? `${failed} failed` : '',
     running ? `${running} running` : '',
-    counts.saved >= 0.05 ? `saved ${spoken(counts.saved)}` : '',
+    savedText(counts) ? `saved ${savedText(counts)}` : '',
     counts.code_changed
       ? `${counts.code_changed} reused with changed code`
       : '',

@@ -7,6 +7,10 @@
  */
 
 import { ICall, ICounts } from '../protocol/protocol';
+import { recorded, saved as savedMetrics, told, without } from './metrics';
+import { spoken } from './spoken';
+
+export { spoken } from './spoken';
 
 export const GROUPS = ['map', 'reduce'];
 const NOT_COUNTED = ['map', 'reduce', 'cell', 'script', 'value'];
@@ -31,7 +35,9 @@ export function count(calls: ICall[]): ICounts {
     saved: saved(calls),
     not_comparable: many(call => call.not_comparable),
     file_changed:
-      Number(calls[0]?.file_changed === true) + many(call => call.file_changed)
+      Number(calls[0]?.file_changed === true) + many(call => call.file_changed),
+    metrics: without(recorded(calls), savedMetrics(calls)),
+    saved_metrics: savedMetrics(calls)
   };
 }
 
@@ -68,17 +74,8 @@ function saved(calls: ICall[]): number {
   return total;
 }
 
-/** A duration as people say it: `0.4 s`, `12 s`, `3 min 12 s`, `2 h 5 min`. */
-export function spoken(seconds: number): string {
-  if (seconds < 9.95) {
-    return `${seconds.toFixed(1)} s`;
-  }
-  const whole = Math.round(seconds);
-  if (whole < 60) {
-    return `${whole} s`;
-  }
-  if (whole < 3600) {
-    return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  }
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+/** What the reused calls took and measured when they ran; empty when that is nothing. */
+export function savedText(counts: ICounts): string {
+  const time = counts.saved >= 0.05 ? spoken(counts.saved) : '';
+  return [time, told(counts.saved_metrics)].filter(part => part).join(' · ');
 }

@@ -18,6 +18,7 @@ export const REQUEST_TYPE = 'durable_request';
 export const VERSION = 1;
 
 const MOST_TRIES = 20;
+const MOST_METRICS = 50;
 const MOST_FIELDS = 30;
 const LONGEST_NAME = 200;
 
@@ -27,6 +28,9 @@ export interface IProgress {
   message: string | null;
   attributes: Record<string, string>;
 }
+
+/** A sum over what calls measured: `counter` or `timer`, name, value. */
+export type IMetric = [string, string, number];
 
 /** One call, as `to_json` of core/calltree.py gives it. Times are Unix seconds, durations seconds. */
 export interface ICall {
@@ -49,6 +53,7 @@ export interface ICall {
   duration: number | null;
   progress: IProgress | null;
   logs: [string, string][];
+  metrics: IMetric[];
   children: number;
 }
 
@@ -118,6 +123,8 @@ export interface ICounts {
   saved: number;
   not_comparable: number;
   file_changed: number;
+  metrics: IMetric[];
+  saved_metrics: IMetric[];
 }
 
 export interface IRequest {
@@ -165,6 +172,13 @@ function readProgress(value: unknown): IProgress | null {
   };
 }
 
+function readMetrics(value: unknown): IMetric[] {
+  return list(value, MOST_METRICS).map(each => {
+    const [kind, name, sum] = list(each);
+    return [text(kind), text(name), number(sum)];
+  });
+}
+
 export function readCall(value: unknown): IShownCall {
   const given = fields(value);
   return {
@@ -187,6 +201,7 @@ export function readCall(value: unknown): IShownCall {
     duration: optional(given.duration),
     progress: readProgress(given.progress),
     logs: readLogs(given.logs),
+    metrics: readMetrics(given.metrics),
     children: number(given.children),
     arguments: text(given.arguments),
     output: text(given.output),
@@ -302,7 +317,9 @@ function readCounts(given: Fields): ICounts {
     code_changed: number(given.code_changed),
     saved: number(given.saved),
     not_comparable: number(given.not_comparable),
-    file_changed: number(given.file_changed)
+    file_changed: number(given.file_changed),
+    metrics: readMetrics(given.metrics),
+    saved_metrics: readMetrics(given.saved_metrics)
   };
 }
 

@@ -7,7 +7,8 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { spoken } from '../model/counting';
+import { savedText } from '../model/counting';
+import { told } from '../model/metrics';
 import { IControls, IWish, Verb } from './controls';
 import {
   allow,
@@ -294,8 +295,11 @@ export class HeadView {
     if (counts.running && status === 'running') {
       parts.push([thousands(counts.running), trans.__('running')]);
     }
-    if (counts.saved >= 0.05) {
-      parts.push([spoken(counts.saved), trans.__('saved')]);
+    if (counts.metrics.length) {
+      parts.push([told(counts.metrics), '']);
+    }
+    if (savedText(counts)) {
+      parts.push([savedText(counts), trans.__('saved')]);
     }
     const state = JSON.stringify(parts);
     if (this._counts.dataset.state !== state) {

@@ -155,6 +155,13 @@ class JournalLaws:
         assert store.decided(serial, 1) == [ArgumentsDecide(1, "f", BODY), ArgumentsDecide(1, "g", BODY)]
         assert (store.reached(serial, 2), store.decided(serial, 2), store.attempts(serial, 3)) == ([], [], [])
 
+    def test_what_a_call_read_and_measured_reads_back(self, store: Store) -> None:
+        journal = started(store)
+        journal.record(outcome(2, files=b"\0files", metrics='[["counter", "n", 1.0]]'))
+        journal.record(outcome(3))
+        found = store.children(journal.lease.serial, 1, 0, 10)
+        assert [(row.files, row.metrics) for row in found] == [(b"\0files", '[["counter", "n", 1.0]]'), (None, None)]
+
     def test_a_stretch_that_grows_replaces_itself(self, store: Store) -> None:
         journal = started(store)
         journal.later(Reached(1, BODY, 0, 2, 1, 0))

@@ -1,0 +1,141 @@
+"""What calls measured, summed: over a call and all below it, over a run, over what a run saved.
+
+Rules of this file
+- Names and units are the user's: a counter is added up under its name, a timer is seconds.
+- A call's row holds the sums of its subtree (`packed`), so that they are known wherever it is served.
+- Kept text may be damaged: what is no sum counts as none.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from jupyter_durable.core.model import Status
+from jupyter_durable.core.nodes import GROUPS
+from jupyter_durable.core.words import spoken
+
+if TYPE_CHECKING:
+    from jupyter_durable.core.counting import CallNode
+
+COUNTER: Final = "counter"
+TIMER: Final = "timer"
+MOST_NAMES: Final = 50
+"""Names that one call sums; records of more are kept, but in no sum."""
+_TOLD: Final = 4
+_NAME: Final = 40
+
+Totals = dict[tuple[str, str], float]
+"""Sums by kind and name."""
+Measured = tuple[tuple[str, str, float], ...]
+"""The same in order: kind, name, sum."""
+
+
+def add(totals: Totals, kind: str, name: str, value: float) -> None:
+    """One more record."""
+    if (kind, name) in totals or len(totals) < MOST_NAMES:
+        totals[kind, name] = totals.get((kind, name), 0.0) + value
+
+
+def merge(totals: Totals, others: Mapping[tuple[str, str], float]) -> None:
+    """The sums of another call."""
+    for (kind, name), value in others.items():
+        add(totals, kind, name, value)
+
+
+def packed(totals: Mapping[tuple[str, str], float]) -> str | None:
+    """As the text of a row; None when there are none."""
+    return json.dumps(measured(totals)) if totals else None
+
+
+def unpacked(text: str | None) -> Totals:
+    """The sums in the text of a row."""
+    found: Totals = {}
+    try:
+        for kind, name, value in json.loads(text or "[]"):
+            if kind in (COUNTER, TIMER) and isinstance(name, str) and math.isfinite(value):
+                add(found, kind, name, float(value))
+    except (ValueError, TypeError, OverflowError):
+        return {}
+    return found
+
+
+def measured(totals: Mapping[tuple[str, str], float]) -> Measured:
+    """Sums in order: counters, then timers, by name."""
+    return tuple((kind, name, value) for (kind, name), value in sorted(totals.items()))
+
+
+def recorded(root: CallNode, others: Mapping[int, Totals]) -> Totals:
+    """What the calls of a tree measured, whichever run they executed in; `others`: what calls did that have no node.
+
+    `others` are by parent, and count where that has not ended: when it has, its own sums hold theirs.
+    """
+    totals: Totals = {}
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        merge(totals, unpacked(node.row.metrics))
+        if node.duration is None:  # it runs, or was cut off: so far it has told of itself alone
+            merge(totals, others.get(node.identity, {}))
+            stack.extend(node.children)
+    return totals
+
+
+def saved(root: CallNode) -> Totals:
+    """What the reused calls below measured when they ran; what a reused call covers is part of it."""
+    totals: Totals = {}
+    stack = list(root.children)
+    while stack:
+        node = stack.pop()
+        if node.source == "ran" or node.kind in GROUPS:
+            stack.extend(node.children)
+        elif node.status == Status.SUCCEEDED:
+            merge(totals, unpacked(node.row.metrics))
+    return totals
+
+
+class Sums(NamedTuple):
+    """What the summary says of metrics."""
+
+    ran: Measured = ()
+    """Of the calls that executed in this run."""
+    saved: Measured = ()
+    """Of the reused ones, when they ran."""
+
+
+def sums_of(all_recorded: Totals, all_saved: Totals) -> Sums:
+    """Both, from what was recorded in any run and what of it was saved in this one."""
+    return Sums(measured(without(all_recorded, all_saved)), measured(all_saved))
+
+
+def without(totals: Mapping[tuple[str, str], float], others: Mapping[tuple[str, str], float]) -> Totals:
+    """What is left of sums when others are taken away; rounding leaves nothing."""
+    left = {key: value - others.get(key, 0.0) for key, value in totals.items()}
+    return {key: value for key, value in left.items() if abs(value) > 1e-9 * abs(totals[key])}
+
+
+def told(sums: Measured) -> str:
+    """`41,200 tokens, 3 pages, model 3 min 12 s`; of many the first, in the user's names."""
+    parts = [_told(*each) for each in sums[:_TOLD]]
+    if len(sums) > _TOLD:
+        parts.append(f"{len(sums) - _TOLD} more")
+    return ", ".join(parts)
+
+
+def _told(kind: str, name: str, value: float) -> str:
+    short = name if len(name) <= _NAME else name[: _NAME - 1] + "…"
+    return f"{short} {spoken(value)}" if kind == TIMER else f"{number(value)} {short}"
+
+
+def number(value: float) -> str:
+    """`41,200`, `0.0123`, `12.35`: as many digits as say something."""
+    if value == int(value):
+        return f"{int(value):,}"
+    return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"
+
+
+def as_json(sums: Measured) -> list[list[Any]]:
+    """Holds only what JSON has."""
+    return [list(each) for each in sums]
