@@ -83,10 +83,11 @@ def code_for(engine: Engine, row: RequestRow, upgrade: bool) -> versions.Loaded:
     code = versions.live_code(None)
     if row.kind == Kind.FUNCTION:
         spec = code.spec(row.application)
-        return code._replace(version=versions.current_version({spec.name: spec.wrapper}, None, engine.signer))
-    body = versions.restored_version(recorded, engine.signer).body
-    versions.require_names(body, row.id)
-    return code._replace(version=versions.current_version({}, body, engine.signer), body=body)
+        reading = versions.Reading({spec.name: spec.wrapper}, None)
+    else:
+        reading = versions.Reading({}, versions.restored_version(recorded, engine.signer).body)
+    versions.require_names(reading, lambda: recorded, engine.signer, row.id)
+    return code._replace(version=versions.current_version(*reading, engine.signer), body=reading.body)
 
 
 def set_asides(engine: Engine, row: RequestRow, choice: Choice, code: versions.Loaded) -> SetAside:

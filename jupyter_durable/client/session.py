@@ -309,12 +309,13 @@ class Sessions:
         A cell that lacks nothing does not open the store for it.
         """
         cell = self._now.cell if self._now is not None else None
-        if cell is None or not versions.names_absent(cell.source):
+        reading = versions.Reading({}, cell.source if cell is not None else "")
+        if cell is None or not reading.absent():
             return []
         row = resumed if resumed is not None else finding.of_cell(self._engine, cell).row
         if row is None:
             return []
-        return versions.absent_lines(cell.source, self._engine.store.code(row.code_key), self._engine.signer)
+        return versions.lacking_lines(reading, self._engine.store.code(row.code_key), self._engine.signer, row.id)
 
     def _launch(self, cell: Cell, row: RequestRow, resumed: bool) -> Any:
         from jupyter_durable.client import replay
@@ -322,10 +323,10 @@ class Sessions:
         rule = once_called(cell.source)
         if not resumed:
             return Launch(versions.live_code(None, cell.source), place_rule=rule)
-        version = versions.current_version({}, cell.source, self._engine.signer)
-        code = versions.live_code(version, cell.source)
+        recorded = functools.partial(self._engine.store.code, row.code_key)
+        code, complete = versions.code_of_now(versions.Reading({}, cell.source), recorded, self._engine.signer)
         aside: tuple[tuple[int, int], ...] = ()
-        if cell.once:
+        if cell.once and complete:
             aside = replay.changed_calls(self._engine, row, code)
         return Launch(code, set_aside=aside, place_rule=rule, reuse_changed=not cell.once)
 
@@ -353,11 +354,14 @@ class Sessions:
         taken = session.gone_on if session is not None else ()
         found = finding.of_application(engine, spec, (args, kwargs), cell, taken)
         row, resumed = found.row, found.row is not None
-        version = versions.current_version({spec.name: spec.wrapper}, None, engine.signer) if resumed else None
-        code = versions.live_code(version)
-        if row is None:
+        code, complete = versions.live_code(None), True
+        if row is not None:
+            reading = versions.Reading({spec.name: spec.wrapper}, None)
+            recorded = functools.partial(engine.store.code, row.code_key)
+            code, complete = versions.code_of_now(reading, recorded, engine.signer)
+        else:
             row, _ = engine.accept(spec, args, kwargs, Origin(*self.place(), seen=found.seen), code)
-        again = resumed and row.status == Status.SUCCEEDED and cell.once
+        again = resumed and complete and row.status == Status.SUCCEEDED and cell.once
         aside = replay.changed_calls(engine, row, code) if again else ()
         wanted = Launch(code, set_aside=aside, reuse_changed=not cell.once)
         return row, *engine.launch(row, wanted, spec), resumed

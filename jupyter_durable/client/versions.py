@@ -7,7 +7,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import builtins
 import functools
 import sys
 from collections.abc import Callable, Mapping
@@ -18,8 +17,7 @@ import blake3
 from jupyter_durable.code.classify import looked_up
 from jupyter_durable.code.hashing import CodeHashes
 from jupyter_durable.code.plain import is_plain
-from jupyter_durable.code.reads import names_needed
-from jupyter_durable.code.snapshot import ClassRegistry, Version, capture, restore
+from jupyter_durable.code.snapshot import ClassRegistry, Version, capture, names_absent, restore
 from jupyter_durable.core.model import CodeVersion
 from jupyter_durable.errors import DeserializationError, ReplayError, SDKUsageError
 from jupyter_durable.function import Spec, durable_functions, durable_of, options_of, own_methods, redecorate, registry
@@ -108,32 +106,78 @@ def code_to_read_with(recorded: Callable[[], CodeVersion], signer: Signer) -> Lo
     return live_code(None)._replace(serializer=ValueSerializer(find_class, live.name_of))
 
 
-def require_names(body: str | None, request: str) -> None:
-    """What a cell needs is there before it runs with the code of now. Raises `ReplayError` that names the rest."""
-    absent = names_absent(body or "")
-    if absent:
-        raise ReplayError(
-            f"request {request}: its cell needs {', '.join(f'`{name}`' for name in absent)}, not defined here. Run the "
-            "cells that define them, or replay the recorded code (without the upgrade)"
-        )
+class Reading(NamedTuple):
+    """The code of now that a run of a request is about to execute."""
+
+    roots: Mapping[str, Any]
+    """Functions by name."""
+    body: str | None
+    """Source of the cell, None when the request is no cell's."""
+
+    def absent(self) -> frozenset[str]:
+        """Names that it reads and nothing here has."""
+        return names_absent(self.roots, live_namespace(), self.body)
 
 
-def names_absent(body: str) -> list[str]:
-    """Names that a cell reads and nothing here has."""
-    live = live_namespace()
-    return sorted(name for name in names_needed(body) if name not in live and not hasattr(builtins, name))
+class Lacking(NamedTuple):
+    """What the code of now reads and a recorded version has, while nothing here has it."""
+
+    names: tuple[str, ...]
+    lines: tuple[str, ...]
+    """For each name how it was made."""
 
 
-def absent_lines(body: str, recorded: CodeVersion, signer: Signer) -> list[str]:
-    """For each name that a cell reads, that its recorded code had and that is not here: how it was made."""
-    version = restored_version(recorded, signer)
+def lacking(reading: Reading, recorded: Callable[[], CodeVersion], signer: Signer) -> Lacking:
+    """What is not defined here yet, though the recorded code had it. `recorded` is asked only where a name is absent.
+
+    Raises `DeserializationError` for recorded code that is not trusted or cannot be restored here.
+    """
+    absent = reading.absent()
+    if not absent:
+        return Lacking((), ())
+    version = restored_version(recorded(), signer)
     made = {missing.name: missing.statement for missing in version.missing}
     for name, value in version.namespace.items():
         source = version.sources.get(name, "").splitlines()
         defined = [line.strip() for line in source if line.lstrip().startswith(("def ", "async def ", "class "))]
         made[name] = defined[0] if defined else f"{name} = {preview(value)}" if is_plain(value, SHOWN_BYTES) else ""
-    lines = [(name, made[name]) for name in names_absent(body) if name in made]
-    return [f"`{name}`: run `{how}`" if how else f"`{name}`: run the cell that makes it" for name, how in lines]
+    names = tuple(sorted(absent & made.keys()))
+    lines = (
+        f"`{name}`: run `{made[name]}`" if made[name] else f"`{name}`: run the cell that makes it" for name in names
+    )
+    return Lacking(names, tuple(lines))
+
+
+def lacking_lines(reading: Reading, recorded: CodeVersion, signer: Signer, request: str) -> list[str]:
+    """What to run before a cell that goes on with a request, or what to do instead; nothing where nothing is lacking."""
+    lines = lacking(reading, lambda: recorded, signer).lines
+    return [*lines, f"or replay the recorded code, which has it: %durable replay {request}"] if lines else []
+
+
+def code_of_now(reading: Reading, recorded: Callable[[], CodeVersion], signer: Signer) -> tuple[Loaded, bool]:
+    """The code of now for a request that is resumed, and whether all that its recorded code had is there.
+
+    Where it is not, the run will probably fail for want of it: the recorded version stays that of the request.
+    """
+    try:
+        complete = not lacking(reading, recorded, signer).names
+    except DeserializationError:
+        complete = False  # nobody can tell what it has, and something is absent here
+    version = current_version(*reading, signer) if complete else None
+    return live_code(version, reading.body), complete
+
+
+def require_names(reading: Reading, recorded: Callable[[], CodeVersion], signer: Signer, request: str) -> None:
+    """What code needs is there before it runs as it is now. Raises `ReplayError` that names the rest."""
+    body = names_absent({}, {}, reading.body) & reading.absent()
+    missing = lacking(reading, recorded, signer)
+    names = sorted({*body, *missing.names})
+    if names:
+        lines = f" ({'; '.join(missing.lines)})" if missing.lines else ""
+        raise ReplayError(
+            f"request {request}: its code needs {', '.join(f'`{name}`' for name in names)}, not defined here. Run the "
+            f"cells that define them{lines}, or replay the recorded code (without the upgrade)"
+        )
 
 
 def recorded_code(recorded: CodeVersion, signer: Signer, request: str) -> Loaded:

@@ -63,12 +63,23 @@ def capture(
     return found.snapshot(reach, Table(namespace, options), body)
 
 
+def names_absent(roots: Mapping[str, object], namespace: dict[str, Any], body: str | None = None) -> frozenset[str]:
+    """Names that `roots` and what they use, or the cell source `body`, read, and that nothing has."""
+    reach = _Reach(namespace)
+    reach.add(roots)
+    if body is not None:
+        reach.names(names_needed(body))
+    reach.run()
+    return frozenset(reach.absent) - statements.top_level_bindings(body or "")
+
+
 class _Reach:
     """Names of the namespace that code reads, and what they are bound to, transitively."""
 
     def __init__(self, namespace: dict[str, Any]) -> None:
         self._namespace = namespace
         self.found: dict[str, object] = {}
+        self.absent: set[str] = set()
         self._pending: list[object] = []
         self._seen: dict[int, object] = {}
 
@@ -78,7 +89,9 @@ class _Reach:
             self._pending.append(value)
 
     def names(self, names: Iterable[str]) -> None:
-        self.add({name: self._namespace[name] for name in names if name in self._namespace and name not in self.found})
+        known = {name: name in self._namespace for name in names if name not in self.found}
+        self.add({name: self._namespace[name] for name, there in known.items() if there})
+        self.absent |= {name for name, there in known.items() if not there and not hasattr(builtins, name)}
 
     def run(self) -> None:
         while self._pending:
