@@ -46,6 +46,7 @@ from jupyter_durable.options import (
 )
 from jupyter_durable.owner import Owner
 from jupyter_durable.signature import DurableFunction
+from jupyter_durable.targets import require_function
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -225,14 +226,7 @@ def _unwrap(what: str, target: Any) -> Spec | None:
     spec = durable_of(target)
     if spec is not None:
         return spec
-    if static.is_a(target, type):
-        raise SDKUsageError(f"@{what}() on the class {target.__name__}: use @cls() for classes")
-    if not inspect.isfunction(target):
-        raise SDKUsageError(f"@{what} must be called: write @{what}() above a function, not over {target!r}")
-    if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
-        raise SDKUsageError(
-            f"@{what}() on {target.__qualname__}: a generator has no single result to keep; return a list instead"
-        )
+    require_function(what, target)
     return None
 
 
@@ -264,7 +258,7 @@ def function(
     deployment: cpu (cores), memory and ephemeral_disk (GB), each above 0, gpu, image, secrets, region,
     max_concurrency, warm_containers, min_containers, max_containers. Raises `SDKUsageError` for values out of bounds.
     """
-    if callable(description):
+    if not isinstance(description, str):
         raise SDKUsageError("@function must be called: write @function() above the function")
     known = FunctionOptions.__dataclass_fields__
     for name in resources:
