@@ -287,20 +287,8 @@ class Sessions:
 
         engine = self._engine
         version = versions.current_version({}, cell.source, engine.signer)
-        new = NewRequest(
-            new_id(),
-            cell.title,
-            cell.kind,
-            engine.clock.now(),
-            None,
-            b"",
-            version,
-            cell.notebook,
-            cell.key,
-            None,
-            None,
-            None,
-        )
+        id, now = new_id(), engine.clock.now()
+        new = NewRequest(id, cell.title, cell.kind, now, None, b"", version, cell.notebook, cell.key, None, None, None)
         return engine.store.accept(new, seen=found.seen)[0]
 
     def absent(self, resumed: RequestRow | None = None) -> list[str]:
@@ -312,7 +300,7 @@ class Sessions:
         reading = versions.Reading({}, cell.source if cell is not None else "")
         if cell is None or not reading.absent():
             return []
-        row = resumed if resumed is not None else finding.of_cell(self._engine, cell).row
+        row = resumed or finding.of_cell(self._engine, cell).row
         if row is None:
             return []
         return versions.lacking_lines(reading, self._engine.store.code(row.code_key), self._engine.signer, row.id)
@@ -323,7 +311,7 @@ class Sessions:
         rule = once_called(cell.source)
         if not resumed:
             return Launch(versions.live_code(None, cell.source), place_rule=rule)
-        recorded = functools.partial(self._engine.store.code, row.code_key)
+        recorded = partial(self._engine.store.code, row.code_key)
         code, complete = versions.code_of_now(versions.Reading({}, cell.source), recorded, self._engine.signer)
         aside: tuple[tuple[int, int], ...] = ()
         if cell.once and complete:
@@ -357,7 +345,7 @@ class Sessions:
         code, complete = versions.live_code(None), True
         if row is not None:
             reading = versions.Reading({spec.name: spec.wrapper}, None)
-            recorded = functools.partial(engine.store.code, row.code_key)
+            recorded = partial(engine.store.code, row.code_key)
             code, complete = versions.code_of_now(reading, recorded, engine.signer)
         else:
             row, _ = engine.accept(spec, args, kwargs, Origin(*self.place(), seen=found.seen), code)

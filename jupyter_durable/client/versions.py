@@ -118,6 +118,10 @@ class Reading(NamedTuple):
         """Names that it reads and nothing here has."""
         return names_absent(self.roots, live_namespace(), self.body)
 
+    def absent_from_cell(self) -> frozenset[str]:
+        """Those of them that the cell itself reads."""
+        return self.absent() & names_absent({}, {}, self.body)
+
 
 class Lacking(NamedTuple):
     """What the code of now reads and a recorded version has, while nothing here has it."""
@@ -149,7 +153,7 @@ def lacking(reading: Reading, recorded: Callable[[], CodeVersion], signer: Signe
 
 
 def lacking_lines(reading: Reading, recorded: CodeVersion, signer: Signer, request: str) -> list[str]:
-    """What to run before a cell that goes on with a request, or what to do instead; nothing where nothing is lacking."""
+    """What to run before a cell that goes on with a request, or what to do instead."""
     lines = lacking(reading, lambda: recorded, signer).lines
     return [*lines, f"or replay the recorded code, which has it: %durable replay {request}"] if lines else []
 
@@ -169,9 +173,8 @@ def code_of_now(reading: Reading, recorded: Callable[[], CodeVersion], signer: S
 
 def require_names(reading: Reading, recorded: Callable[[], CodeVersion], signer: Signer, request: str) -> None:
     """What code needs is there before it runs as it is now. Raises `ReplayError` that names the rest."""
-    body = names_absent({}, {}, reading.body) & reading.absent()
     missing = lacking(reading, recorded, signer)
-    names = sorted({*body, *missing.names})
+    names = sorted({*reading.absent_from_cell(), *missing.names})
     if names:
         lines = f" ({'; '.join(missing.lines)})" if missing.lines else ""
         raise ReplayError(

@@ -23,16 +23,15 @@ OF_THE_SHELL: Final = frozenset({"display", "get_ipython", "__IPYTHON__"})
 
 
 def missing(engine: Engine, row: RequestRow, source: str) -> list[str]:
-    """Names that a cell reads and this kernel has not, with what makes each: a line each."""
+    """Names that a cell and its functions read and this kernel has not, with what makes each: a line each."""
     manager = TransformerManager()  # type: ignore[no-untyped-call]  # IPython's
     manager.cleanup_transforms.append(as_comments)
     try:
         text = text_of(source, manager.transform_cell(source), manager.transform_cell).source
     except SyntaxError:
         return []  # the cell itself will say so
-    absent = [name for name in versions.names_absent(text) if name not in OF_THE_SHELL]
-    if not absent:
-        return []
-    told = versions.absent_lines(text, engine.store.code(row.code_key), engine.signer)
-    known = {line.split("`")[1]: line for line in told}
-    return [known.get(name, f"`{name}`: run the cell that makes it") for name in absent]
+    reading = versions.Reading({}, text)
+    lacking = versions.lacking(reading, lambda: engine.store.code(row.code_key), engine.signer)
+    known = dict(zip(lacking.names, lacking.lines, strict=True))
+    names = {*reading.absent_from_cell(), *lacking.names} - OF_THE_SHELL
+    return [known.get(name, f"`{name}`: run the cell that makes it") for name in sorted(names)]
