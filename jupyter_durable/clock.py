@@ -37,3 +37,17 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Sleep in the running loop."""
         await asyncio.sleep(seconds)
+
+
+def boot_time() -> float | None:
+    """Seconds since this machine started, asleep or not: the same in all its processes, and never set. None where
+    there is no such clock."""
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return None
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def lease_end(now: float, seconds: float) -> tuple[float, float | None]:
+    """When a lease of so many seconds runs out: Unix seconds, from `now`, and seconds since boot."""
+    boot = boot_time()
+    return now + seconds, None if boot is None else boot + seconds

@@ -171,10 +171,10 @@ class _MortalJournal(MemoryJournal):
             raise _crashed()
         super().finish(finish)
 
-    def renew(self, lease_until: float) -> Heartbeat:
+    def renew(self, lease_until: float, lease_boot: float | None = None) -> Heartbeat:
         if self._dead:
             raise _crashed()
-        return super().renew(lease_until)
+        return super().renew(lease_until, lease_boot)
 
 
 class _MortalStore(MemoryStore):

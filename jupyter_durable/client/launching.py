@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from jupyter_durable.client import ownership, versions
 from jupyter_durable.client.journal import root_row
+from jupyter_durable.clock import lease_end
 from jupyter_durable.context import current
 from jupyter_durable.core.model import CallRow, Lease, NewRun, Owner, RequestRow, Status
 from jupyter_durable.errors import SDKUsageError, StoreError
@@ -102,8 +103,9 @@ def _acquired(engine: Engine, row: RequestRow, wanted: Launch, spec: Spec | None
         raise refusal(engine, row, owner)
     now, store = engine.clock.now(), engine.store
     headers, settings = _headers(row), _settings(engine)
-    new = NewRun("strict" if wanted.strict else "adaptive", now, wanted.code.version, wanted.set_aside)
-    lease = store.begin(row.serial, ownership.this_owner(), new, now + settings.lease_seconds, epoch=row.epoch)
+    until, boot = lease_end(now, settings.lease_seconds)
+    new = NewRun("strict" if wanted.strict else "adaptive", now, wanted.code.version, wanted.set_aside, boot)
+    lease = store.begin(row.serial, ownership.this_owner(), new, until, epoch=row.epoch)
     refused = _refused(engine, lease)
     used = max((max(each.parent, each.identity) for each in refused), default=0)
     lease = lease._replace(next_identity=max(lease.next_identity, used + 1))

@@ -3,7 +3,8 @@
 Rules of this file
 - Only an owner on this boot of this machine and in this pid namespace can be probed; containers share boot ids, so the
   three must match. Such an owner holds its request for as long as its process lives, however long it is silent (it may
-  be stopped, or the machine asleep). Of any other owner only the time of its lease decides.
+  be stopped, or the machine asleep). Of any other owner only the time of its lease decides, by the clock of the boot
+  where it is ours.
 - A process is known by its number and its start time, so that a number that was given again is not mistaken for it.
   A zombie is gone.
 - What is said here of a row holds for that row. Whoever acts on it passes its epoch on, and decides anew when the
@@ -20,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
+from jupyter_durable.clock import boot_time
 from jupyter_durable.core.model import Owner, RequestRow, Status
 from jupyter_durable.runner.settings import LEASE_SECONDS
 from jupyter_durable.store.base import NotAsRead
@@ -108,7 +110,16 @@ def holder(row: RequestRow, now: float, *, ours: bool) -> Owner | None:
     if owner is None or owner == this_owner():
         return owner if ours else None
     lives = alive(owner)
-    return owner if lives or (lives is None and row.lease_until > now) else None
+    return owner if lives or (lives is None and _in_its_lease(row, owner, now)) else None
+
+
+def _in_its_lease(row: RequestRow, owner: Owner, now: float) -> bool:
+    """Whether the lease of an owner that cannot be probed has not run out: by the time since boot where we share it,
+    as containers of one machine do, since the wall clock may have been set."""
+    boot = boot_time() if owner.boot_id and owner.boot_id == this_owner().boot_id else None
+    if boot is not None and row.lease_boot is not None:
+        return row.lease_boot > boot
+    return row.lease_until > now
 
 
 def status(row: RequestRow, now: float, *, ours: bool) -> str:

@@ -291,6 +291,9 @@ class RequestRow(NamedTuple):
     pinned: bool
     error: str | None
     """One line of plain text for lists; the failure itself is the root call's value."""
+    lease_boot: float | None = None
+    """When the lease runs out in seconds since the boot of the owner's machine, which no step of a clock changes; None
+    where that is not known."""
 
 
 class RunRow(NamedTuple):
@@ -318,6 +321,8 @@ class NewRun(NamedTuple):
     """None: the code of the last run."""
     set_aside: tuple[tuple[int, int], ...]
     """(parent, identity) of the calls whose outcome is not to be reused."""
+    lease_boot: float | None = None
+    """When the lease runs out in seconds since boot; None where there is no such clock."""
 
 
 class Lease(NamedTuple):

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from jupyter_durable.clock import lease_end
 from jupyter_durable.core.model import Logged, Progressed
 from jupyter_durable.errors import StoreError
 from jupyter_durable.runner.settings import RENEW_SECONDS
@@ -60,7 +61,7 @@ class Pulse:
                 self._mark()
                 self.write()
                 if beat % renew == 0:
-                    heartbeat = run.journal.renew(run.now() + run.settings.lease_seconds)
+                    heartbeat = run.journal.renew(*lease_end(run.now(), run.settings.lease_seconds))
                     cancelled = heartbeat.cancel_requested
                 else:
                     cancelled = beat % look == 0 and run.cancel_requested()

@@ -151,8 +151,8 @@ class Journal(Protocol):
     def finish(self, finish: Finish) -> None:
         """End the run. Nothing can be written through this journal afterwards."""
 
-    def renew(self, lease_until: float) -> Heartbeat:
-        """Hold the lease until `lease_until` (Unix seconds)."""
+    def renew(self, lease_until: float, lease_boot: float | None = None) -> Heartbeat:
+        """Hold the lease until `lease_until` (Unix seconds), and `lease_boot` (seconds since boot)."""
 
     def close(self) -> None:
         """Flush and let go of the journal without ending the run (the request then reads as interrupted)."""

@@ -133,6 +133,7 @@ class MemoryStore:
                 cancel_requested=False,
                 code_key=row.code_key if run.code is None else run.code.key,
                 lease_until=lease_until,
+                lease_boot=run.lease_boot,
                 owner=owner,
             )
             kept.runs[row.run] = RunRow(
@@ -368,10 +369,10 @@ class MemoryJournal:
                 status=finish.status, finished_at=finish.finished_at, error=finish.error
             )
 
-    def renew(self, lease_until: float) -> Heartbeat:
+    def renew(self, lease_until: float, lease_boot: float | None = None) -> Heartbeat:
         with self._store.held():
             kept = self._store.owned(self.lease)
-            kept.row = kept.row._replace(lease_until=lease_until)
+            kept.row = kept.row._replace(lease_until=lease_until, lease_boot=lease_boot)
             return Heartbeat(kept.row.cancel_requested)
 
     def close(self) -> None:

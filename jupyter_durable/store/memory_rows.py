@@ -129,7 +129,7 @@ NOBODY: Final = accepted(
 
 def let_go(row: RequestRow) -> RequestRow:
     """Without an owner, and with an epoch that refuses what the last one still writes."""
-    return row._replace(epoch=row.epoch + 1, owner=None, lease_until=0.0)
+    return row._replace(epoch=row.epoch + 1, owner=None, lease_until=0.0, lease_boot=None)
 
 
 def passes(row: RequestRow, filter: Filter) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_durable.client import Request, ownership
+from jupyter_durable.clock import lease_end
 from jupyter_durable.core.model import NewRun, Owner
 from jupyter_durable.errors import SDKUsageError
 from tests.engine.conftest import Notebook
@@ -122,3 +123,23 @@ def test_an_owner_that_cannot_be_looked_at_keeps_its_request_for_the_time_of_its
     notebook.cell("app()")
     assert notebook.executed() == [1, 2]
     assert failed.status == "succeeded"
+
+
+@pytest.mark.parametrize("step", [20.0, -20.0, 86_400.0, -86_400.0])
+def test_a_lease_of_this_boot_is_read_by_a_clock_that_nobody_sets(
+    notebook: Notebook, failed: Request, monkeypatch: pytest.MonkeyPatch, step: float
+) -> None:
+    """An owner in another container of this machine cannot be looked at; its wall clock and ours may be set."""
+    notebook.namespace["wait"].through.set()
+    mine = ownership.this_owner()
+    beside = mine._replace(host="container", pid_namespace="pid:[1]")
+    monkeypatch.setattr(notebook.engine.clock, "now", lambda: time.time() + step)
+    for left, status in ((15.0, "running"), (-0.1, "interrupted")):
+        until, boot = lease_end(time.time(), left)
+        row = notebook.engine.store.request(failed.id)
+        run = NewRun("adaptive", time.time(), None, (), boot)
+        notebook.engine.store.begin(row.serial, beside, run, until, epoch=row.epoch)
+        assert failed.status == status
+    failed.replay()
+    assert notebook.executed() == [1, 2]
+    assert notebook.engine.store.request(failed.id).lease_boot is None

@@ -92,8 +92,10 @@ class SqliteJournal:
         )
         self._writer.journals.pop(id(self), None)
 
-    def renew(self, lease_until: float) -> Heartbeat:
-        return self._writer.run(partial(requests.renew, fence=self._pending.fence, lease_until=lease_until))
+    def renew(self, lease_until: float, lease_boot: float | None = None) -> Heartbeat:
+        return self._writer.run(
+            partial(requests.renew, fence=self._pending.fence, lease_until=lease_until, lease_boot=lease_boot)
+        )
 
     def close(self) -> None:
         if self._writer.journals.pop(id(self), None) is not None and self._link.unusable is None:

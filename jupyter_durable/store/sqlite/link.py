@@ -29,7 +29,7 @@ from jupyter_durable.store.sqlite.patience import SLICE_SECONDS, Patience, Tell,
 
 APPLICATION_ID: Final = 0x4A44_5552
 """The bytes JDUR in the header of the file."""
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 CHECKPOINT_EVERY: Final = 200
 """Commits between checkpoints: a recycled WAL halves the cost of a commit, and a fresh one is not recycled yet."""
 

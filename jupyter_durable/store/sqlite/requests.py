@@ -30,7 +30,10 @@ from jupyter_durable.store.sqlite.writing import Fence, lost, record
 
 _SELECT: Final = statements.REQUESTS
 _OWNER: Final = RequestRow._fields.index("owner")
-_NO_OWNER: Final = "host = NULL, boot_id = NULL, pid_namespace = NULL, pid = NULL, pid_started = NULL, lease_until = 0"
+_NO_OWNER: Final = (
+    "host = NULL, boot_id = NULL, pid_namespace = NULL, pid = NULL, pid_started = NULL, lease_until = 0,"
+    " lease_boot = NULL"
+)
 
 
 def row_of(found: tuple[object, ...]) -> RequestRow:
@@ -97,10 +100,11 @@ def begin(
     code_key = row.code_key if run.code is None else run.code.key
     cursor.execute(
         "UPDATE request SET epoch = ?, run = ?, status = ?, started_at = coalesce(started_at, ?), finished_at = NULL,"
-        " error = NULL, cancel_requested = 0, code_key = ?, lease_until = ?,"
+        " error = NULL, cancel_requested = 0, code_key = ?, lease_until = ?, lease_boot = ?,"
         " host = ?, boot_id = ?, pid_namespace = ?, pid = ?, pid_started = ? WHERE serial = ?",
-        (row.epoch + 1, row.run + 1, Status.RUNNING, run.started_at, code_key, lease_until, *owner, serial),
-    )
+        (row.epoch + 1, row.run + 1, Status.RUNNING, run.started_at, code_key, lease_until, run.lease_boot, *owner,
+         serial),
+    )  # fmt: skip
     cursor.execute(
         "UPDATE run SET status = ? WHERE request = ? AND status = ?", (Status.INTERRUPTED, serial, Status.RUNNING)
     )
@@ -156,11 +160,13 @@ def let_go(cursor: sqlite3.Cursor, fence: Fence, run: int) -> None:
         )
 
 
-def renew(cursor: sqlite3.Cursor, fence: Fence, lease_until: float) -> Heartbeat:
+def renew(cursor: sqlite3.Cursor, fence: Fence, lease_until: float, lease_boot: float | None) -> Heartbeat:
     refused = lost(cursor, fence)
     if refused is not None:
         raise refused
-    cursor.execute("UPDATE request SET lease_until = ? WHERE serial = ?", (lease_until, fence.serial))
+    cursor.execute(
+        "UPDATE request SET lease_until = ?, lease_boot = ? WHERE serial = ?", (lease_until, lease_boot, fence.serial)
+    )
     (cancel,) = cursor.execute("SELECT cancel_requested FROM request WHERE serial = ?", (fence.serial,)).fetchone()
     return Heartbeat(bool(cancel))
 

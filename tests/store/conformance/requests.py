@@ -260,6 +260,9 @@ class RequestLaws:
         journal = started(store)
         assert journal.renew(150.0).cancel_requested is False
         assert store.request("r1").lease_until == 150.0
+        journal.renew(151.0, 15.0)
+        row = store.request("r1")
+        assert (row.lease_until, row.lease_boot) == (151.0, 15.0)
         store.cancel(journal.lease.serial)
         assert journal.renew(160.0).cancel_requested is True
         assert store.request("r1").status == "running"
