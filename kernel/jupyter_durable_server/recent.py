@@ -50,10 +50,8 @@ class Recent:
     def answer(self, question: Hashable, row: RequestRow, status: str, make: Callable[[], Answer]) -> Answer:
         """The answer to a question about a request, made anew when what is known no longer holds."""
         known = self._slot((row.id, question))
-        of = (
-            row._replace(lease_until=0.0, lease_boot=None),
-            status,
-        )  # a lease that was renewed changes nothing that is shown
+        # A lease that was renewed changes nothing that is shown.
+        of = (row._replace(lease_until=0.0, lease_boot=None), status)
         with known.lock:
             if known.answer is None or not known.holds(of):
                 began = monotonic()
