@@ -44,6 +44,8 @@ class Settings:
     """What of a view is saved in the notebook."""
     inputs: int = INPUT_BYTES
     """Bytes of arguments kept with each call; 0: none."""
+    reprint: bool = False
+    """In a cell that goes on with its request, what served calls had printed is printed once more, marked."""
     fresh: bool = False
     """Every cell and every script begins a request of its own, as with `--fresh`."""
     digest_budget: float = BUDGET_SECONDS
@@ -143,6 +145,7 @@ _CHECKS: Final[Mapping[str, Callable[[str, Any, str], Any]]] = {
     "display": partial(_one_of, DISPLAYS),
     "save_view": partial(_one_of, SAVE_VIEWS),
     "inputs": _bytes,
+    "reprint": _flag,
     "fresh": _flag,
     "digest_budget": _budget,
 }

@@ -52,7 +52,10 @@ class ReadOnce(NamedTuple):
     @property
     def what(self) -> str:
         """What it is, for messages."""
-        return f"an open file ({_kind(self.value)})" if _is_file(self.value) else f"a {_kind(self.value)}"
+        kind = type(self.value).__name__
+        if _is_file(self.value):
+            return f"an open file ({kind})"
+        return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 class Pristine:
@@ -275,10 +278,6 @@ def _parts(value: Any) -> list[Any]:
 def _is_record(kind: type) -> bool:
     """Whether its fields are its value: dataclasses, attrs classes, pydantic models."""
     return any(hasattr(kind, mark) for mark in ("__dataclass_fields__", "__attrs_attrs__", "__pydantic_fields__"))
-
-
-def _kind(value: Any) -> str:
-    return type(value).__name__
 
 
 class Unread:

@@ -29,6 +29,7 @@ from jupyter_durable_kernel.headers import Head, as_comments
 from jupyter_durable_kernel.magics import DurableMagics, complete
 from jupyter_durable_kernel.reach import Reached
 from jupyter_durable_kernel.remarks import Remarks
+from jupyter_durable_kernel.reprint import Reprint
 from jupyter_durable_kernel.streams import Tee
 from jupyter_durable_kernel.titles import NAMELESS, title_of
 from jupyter_durable_kernel.views import Views
@@ -64,6 +65,8 @@ class Extension:
         self._decorating = cells.Decorating(self._body_begins)
         self._depth = 0
         self._key = ""
+        self._anew = False
+        """Whether the cell asks for a new request."""
         self._durable_body = False
         self._reach: Reached | None = None
         self._swallows = False
@@ -179,6 +182,7 @@ class Extension:
             once = cell.once or wanted.status == Status.SUCCEEDED
             cell = cell._replace(resumes=wanted.id, once=once, fresh=False)
         self._key = cell.key or ""
+        self._anew = cell.fresh
         self._begun.clear()
         self._cancelled = self._shown = None
         self.engine.sessions.begin(cell)
@@ -262,6 +266,10 @@ class Extension:
         """A request of this cell begins."""
         self._begun.append((row, run))
         self.views.begun(run, resumed)
+        if resumed and self.engine.settings.reprint:
+            run.listeners.append(Reprint(run, self._tee.show))
+        elif not resumed and not self._anew:
+            self._remarks.paid_again(row)
         if row.kind == Kind.CELL and not self._durable_body:
             self._remarks.not_durable(self._reach)
             if resumed:

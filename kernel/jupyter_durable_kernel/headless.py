@@ -44,7 +44,10 @@ def prepare(shell: Any, execution: str) -> None:
     """Load the extension and say how cells begin. Runs in the kernel."""
     die_with_parent()
     shell.extension_manager.load_extension(EXTENSION)
-    this_engine().sessions.amend = functools.partial(amended, Execution(*json.loads(execution)))
+    engine = this_engine()
+    if "reprint" not in engine.settings.sources:
+        engine.configure({"reprint": True})  # the notebook that is written has the output of all its calls
+    engine.sessions.amend = functools.partial(amended, Execution(*json.loads(execution)))
 
 
 def amended(execution: Execution, cell: Cell) -> Cell:

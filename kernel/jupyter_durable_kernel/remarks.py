@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from jupyter_durable.client.durable_source import Verdict
 from jupyter_durable.errors import Cancelled, DurableError
+from jupyter_durable_kernel import paid
 from jupyter_durable_kernel.reach import Plain, Reached
 from jupyter_durable_kernel.texts import cancelled_line
 
@@ -37,6 +38,8 @@ class Remarks:
         """What was told last of what a cell defines, by what finds its request."""
         self._known: set[str] = set()
         """Names of what is not durable, and was told to be so."""
+        self._offered = False
+        """Whether `%durable once on` was offered."""
 
     def judged(self, key: str, found: Sequence[Verdict], reach: Reached | None) -> None:
         """A `%%durable` cell is about to run."""
@@ -76,6 +79,14 @@ class Remarks:
             self._views.notice(
                 [f"request {wanted} was not resumed: the cell does not call it with that input any more", "it is kept"]
             )
+
+    def paid_again(self, row: RequestRow) -> None:
+        """A cell that had succeeded begins anew after another one did not end. Told once in a kernel."""
+        if not self._offered:
+            with contextlib.suppress(DurableError):  # a store that fails says so when it is needed
+                lines = paid.again(self._engine, row)
+                self._offered = bool(lines)
+                self._untold += lines
 
     def cancelled(self, row: RequestRow) -> Cancelled:
         """A cell has ended because its request was cancelled; the error that it ends with."""

@@ -55,6 +55,15 @@ class Tee:
             return  # a stream that takes no attributes: its output is shown, not kept
         self._undo[name] = lambda: _restored(stream, write)
 
+    def show(self, name: str, text: str) -> None:
+        """Write a text that is no output of the running call."""
+        self.before()
+        self.here.writing = True
+        try:
+            getattr(sys, name, sys.stdout).write(text)
+        finally:
+            self.here.writing = False
+
     def keep(self, name: str, text: str) -> None:
         """Tell the running call, where there is one."""
         call: Any = current.get()

@@ -36,6 +36,7 @@ def load(k):
 
 def check(values):
     _ran("check")
+    print("checking", len(values), "values")
     if not os.path.exists(os.environ["MENDED"]):
         raise ValueError("not mended")
     return sum(values)

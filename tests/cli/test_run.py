@@ -47,6 +47,25 @@ def cells_of(notebook: Notebook) -> dict[str, str]:
     return texts
 
 
+@pytest.mark.full
+def test_what_served_calls_had_printed_is_in_the_notebook_that_is_written(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+):
+    """Marked as from the log where it was printed by an earlier run; not where the setting says no."""
+    notebook.mend()
+    printed = []
+    for setting in (None, None, "0"):
+        if setting is not None:
+            monkeypatch.setenv("JUPYTER_DURABLE_REPRINT", setting)
+        notebook.run()
+        cells = notebook.executed().cells
+        printed.append(
+            [output.text for cell in cells if cell.id == "check" for output in cell.outputs if "text" in output]
+        )
+    served = "│ check, from its log:\n│ checking 8 values\n"
+    assert printed == [["checking 8 values\nplain 412\n"], [f"{served}plain 412\n"], ["plain 412\n"]]
+
+
 def test_a_run_that_failed_goes_on_where_it_stopped(notebook: Notebook):
     """The failure stands in the notebook, with exit code 1; the second run executes what failed, and the rest."""
     failed = notebook.run(code=1)
