@@ -81,16 +81,33 @@ def _keys(calls: Sequence[Verdict]) -> Iterator[tuple[int, str, str, str]]:
         callers.append(at)
 
 
-def summary(calls: Sequence[Verdict], saved: float) -> str:
-    """`56 reused · 4 executed · saves 3 min 12 s`, with what is to know about the reused ones."""
+class Sums(NamedTuple):
+    """Calls of a preview, counted as the summary of a request counts them."""
+
+    reused: int
+    executed: int
+    depending: int
+    """Reused only if their arguments stay the same."""
+    marks: tuple[tuple[str, int], ...]
+    """What is to know of reused calls, and of how many."""
+
+
+def sums(calls: Sequence[Verdict]) -> Sums:
+    """How many calls a replay would reuse and execute."""
     counted = [call for call in calls if call.depth and call.kind not in NOT_COUNTED]
     verdicts = Counter(call.verdict for call in counted)
     marks = Counter(_mark(call.why) for call in counted if call.verdict == "reused" and call.why)
-    said = [f"{verdicts['reused']:,} reused", f"{verdicts['executed']:,} executed"]
-    depending = verdicts["depends on arguments"]
+    return Sums(verdicts["reused"], verdicts["executed"], verdicts["depends on arguments"], tuple(marks.items()))
+
+
+def summary(calls: Sequence[Verdict], saved: float) -> str:
+    """`56 reused · 4 executed · saves 3 min 12 s`, with what is to know about the reused ones."""
+    found = sums(calls)
+    said = [f"{found.reused:,} reused", f"{found.executed:,} executed"]
+    depending = found.depending
     said += [f"{depending:,} depend{'' if depending > 1 else 's'} on arguments"] if depending else []
     said += [f"saves {spoken(saved)}"] if saved >= LEAST_SAVED else []
-    said += [f"{count:,} reused though {why}" for why, count in marks.items()]
+    said += [f"{count:,} reused though {why}" for why, count in found.marks]
     return " · ".join(said)
 
 

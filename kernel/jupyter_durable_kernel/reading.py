@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jupyter_durable.client.counted import span_of
 from jupyter_durable.client.journal import load_tree
 from jupyter_durable.client.request import status_of
+from jupyter_durable.core import outline
 from jupyter_durable.core.calltree import CallNode, walk
 from jupyter_durable.core.model import RequestRow, Status
 from jupyter_durable.core.selection import Preview
@@ -56,12 +57,14 @@ def calls(state: page.State, wanted: Mapping[str, Any], values: Values) -> dict[
 
 
 def plan(found: Preview) -> dict[str, Any]:
-    """What a replay would do, call by call."""
+    """What a replay would do: its sums, and its lines."""
+    lines = outline.lines(found.calls)
     rows = [
         {"call": "  " * each.depth + each.call, "action": each.verdict, "why": each.why, "saved": each.saves}
-        for each in found.calls[:PREVIEW_ROWS]
+        for each in lines[:PREVIEW_ROWS]
     ]
-    return {"rows": rows, "saved": found.saved, "more": max(0, len(found.calls) - PREVIEW_ROWS)}
+    counts = outline.sums(found.calls)._asdict()
+    return {"rows": rows, "counts": counts, "saved": found.saved, "more": max(0, len(lines) - PREVIEW_ROWS)}
 
 
 def node_of(state: page.State, identity: object) -> CallNode:

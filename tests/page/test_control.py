@@ -97,7 +97,9 @@ def test_the_detail_of_a_call(kernel: Kernel, id: str) -> None:
 
 def test_it_answers_while_a_cell_runs(kernel: Kernel, id: str) -> None:
     sent = kernel.send("end = time.monotonic() + 2\nwhile time.monotonic() < end: pass\nprint('done')")
-    assert ask(kernel, "preview", request=id)["reply"]["rows"][0]["action"] == "reused"
+    plan = ask(kernel, "preview", request=id)["reply"]
+    assert plan["rows"][0]["action"] == "reused"
+    assert set(plan["counts"]) == {"reused", "executed", "depending", "marks"}
     assert ask(kernel, "snapshot", request=id)["status"] == "ok"
     assert "done" in kernel.result(sent).stdout
 

@@ -17,7 +17,7 @@ import { ITarget, targetOf } from './target';
 import { Verb } from '../view/controls';
 import { visible } from '../view/dom';
 import { resumable } from '../marks/model';
-import { readDetail, readPreviewRows } from '../protocol/answers';
+import { readDetail } from '../protocol/answers';
 import { readSnapshot } from '../protocol/protocol';
 import { Turn } from '../requests/turn';
 
@@ -216,9 +216,7 @@ export class RequestCommands {
         act: ({ controls, content, request }) =>
           controls
             .ask('preview', { ...content, latest: true })
-            .then(reply =>
-              showPreview(request.application, readPreviewRows(reply), trans)
-            )
+            .then(reply => showPreview(request.application, reply, trans))
       },
       {
         id: CommandIDs.forkRequest,

@@ -8,42 +8,18 @@
 import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
-import { spoken } from '../model/calltree';
 import { element, visible } from '../view/dom';
-import { IPreviewRow } from '../protocol/answers';
+import { planTable } from '../view/plan';
 
-/** What a replay would reuse and execute. */
+/** What a replay would reuse and execute: the answer to `preview`. */
 export async function showPreview(
   name: string,
-  rows: IPreviewRow[],
+  reply: unknown,
   trans: TranslationBundle
 ): Promise<void> {
-  const line = (texts: string[], tag: 'th' | 'td') =>
-    element(
-      'tr',
-      '',
-      texts.map(text => element(tag, '', visible(text)))
-    );
-  const head = [
-    trans.__('Call'),
-    trans.__('A replay would'),
-    trans.__('Why'),
-    trans.__('Saves')
-  ];
-  const table = element('table', 'table', [
-    element('thead', '', [line(head, 'th')]),
-    element(
-      'tbody',
-      '',
-      rows.map(row =>
-        line(
-          [row.call, row.action, row.why, row.saved ? spoken(row.saved) : ''],
-          'td'
-        )
-      )
-    )
-  ]);
-  const body = new Widget({ node: element('div', 'dialog', [table]) });
+  const body = new Widget({
+    node: element('div', 'dialog', [planTable(reply, trans)])
+  });
   await showDialog({
     title: trans.__('Replay of %1', visible(name)),
     body,

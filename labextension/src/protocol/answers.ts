@@ -60,6 +60,22 @@ export interface IPreviewRow {
   saved: number;
 }
 
+/** What a replay would do. */
+export interface IPlan {
+  /** A call each, or many of one name. */
+  rows: IPreviewRow[];
+  /** Rows that were not sent. */
+  more: number;
+  reused: number;
+  executed: number;
+  /** Calls that are reused only if their arguments stay the same. */
+  depending: number;
+  /** What is to know of reused calls, and of how many. */
+  marks: { why: string; count: number }[];
+  /** Seconds. */
+  saved: number;
+}
+
 export function readPage(value: unknown): IPage {
   const given = fields(value);
   return {
@@ -125,11 +141,24 @@ export function readResumed(value: unknown): IResumed {
   return { missing: list(fields(value).missing, 200).map(text) };
 }
 
-export function readPreviewRows(value: unknown): IPreviewRow[] {
-  return list(fields(value).rows, 500).map(each => ({
-    call: text(fields(each).call),
-    action: text(fields(each).action),
-    why: text(fields(each).why),
-    saved: number(fields(each).saved)
-  }));
+export function readPlan(value: unknown): IPlan {
+  const given = fields(value);
+  const counts = fields(given.counts);
+  return {
+    rows: list(given.rows, 500).map(each => ({
+      call: text(fields(each).call),
+      action: text(fields(each).action),
+      why: text(fields(each).why),
+      saved: number(fields(each).saved)
+    })),
+    more: number(given.more),
+    reused: number(counts.reused),
+    executed: number(counts.executed),
+    depending: number(counts.depending),
+    marks: list(counts.marks, 20).map(each => {
+      const [why, count] = list(each, 2);
+      return { why: text(why), count: number(count) };
+    }),
+    saved: number(given.saved)
+  };
 }
