@@ -96,6 +96,22 @@ class BlobFolder:
                     continue
                 yield path, stat.st_size, stat.st_mtime
 
+    def discard(self, path: Path, before: float) -> bool:
+        """Remove a file that was last written `before` (Unix seconds); whether it was.
+
+        A call may write the same value again after the file was listed: then it stays, for the row that is to name it.
+        """
+        aside = path.with_name(path.name + ".swept")
+        try:
+            os.replace(path, aside)
+        except FileNotFoundError:
+            return False
+        if aside.stat().st_mtime >= before:
+            os.replace(aside, path)  # whatever is there by now has the same bytes: its name is their hash
+            return False
+        aside.unlink()
+        return True
+
     def has(self, key: bytes) -> bool:
         return self._file(key).exists()
 

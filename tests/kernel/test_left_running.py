@@ -146,3 +146,21 @@ def test_a_kernel_that_dies_leaves_it_interrupted_and_the_cell_goes_on_with_it(
     assert kernel.run("print(await left)").stdout == "[10, 20]\n"
     assert ended(kernel, 1)[0][1] == "succeeded"
     assert log.take() == ["2"]
+
+
+def test_the_view_of_a_request_that_was_left_open_says_how_it_goes(kernel: Kernel, log: Log, gates: Gates) -> None:
+    """While the task runs it says so, under the cell that has ended; then it says how it ended."""
+    id = kernel.send("left = asyncio.create_task(later(1))\nawait asyncio.sleep(1.5)", "viewed")
+    ran = kernel.result(id)
+    assert not ran.error, ran.error
+    assert "running" in ran.text
+    gates.open(1)
+    shown = "running"
+    end = time.monotonic() + 60
+    while "running" in shown:
+        assert time.monotonic() < end, shown
+        message = kernel.client.get_iopub_msg(timeout=60)
+        if message["msg_type"] == "update_display_data":
+            shown = message["content"]["data"].get("text/plain", "")
+    assert "1 ran" in shown
+    assert ended(kernel, 1)[0][1] == "succeeded"

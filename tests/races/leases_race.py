@@ -40,7 +40,7 @@ from tests.crash.shapes import START
 from tests.crash.witness import STARTED, Witness, holder, read_log, witness
 from tests.races import leases_mutants
 
-PATIENCE: Final = 60.0
+PATIENCE: Final = 100.0
 """Seconds after which a process counts as stuck. Generous: the machine may be busy."""
 OWNERS: Final = ("dead", "zombie", "alive", "stopped", "taken over", "failed", "none")
 DEEDS: Final = ("replay", "cell", "application", "submit", "cancel")
@@ -278,8 +278,18 @@ class Stage:
             self.fork(number, partial(self._racer, racing, heard, said))
         os.close(said)  # the last to close it starts them all
         os.close(heard)
+        self._pause(random.Random(self.race.seed + 7))
         for number in range(1, self.race.racers + 1):
             self._ended(number)
+
+    def _pause(self, draw: random.Random) -> None:
+        """Now and then a racer is stopped for a while, at any moment: it may hold the file of the store."""
+        for _ in range(draw.choice((0, 0, 1, 2))):
+            time.sleep(draw.random() * 0.2)
+            pid = self.pids[draw.randint(1, self.race.racers)]
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(draw.random() * 0.5)
+            os.kill(pid, signal.SIGCONT)
 
     @staticmethod
     def _racer(racing: Racing, heard: int, said: int) -> str:

@@ -127,6 +127,28 @@ def test_a_sweep_takes_only_old_values_that_no_row_names(tmp_path: Path) -> None
     store.close()
 
 
+def test_a_value_that_is_written_again_while_it_is_swept_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was listed as old and loose; a call has written the same value since, and its row is about to name it."""
+    store = SqliteStore(tmp_path / "store.db")
+    blobs = BlobFolder(tmp_path / "store.db.blobs")
+    key = store.put_blob(b"again", [b"x" * 100])
+    now = file_of(blobs, key).stat().st_mtime
+    os.utime(file_of(blobs, key), (now - 90_000, now - 90_000))
+    files = BlobFolder.files
+
+    def listed(self: BlobFolder) -> list[tuple[Path, int, float]]:
+        found = list(files(self))
+        blobs.put(b"again", [b"x" * 100])
+        return found
+
+    monkeypatch.setattr(BlobFolder, "files", listed)
+    assert store.gc(older_than=1.0, now=now, dry_run=False).blobs == 0
+    monkeypatch.undo()
+    assert store.get_blob(key)[0] == b"again"
+    assert [path.name for path, _, _ in blobs.files()] == [key.hex()]
+    store.close()
+
+
 def test_doctor_names_missing_and_damaged_values(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "store.db")
     blobs = BlobFolder(tmp_path / "store.db.blobs")

@@ -125,10 +125,10 @@ def sweep_blobs(
     }
     count = size = 0
     for path, length, changed in blobs.files():
-        if path.name.removesuffix(".damaged") not in named and changed < now - _DAY:
+        if path.name.removesuffix(".damaged") in named or changed >= now - _DAY:
+            continue
+        if dry_run or blobs.discard(path, now - _DAY):
             count, size = count + 1, size + length
-            if not dry_run:
-                path.unlink(missing_ok=True)
     return count, size
 
 
