@@ -96,7 +96,8 @@ def sums(calls: Sequence[Verdict]) -> Sums:
     """How many calls a replay would reuse and execute."""
     counted = [call for call in calls if call.depth and call.kind not in NOT_COUNTED]
     verdicts = Counter(call.verdict for call in counted)
-    marks = Counter(_mark(call.why) for call in counted if call.verdict == "reused" and call.why)
+    kept = [call for call in calls if call.verdict == "reused" and call.kind not in NOT_COUNTED]
+    marks = Counter(_mark(call.why) for call in kept if call.why)  # of the root too: it may have read a file
     return Sums(verdicts["reused"], verdicts["executed"], verdicts["depends on arguments"], tuple(marks.items()))
 
 

@@ -1,8 +1,8 @@
 """Which files a call reads: noted while it runs, kept with its outcome, compared when it is served.
 
 Rules of this file
-- One audit hook for the process, since none can be removed. It notes what a running call opens and never raises for it.
-- Native readers (Parquet, polars, DuckDB) pass no hook, so arguments that are existing paths count as read.
+- What Python code opens is heard (`hearing`). Native readers (Parquet, polars, DuckDB) are not, so arguments that are
+  existing paths count as read.
 - What a call wrote, moved or removed itself is no input of it. Nor are the files of the interpreter, of installed
   packages, of caches and of the store, nor devices and directories.
 - A file is looked at when it is opened, before it is read: what changes it later is a change. Small files are hashed
@@ -21,22 +21,15 @@ import os
 import site
 import stat
 import struct
-import sys
 import sysconfig
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from blake3 import blake3
 
-from jupyter_durable.context import current
 from jupyter_durable.serializer.canonical import FLAT
-
-if TYPE_CHECKING:
-    from types import FrameType
-
-    from jupyter_durable.runner.record import CallRecord
 
 MOST: Final = 200
 """Files kept that a call read itself."""
@@ -55,13 +48,7 @@ BELOW, ABSENT, MADE, FRESH = 1, 2, 4, 8
 """Read by a call below; not there when it was opened; changed since the run began; changed within the last tick."""
 _ENTRY: Final = struct.Struct("<BqqQ16sH")
 _NO_DIGEST: Final = bytes(16)
-_EVENTS: Final = ("open", "sqlite3.connect", "os.rename", "os.remove")
 _NO_PATHS: Final = FLAT - {str}
-_WRITES: Final = os.O_WRONLY | os.O_RDWR
-_PASSED_ON: Final = frozenset({"pathlib", "pathlib._local", "tokenize", "inspect"})
-"""Modules that open a file for whoever calls them."""
-_OF_CODE: Final = frozenset({"linecache", "importlib._bootstrap_external", "zipimport"})
-"""Modules that open sources: what code is read is seen by its hash."""
 
 
 class Look(NamedTuple):
@@ -136,7 +123,6 @@ class Files:
     """What a run knows of files."""
 
     def __init__(self, store_url: str) -> None:
-        _listen()
         self.ignored = (*_never_inputs(), store_url.removeprefix("sqlite:///"))
         self._began = time.time_ns()  # the clock of files, whatever clock the run has
         self._digests: dict[tuple[str, Look], bytes] = {}
@@ -291,63 +277,6 @@ def _named(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[str]:
 def _like_a_path(text: str) -> bool:
     """Whether it is worth a look at the disk: a text has a separator or an ending, and stands in one line."""
     return (os.sep in text or "." in text[-16:-1]) and "\n" not in text and "://" not in text
-
-
-def _note(call: CallRecord, event: str, args: tuple[Any, ...], frame: FrameType) -> None:
-    """A running call opens, moves or removes a file."""
-    path = _path_of(args[0]) if args else None
-    if path is None or _for_code(frame) or path.startswith(call.run.files.ignored):
-        return
-    opened = call.files or call.opened_files()
-    match event, args:
-        case "open", (_, mode, int(flags)) if not flags & _WRITES:
-            opened.reads(path, by_name=mode is not None)
-        case "sqlite3.connect", _:
-            opened.connects(path)
-        case "os.rename", (_, target, *_):
-            opened.written.update((path, _path_of(target) or path))
-        case _:
-            opened.written.add(path)
-
-
-def _path_of(given: object) -> str | None:
-    """The absolute path of what is opened; None for a descriptor and a database in memory."""
-    if isinstance(given, bytes):
-        given = os.fsdecode(given)
-    elif isinstance(given, PurePath):
-        given = str(given)
-    if not isinstance(given, str) or given in ("", ":memory:"):
-        return None
-    return os.path.abspath(given.removeprefix("file:").partition("?")[0] if given.startswith("file:") else given)
-
-
-def _for_code(frame: FrameType | None) -> bool:
-    """Whether we open the file, or what loads and shows sources."""
-    while frame is not None:
-        name = frame.f_globals.get("__name__")
-        if name in _OF_CODE:
-            return True
-        if name not in _PASSED_ON:
-            return isinstance(name, str) and name.partition(".")[0] in ("jupyter_durable", "jupyter_durable_kernel")
-        frame = frame.f_back
-    return False
-
-
-@functools.cache
-def _listen() -> None:
-    """Install the hook; once in a process."""
-    running = current.get
-
-    def hook(event: str, args: tuple[Any, ...]) -> None:
-        if event in _EVENTS:
-            call: Any = running()
-            if call is not None:
-                try:
-                    _note(call, event, args, sys._getframe(1))
-                except (OSError, ValueError, RecursionError):
-                    return  # the working directory is gone, a text is no path, or the caller stands too deep
-
-    sys.addaudithook(hook)
 
 
 @functools.cache

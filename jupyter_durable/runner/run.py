@@ -27,6 +27,7 @@ from jupyter_durable.executor.visit import Visit
 from jupyter_durable.function import Spec
 from jupyter_durable.runner.arguments import Unread
 from jupyter_durable.runner.call import ActiveCall
+from jupyter_durable.runner.hearing import listen
 from jupyter_durable.runner.notices import Notices
 from jupyter_durable.runner.opened import Files
 from jupyter_durable.runner.plan import Plan, Planner
@@ -103,6 +104,7 @@ class Run:
         self.drift: dict[bytes, bool] = {}
         """Answers of `matching.drifted`, by what ran below."""
         self.files = Files(store.url)
+        listen(self)
         self.unread = Unread()
         self.digesting = Digesting(code.as_argument, settings.digest_budget)
         self.notices = Notices(self)

@@ -24,6 +24,14 @@ LOADERS = {
         "copied = contextvars.copy_context().run;"
         " thread = threading.Thread(target=copied, args=(Path(path).read_text,)); thread.start(); thread.join()"
     ),
+    "executor": (
+        "from concurrent.futures import ThreadPoolExecutor as Pool\n"
+        "    with Pool(1) as pool: text = pool.submit(Path(path).read_text).result()"
+    ),
+    "executor of a loop": (
+        "import asyncio\n    async def read(): return await asyncio.get_running_loop().run_in_executor("
+        "None, Path(path).read_text)\n    text = asyncio.run(read())"
+    ),
     "pandas": "import pandas; text = pandas.read_csv(path).to_csv()",
     "numpy": "import numpy; text = numpy.loadtxt(path, delimiter=',', dtype=str)",
     "native": "text = os.path.getsize(path)",
@@ -85,6 +93,18 @@ def test_a_reuse_after_a_file_changed_is_marked(notebook, data, load):
     assert "load[0]   executed: file data.csv changed" in str(request.preview(rerun="changed"))
 
 
+@pytest.mark.parametrize("load", sorted(LOADERS.keys() - {"native", "nothing"}))
+def test_what_python_opens_is_heard(notebook, data, load):
+    """Where no argument names the file."""
+    define(notebook, f"path = PATH\n    {LOADERS[load]}")
+    run(notebook, "load(0)")
+    assert run(notebook, "load(0)") == []
+    assert notebook.last().counts().file_changed == 0
+    data.write_text("a,b\n9,2\n")
+    assert run(notebook, "load(0)") == []
+    assert notebook.last().counts().file_changed == 1
+
+
 @pytest.mark.parametrize(
     "call", ["load(PATH)", "over(PATH)", "load.map([PATH])[0]", "load(path=PATH)", "load(Path(PATH))"]
 )
@@ -119,6 +139,7 @@ def test_a_root_that_is_served_as_a_whole_is_marked(notebook, data):
     assert notebook.executed() == []
     assert request.root_call().file_changed
     assert "1 reused with changed files" in str(request)
+    assert "reused though a file changed" in str(request.preview())
     data.write_text("a,b\n1,2\n")
     assert not request.replay().root_call().file_changed
     data.write_text("other")
