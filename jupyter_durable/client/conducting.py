@@ -22,6 +22,7 @@ from jupyter_durable.runner.opened import changed_file
 from jupyter_durable.runner.pulse import GRACE_SECONDS
 from jupyter_durable.runner.run import Run
 from jupyter_durable.runner.stop import RunStopped
+from jupyter_durable.serializer.base import PICKLE
 from jupyter_durable.store.base import Finish
 
 
@@ -39,12 +40,19 @@ def served(run: Run, root: ActiveCall) -> CallRow | None:
     return row
 
 
+def _opened(run: Run, row: CallRow) -> Any:
+    value = run.open_value(row)
+    if run.in_hand is not None and row.codec == PICKLE:
+        run.in_hand(row, value)
+    return value
+
+
 def conduct(run: Run, root: ActiveCall) -> Any:
     """Drive the root of an application to its end; its output. Raises what the application raised."""
     __tracebackhide__ = True
     row = served(run, root)
     if row is not None:
-        return run.open_value(row)
+        return _opened(run, row)
     run.thread_id = threading.get_ident()
     if root.plan.is_async:
         return _on_a_loop(run, root)
@@ -71,7 +79,7 @@ async def conduct_async(run: Run, root: ActiveCall) -> Any:
     __tracebackhide__ = True
     row = served(run, root)
     if row is not None:
-        return run.open_value(row)
+        return _opened(run, row)
     run.thread_id = run.thread_id or threading.get_ident()
     try:
         return await drive_async(root)

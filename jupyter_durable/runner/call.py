@@ -40,6 +40,7 @@ from jupyter_durable.runner.matching import bodies_before, drifted, match, new_b
 from jupyter_durable.runner.opened import changed_file
 from jupyter_durable.runner.settling import CallSettling
 from jupyter_durable.runner.stop import RunStopped, StartOver
+from jupyter_durable.serializer.base import PICKLE
 from jupyter_durable.serializer.digest import args_digest
 
 if TYPE_CHECKING:
@@ -126,6 +127,8 @@ class ActiveCall(CallSettling):
         body.matcher.reuse(seq, row, flags)  # type: ignore[union-attr]
         self._called(row)
         value = run.open_value(row) if opened else None
+        if run.in_hand is not None and opened and row.codec == PICKLE:
+            run.in_hand(row, value)
         run.count_reused(row, flags)
         if row.writes is not None:
             run.apply_writes(self, row)

@@ -76,6 +76,8 @@ class Run:
         self.listeners: list[Listener] = []
         self.stopped: BaseException | None = None
         self.root_call: ActiveCall | None = None
+        self.in_hand: Callable[[CallRow, Any], None] | None = None
+        """Told of each result that is no plain value while it is there: whoever shows it need not load it again."""
         self.on_end: list[Callable[[], None]] = []
         """Called once when the run has ended, in whichever thread ends it."""
         self.closed = False

@@ -25,6 +25,7 @@ from jupyter_durable.runner.matching import end_strict
 from jupyter_durable.runner.scope import CallScope
 from jupyter_durable.runner.sealing import NOTHING, Kept, bound_to
 from jupyter_durable.runner.stop import AttemptGivenUp, RunStopped, StartOver
+from jupyter_durable.serializer.base import PICKLE
 from jupyter_durable.serializer.digest import value_digest
 from jupyter_durable.serializer.dual import as_function_error
 from jupyter_durable.serializer.failure import encode_failure
@@ -67,7 +68,10 @@ class CallSettling(CallScope):
         if self.kind == Kind.REDUCE_STEP:
             self.result_digest = value_digest(value, run.digesting)[0]
         self._take_out()
-        return self.row_of(Status.SUCCEEDED, kept, run.monotonic() - self.started), writes
+        row = self.row_of(Status.SUCCEEDED, kept, run.monotonic() - self.started)
+        if run.in_hand is not None and kept.codec == PICKLE:
+            run.in_hand(row, value)
+        return row, writes
 
     def _warn_of_changes(self, names: list[str]) -> None:
         for name in names:

@@ -122,13 +122,13 @@ class Control:
         """The state of now."""
         request = verbs.find(self._engine, content["request"])
         row = request._now()
-        return reading.snapshot(reading.state_of(self._engine, row), Values(self._engine, row))
+        return reading.snapshot(reading.state_of(self._engine, row), Values(self._engine, row, self._views.words))
 
     def _page(self, content: Content) -> Content:
         """Some of the calls of one parent, or of those of one name."""
         request = verbs.find(self._engine, content["request"])
         row = request._now()
-        return reading.calls(reading.state_of(self._engine, row), content, Values(self._engine, row))
+        return reading.calls(reading.state_of(self._engine, row), content, Values(self._engine, row, self._views.words))
 
     def _detail(self, content: Content) -> Content:
         """Inputs, output, error and log of one call."""

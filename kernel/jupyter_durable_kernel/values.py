@@ -7,13 +7,14 @@ Rules of this file
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_durable.client import versions
 from jupyter_durable.client.request import Call, Request
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.calltree import CallNode
-from jupyter_durable.core.model import ROOT, Kind, RequestRow, Status
+from jupyter_durable.core.model import ROOT, CallRow, Kind, RequestRow, Status
 from jupyter_durable.core.nodes import GROUPS
 from jupyter_durable.errors import DurableError
 from jupyter_durable_kernel import previews
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 TRIES: Final = 10
 """Attempts told of one call, its last ones."""
 TRY_ERROR: Final = 200
+KEPT: Final = 2_000
+"""Previews of results that are remembered: more than a view shows."""
 
 
 class Try(NamedTuple):
@@ -48,14 +51,43 @@ class Told(NamedTuple):
     """When the last of several attempts began, Unix seconds; None while it runs."""
 
 
+class Words:
+    """Previews of results, by call. Made while a result is there: to load it only to show it may have effects.
+
+    The newest `KEPT` of them; any thread may ask.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int, int, int], str] = {}
+        self._lock = threading.Lock()
+
+    def keep(self, request: str, row: CallRow, value: Any) -> str:
+        """The preview of the result of a call."""
+        text = _attempted(lambda: previews.preview(value) if value is not None else "")
+        with self._lock:
+            self._known[request, row.identity, row.pass_no, row.attempts] = text
+            if len(self._known) > KEPT:
+                del self._known[next(iter(self._known))]
+        return text
+
+    def of(self, request: str, row: CallRow) -> str | None:
+        """The preview that was kept; None where there is none."""
+        return self._known.get((request, row.identity, row.pass_no, row.attempts))
+
+
 class Values:
     """Previews of one request, remembered."""
 
-    def __init__(self, engine: Engine, row: RequestRow) -> None:
+    def __init__(self, engine: Engine, row: RequestRow, words: Words | None = None) -> None:
         self._request = Request(engine, row)
+        self._words = words if words is not None else Words()
         self._code = versions.live_code(None)
         self._named: dict[str, tuple[str, ...]] = {}
         self._known: dict[tuple[int, int, int, str], Told] = {}
+
+    def in_hand(self, row: CallRow, value: Any) -> None:
+        """A result is there, in the run that gave it."""
+        self._words.keep(self._request.id, row, value)
 
     def of(self, node: CallNode) -> Told:
         """Arguments, output and error of a call that has ended; arguments of one that runs where they are known."""
@@ -110,8 +142,8 @@ class Values:
             return ""
         if stored.blob is not None:
             return "<a large value>"
-        value = request._sealer().open(stored)
-        return previews.preview(value) if value is not None else ""
+        known = self._words.of(request.id, stored)
+        return self._words.keep(request.id, stored, request._sealer().open(stored)) if known is None else known
 
 
 def _attempted(make: Any) -> str:

@@ -30,7 +30,7 @@ from jupyter_durable_kernel.folding import Folding
 from jupyter_durable_kernel.outputs import Outputs
 from jupyter_durable_kernel.thrift import Thrift
 from jupyter_durable_kernel.unseen import Group, Tally, counted
-from jupyter_durable_kernel.values import Values
+from jupyter_durable_kernel.values import Values, Words
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
@@ -64,7 +64,8 @@ class LiveView:
         self._began = time.monotonic()
         self._queue: deque[tuple[Any, ...]] = deque()
         self._folding = Folding(run, lambda call: records(views.engine.store, row.serial, below=call.identity))
-        self._values = Values(views.engine, row)
+        self._values = Values(views.engine, row, views.words)
+        run.in_hand = self._values.in_hand
         self._thrift = Thrift(views.told)
         self._context = contextvars.copy_context()
         self._lock = threading.Lock()
@@ -198,6 +199,7 @@ class Views:
         self._durable_body = False
         self._of_cell = 0
         self.outputs = Outputs(shell, engine)
+        self.words = Words()
         self._followers: dict[str, list[weakref.WeakMethod[Callable[[Snapshot], None]]]] = {}
         """What takes each new state of a request, by the request's id."""
         self.told: set[str] = set()
