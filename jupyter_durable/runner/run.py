@@ -91,8 +91,7 @@ class Run:
         self.main_id = threading.main_thread().ident
         self.thread_id: int | None = threading.get_ident()
         """The thread that does nothing else until the run ends."""
-        self.interrupted_by_store = False
-        self.must_store_output = False
+        self.interrupted_by_store = self.must_store_output = False
         self.output: Callable[[Any], Any] = lambda value: value
         self.headers = options.headers
         self.state = StateLog()
@@ -101,8 +100,7 @@ class Run:
         self.saved = 0.0
         self.unsaved: list[CallRow] = []
         """Outcomes that the store refused; they can be committed when there is room again."""
-        self.store = store
-        self.code = code
+        self.store, self.code = store, code
         self.drift: dict[bytes, bool] = {}
         """Answers of `matching.drifted`, by what ran below."""
         self.files = Files(store.url)
