@@ -73,6 +73,8 @@ class CallNode:
     @property
     def label(self) -> str:
         """`name[n]`, as written in the tree, the magics and the CLI."""
+        if self.kind in (Kind.CELL, Kind.SCRIPT):
+            return self.name  # there is one of it, and it is no call that could be named
         return f"{called(self.kind, self.name)}[{self.index}]"
 
 

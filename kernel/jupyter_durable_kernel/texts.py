@@ -123,7 +123,7 @@ def cancelled_line(engine: Engine, row: RequestRow) -> str:
     """What became of a cell whose request was cancelled, and how to go on, in one line."""
     kept = _kept(engine, row)
     again = "run the cell again" if row.cell is not None else "call it again"
-    return f"cancelled: request {row.id} · {kept} · to go on {again}, or %durable replay {row.id}"
+    return f"cancelled · {kept} · {again} to go on, or %durable replay {row.id}"
 
 
 def _kept(engine: Engine, row: RequestRow) -> str:

@@ -14,6 +14,8 @@ import { unpacked } from './metrics';
 export { count, spoken } from './counting';
 
 const ROOT = 1;
+/** Kinds of which a request has one, so that it has no number. */
+const BODIES = ['cell', 'script'];
 const ARGS_CHANGED = 16;
 const CODE_CHANGED = 32;
 const NOT_COMPARABLE = 256;
@@ -256,7 +258,7 @@ export class CallTree {
       id: row.identity,
       parent: row.parent,
       depth: one.depth,
-      label: `${name}[${index}]`,
+      label: BODIES.includes(row.kind) ? name : `${name}[${index}]`,
       name: row.name,
       kind: row.kind,
       fingerprint: '',
