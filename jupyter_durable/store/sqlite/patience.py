@@ -79,8 +79,10 @@ class Patience:
         self._path = path
         self._tell = tell
         self._began = time.monotonic()
-        self._since = time.strftime("%H:%M:%S")
         self._told = False
+
+    def _since(self) -> str:
+        return time.strftime("%H:%M:%S", time.localtime(time.time() - (time.monotonic() - self._began)))
 
     def again(self, error: BaseException) -> bool:
         """Whether to try again after `error`."""
@@ -97,7 +99,7 @@ class Patience:
     def _say(self, others: list[int]) -> None:
         who = " and ".join(map(described, others)) or "another process"
         try:
-            self._tell(f"waiting for {who} to let go of the store {self._path}, held since {self._since} or earlier")
+            self._tell(f"waiting for {who} to let go of the store {self._path}, held since {self._since()} or earlier")
         except Exception:
             _logger.exception("who was told that the store waits raised")
 
@@ -107,7 +109,7 @@ class Patience:
         if not others:
             return error
         named = sqlite3.OperationalError(
-            f"{error}: held by {' and '.join(map(described, others))} since {self._since} or earlier"
+            f"{error}: held by {' and '.join(map(described, others))} since {self._since()} or earlier"
         )
         named.sqlite_errorcode = sqlite3.SQLITE_BUSY
         return named
