@@ -17,6 +17,7 @@ from jupyter_durable.core import metrics
 from jupyter_durable.core.metrics import Measured, Sums
 from jupyter_durable.core.model import CallRow, Flag, Kind, Logged, Progressed, Status
 from jupyter_durable.core.nodes import GROUPS, called
+from jupyter_durable.core.replay import reusable
 from jupyter_durable.core.words import spoken as spoken
 
 RAN: Final = "ran"
@@ -214,6 +215,30 @@ def saved_below(root: CallNode) -> float:
         elif node.status == Status.SUCCEEDED:
             total += node.duration or 0.0
     return total
+
+
+class Ahead(NamedTuple):
+    """What a replay of the recorded calls would do, as far as that is known before it."""
+
+    execute: int
+    """Calls that did not succeed, or whose result is not kept; and items of maps that had not begun."""
+    reuse: int
+
+
+def ahead(root: CallNode) -> Ahead:
+    """What would execute and what would be served from its checkpoint, were the same calls made again."""
+    execute = reuse = 0
+    stack = list(root.children)
+    while stack:
+        node = stack.pop()
+        if node.kind not in GROUPS and reusable(node.row):
+            reuse += sum(each.kind not in NOT_COUNTED for each in walk(node))
+            continue
+        execute += node.kind not in NOT_COUNTED
+        if node.kind == Kind.MAP and node.row.children is not None:
+            execute += max(0, node.row.children - len(node.children))
+        stack.extend(node.children)
+    return Ahead(execute, reuse)
 
 
 def summary(counts: Counts) -> str:

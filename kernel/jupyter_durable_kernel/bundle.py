@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from jupyter_durable.client.render import FOLD, drift
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.calltree import CHECKPOINT, CallNode, call_json, walk
-from jupyter_durable.core.counting import counts_json
-from jupyter_durable.core.model import Logged, Progressed, Status
+from jupyter_durable.core.counting import ahead, counts_json
+from jupyter_durable.core.model import ENDED, Logged, Progressed, Status
 from jupyter_durable_kernel.previews import shortened, shortened_trace
 from jupyter_durable_kernel.saving import MIME as MIME
 from jupyter_durable_kernel.saving import NONE, fitted
@@ -70,7 +70,13 @@ def reduced(state: State, values: Values, headline: str, save_view: str) -> dict
     made["calls"] = [{name: value for name, value in call.items() if name not in secret} for call in made["calls"]]
     if save_view == NONE:
         request = {**made["request"], "error": ""}
-        made |= {"calls": [], "counts": dict.fromkeys(made["counts"], 0), "summary": "", "request": request}
+        made |= {
+            "calls": [],
+            "ahead": None,
+            "counts": dict.fromkeys(made["counts"], 0),
+            "summary": "",
+            "request": request,
+        }
     return made
 
 
@@ -110,6 +116,7 @@ def _made(state: State, values: Values, headline: str, part: tuple[Laid, int]) -
             "forked_from": row.forked_from or "",
         },
         "counts": counts_json(state.counts),
+        "ahead": _ahead(state),
         "summary": headline,
         "calls": [shown_call(node, values, below[node.identity]) for node in calls],
         "groups": _some([_group(key, *found, state.now) for key, found in groups.items()], limit),
@@ -160,6 +167,13 @@ def logs_of(logs: Sequence[Logged], room: int) -> list[tuple[str, str]]:
         found.append((log.stream, text))
         room -= len(text)
     return found[::-1]
+
+
+def _ahead(state: State) -> dict[str, int] | None:
+    """What going on with it would execute and reuse; None where nobody asks, or not all of its calls are here."""
+    if state.root is None or state.tallies or state.status not in ENDED or state.status == Status.SUCCEEDED:
+        return None
+    return dict(ahead(state.root)._asdict())
 
 
 _Siblings = dict[tuple[int, Group], tuple[list[CallNode], Tally]]

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from jupyter_durable.client.render import FOLD, MARKS, drift, escaped
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.core import metrics
-from jupyter_durable.core.calltree import CallNode, spoken
+from jupyter_durable.core.calltree import CallNode, spoken, walk
 from jupyter_durable.core.model import Progressed, RequestRow, Status
 from jupyter_durable.core.nodes import GROUPS, called
 from jupyter_durable_kernel.previews import shortened, shortened_trace
@@ -26,6 +26,7 @@ from jupyter_durable_kernel.values import Values
 
 ERROR_CHARACTERS: Final = 2_000
 LOG_CHARACTERS: Final = 1_000
+BAD: Final = frozenset({Status.FAILED, Status.CANCELLED, Status.INTERRUPTED})
 OPENED: Final = 20
 """A call of the first level with at most so many children stands open."""
 BESIDE_FAILURES: Final = 5
@@ -78,6 +79,8 @@ class Shown(NamedTuple):
     now: float
     seconds: float | None
     """How long the last run took."""
+    fault: str
+    """Why it did not succeed, and in which call."""
 
 
 class _Axis(NamedTuple):
@@ -130,10 +133,11 @@ def _head(shown: Shown) -> str:
     row, root = shown.row, shown.root
     kind = _CLASS.get(shown.status, "warn")
     run = f" · run {row.run}" if row.run > 1 else ""
+    origin = f" · fork of {row.forked_from}" if row.forked_from else ""
     parts = [
         f'<span class="st {kind}">{MARKS.get(shown.status, "?")} {shown.status}</span>',
         f"<b>{_text(row.application, 80)}</b>",
-        f'<span class="i">{row.id}{run}</span>',
+        f'<span class="i">{row.id}{run}{_text(origin)}</span>',
     ]
     if root is not None and root.progress is not None and shown.status == Status.RUNNING:
         parts.append(_progress(root.progress))
@@ -148,8 +152,8 @@ def _summary(shown: Shown) -> str:
     told = _text(shown.headline)
     if "changed" in shown.headline:
         told = f'<span class="warn">△</span> {told}'
-    if shown.row.error and shown.status not in (Status.SUCCEEDED, Status.RUNNING):
-        told += f'<br><span class="err">{_text(shown.row.error)}</span>'
+    if shown.fault:
+        told += f'<br><span class="err">{_text(shown.fault)}</span>'
     return f'<div class="u">{told}</div>'
 
 
@@ -205,7 +209,7 @@ class _Tree:
             groups.setdefault(key, [])
         done: set[tuple[str, str]] = set()
         hidden = 0
-        for child in node.children:
+        for child in node.children if node.depth else _troubled_first(node.children):
             group = (child.kind, child.name)
             tally = self._shown.tallies.get((node.identity, *group), Tally())
             if len(groups[group]) + tally.size > FOLD:
@@ -288,14 +292,19 @@ def _folded(group: Together, name: str, level: int) -> str:
     counts += [f"{group.cut_off:,} cancelled"] if group.cut_off else []
     counts += [f"{group.running:,} running"] if group.running else []
     counts += [f"{group.queued:,} queued"] if group.queued else []
+    counts += [f"{lasting(group.added_up)} added up"] if group.added_up > MUCH_MORE * group.seconds else []
     sources = [f"{group.reused:,} from checkpoint"] if group.reused else []
     sources += [f"{group.ran:,} ran"] if group.ran else []
-    sources += [f"{lasting(group.added_up)} added up"] if group.added_up > MUCH_MORE * group.seconds else []
     worst = (Status.RUNNING, group.running), (Status.FAILED, group.failed), (Status.CANCELLED, group.cut_off)
     status = next((status for status, number in worst if number), Status.SUCCEEDED)
     told = f'<span class="a">{" · ".join(counts)}</span>'
     last = (_text(" · ".join(sources)), _text(lasting(group.seconds)), "")
     return _cells((level, _CLASS.get(status, "warn"), MARKS[status]), _text(f"{name} ×{group.total:,}", 80), told, last)
+
+
+def _troubled_first(calls: Sequence[CallNode]) -> list[CallNode]:
+    """Calls in or below which something went wrong first, else in program order."""
+    return sorted(calls, key=lambda call: not any(node.status in BAD for node in walk(call)))
 
 
 def _more(count: int, level: int) -> str:

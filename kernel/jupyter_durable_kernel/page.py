@@ -102,12 +102,11 @@ def headline(state: State) -> str:
 def _plain(state: State, values: Values) -> str:
     row, root = state.row, state.root
     name = _line(escaped(row.application))
-    lines = [f"{MARKS.get(state.status, '?')} {name} {state.status} · {row.id} · run {row.run or 1}"]
+    origin = f" · fork of {row.forked_from}" if row.forked_from else ""
+    lines = [f"{MARKS.get(state.status, '?')} {name} {state.status} · {row.id} · run {row.run or 1}{origin}"]
     lines.append(headline(state))
-    if row.error and state.status != Status.SUCCEEDED:
-        ended = ended_in(state, values)
-        label = f"{escaped(ended.label)}: " if ended is not None else ""
-        lines.append(shortened(label + escaped(masked(row.error)), 4 * _LINE))
+    if told := fault(state, values):
+        lines.append(shortened(escaped(told), 4 * _LINE))
     if root is not None:
         tree = [_line(line) for line in tree_text(root).split("\n")[1:]]
         shown = _within(tree[:_LINES], _TEXT_BYTES - _FAILED_BYTES - _bytes("".join(lines)))
@@ -117,6 +116,15 @@ def _plain(state: State, values: Values) -> str:
         if len(tree) > len(shown) or state.tallies:
             lines.append(f"… all calls: %durable tree {row.id}")
     return "\n".join(lines)
+
+
+def fault(state: State, values: Values) -> str:
+    """Why a request did not succeed, and in which call; empty for one that did, or runs."""
+    if not state.row.error or state.status in (Status.SUCCEEDED, Status.RUNNING):
+        return ""
+    ended = ended_in(state, values)
+    label = f"{ended.label}: " if ended is not None else ""
+    return label + masked(state.row.error)
 
 
 def ended_in(state: State, values: Values) -> CallNode | None:
@@ -159,10 +167,8 @@ def _html(state: State, values: Values) -> str:
 
     def made(limit: int) -> str:
         chosen = bundling.chosen(laid, limit)
-        texts = (headline(state), summary(state.counts))
-        shown = Shown(
-            state.row, state.status, state.root, state.tallies, *texts, chosen, limit, state.now, state.seconds
-        )
+        what = (state.row, state.status, state.root, state.tallies, headline(state), summary(state.counts))
+        shown = Shown(*what, chosen, limit, state.now, state.seconds, fault(state, values))
         return markup.page(shown, values)
 
     page: str = fitted(made, _ROWS, _HTML_BYTES)

@@ -51,6 +51,31 @@ function shown(model: Model): string[] {
 }
 
 describe('a model', () => {
+  it('shows first, of the request itself, what went wrong in or below', () => {
+    const model = new Model(() => 100);
+    const failed = { status: 'failed' };
+    model.take(
+      snapshot([
+        { ...root, children: 4, ...failed },
+        { id: 2, parent: 1, name: 'a' },
+        { id: 3, parent: 1, name: 'b', children: 2 },
+        { id: 4, parent: 3, depth: 2, name: 'c' },
+        { id: 5, parent: 3, depth: 2, name: 'd', ...failed },
+        { id: 6, parent: 1, name: 'e' },
+        { id: 7, parent: 1, name: 'g', status: 'cancelled' }
+      ])
+    );
+    expect(shown(model)).toEqual([
+      'app[0]',
+      'f[3]',
+      'f[4]',
+      'f[5]',
+      'f[7]',
+      'f[2]',
+      'f[6]'
+    ]);
+  });
+
   it('keeps the calls it knows when a later state comes without them', () => {
     const model = new Model(() => 100);
     model.take(snapshot([root, { id: 2, parent: 1 }]));

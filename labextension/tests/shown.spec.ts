@@ -289,6 +289,56 @@ describe('a waiting call', () => {
   );
 });
 
+/** What the menu offers. */
+function entries(node: HTMLElement): (string | undefined)[] {
+  return [...node.querySelectorAll<HTMLElement>('.jp-durable-entry')]
+    .filter(each => !each.hidden)
+    .map(
+      each =>
+        each.querySelector('.jp-durable-entry-label')?.textContent ?? undefined
+    );
+}
+
+describe('the one button', () => {
+  const ahead = { ahead: { execute: 4, reuse: 1056 } };
+
+  it('says what it would run and reuse, where that is known', async () => {
+    const [node] = drawn(snapshot({}, ahead), new Controls());
+    await settled();
+    expect(named(node, 'Resume: 4 to run, 1,056 reused').title).toBe(
+      'Execute this cell again: what succeeded is reused'
+    );
+    const elsewhere = new Controls();
+    elsewhere.hasCell = false;
+    const [other] = drawn(snapshot({}, ahead), elsewhere);
+    await settled();
+    expect(named(other, 'Replay: 4 to run, 1,056 reused').hidden).toBe(false);
+  });
+
+  it('has all others in a menu, each with a line that says what it does, or why it cannot be done', async () => {
+    const controls = new Controls();
+    const [node] = drawn(snapshot({}, ahead), controls);
+    await settled();
+    const shown = [
+      ...node.querySelectorAll<HTMLElement>('.jp-durable-entry')
+    ].filter(each => !each.hidden);
+    expect(entries(node)).toEqual([
+      'Preview',
+      'Replay recorded code',
+      'Re-run what changed',
+      'Strict replay',
+      'Copy request id'
+    ]);
+    const told = (each: HTMLElement) =>
+      each.querySelector('.jp-durable-entry-told')?.textContent;
+    expect(shown.every(each => (told(each)?.length ?? 0) > 10)).toBe(true);
+    controls.refused = 'The kernel is dead.';
+    controls.changed();
+    await settled();
+    expect(told(shown[0])).toBe('The kernel is dead.');
+  });
+});
+
 describe('controls', () => {
   const saved = (sequence = 1) => snapshot({}, { at: now - 9999, sequence });
 
@@ -325,11 +375,11 @@ describe('controls', () => {
     expect(named(node, 'Replay').title).toBe('This notebook is not trusted.');
   });
 
-  it('offer the latest code beside the recorded one only where they differ, and name what changed', async () => {
+  it('offer the latest code only where it differs, name what changed, and keep the recorded one in the menu', async () => {
     const controls = new Controls();
     const [node] = drawn(snapshot({}), controls);
     await settled();
-    expect(named(node, 'Replay recorded code').hidden).toBe(true);
+    expect(entries(node)).not.toContain('Replay with latest code');
     controls.answers.changes = { changed: ['parse', 'rank'], missing: [] };
     controls.ran(false);
     await settled();
@@ -337,7 +387,7 @@ describe('controls', () => {
     expect(named(node, 'Replay with latest code').title).toContain(
       'Changed since: parse, rank'
     );
-    expect(named(node, 'Replay recorded code').hidden).toBe(false);
+    expect(entries(node)).toContain('Replay recorded code');
     expect(node.textContent).toContain('△ changed since: parse, rank');
   });
 });

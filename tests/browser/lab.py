@@ -215,6 +215,20 @@ class Notebook:
         self.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
 
 
+def again(view: Locator) -> Locator:
+    """The one button that goes on with a request."""
+    return view.locator(".jp-durable-head").get_by_role("button", name=re.compile("^(Resume|Replay)"))
+
+
+def entry(view: Locator, name: str) -> Locator:
+    """An entry of the menu of a view, which is opened for it."""
+    found = view.get_by_role("menuitem", name=name)
+    more = view.get_by_role("button", name="More")
+    if more.get_attribute("aria-expanded") != "true":
+        more.click()
+    return found
+
+
 def unfold(view: Locator) -> None:
     """Open the tree of a request that has ended; while it runs it may stand open by itself."""
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded|failed"))

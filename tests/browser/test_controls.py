@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.lab import APPS, APPS_IN_FULL, SETUP, WAITING, Lab, Notebook, debugged, unfold
+from tests.browser.lab import APPS, APPS_IN_FULL, SETUP, WAITING, Lab, Notebook, again, debugged, entry, unfold
 
 RESULT = ".jp-OutputArea-executeResult .jp-OutputArea-output"
 
@@ -113,7 +113,7 @@ def test_replay_after_a_fix_runs_the_cell_again_and_only_the_failed_call(lab: La
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("failed"))
     notebook.write(3, "repaired = True; done.clear()")
     notebook.run_to_end(3)
-    view.get_by_role("button", name="Replay", exact=True).click()
+    again(view).click()
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"))
     expect(view.locator(".jp-durable-count").first).to_have_text("3 from checkpoint")
     expect(view.locator(".jp-durable-count").nth(1)).to_have_text("3 ran")
@@ -133,11 +133,10 @@ def test_while_the_kernel_is_busy_a_replay_is_queued_and_can_be_withdrawn(lab: L
     view = notebook.view(2)
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("failed"))
     notebook.run(3)
-    view.get_by_role("button", name="Replay", exact=True).click()
+    again(view).click()
     queued = view.get_by_role("button", name="Queued")
     queued.click()
-    again = view.get_by_role("button", name="Replay", exact=True)
-    again.click()
+    again(view).click()
     expect(queued).to_be_visible()
     lab.go()
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=10_000)
@@ -178,7 +177,7 @@ def test_preview_says_what_a_replay_would_do_and_runs_nothing(lab: Lab, page: Pa
     notebook.run_to_end(2)
     view = notebook.view(2)
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("failed"))
-    view.get_by_role("button", name="Preview").click()
+    entry(view, "Preview").click()
     rows = view.locator(".jp-durable-panel tbody tr")
     expect(rows.filter(has_text="part[0]")).to_contain_text("reused")
     expect(rows.filter(has_text="part[3]")).to_contain_text("executed")
@@ -240,9 +239,9 @@ def test_after_a_fix_the_cells_variables_and_plots_are_there(lab: Lab, page: Pag
     notebook.write(3, "repaired = True; done.clear()")
     notebook.run_to_end(3)
     view = notebook.view(2)
-    replay = view.get_by_role("button", name="Replay with latest code")
+    replay = again(view)
     expect(replay).to_have_attribute("title", re.compile("Changed since: .*part"))
-    expect(view.get_by_role("button", name="Replay recorded code")).to_be_visible()
+    expect(entry(view, "Replay recorded code")).to_be_visible()
     replay.click()
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"))
     expect(view.locator(".jp-durable-count").first).to_have_text("3 from checkpoint")
@@ -317,6 +316,6 @@ def test_a_view_of_a_request_the_store_does_not_know_has_its_controls_off(lab: L
         notebook.run_to_end(index)
     notebook.save()
     notebook = Notebook(page, lab, f"unknown-{app[:3]}.ipynb", app=app)
-    replay = notebook.view(2).get_by_role("button", name="Replay", exact=True)
+    replay = again(notebook.view(2))
     expect(replay).to_have_attribute("aria-disabled", "true", timeout=20_000)
     expect(replay).to_have_attribute("title", re.compile("no request|No store"))

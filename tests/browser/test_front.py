@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.lab import APPS, APPS_IN_FULL, ARTIFACTS, SETUP, WAITING, Lab, Notebook, Settings
+from tests.browser.lab import APPS, APPS_IN_FULL, ARTIFACTS, SETUP, WAITING, Lab, Notebook, Settings, again
 
 CHAIN = """done = []
 @function()
@@ -302,7 +302,7 @@ def test_what_waits_for_a_cell_is_one_thing_in_its_mark_and_in_its_view(lab: Lab
     mark(notebook, 2).get_by_role("button", name="Resume").click()
     notebook.view(2).get_by_role("button", name="Queued").click()
     expect(mark(notebook, 2).get_by_role("button", name="Resume")).to_be_visible()
-    notebook.view(2).get_by_role("button", name="Replay", exact=True).click()
+    again(notebook.view(2)).click()
     expect(mark(notebook, 2).get_by_role("button", name="Queued")).to_be_visible()
     lab.go()
     expect(state(notebook, 2)).to_have_text("✓3 from checkpoint", timeout=10_000)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Dialog, Page, Request, expect
 
-from tests.browser.lab import APPS, APPS_IN_FULL, ARTIFACTS, SETUP, Lab, Notebook, unfold
+from tests.browser.lab import APPS, APPS_IN_FULL, ARTIFACTS, SETUP, Lab, Notebook, again, entry, unfold
 
 SLOW = """@application()
 @function()
@@ -164,9 +164,9 @@ def test_saved_and_opened_with_no_kernel_it_says_what_it_was(lab: Lab, page: Pag
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"))
     expect(view.get_by_role("treeitem").nth(1)).to_contain_text("parse ×1,000")
     expect(opened.view(2).locator(".jp-durable-state")).to_have_text(re.compile("last seen running"))
-    preview = view.get_by_role("button", name="Preview")
-    expect(preview).to_have_attribute("aria-disabled", "true")
-    expect(preview).to_have_attribute("title", re.compile("[Nn]o kernel|not trusted|not connected"))
+    strict = entry(view, "Strict replay")
+    expect(strict).to_have_attribute("aria-disabled", "true")
+    expect(strict).to_have_attribute("title", re.compile("[Nn]o kernel|not trusted|not connected"))
 
 
 @APPS_IN_FULL
@@ -280,7 +280,7 @@ def test_in_an_untrusted_notebook_hostile_text_is_text(lab: Lab, page: Page, app
         assert page.locator(f".jp-durable-view {tag}").count() == 0
     shown = page.evaluate("() => [...document.querySelectorAll('.jp-durable-view')].map(v => v.textContent).join()")
     assert not re.search("[\u202e\u200b\u0000\u001b\u2066]", shown)
-    replay = page.get_by_role("button", name="Replay", exact=True).first
+    replay = again(page.locator(".jp-durable-view").first)
     expect(replay).to_have_attribute("title", re.compile("not trusted"))
     assert notebook.count(0) is None
 

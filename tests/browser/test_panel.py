@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.lab import ARTIFACTS, SETUP, TOKEN, Lab, Notebook, running_lab, wait_for
+from tests.browser.lab import ARTIFACTS, SETUP, TOKEN, Lab, Notebook, again, entry, running_lab, wait_for
 
 PARTS = """repaired = False
 @function()
@@ -142,9 +142,9 @@ def test_a_tab_shows_a_request_that_ended_with_no_kernel_alive_and_comes_back_on
     view.locator(".jp-durable-label", has_text="part[2]").click()
     view.get_by_role("tab", name="Output").click()
     expect(view.locator(".jp-durable-detail")).to_contain_text("20")
-    again = view.get_by_role("button", name="Preview")
-    expect(again).to_have_attribute("aria-disabled", "true")
-    expect(again).to_have_attribute("title", re.compile("Only a kernel can do this"))
+    debug = view.get_by_role("button", name="Debug")
+    expect(debug).to_have_attribute("aria-disabled", "true")
+    expect(debug).to_have_attribute("title", re.compile("Only a kernel can do this"))
     wait_until_saved(page)
     page.goto(own_workspace)
     expect(tab(page).locator(".jp-durable-state")).to_have_text(re.compile("failed"), timeout=60_000)
@@ -209,7 +209,7 @@ def test_replay_from_the_panel_runs_in_the_notebooks_kernel(own_lab: Lab, page: 
     row = panel.row("alive.ipynb").filter(has_text="summary")
     panel.choose(row, "Open as Tab")
     view = tab(page)
-    view.get_by_role("button", name="Replay", exact=True).click()
+    again(view).click()
     expect(view.locator(".jp-durable-id")).to_contain_text("run 2")
 
 
@@ -289,14 +289,14 @@ def test_a_saved_view_with_no_kernel_shows_the_truth_of_the_store(own_lab: Lab, 
     view.locator(".jp-durable-label", has_text="wait[0]").click()
     view.get_by_role("tab", name="Output").click()
     expect(view.locator(".jp-durable-detail")).to_contain_text("0")
-    replay = view.get_by_role("button", name="Replay", exact=True)
+    replay = again(view)
     expect(replay).to_have_attribute("title", re.compile("No kernel"))
     panel = Requests(page)
     panel.choose(panel.row("truth.ipynb"), "Delete")
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(panel.row("truth.ipynb")).to_have_count(0)
     view = without_kernel(page, own_lab, "truth.ipynb").view(1)
-    preview = view.get_by_role("button", name="Preview")
+    preview = entry(view, "Preview")
     expect(preview).to_have_attribute("title", re.compile("No store that this server knows has request"))
     expect(preview).to_have_attribute("aria-disabled", "true")
 

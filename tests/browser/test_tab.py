@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.lab import APPS, APPS_IN_FULL, ARTIFACTS, SETUP, TOKEN, Lab, Notebook, debugged, unfold
+from tests.browser.lab import APPS, APPS_IN_FULL, ARTIFACTS, SETUP, TOKEN, Lab, Notebook, again, debugged, entry, unfold
 from tests.browser.test_panel import Requests, lab_page, tab
 
 CHAIN = """import os
@@ -70,7 +70,7 @@ def test_with_its_kernel_alive_a_tab_can_do_what_the_view_under_the_cell_can(lab
     ran(page, lab, "tab-alive.ipynb", "chain(5)")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=lab.url)
     view = shown(lab_page(page, lab), "tab-alive.ipynb", "part[2]")
-    press(view, "Preview")
+    entry(view, "Preview").click()
     rows = view.locator(".jp-durable-panel tbody tr")
     expect(rows.filter(has_text="part[0]")).to_contain_text("reused")
     expect(rows.filter(has_text="part[3]")).to_contain_text("executed")
@@ -112,7 +112,7 @@ def test_with_its_notebook_open_replay_runs_the_cell_and_go_to_shows_it(lab: Lab
     notebook = ran(page, lab, name, "total = chain(5)", "'later'", app=app)
     view = shown(page, name)
     repair(lab, name)
-    press(view, "Replay")
+    again(view).click()
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"))
     press(view, "Go to cell")
     page.wait_for_function("() => jupyterapp.shell.currentWidget?.content?.activeCellIndex === 2")
@@ -128,8 +128,9 @@ def test_with_no_kernel_a_tab_says_what_only_a_kernel_can_do(lab: Lab, page: Pag
     lab.end_kernels()
     repair(lab, "tab-none.ipynb")
     view = shown(lab_page(page, lab), "tab-none.ipynb", "part[2]")
-    for name in ("Preview", "Debug"):
-        off(view, name, "Only a kernel can do this")
+    off(view, "Debug", "Only a kernel can do this")
+    entry(view, "Preview").click()
+    expect(view.locator(".jp-durable-panel")).to_contain_text("part")
     view.locator(".jp-durable-label", has_text="chain[0]").click()
     off(view, "Fork with other input…", "Only a kernel can do this")
     view.locator(".jp-durable-label", has_text="part[2]").click()
@@ -146,7 +147,7 @@ def test_with_its_notebook_open_and_its_kernel_shut_down_a_replay_starts_another
     repair(lab, "tab-shut.ipynb")
     page.evaluate("() => jupyterapp.shell.currentWidget.context.sessionContext.shutdown()")
     view = shown(page, "tab-shut.ipynb")
-    press(view, "Replay")
+    again(view).click()
     page.get_by_role("dialog").get_by_role("button", name="Open and Replay").click()
     row = Requests(page).row("tab-shut.ipynb").first
     expect(row).to_contain_text("3 from checkpoint · 2 ran", timeout=30_000)
@@ -160,7 +161,7 @@ def test_notebook_7_replays_a_request_of_another_notebook_in_a_new_kernel(lab: L
     repair(lab, "apart.ipynb")
     Notebook(page, lab, lab.write("here.ipynb", ["1"]), app="notebooks")
     view = shown(page, "apart.ipynb")
-    press(view, "Replay")
+    again(view).click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Start one for it and replay chain there?")
     dialog.get_by_role("button", name="Start and Replay").click()
@@ -224,7 +225,7 @@ def test_beside_a_notebook_of_notebook_7_nothing_is_wider_than_its_column(
     expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
     try:
         view = shown(page, name, "part[3]").locator(".jp-durable-view")
-        press(view, "Preview")
+        entry(view, "Preview").click()
         expect(view.locator(".jp-durable-panel tbody tr")).to_have_count(5)
         assert (view.bounding_box() or {"width": 0})["width"] < 420
         assert view.evaluate("node => node.scrollWidth <= node.clientWidth + 1")

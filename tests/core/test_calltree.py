@@ -9,8 +9,8 @@ import pytest
 
 from jupyter_durable.client.render import drift
 from jupyter_durable.core.calltree import CHECKPOINT, RAN, CallTree, Counts, count, spoken, summary, to_json, walk
-from jupyter_durable.core.counting import began
-from jupyter_durable.core.model import Flag, Reached, Status
+from jupyter_durable.core.counting import ahead, began
+from jupyter_durable.core.model import Flag, Kind, Reached, Status
 from tests.core.golden import PATH, call, cases, folded, read, root
 
 GOLDEN = json.loads(PATH.read_text(encoding="utf-8"))
@@ -83,6 +83,25 @@ def test_a_failure_counts_where_it_began():
         "part.reduce[0]",
     ]
     assert summary(count(shown)) == "8 ran · 3 failed"
+
+
+def test_what_a_replay_would_run_and_reuse():
+    """What succeeded is reused with all it covers; what did not, runs, with the items of a map that had not begun."""
+    records = [
+        root(1, status=Status.CANCELLED, children=3),
+        call(2, 1, 0, "prepare", children=1),
+        call(3, 1, 0, "read", 2, children=0),
+        call(4, 1, 1, "lost", flags=Flag.NOT_STORED, children=0),
+        call(5, 1, 2, "item", kind=Kind.MAP, status=Status.CANCELLED, children=10),
+        call(6, 1, 0, "item", 5, kind=Kind.MAP_ITEM, children=0),
+        call(7, 1, 1, "item", 5, kind=Kind.MAP_ITEM, status=Status.FAILED, children=0),
+        call(8, 1, 2, "item", 5, kind=Kind.MAP_ITEM, status=Status.CANCELLED, children=0),
+    ]
+    tree = CallTree()
+    tree.apply(records)
+    shown = tree.tree(1, live=False)
+    assert shown is not None
+    assert ahead(shown) == (1 + 1 + 1 + 7, 2 + 1)
 
 
 def test_a_running_call_of_nobody_reads_interrupted():

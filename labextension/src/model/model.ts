@@ -21,6 +21,7 @@ import {
   IRow,
   ISiblings,
   HOLDS_ITEMS,
+  inOrder,
   kept as keptCalls,
   keysAbove,
   opensByItself
@@ -291,7 +292,7 @@ export class Model {
       this._groupsOf(call.id).map(one => [groupKey(one), one])
     );
     const done = new Set<string>();
-    for (const child of known) {
+    for (const child of inOrder(known, call.depth, this._below)) {
       const key = groupKey(child);
       const group = groups.get(key);
       if (group === undefined) {

@@ -199,6 +199,19 @@ export function kept(
   return found;
 }
 
+/** The calls of one caller: in program order, of the request itself those first in or below which something went wrong. */
+export function inOrder(
+  calls: IShownCall[],
+  depth: number,
+  below: Map<number, IShownCall[]>
+): IShownCall[] {
+  const bad = (call: IShownCall) =>
+    BAD.includes(call.status) || troubled(call, below);
+  return depth > 0
+    ? calls
+    : [...calls.filter(bad), ...calls.filter(call => !bad(call))];
+}
+
 /** Failures first, else in program order. */
 export function failuresFirst(calls: IShownCall[]): IShownCall[] {
   const bad = calls.filter(call => BAD.includes(call.status));

@@ -75,6 +75,9 @@ export function placeText(
   if (one.runs > 1) {
     parts.push(trans.__('%1 runs', thousands(one.runs)));
   }
+  if (one.forked_from) {
+    parts.push(trans.__('fork of %1', one.forked_from));
+  }
   return parts.join(' · ');
 }
 

@@ -97,7 +97,7 @@ export class RequestsPanel extends Widget {
         menu.addItem({ type: 'separator' });
       }
     }
-    menu.addClass('jp-durable-menu');
+    menu.addClass('jp-durable-actions');
     menu.aboutToClose.connect(() => {
       window.setTimeout(() => menu.dispose());
     });

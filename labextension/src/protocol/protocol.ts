@@ -139,6 +139,12 @@ export interface IRequest {
   forked_from: string;
 }
 
+/** How many calls a replay of what is recorded would execute, and how many it would reuse. */
+export interface IAhead {
+  execute: number;
+  reuse: number;
+}
+
 /** One state of a request. */
 export interface ISnapshot {
   version: number;
@@ -147,6 +153,8 @@ export interface ISnapshot {
   display: string;
   request: IRequest;
   counts: ICounts;
+  /** What going on with it would do; null where that is not known, or nobody asks. */
+  ahead: IAhead | null;
   summary: string;
   calls: IShownCall[];
   groups: IGroup[];
@@ -323,6 +331,12 @@ function readCounts(given: Fields): ICounts {
   };
 }
 
+function readAhead(value: unknown): IAhead | null {
+  const { execute, reuse } = fields(value);
+  const known = optional(execute) !== null && optional(reuse) !== null;
+  return known ? { execute: number(execute), reuse: number(reuse) } : null;
+}
+
 /** The snapshot in `value`; null when there is none, or one of a version that is not known here. */
 export function readSnapshot(value: unknown): ISnapshot | null {
   const given = fields(value);
@@ -337,6 +351,7 @@ export function readSnapshot(value: unknown): ISnapshot | null {
     display: text(given.display),
     request: readRequest(request),
     counts: readCounts(fields(given.counts)),
+    ahead: readAhead(given.ahead),
     summary: text(given.summary),
     calls: readTree(given.calls),
     groups: list(given.groups).map(readGroup),

@@ -9,6 +9,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import { IControls, IWish, Verb } from './controls';
 import { allow, button, element, patch, setAttribute, visible } from './dom';
+import { ForkEditor } from './fork';
 import { IAttempt, IDetail, Preview, readDetail } from '../protocol/answers';
 import { table } from './plan';
 import { IShownCall } from '../protocol/protocol';
@@ -20,7 +21,8 @@ type Tab = 'error' | 'inputs' | 'output' | 'log' | 'attempts';
 /** What a detail asks its view to do. */
 export interface IDetailActions {
   replay(wish: IWish): void;
-  fork(text: string): void;
+  /** `told`: that it has begun (null), or why it could not; what was typed stays until then. */
+  fork(text: string, told: (failure: string | null) => void): void;
   debug(call: IShownCall): void;
   copy(call: IShownCall): void;
   answer(call: IShownCall, given: Answer): void;
@@ -48,6 +50,8 @@ export class DetailView {
       this._body,
       this._buttons
     ]);
+    this._editor = new ForkEditor(actions.fork, trans);
+    this.node.append(this._editor.node);
     this.node.addEventListener('keydown', event => event.stopPropagation());
     this._makeButtons();
   }
@@ -69,7 +73,7 @@ export class DetailView {
       this._failure = '';
       if (another) {
         this._tab = null;
-        this._editor.remove();
+        this._editor.close();
       }
       this._ask(call, key);
     }
@@ -222,7 +226,7 @@ export class DetailView {
     });
     this._fork = this._add('fork', trans.__('Fork with other input…'), {
       title: trans.__('The same in a new request, with input you edit'),
-      act: () => this._edit()
+      act: () => this._editor.open(this._detail.input_text)
     });
     this._add('debug', trans.__('Debug'), {
       title: trans.__(
@@ -260,29 +264,6 @@ export class DetailView {
     }
   }
 
-  private _edit(): void {
-    const trans = this._trans;
-    const area = element('textarea', 'editor');
-    area.value = this._detail.input_text;
-    area.rows = Math.min(10, area.value.split('\n').length + 1);
-    area.placeholder = trans.__('["by position"] or {"by": "name"}');
-    area.spellcheck = false;
-    area.setAttribute(
-      'aria-label',
-      trans.__(
-        'Input of the new request: a JSON list, or an object with arguments by name'
-      )
-    );
-    const go = button(trans.__('Fork'), 'button primary', () => {
-      this._actions.fork(area.value);
-      this._editor.remove();
-    });
-    const no = button(trans.__('Close'), 'button', () => this._editor.remove());
-    this._editor.replaceChildren(area, element('div', 'buttons', [go, no]));
-    this.node.append(this._editor);
-    area.focus();
-  }
-
   private _controls: IControls;
   private _actions: IDetailActions;
   private _trans: TranslationBundle;
@@ -290,7 +271,7 @@ export class DetailView {
   private _tabs = element('div', 'tabs');
   private _body = element('div', 'body');
   private _buttons = element('div', 'buttons');
-  private _editor = element('div', 'fork');
+  private _editor: ForkEditor;
   private _fork: HTMLButtonElement | null = null;
   private _verbs: [HTMLButtonElement, Verb | null, string][] = [];
   private _call: IShownCall | null = null;

@@ -21,10 +21,11 @@ import {
 } from './dom';
 import { MenuView } from './menu';
 import { Model } from '../model/model';
-import { ICounts, ISnapshot } from '../protocol/protocol';
+import { IAhead, ICounts, ISnapshot } from '../protocol/protocol';
 import { setShare } from './row';
 import {
   driftText,
+  goOnText,
   inOneLine,
   lasting,
   mark,
@@ -90,9 +91,12 @@ export class HeadView {
     setAttribute(this._state, 'data-status', status);
     setText(this._name, visible(request.application));
     const run = request.run > 1 ? trans.__(' · run %1', request.run) : '';
-    setText(this._id, `${visible(request.id)}${run}`);
+    const origin = request.forked_from
+      ? trans.__(' · fork of %1', visible(request.forked_from))
+      : '';
+    setText(this._id, `${visible(request.id)}${run}${origin}`);
     this._renderProgress(snapshot);
-    this._renderButtons(status);
+    this._renderButtons(status, snapshot.ahead);
     this._renderSummary(snapshot, status);
     show(this.summary, this._model.expanded);
     const open = this._model.expanded;
@@ -117,14 +121,6 @@ export class HeadView {
       act: () => this._pressAgain()
     });
     this._again.node.classList.add('jp-durable-primary');
-    this._recorded = this._add('replay', trans.__('Replay recorded code'), {
-      title: trans.__('With the code this request ran with'),
-      act: () => this._actions.replay({})
-    });
-    this._preview = this._add('preview', trans.__('Preview'), {
-      title: trans.__('What a replay would reuse and execute; runs nothing'),
-      act: () => this._actions.preview()
-    });
     this._menu = new MenuView(this._controls, this._actions, trans);
     this.node.append(
       this._twisty,
@@ -136,8 +132,6 @@ export class HeadView {
       element('span', 'right', [
         this._cancel.node,
         this._again.node,
-        this._recorded.node,
-        this._preview.node,
         this._menu.node
       ])
     );
@@ -223,7 +217,7 @@ export class HeadView {
     setAttribute(this._line, 'title', this.pending || line || null);
   }
 
-  private _renderButtons(status: string): void {
+  private _renderButtons(status: string, ahead: IAhead | null): void {
     const trans = this._trans;
     const running = status === 'running';
     const well = status === 'succeeded';
@@ -235,17 +229,21 @@ export class HeadView {
     show(this._again.node, !running && (!well || queued || open));
     this._again.node.classList.toggle('jp-durable-primary', !well);
     this._again.verb = hasCell ? 'resume' : 'replay';
-    show(this._recorded.node, !running && !well && differs && !queued);
-    show(this._preview.node, !running && open);
-    show(this._menu.node, !running && open);
-    this._menu.render({ changed: this.changed, over: well && hasCell });
+    show(this._menu.node, open);
+    this._menu.render({
+      changed: this.changed,
+      over: well && hasCell,
+      ended: !running
+    });
     setText(
       this._again.node,
       queued
         ? trans.__('Queued · withdraw')
-        : differs
-          ? trans.__('Replay with latest code')
-          : trans.__('Replay')
+        : well
+          ? differs
+            ? trans.__('Replay with latest code')
+            : trans.__('Replay')
+          : goOnText(ahead, { hasCell, latest: differs }, trans)
     );
     this._again.title = this._againTitle(queued, hasCell, well);
     for (const { node, verb, title } of this._items) {
@@ -358,8 +356,6 @@ export class HeadView {
   private _menu!: MenuView;
   private _cancel!: IItem;
   private _again!: IItem;
-  private _preview!: IItem;
-  private _recorded!: IItem;
   private _drift!: HTMLButtonElement;
   private _timeline!: HTMLButtonElement;
   private _failed!: HTMLButtonElement;

@@ -21,6 +21,7 @@ import { IShownCall, ISnapshot, readSnapshot } from '../protocol/protocol';
 import { IPageOf } from '../model/rows';
 import { TreeView } from './tree';
 import { Answer } from './waiting';
+import { faultInWords } from './words';
 
 const TICK_MILLISECONDS = 1000;
 
@@ -130,7 +131,7 @@ export class RequestView {
       this._controls,
       {
         replay: wish => this._replay(wish),
-        fork: text => this._fork(text),
+        fork: (text, told) => this._fork(text, told),
         debug: call => this._debug(call),
         copy: call => this._copy(this._code(call)),
         answer: (call, given) => this._answer(call, given)
@@ -189,10 +190,9 @@ export class RequestView {
     }
   }
 
-  /** The error of the request, unless a row shows it. */
+  /** Why it did not succeed, in its own words. */
   private _error(snapshot: ISnapshot): string {
-    const { error } = snapshot.request;
-    return snapshot.counts.failed === 0 ? visible(error) : '';
+    return faultInWords(snapshot) || visible(snapshot.request.error);
   }
 
   /** While a request runs its clocks tick. */
@@ -246,11 +246,16 @@ export class RequestView {
     this._draw();
   }
 
-  private _fork(text: string): void {
+  private _fork(text: string, told: (failure: string | null) => void): void {
     this._controls.turn.whenFree(() => {
       const content = { ...this._content(), input: text };
+      const asked = this._controls.ask('fork', content);
+      asked.then(
+        () => told(null),
+        (error: Error) => told(visible(error.message))
+      );
       this._do(
-        this._controls.ask('fork', content).then(reply => {
+        asked.then(reply => {
           const id = (reply as { fork?: string }).fork ?? '';
           this._say(
             this._trans.__(

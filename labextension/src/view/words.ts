@@ -8,7 +8,13 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import { spoken } from '../model/counting';
 import { endedIn } from '../model/ended';
-import { ICounts, IGroup, ISnapshot, IWaiting } from '../protocol/protocol';
+import {
+  IAhead,
+  ICounts,
+  IGroup,
+  ISnapshot,
+  IWaiting
+} from '../protocol/protocol';
 import { IPace, secondsLeft } from '../model/rate';
 import { visible } from './dom';
 
@@ -99,7 +105,45 @@ export function groupText(group: IGroup, trans: TranslationBundle): string {
   if (group.queued) {
     parts.push(trans.__('%1 queued', thousands(group.queued)));
   }
+  if (group.running === 0 && group.added_up > MUCH_MORE * group.seconds) {
+    parts.push(trans.__('%1 added up', lasting(group.added_up)));
+  }
   return parts.join(' · ');
+}
+
+/**
+ * What the button does that goes on with a request: `Resume: 4 to run, 56 reused`. A cell resumes with the code that it
+ * holds now; what that changes is said beside the button.
+ */
+export function goOnText(
+  ahead: IAhead | null,
+  how: { hasCell: boolean; latest: boolean },
+  trans: TranslationBundle
+): string {
+  const { hasCell, latest } = how;
+  if (ahead === null) {
+    return latest ? trans.__('Replay with latest code') : trans.__('Replay');
+  }
+  const verb = hasCell
+    ? trans.__('Resume')
+    : latest
+      ? trans.__('Replay with latest code')
+      : trans.__('Replay');
+  const parts = [trans.__('%1 to run', thousands(ahead.execute))];
+  if (ahead.reuse > 0) {
+    parts.push(trans.__('%1 reused', thousands(ahead.reuse)));
+  }
+  return trans.__('%1: %2', verb, parts.join(', '));
+}
+
+/** Where a request failed and why, in its own words; empty where it did not, or a row of its own says so. */
+export function faultInWords(snapshot: ISnapshot): string {
+  const { status, error } = snapshot.request;
+  if (status !== 'failed' || !error) {
+    return '';
+  }
+  const label = endedIn(snapshot)?.label ?? '';
+  return visible(label ? `${label}: ${error}` : error);
 }
 
 /** `9.4/s · about 41 s left`; empty where that cannot be said. */
@@ -140,9 +184,6 @@ export function groupSource(
   }
   if (ran > 0) {
     parts.push(trans.__('%1 ran', thousands(ran)));
-  }
-  if (group.running === 0 && group.added_up > MUCH_MORE * group.seconds) {
-    parts.push(trans.__('%1 added up', lasting(group.added_up)));
   }
   return parts.join(' · ');
 }
@@ -187,7 +228,7 @@ function wentWell(snapshot: ISnapshot, trans: TranslationBundle): string[] {
 /** Of a request that did not succeed: what there is of it, and where it ended. */
 function howFar(snapshot: ISnapshot, trans: TranslationBundle): string[] {
   const { reused, executed, failed, running, saved } = snapshot.counts;
-  const { status, error } = snapshot.request;
+  const { status } = snapshot.request;
   const parts = [];
   if (reused) {
     parts.push(trans.__('%1 from checkpoint', thousands(reused)));
@@ -203,8 +244,9 @@ function howFar(snapshot: ISnapshot, trans: TranslationBundle): string[] {
     parts.push(trans.__('saved %1', spoken(saved)));
   }
   const label = visible(endedIn(snapshot)?.label ?? '');
-  if (status === 'failed' && error) {
-    parts.push(visible(label ? `${label}: ${error}` : error));
+  const fault = faultInWords(snapshot);
+  if (fault) {
+    parts.push(fault);
   } else if (label && status === 'cancelled') {
     parts.push(trans.__('cancelled in %1', label));
   } else if (label && status === 'interrupted') {
