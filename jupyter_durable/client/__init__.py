@@ -9,8 +9,8 @@ from typing import Any
 from jupyter_durable.client import settings as _settings
 from jupyter_durable.client.engine import Engine, Origin
 from jupyter_durable.client.request import Call, ReplayMode, Request, listed, requests_of
-from jupyter_durable.client.session import watch_uncaught
 from jupyter_durable.client.settings import Settings
+from jupyter_durable.client.uncaught import watch_uncaught
 from jupyter_durable.context import current, engine
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.function import registry
@@ -38,10 +38,11 @@ def this_engine() -> Engine:
 
 def new_engine() -> Engine:
     """An engine for this process, with the settings of its environment."""
-    watch_uncaught()
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=before_fork, after_in_child=_forked)
-    return Engine(lambda: _settings.load(os.environ, Path.cwd()))
+    made = Engine(lambda: _settings.load(os.environ, Path.cwd()))
+    watch_uncaught(lambda: made.sessions.run)
+    return made
 
 
 def _forked() -> None:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jupyter_durable.client import conducting, finding, lingering, ownership, versions
 from jupyter_durable.client.launching import Launch
 from jupyter_durable.client.lingering import running_task
+from jupyter_durable.client.uncaught import Uncaught
 from jupyter_durable.code.statements import once_called
 from jupyter_durable.context import Scope
 from jupyter_durable.core.model import Kind, NewRequest, RequestRow, Status
@@ -368,24 +369,5 @@ class Sessions:
 
     def _at_exit(self) -> None:
         """The script ends; whether by an exception, `sys.excepthook` has seen."""
-        error = getattr(sys, "last_value", None) or _Uncaught.seen
+        error = getattr(sys, "last_value", None) or Uncaught.seen
         self.end(error)
-
-
-class _Uncaught:
-    """Remembers the exception that ends a script: at exit it is not to be had any more."""
-
-    seen: BaseException | None = None
-
-    def __init__(self, before: Callable[..., Any]) -> None:
-        self._before = before
-
-    def __call__(self, kind: type[BaseException], error: BaseException, trace: Any) -> None:
-        _Uncaught.seen = error
-        self._before(kind, error, trace)
-
-
-def watch_uncaught() -> None:
-    """See the exception that ends a script, and pass it on."""
-    if not isinstance(sys.excepthook, _Uncaught):
-        sys.excepthook = _Uncaught(sys.excepthook)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -50,6 +51,31 @@ def test_a_script_that_ended_badly_goes_on_and_one_that_succeeded_starts_anew(tm
     assert [request.status for request in found] == ["succeeded", "succeeded"]
     assert [len(request.runs) for request in found] == [1, 2]
     engine.store.close()
+
+
+CANCELLED = """
+import threading, time
+from jupyter_durable import configure, function, get_request
+configure(store="sqlite:///store.db")
+
+@function()
+def wait(seconds):
+    time.sleep(seconds)
+
+wait(0)
+threading.Timer(0.2, get_request("last").cancel).start()
+WAITS
+"""
+
+
+@pytest.mark.parametrize("waits", ["wait(60)", "time.sleep(60)"])
+def test_a_script_that_is_cancelled_ends_with_one_line(tmp_path: Path, waits: str) -> None:
+    """In a call or between two: no traceback, since no line of it was wrong, and not the exit code of a success."""
+    (tmp_path / "script.py").write_text(CANCELLED.replace("WAITS", waits))
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    (line,) = done.stderr.splitlines()
+    assert re.fullmatch(r"request req_\w+ was cancelled; .* replay it to go on, or start the script again", line)
+    assert done.returncode != 0
 
 
 WAITING = """
