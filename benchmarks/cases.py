@@ -16,6 +16,7 @@ CASES: Final = {
     "map": "benchmarks.maps:run",
     "array": "benchmarks.arrays:run",
     "start": "benchmarks.startup:run",
+    "digest": "benchmarks.digests:run",
     "memory": "benchmarks.memory:run",
     "million": "benchmarks.replays:run_million",
 }

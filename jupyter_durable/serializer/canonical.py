@@ -47,8 +47,10 @@ CodeOf: TypeAlias = Callable[[Any], bytes | None]
 BUDGET_SECONDS: Final = 0.05
 INLINE: Final = 4096
 """Longer encodings stand as their hash in what holds them."""
-WORK_A_SECOND: Final = 400_000
-"""Objects walked in a second, on a machine of 2024."""
+WORK_A_SECOND: Final = 280_000
+"""Objects walked in a second, on a machine of 2024, with some room for what comes after a walk that is given up."""
+DESCRIBED: Final = 10
+"""An object that is asked how to make it again costs as much as so many others."""
 FLAT_ITEMS: Final = 4
 """So many flat items that are looked at one by one cost as much as one object."""
 FLAT_BYTES: Final = 512
@@ -236,6 +238,7 @@ class Walk:
 
     def described(self, value: Any) -> Encoded:
         """A value without a canonical form, as the pickler sees it."""
+        self._spend(DESCRIBED)
         made = reduced(value)
         self.weak = True
         name = self.name_of(type(value))

@@ -132,7 +132,9 @@ def _walked(value: tuple[Any, ...], parts: tuple[Any, ...], how: Digesting | Non
         data = walk.bytes_of(value)
         flags: int = Flag.WEAK if walk.weak else False
     except OverBudgetError:
-        data = frame(b"P", *[_within_budget(part, how) or _pickled(part, how) for part in parts])
+        # One part is what was too large; of several each may be, and what is not is known by its canonical bytes.
+        alone = len(parts) == 1
+        data = frame(b"P", *[(not alone and _within_budget(part, how)) or _pickled(part, how) for part in parts])
         flags = Flag.WEAK | Flag.TOO_LARGE
     return blake2b(_WALKED + data, digest_size=DIGEST_BYTES).digest(), flags
 

@@ -21,8 +21,8 @@ from jupyter_durable.serializer.pickler import PROTOCOL, refusal
 
 __all__ = ["pickled_digest"]
 
-BYTES_A_SECOND: Final = 160 * 1024 * 1024
-OBJECTS_A_SECOND: Final = 100_000
+BYTES_A_SECOND: Final = 100 * 1024 * 1024
+OBJECTS_A_SECOND: Final = 50_000
 
 
 class _StoppedError(Exception):

@@ -284,7 +284,7 @@ def test_a_set_of_objects_that_hold_it_is_weak() -> None:
 LARGE: list[Any] = [
     [(n, str(n)) for n in range(30_000)],
     {n: [n] for n in range(30_000)},
-    [Slotted(n, n) for n in range(3_000)] + [[n] for n in range(30_000)],
+    [Slotted(n, n) for n in range(1_000)] + [[n] for n in range(30_000)],
 ]
 
 
