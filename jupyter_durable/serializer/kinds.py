@@ -18,6 +18,7 @@ import functools
 import pathlib
 import pickle
 import re
+import sys
 import types
 import uuid
 import zoneinfo
@@ -112,6 +113,13 @@ def _builtin(_: Names, value: types.BuiltinFunctionType) -> Encoded:
     return frame(b"N", name) if isinstance(owner, types.ModuleType | None) else Parts((owner,), tagged(b"N", name))
 
 
+def _module(names: Names, value: types.ModuleType) -> Encoded:
+    """An imported module counts by its name; of another one the name says nothing."""
+    name = vars(value).get("__name__")
+    imported = isinstance(name, str) and sys.modules.get(name) is value
+    return frame(b"N", str(name).encode("utf-8", "backslashreplace")) if imported else names.described(value)
+
+
 def _datetime(_: Names, value: datetime.datetime) -> Encoded:
     time = datetime.datetime.time(value)
     return _moment(f"{datetime.datetime.date(value).isoformat()}T{time.isoformat()}", time.fold, value.tzinfo)
@@ -169,7 +177,8 @@ def _deque(_: Names, value: deque[Any]) -> Encoded:
 
 def _view(_: Names, value: memoryview) -> bytes:
     said = ascii((value.format, value.shape, value.readonly)).encode()
-    return frame(b"v", said, blake3(value if value.c_contiguous else value.tobytes()).digest())
+    flat = value.cast("B") if value.c_contiguous and value.nbytes else value.tobytes()
+    return frame(b"v", said, blake3(flat).digest())
 
 
 def _buffer(_: Names, value: pickle.PickleBuffer) -> bytes:
@@ -213,7 +222,7 @@ EXACT: Final[dict[type, Encode]] = {
     types.MethodType: _method,
     types.BuiltinFunctionType: _builtin,
     types.MethodDescriptorType: lambda _, value: Parts((value.__objclass__,), tagged(b"N", value.__name__.encode())),
-    types.ModuleType: _text(b"N", lambda value: str(value.__name__)),
+    types.ModuleType: _module,
     types.MappingProxyType: lambda _, value: wrapped(b"m", mapping(dict(value))),
     types.CodeType: lambda _, value: _code(value),
     types.CellType: lambda _, value: Parts(() if value == types.CellType() else (value.cell_contents,), tagged(b"e")),
@@ -235,7 +244,7 @@ BASES: Final[tuple[tuple[type, Encode], ...]] = (
     (pathlib.PurePath, _text(b"P", pathlib.PurePath.__str__)),
     (BaseException, _exception),
     (types.SimpleNamespace, lambda _, value: mapping(dict(vars(value)))),
-    (types.ModuleType, _text(b"N", lambda value: str(value.__name__))),
+    (types.ModuleType, _module),
     (deque, _deque),
     (OrderedDict, _ordered_dict),
     (defaultdict, _default_dict),

@@ -11,6 +11,7 @@ import enum
 import fractions
 import functools
 import itertools
+import json
 import math
 import os
 import pathlib
@@ -489,3 +490,21 @@ def test_arrow_tables_count_by_content_not_by_chunks() -> None:
         table.schema,
     ]
     assert len({value_digest(value)[0] for value in [table, *others]}) == len(others) + 1
+
+
+@pytest.mark.parametrize(
+    "view", [memoryview(bytes(8)).cast("q"), memoryview(b"")[:0], memoryview(bytes(8)).cast("h")[::2]]
+)
+def test_a_view_of_any_format_has_a_digest(view: memoryview) -> None:
+    """Also where its items are no bytes, there are none, or they do not follow each other."""
+    assert value_digest(view) == value_digest(view[:])
+    assert value_digest(view) != value_digest(memoryview(bytes(view.nbytes + 1)))
+
+
+def test_a_module_counts_by_its_name_where_it_is_imported_only() -> None:
+    one, other = types.ModuleType("made"), types.ModuleType("made")
+    one.value, other.value = 1, 2  # type: ignore[attr-defined]
+    assert value_digest(json) == value_digest(json)
+    assert not value_digest(json)[1]
+    assert value_digest(one)[0] != value_digest(other)[0]
+    assert value_digest(one)[1]
