@@ -116,7 +116,7 @@ def running_lab(directory: Path, python: str = sys.executable) -> Iterator[Lab]:
         lab.end_kernels()
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(100)
 
 
 def _environment(directory: Path) -> dict[str, str]:
@@ -160,7 +160,7 @@ class Notebook:
     def __init__(self, page: Page, lab: Lab, name: str, *, kernel: bool = True, app: str = "lab/tree") -> None:
         self.page = page
         page.goto(f"{lab.url}/{app}/{name}?token={TOKEN}&reset")
-        page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
+        page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=90_000)
         if kernel:
             self.idle()
 
@@ -168,7 +168,7 @@ class Notebook:
         """Wait until the kernel is there and has nothing to do."""
         self.page.wait_for_function(
             "() => jupyterapp.shell.currentWidget?.context?.sessionContext?.session?.kernel?.status === 'idle'",
-            timeout=60_000,
+            timeout=90_000,
         )
 
     def run(self, index: int) -> None:
@@ -187,7 +187,7 @@ class Notebook:
             "([index, before]) => { const m = jupyterapp.shell.currentWidget.content.widgets[index].model;"
             "return m.executionCount !== null && m.executionCount !== before && m.executionState !== 'running'; }",
             arg=[index, before],
-            timeout=60_000,
+            timeout=90_000,
         )
         self.page.evaluate("() => window.running.then(() => 1, () => 0)")  # the notebook takes the focus last
 
@@ -241,7 +241,7 @@ def unfold(view: Locator) -> None:
 def debugged(page: Page, asked: str, answer: str) -> None:
     """Ask the debugger that runs in a cell something, see its answer, and leave it."""
     prompt = page.locator(".jp-Stdin-input:not([readonly])").last
-    prompt.wait_for(timeout=20_000)
+    prompt.wait_for(timeout=90_000)
     prompt.fill(asked)
     prompt.press("Enter")
     page.locator(".jp-OutputArea", has_text=answer).first.wait_for()

@@ -39,4 +39,4 @@ def test_the_view_of_a_fork_is_seen_also_when_other_cells_have_run_since(
     own = page.locator(f".jp-durable-view[data-request='{fork}']")
     expect(own).to_have_count(1)
     expect(own).to_be_visible()
-    expect(own.locator(".jp-durable-state")).to_contain_text("succeeded", timeout=20_000)
+    expect(own.locator(".jp-durable-state")).to_contain_text("succeeded", timeout=90_000)

@@ -147,7 +147,7 @@ def test_a_tab_shows_a_request_that_ended_with_no_kernel_alive_and_comes_back_on
     expect(debug).to_have_attribute("title", re.compile("Only a kernel can do this"))
     wait_until_saved(page)
     page.goto(own_workspace)
-    expect(tab(page).locator(".jp-durable-state")).to_have_text(re.compile("failed"), timeout=60_000)
+    expect(tab(page).locator(".jp-durable-state")).to_have_text(re.compile("failed"), timeout=90_000)
 
 
 def wait_until_saved(page: Page) -> None:
@@ -173,7 +173,7 @@ def test_closing_and_opening_the_tab_during_a_run_loses_nothing(own_lab: Lab, pa
     expect(page.locator(".jp-durable-single")).to_have_count(0)
     panel.row("endless").filter(has_text="running").first.click()
     expect(view.locator(".jp-durable-label", has_text="wait[0]")).to_be_visible()
-    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=20_000)
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=90_000)
     expect(view.locator(".jp-durable-counts")).to_contain_text("12 ran")
 
 
@@ -187,7 +187,7 @@ def test_a_request_in_the_page_after_a_reload_during_its_run_catches_up(own_lab:
     page.goto(f"{own_lab.url}/lab?token={TOKEN}&reset")
     panel = Requests(page)
     panel.row("endless").filter(has_text="running").first.click()
-    expect(tab(page).locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=30_000)
+    expect(tab(page).locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=90_000)
     expect(tab(page).locator(".jp-durable-counts")).to_contain_text("20 ran")
 
 
@@ -198,7 +198,7 @@ def test_go_to_opens_the_notebook_and_shows_the_cell(own_lab: Lab, page: Page) -
     panel.choose(panel.row("far.ipynb").filter(has_text="summary"), "Go to Notebook and Cell")
     page.wait_for_function(
         "() => jupyterapp.shell.currentWidget?.content?.activeCell?.model?.sharedModel.getSource() === 'summary(5)'",
-        timeout=30_000,
+        timeout=90_000,
     )
     expect(page.locator(".jp-Cell.jp-mod-active")).to_be_in_viewport()
 
@@ -228,7 +228,7 @@ def test_replay_with_no_kernel_is_offered_in_a_new_one(own_lab: Lab, page: Page)
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("No kernel of anew.ipynb is alive")
     dialog.get_by_role("button", name="Open and Replay").click()
-    expect(row).to_contain_text("succeeded", timeout=60_000)
+    expect(row).to_contain_text("succeeded", timeout=90_000)
     expect(row).to_contain_text("3 from checkpoint · 5 ran")
 
 

@@ -69,7 +69,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "MENDED": str(directory / "mended"),
     }
     script = Path(__file__).parent / "made.py"
-    subprocess.run([sys.executable, str(script)], env=environment, check=True, capture_output=True, timeout=60)
+    subprocess.run([sys.executable, str(script)], env=environment, check=True, capture_output=True, timeout=300)
     return directory
 
 

@@ -23,7 +23,7 @@ from jupyter_durable_kernel import holders
 from jupyter_durable_kernel.headless import Execution
 from tests.cli.notebooks import CELLS, Notebook, kill, until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 LOADS = [f"load {k}" for k in range(4)]
 MAPPED = [f"load {100 + k}" for k in range(4)]
 
@@ -193,7 +193,7 @@ def test_an_interrupt_settles_the_request_and_the_next_run_goes_on(notebook: Not
     process = notebook.start("-p", "pause", "0.2")
     until(functools.partial(notebook.has_run, 3), process)
     process.send_signal(number)
-    _, complaint = process.communicate(timeout=60)
+    _, complaint = process.communicate(timeout=100)
     assert process.returncode == 128 + number
     assert "interrupted" in complaint
     (request,) = notebook.requests()
@@ -247,7 +247,7 @@ def held(notebook: Notebook, request: pytest.FixtureRequest) -> Iterator[subproc
     assert process.stdout.readline() == "held\n"
     yield process
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=100)
 
 
 @pytest.mark.parametrize("held", ["alive"], indirect=True)

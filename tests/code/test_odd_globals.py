@@ -41,7 +41,7 @@ def swept() -> dict[tuple[str, str], Any]:
     names, ended = list(ZOO), {}
     while names:
         child = subprocess.run(
-            [sys.executable, "-c", CHILD, *names], capture_output=True, text=True, cwd=ROOT, timeout=110, check=False
+            [sys.executable, "-c", CHILD, *names], capture_output=True, text=True, cwd=ROOT, timeout=400, check=False
         )
         name = ""
         for line in child.stdout.splitlines():

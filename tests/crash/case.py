@@ -35,7 +35,7 @@ from tests.crash.oracle import Look, Run, judge
 from tests.crash.shapes import SHAPES, START, Shape
 from tests.crash.witness import ACCEPTED, KILLED, Event, Witness, line, read_log, short
 
-PATIENCE: Final = 20.0
+PATIENCE: Final = 100.0
 """Seconds after which a process counts as stuck."""
 RECOVERIES: Final = 3
 """Replays that may be killed before the last one is left alone."""

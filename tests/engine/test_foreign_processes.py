@@ -57,7 +57,7 @@ def test_functions_are_plain_in_the_processes_of_multiprocessing_and_joblib(tmp_
     script.write_text(SCRIPT)
     environment = {**os.environ, "JUPYTER_DURABLE_STORE": f"sqlite:///{tmp_path}/store.db"}
     command = [sys.executable, str(script), way]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "[1, 2, 3] ['outer', 'inner', 'now']",
@@ -92,7 +92,7 @@ def test_a_fork_of_a_script_does_not_end_its_request(tmp_path: Path) -> None:
     script.write_text(FORKED)
     environment = {**os.environ, "JUPYTER_DURABLE_STORE": f"sqlite:///{tmp_path}/store.db"}
     command = [sys.executable, str(script)]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     values, after = done.stdout.splitlines()
     assert json.loads(values) == [2, 3]
@@ -161,7 +161,7 @@ def test_a_process_asks_the_call_that_started_it_by_the_context_it_was_given(tmp
     script.write_text(CONTEXT)
     environment = {**os.environ, "JUPYTER_DURABLE_STORE": f"sqlite:///{tmp_path}/store.db"}
     command = [sys.executable, "-W", "ignore", str(script), way]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     late = "the call whose RequestContext this process was given has ended: wait for your processes inside of it"
     assert done.stdout.splitlines() == [f"True|True|{late}|child|[('seen', 3.0)]|['half']"]

@@ -34,7 +34,7 @@ ENDS = {"killed": "os.kill(os.getpid(), signal.SIGKILL)", "raised": "raise Value
 
 
 def start(folder: Path) -> list[str]:
-    done = subprocess.run([sys.executable, "script.py"], cwd=folder, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "script.py"], cwd=folder, capture_output=True, text=True, timeout=300)
     return done.stdout.split("\n")[:-1]
 
 
@@ -72,7 +72,7 @@ WAITS
 def test_a_script_that_is_cancelled_ends_with_one_line(tmp_path: Path, waits: str) -> None:
     """In a call or between two: no traceback, since no line of it was wrong, and not the exit code of a success."""
     (tmp_path / "script.py").write_text(CANCELLED.replace("WAITS", waits))
-    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     (line,) = done.stderr.splitlines()
     assert re.fullmatch(r"request req_\w+ was cancelled; .* replay it to go on, or start the script again", line)
     assert done.returncode != 0
@@ -105,11 +105,11 @@ def test_a_script_that_is_started_twice_says_who_runs_it(tmp_path: Path) -> None
             while not (tmp_path / "there").exists():
                 assert time.monotonic() < end
                 time.sleep(0.005)
-            second = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+            second = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
             (tmp_path / "go").touch()
             fresh = {**os.environ, "JUPYTER_DURABLE_FRESH": "1"}
-            third = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, env=fresh)
-            assert first.communicate(timeout=60)[0] == "slow 1\n1\n"
+            third = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, env=fresh)
+            assert first.communicate(timeout=100)[0] == "slow 1\n1\n"
         finally:
             first.kill()
     assert second.stdout == ""

@@ -18,7 +18,7 @@ from jupyter_durable.context import engine
 from tests.conftest import ROOT
 from tests.examples.runs import loaded
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ class Kernel:
         manager.start_kernel(env={**os.environ, **environment})
         self.client = manager.blocking_client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
+        self.client.wait_for_ready(timeout=100)
 
     def send(self, code: str, cell_id: str | None = None) -> str:
         """Send a cell as JupyterLab does; the id of the message."""

@@ -159,7 +159,7 @@ def test_the_view_of_a_request_that_was_left_open_says_how_it_goes(kernel: Kerne
     end = time.monotonic() + 60
     while "running" in shown:
         assert time.monotonic() < end, shown
-        message = kernel.client.get_iopub_msg(timeout=60)
+        message = kernel.client.get_iopub_msg(timeout=100)
         if message["msg_type"] == "update_display_data":
             shown = message["content"]["data"].get("text/plain", "")
     assert "1 ran" in shown

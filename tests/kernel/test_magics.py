@@ -177,10 +177,10 @@ def test_help_and_completion_know_every_verb(kernel: Kernel) -> None:
 
 
 def _inspected(kernel: Kernel, name: str) -> str:
-    reply = kernel.client.inspect(name, reply=True, timeout=30)
+    reply = kernel.client.inspect(name, reply=True, timeout=100)
     return str(reply["content"]["data"]["text/plain"])
 
 
 def _completed(kernel: Kernel, line: str) -> list[str]:
-    reply = kernel.client.complete(line, reply=True, timeout=30)
+    reply = kernel.client.complete(line, reply=True, timeout=100)
     return list(reply["content"]["matches"])

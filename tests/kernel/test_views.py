@@ -122,7 +122,7 @@ def test_progress_is_shown_while_a_call_runs(kernel: Kernel) -> None:
     seen = []
     id = kernel.send("%%durable\nlong(8)")
     while True:
-        message = kernel.client.get_iopub_msg(timeout=30)
+        message = kernel.client.get_iopub_msg(timeout=100)
         if message["parent_header"].get("msg_id") != id:
             continue
         seen.append(message["content"].get("data", {}).get("text/html", ""))
@@ -158,7 +158,7 @@ def test_a_request_that_runs_again_does_not_tell_how_it_ended_before(start: Star
     told = []
     id = kernel.send(body, "again")
     while True:
-        message = kernel.client.get_iopub_msg(timeout=30)
+        message = kernel.client.get_iopub_msg(timeout=100)
         if message["parent_header"].get("msg_id") == id:
             told.append(json.dumps(message["content"].get("data", {})))
             if message["content"].get("execution_state") == "idle":

@@ -117,7 +117,7 @@ def test_submit_returns_at_once_and_the_key_gives_the_same_request(bench: Bench)
     @application()
     @function()
     def waits(n: int) -> int:
-        assert go.wait(10)
+        assert go.wait(100)
         return n
 
     first = waits.submit(3, idempotency_key="k")
@@ -126,7 +126,7 @@ def test_submit_returns_at_once_and_the_key_gives_the_same_request(bench: Bench)
     with pytest.raises(SDKUsageError, match=r"belongs to request req_.*another input; use another key"):
         waits.submit(4, idempotency_key="k")
     go.set()
-    assert first.wait(10).output() == 3
+    assert first.wait(100).output() == 3
     assert waits.submit(3, idempotency_key="k").output() == 3
     assert len(list_requests()) == 1
 

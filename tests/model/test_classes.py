@@ -181,7 +181,7 @@ def test_an_init_that_takes_too_long_is_a_timeout(bench: Bench) -> None:
     class Slow:
         pass
 
-    owner = Owner(Slow, lambda self: [go.wait(10)].clear(), 0.05)
+    owner = Owner(Slow, lambda self: [go.wait(100)].clear(), 0.05)
     with pytest.raises(TimeoutError, match=r"Slow\.__init__ has not ended within 0\.05 s"):
         owner.instance()
     go.set()

@@ -38,7 +38,7 @@ class Gate:
 
         @function()
         def gated(n: int) -> int:
-            assert self.open.wait(10)
+            assert self.open.wait(100)
             self.ended.append(n)
             return n
 
@@ -124,7 +124,7 @@ def test_a_result_that_takes_too_long_raises_and_goes_on(bench: Bench) -> None:
         future.result(timeout=0.01)
     assert repr(future) == "<Future gated: running>"
     gate.open.set()
-    assert future.result(timeout=10) == 7
+    assert future.result(timeout=100) == 7
 
 
 def test_exception_is_none_until_it_failed(bench: Bench) -> None:
@@ -259,7 +259,7 @@ def test_a_future_as_an_argument_is_its_result(bench: Bench) -> None:
 
 
 def test_futures_among_arguments_run_beside_each_other(bench: Bench) -> None:
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=100)
 
     @function()
     def meets(n: int) -> int:

@@ -61,14 +61,14 @@ async def over_async(n: int) -> int:
 
 
 def test_results_come_in_the_order_of_the_items(bench: Bench) -> None:
-    barrier = threading.Barrier(4, timeout=10)
+    barrier = threading.Barrier(4, timeout=100)
     turn = [threading.Event() for _ in range(5)]
     turn[4].set()
 
     @function()
     def backwards(n: int) -> int:
         barrier.wait()
-        assert turn[n + 1].wait(10)
+        assert turn[n + 1].wait(100)
         turn[n].set()
         return n
 

@@ -255,7 +255,7 @@ def test_cancel_ends_a_sleep_on_the_main_thread(bench: Bench) -> None:
     GATE.clear()
 
     def cancel() -> None:
-        GATE.wait(5)
+        GATE.wait(100)
         list_requests()[0].cancel()
 
     canceller = threading.Thread(target=cancel)
@@ -273,14 +273,14 @@ def test_cancel_ends_a_sleep_on_the_main_thread(bench: Bench) -> None:
 def test_the_output_of_one_that_runs_is_not_there_yet(bench: Bench) -> None:
     GATE.clear()
     request = sleeps_on_main.submit(30)
-    GATE.wait(5)
+    GATE.wait(100)
     assert request.status == "running"
     with pytest.raises(RequestNotFinished, match=f"request {request.id} is running; wait for it with .wait()"):
         request.output()
     with pytest.raises(jd.TimeoutError, match=r"has not ended within 0.01 s; it goes on"):
         request.wait(0.01)
     request.cancel()
-    assert request.wait(5).status == "cancelled"
+    assert request.wait(100).status == "cancelled"
 
 
 def test_a_request_that_nobody_began_reads_interrupted_and_its_key_begins_it() -> None:
@@ -297,7 +297,7 @@ def test_a_request_that_nobody_began_reads_interrupted_and_its_key_begins_it() -
         assert [each.id for each in list_requests(status="interrupted")] == [row.id]
         assert list_requests(status="queued") == []
         again = doubled.submit(1, idempotency_key="k")
-        assert (again.id, again.wait(5).output()) == (row.id, [2, "int"])
+        assert (again.id, again.wait(100).output()) == (row.id, [2, "int"])
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1.5, "2", True])

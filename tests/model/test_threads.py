@@ -83,7 +83,7 @@ def test_with_several_requests_the_error_names_map_and_copy_context(bench: Bench
     @application()
     @function()
     def waits() -> None:
-        go.wait(10)
+        go.wait(100)
 
     background = waits.submit()
     try:
@@ -92,7 +92,7 @@ def test_with_several_requests_the_error_names_map_and_copy_context(bench: Bench
             in_thread(lambda: square(2))
     finally:
         go.set()
-        background.wait(5)
+        background.wait(100)
 
 
 def test_the_cell_counts_as_a_request_while_it_may_make_calls(bench: Bench) -> None:
@@ -101,7 +101,7 @@ def test_the_cell_counts_as_a_request_while_it_may_make_calls(bench: Bench) -> N
     @application()
     @function()
     def waits() -> None:
-        go.wait(10)
+        go.wait(100)
 
     background = waits.submit()
     try:
@@ -109,7 +109,7 @@ def test_the_cell_counts_as_a_request_while_it_may_make_calls(bench: Bench) -> N
             in_thread(lambda: square(2))
     finally:
         go.set()
-        background.wait(5)
+        background.wait(100)
     assert background.calls() == []
 
 
@@ -170,7 +170,7 @@ def test_a_call_that_comes_after_the_end_of_its_request_is_an_error(bench: Bench
     @function()
     def app() -> None:
         def body() -> None:
-            go.wait(10)
+            go.wait(100)
             try:
                 square(1)
             except SDKUsageError as error:

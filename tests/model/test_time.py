@@ -181,7 +181,7 @@ def test_cancel_settles_every_running_call_within_a_second(bench: Bench, app: jd
     request = app.submit()
     canceller.join()
     began = time.monotonic()
-    request.wait(5)
+    request.wait(100)
     assert time.monotonic() - began < 1
     assert request.status == "cancelled"
     assert {call.status for call in request.calls()} == {"cancelled"}

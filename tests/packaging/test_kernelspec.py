@@ -21,7 +21,7 @@ def running(manager: KernelManager, *arguments: str) -> Iterator[BlockingKernelC
     client = manager.blocking_client()
     client.start_channels()
     try:
-        client.wait_for_ready(timeout=60)
+        client.wait_for_ready(timeout=100)
         yield client
     finally:
         client.stop_channels()

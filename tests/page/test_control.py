@@ -47,7 +47,7 @@ def ask(kernel: Kernel, op: str, **content: Any) -> dict[str, Any]:
     message = kernel.client.session.msg("durable_request", {"op": op, **content})
     kernel.client.control_channel.send(message)
     while True:
-        reply = kernel.client.get_control_msg(timeout=20)
+        reply = kernel.client.get_control_msg(timeout=100)
         if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
             assert reply["msg_type"] == "durable_reply"
             found: dict[str, Any] = reply["content"]
@@ -157,7 +157,7 @@ def test_other_input_is_given_as_a_list_or_by_name(kernel: Kernel, retried: str)
     told = ask(kernel, "detail", request=retried, call=root)["reply"]
     assert json.loads(told["input_text"]) == [4, 2]
     fork = ask(kernel, "fork", request=retried, input='{"scale": 3, "n": 5}')["reply"]["fork"]
-    assert kernel.value(f"get_request({fork!r}).wait(20).output()") == 15
+    assert kernel.value(f"get_request({fork!r}).wait(100).output()") == 15
     refused = ask(kernel, "fork", request=retried, input='{"many": 3}')
     assert "steady" in refused["message"]
     assert "(n: int, scale: int = 1)" in refused["message"]
@@ -189,7 +189,7 @@ def test_a_call_that_was_mended_is_run_again_as_it_is_now(kernel: Kernel, choice
     call = call_labelled(kernel, request, "risky[1]")
     kernel.run(MENDED.replace("WELL", "True"))
     assert ask(kernel, "replay", request=request, **{choice: call})["status"] == "ok"
-    kernel.value(f"get_request({request!r}).wait(20).status")
+    kernel.value(f"get_request({request!r}).wait(100).status")
     calls = ask(kernel, "snapshot", request=request)["reply"]["calls"]
     assert {call["label"]: call["status"] for call in calls if call["name"] == "risky"}["risky[1]"] == "succeeded"
 

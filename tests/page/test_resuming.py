@@ -159,7 +159,7 @@ def test_what_cannot_go_on_is_refused_before_anything_runs(kernel: Kernel) -> No
         "%%durable\nimport time\n@function()\ndef nap():\n    pathlib.Path('up').touch()\n    time.sleep(60)\nnap()",
         "here",
     )
-    kernel.client.get_iopub_msg(timeout=20)
+    kernel.client.get_iopub_msg(timeout=100)
     request = _running(kernel)
     assert "runs" in told(kernel, request, BODY)["message"]
     ask(kernel, "cancel", request=request)

@@ -79,7 +79,7 @@ def track(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Track]:
         yield made
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_of_the_processes_that_want_a_request_one_runs_it_and_the_others_say_who(track: Track) -> None:
     """Every kind of owner, every way to want a request, two to six at once; counted outside of the store."""
     replays = [Race(SEED * 1000 + at, owner, "replay", 2 + at % 3) for at, owner in enumerate(OWNERS[:-1])]
@@ -97,7 +97,7 @@ def test_a_thousand_races(tmp_path: Path) -> None:
     assert wrong == []
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_planted_bug_is_found(track: Track, name: str) -> None:
     mutant = MUTANTS[name]

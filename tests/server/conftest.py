@@ -77,7 +77,7 @@ class Server:
     def ran(self, source: str, store: Path | str) -> str:
         """What a program printed, once it has ended."""
         with self.program(source, store) as program:
-            printed, _ = program.communicate(timeout=60)
+            printed, _ = program.communicate(timeout=100)
         assert program.returncode == 0
         return printed.strip()
 
@@ -85,7 +85,7 @@ class Server:
 def sent(request: urllib.request.Request) -> Reply:
     """The answer to a request of HTTP, whatever its status."""
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=100) as answer:
             return Reply(answer.status, json.loads(answer.read()))
     except urllib.error.HTTPError as refused:
         with refused:
@@ -120,7 +120,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield made
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(100)
 
 
 def _answers(server: Server) -> bool:

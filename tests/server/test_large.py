@@ -47,7 +47,7 @@ class Others:
         """Until the end."""
         while not self._end.is_set():
             began = monotonic()
-            with urllib.request.urlopen(self._asked, timeout=20) as answer:
+            with urllib.request.urlopen(self._asked, timeout=100) as answer:
                 answer.read()
             self._waited.append(monotonic() - began)
             sleep(0.005)  # the pace of the questions, not a wait for something
@@ -75,7 +75,7 @@ def running(server: Server, store: Path, calls: int) -> Iterator[str]:
         assert program.stdout.readline().strip() == "waits"
         (one,) = [each for each in server.ask("requests").body["requests"] if each["status"] == "running"]
         yield f"requests/any/{one['id']}"
-        program.communicate("\n", timeout=60)
+        program.communicate("\n", timeout=100)
 
 
 def timed(server: Server, path: str, **query: Any) -> tuple[Reply, float, list[float]]:

@@ -73,13 +73,13 @@ def test_who_asks_what_is_being_read_waits_for_it() -> None:
 
     def slow() -> dict[str, Any]:
         begun.set()
-        assert go_on.wait(20)
+        assert go_on.wait(100)
         return read()
 
     threads = [threading.Thread(target=known.answer, args=("snapshot", ROW, Status.SUCCEEDED, slow)) for _ in range(3)]
     for thread in threads:
         thread.start()
-    assert begun.wait(20)
+    assert begun.wait(100)
     go_on.set()
     for thread in threads:
         thread.join()

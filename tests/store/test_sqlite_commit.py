@@ -81,7 +81,7 @@ def test_one_bad_write_of_a_group_fails_alone(store: SqliteStore, witness: Sqlit
     answers = Answers(journal, witness)
     for identity in range(2, 12):
         answers.post(outcome(identity, children=2**70 if identity == 5 else 0))
-    answers.wait(10)
+    answers.wait(100)
     assert {i for i, error in answers.errors.items() if error is not None} == {5}
     assert isinstance(answers.errors[5], CheckpointError)
     assert answers.seen[5] is None
@@ -193,7 +193,7 @@ def test_a_callback_that_would_wait_for_itself_is_told(store: SqliteStore) -> No
         settled.set()
 
     journal.post(outcome(2), done)
-    assert settled.wait(10)
+    assert settled.wait(100)
     assert len(raised) == 1
 
 

@@ -275,7 +275,7 @@ def test_two_processes_create_one_store(path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", code, path, Path.cwd()], stdout=subprocess.PIPE, text=True)
         for _ in range(4)
     ]
-    assert all("made" in process.communicate(timeout=60)[0] for process in both)
+    assert all("made" in process.communicate(timeout=100)[0] for process in both)
 
 
 # network file systems

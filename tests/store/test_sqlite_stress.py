@@ -85,6 +85,6 @@ def test_acknowledged_outcomes_survive_kills_and_checkpoints_of_others(tmp_path:
 
 
 @pytest.mark.full
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_acknowledged_outcomes_survive_two_minutes_of_it(tmp_path: Path) -> None:
     assert stress(tmp_path, 120, writers=4) > 10_000

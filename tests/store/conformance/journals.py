@@ -94,7 +94,7 @@ class JournalLaws:
             settled.set()
 
         journal.post(outcome(2), done, [Logged(2, BODY, 1.0, "stdout", "hello")])
-        assert settled.wait(10)
+        assert settled.wait(100)
         assert seen == [(None, outcome(2))]
         assert store.logs(journal.lease.serial) == [Logged(2, BODY, 1.0, "stdout", "hello")]
 

@@ -141,7 +141,7 @@ class RequestLaws:
             settled.set()
 
         old.post(outcome(3), done)
-        assert settled.wait(10)
+        assert settled.wait(100)
         assert type(heard[0]) is LeaseLost
         with pytest.raises(LeaseLost, match="process 200 on there"):
             old.record(outcome(2))
