@@ -149,7 +149,7 @@ class Files:
 
     def kept(self, opened: Opened) -> bytes | None:
         """What is to be kept of a call that has succeeded; None when it read nothing."""
-        below = {(seen.path, seen.look): seen for kept in opened.below for seen in unpacked(kept)}
+        below = {(seen.path, seen.look): seen for kept in list(opened.below) for seen in unpacked(kept)}
         own: dict[str, Seen] = {}
         budget = HASHED_BY_A_CALL
         for path, look in _inputs(opened):
