@@ -52,6 +52,10 @@ class Loaded(NamedTuple):
         """16 bytes over the code of a function."""
         return self.hashes.of(spec.fn)
 
+    def holds(self, spec: Spec) -> Callable[[], bool] | None:
+        """What tells whether that is still its code; None where it reads no data that could change."""
+        return self.hashes.holds(spec.fn)
+
     def as_argument(self, value: Any) -> bytes | None:
         """The same for a function or class among arguments, as it is now; None where its name says it all."""
         return self.hashes.as_argument(value)

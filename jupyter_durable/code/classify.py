@@ -89,10 +89,13 @@ def alias_parts(value: object) -> tuple[object, ...] | None:
 def looked_up(names: Mapping[str, object], qualname: str) -> object:
     """What stands under a qualified name, classes in classes; `ABSENT` where nothing does."""
     first, *rest = qualname.split(".")
-    found = names.get(first, ABSENT)
+    found: Any = names.get(first, ABSENT)
     for part in rest:
         found = static.members(found).get(part, ABSENT) if is_a(found, type) else ABSENT
-    return found
+        if type(found) is staticmethod or type(found) is classmethod:
+            found = found.__func__
+    named: object = found
+    return named
 
 
 def variable_of(cls: type, names: Mapping[str, object]) -> str | None:

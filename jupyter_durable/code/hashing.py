@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import blake2b
 from types import FunctionType
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 from jupyter_durable import static
 from jupyter_durable.code.classify import home_module
 from jupyter_durable.code.modules import is_local
-from jupyter_durable.code.walk import Seen, Walk, seen_alike
+from jupyter_durable.code.walk import Seen, Walk, Watched, holds, seen_alike
 
 
 def code_hash(fn: Callable[..., Any] | type, namespace: Mapping[str, object] | None = None) -> bytes:
@@ -57,23 +58,39 @@ class _Known(NamedTuple):
     """What the hash was made of; None: it is final."""
 
 
+class _Explained(NamedTuple):
+    value: object
+    parts: dict[str, bytes]
+    watched: tuple[Watched, ...]
+
+
 class CodeHashes:
     """Code hashes remembered by identity, for callers that ask often.
 
-    A helper can change while the function that uses it stays the same object: call `forget` when a cell has run.
+    Plain data that the code reads is looked at whenever a hash is asked for. A helper can change while the function
+    that uses it stays the same object: call `forget` when a cell has run.
     """
 
     def __init__(self, namespace: Mapping[str, object] | None = None) -> None:
         self._namespace = namespace
-        self._parts: dict[int, tuple[object, dict[str, bytes]]] = {}
+        self._explained: dict[int, _Explained] = {}
         self._arguments: dict[int, _Known] = {}
 
     def explain(self, fn: Callable[..., Any] | type) -> dict[str, bytes]:
         """As the function of this name."""
-        known = self._parts.get(id(fn))
-        if known is None:
-            known = self._parts[id(fn)] = fn, explain(fn, self._namespace)
-        return known[1]
+        return self._known(fn).parts
+
+    def holds(self, fn: Callable[..., Any] | type) -> Callable[[], bool] | None:
+        """What tells whether the hash of a function is still that of its code; None where it reads no data."""
+        watched = self._known(fn).watched
+        return partial(holds, watched) if watched else None
+
+    def _known(self, fn: Callable[..., Any] | type) -> _Explained:
+        known = self._explained.get(id(fn))
+        if known is None or not holds(known.watched):
+            walk = Walk(self._namespace)
+            known = self._explained[id(fn)] = _Explained(fn, walk.parts(fn), walk.watched())
+        return known
 
     def of(self, fn: Callable[..., Any] | type) -> bytes:
         """As `code_hash`."""
@@ -97,7 +114,7 @@ class CodeHashes:
 
     def forget(self) -> None:
         """What was remembered may have changed."""
-        self._parts.clear()
+        self._explained.clear()
         self._arguments.clear()
 
 

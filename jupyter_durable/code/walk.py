@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from types import CellType, FunctionType, ModuleType
 from typing import Any, Final, NamedTuple
@@ -40,6 +40,8 @@ from jupyter_durable.static import is_a
 
 DATA_LIMIT: Final = 64 * 1024
 """Plain-data globals up to this many bytes belong to the code that reads them."""
+WATCHED_BYTES: Final = 1024
+"""Data up to this many bytes is looked into at each call; of larger data only that it is the same object."""
 _ABSENT: Final = object()
 
 
@@ -71,6 +73,26 @@ def _same_rows(one: list[tuple[str, object]], other: list[tuple[str, object]]) -
     return len(one) == len(other) and all(a[0] == b[0] and a[1] is b[1] for a, b in zip(one, other, strict=True))
 
 
+class Watched(NamedTuple):
+    """A name under which code reads plain data."""
+
+    names: Mapping[str, object]
+    name: str
+    value: object
+    rendered: bytes | None
+    """Its bytes, where it is small and can change in place."""
+
+
+def holds(watched: Sequence[Watched]) -> bool:
+    """Whether the data is as it was: bound to the same objects, which have not changed."""
+    for names, name, value, rendered in watched:
+        if names.get(name, _ABSENT) is not value:
+            return False
+        if rendered is not None and render_data(value, WATCHED_BYTES) != rendered:
+            return False
+    return True
+
+
 class Walk:
     """The parts of one function or class, by name; `seen` is filled on the way."""
 
@@ -83,7 +105,8 @@ class Walk:
         self._for_class = for_class
         self._for_argument = for_argument
         self._parts: dict[str, bytes] = {}
-        self._data: set[str] = set()
+        self._data: dict[str, bytes] = {}
+        self._bound: dict[str, tuple[Mapping[str, object], str, object]] = {}
         self._changed: set[str] = set()
         self._visited: dict[int, object] = {}
         self._taken: set[tuple[int, str]] = set()
@@ -99,9 +122,19 @@ class Walk:
                     continue
                 self._visited[id(value)] = value
             pending.extend(self._visit(name, value))
-        for name in self._data & self._changed:
+        for name in self._data.keys() & self._changed:
             del self._parts[name]
         return self._parts
+
+    def watched(self) -> tuple[Watched, ...]:
+        """The plain data that the code of `parts` reads by a name, but for what it changes itself."""
+        found = []
+        for part, rendered in self._data.items():
+            if part in self._bound and part not in self._changed:
+                names, name, value = self._bound[part]
+                inside = type(value) not in ATOMS and len(rendered) <= WATCHED_BYTES
+                found.append(Watched(names, name, value, rendered if inside else None))
+        return tuple(found)
 
     def _add(self, name: str, data: bytes) -> None:
         """Two functions can stand under one name: one that was redefined, and the new one it calls."""
@@ -136,7 +169,7 @@ class Walk:
             self.seen.contents.append((value, rendered))
         if rendered is not None and not is_credential(name.rpartition(".")[2], value):
             self._add(name, rendered)
-            self._data.add(name)
+            self._data[name] = rendered
 
     def _function(self, name: str, fn: FunctionType) -> Iterator[tuple[str, object]]:
         library = _library(fn)
@@ -211,6 +244,7 @@ class Walk:
         elif value is not _ABSENT:
             home = names.get("__name__")
             prefix = f"{home}." if home != "__main__" and names is not self._namespace else ""
+            self._bound[prefix + name] = names, name, value
             yield from self._used(prefix + name, value)
 
     def _module(self, name: str, module: object, attributes: frozenset[str]) -> Iterator[tuple[str, object]]:
@@ -227,6 +261,7 @@ class Walk:
             if is_a(held, ModuleType):
                 yield from self._module(f"{name}.{attribute}", held, attributes)
             else:
+                self._bound[f"{name}.{attribute}"] = content, attribute, held
                 yield from self._used(f"{name}.{attribute}", held)
 
     def _used(self, name: str, value: object) -> Iterator[tuple[str, object]]:

@@ -88,7 +88,9 @@ class ActiveCall(CallSettling):
             refuse_nested(spec.name, [*args, *kwargs.values()])
             if weak & Flag.TOO_LARGE:
                 run.notices.too_large(spec, args, kwargs)
-        plan = run.plans.get(spec) or run.plan(spec)
+        plan = run.plans.get(spec)
+        if plan is None or plan.holds is not None:
+            plan = run.plan(spec)
         body = self.body or self.open_body()
         with body.lock:
             if seq is None:
@@ -98,7 +100,7 @@ class ActiveCall(CallSettling):
             if body.matcher is not None:
                 row, changed = match(self, body, (seq, Kind.FUNCTION, plan.name, digest))
                 if row is not None and plan.durable and reusable(row):
-                    why = refused(run, row, changed)
+                    why = refused(run, row, plan, changed)
                     if not why:
                         if weak:
                             run.unread.served(plan.name, spec.params, (args, kwargs))

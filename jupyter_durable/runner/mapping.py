@@ -53,7 +53,7 @@ def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[t
     from jupyter_durable.runner.call import ActiveCall
 
     run = node.run
-    plan = run.plans.get(spec) or run.plan(spec)
+    plan = run.plan(spec)
     body = node.open_body()
     begun: list[Any] = []
     again: list[tuple[int, int, bool]] = []
@@ -64,7 +64,7 @@ def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[t
         body.next_seq = len(items)
         for seq, (row, changed) in enumerate(rows):
             if row is not None and plan.durable and reusable(row):
-                why = refused(run, row, changed)
+                why = refused(run, row, plan, changed)
                 if not why:
                     drift = drift_of(row, digests[seq][1]) if changed else 0
                     if digests[seq][1]:

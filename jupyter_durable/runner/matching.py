@@ -104,11 +104,11 @@ def _diverge(run: Run, divergence: Divergence) -> NoReturn:
     raise RunStopped(error) from None
 
 
-def refused(run: Run, row: CallRow, changed: bool) -> int:
+def refused(run: Run, row: CallRow, plan: Plan, changed: bool) -> int:
     """With `rerun="changed"`: the flags under which a recorded success executes; 0 where it may be served."""
     if run.options.reuse_changed:
         return 0
-    if changed:
+    if changed or row.code != plan.code:  # what changed before the run was set aside; this changed in its course
         return Flag.TAKEN_OVER
     return Flag.SET_ASIDE if row.files and changed_file(row.files, below=True) is not None else 0
 

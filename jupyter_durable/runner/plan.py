@@ -32,13 +32,15 @@ class Plan(NamedTuple):
     durable: bool
     flags: int
     max_concurrency: int | None
+    holds: Callable[[], bool] | None = None
+    """Tells whether `code` is still that of the function; None where nothing that it reads can change."""
 
 
 ONCE: Final = RetryPolicy(0, 0.0, 0.0, 1.0, False, ())
 
 
 class Planner:
-    """Makes plans, each once."""
+    """Makes plans, each once, and again when data that the code of a function reads has changed."""
 
     def __init__(self, settings: RunSettings, retries: RetryPolicy | None, code: Code) -> None:
         self.plans: dict[Any, Plan] = {}
@@ -48,6 +50,9 @@ class Planner:
 
     def plan(self, spec: Spec) -> Plan:
         """What a run does with a function; an application's retries hold where the function has none."""
+        known = self.plans.get(spec)
+        if known is not None and (known.holds is None or known.holds()):
+            return known
         options = spec.options
         timeout = self._settings.default_timeout if isinstance(options.timeout, Unwritten) else options.timeout
         executor = options.executor or self._settings.executor
@@ -65,6 +70,7 @@ class Planner:
             durable=options.durable,
             flags=0 if options.durable else Flag.VOLATILE,
             max_concurrency=options.max_concurrency,
+            holds=self._code.holds(spec),
         )
         return made
 

@@ -30,7 +30,7 @@ class _Chain:
     def __init__(self, node: ActiveCall, spec: Spec, values: list[Any], initial: tuple[Any, ...]) -> None:
         self.node = node
         self.spec = spec
-        self.plan = node.run.plans.get(spec) or node.run.plan(spec)
+        self.plan = node.run.plan(spec)
         self.accumulated: Any = initial[0] if initial else values[0]
         self.items = values if initial else values[1:]
         self.digest, self.weak = value_digest(self.accumulated, self.node.run.digesting)
@@ -67,7 +67,11 @@ class _Chain:
             row, _ = match(self.node, body, (seq, Kind.REDUCE_STEP, self.plan.name, digest))
             if row is None:
                 break
-            if not (self.plan.durable and reusable(row)) or row.result is None or refused(self.node.run, row, False):
+            if (
+                not (self.plan.durable and reusable(row))
+                or row.result is None
+                or refused(self.node.run, row, self.plan, False)
+            ):
                 self.taken_over = [row]
                 break
             rows.append(row)

@@ -114,7 +114,7 @@ class Run:
     # plans
 
     def plan(self, spec: Spec) -> Plan:
-        """What this run does with a function; made once."""
+        """What this run does with a function, whose code is looked at again where it reads data."""
         return self._planner.plan(spec)
 
     def node_plan(self, spec: Spec) -> Plan:

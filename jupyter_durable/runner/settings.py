@@ -68,6 +68,9 @@ class Code(Protocol):
     def code_of(self, spec: Spec) -> bytes:
         """16 bytes over the code of a function."""
 
+    def holds(self, spec: Spec) -> Callable[[], bool] | None:
+        """What tells whether that is still its code; None where it reads no data that could change."""
+
     def code_named(self, name: str) -> bytes | None:
         """The same for the function of a name; None when there is none."""
 

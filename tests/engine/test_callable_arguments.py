@@ -195,3 +195,38 @@ def test_a_function_that_counts_its_calls_is_the_same_function(notebook):
     assert len(notebook.executed()) == 9
     notebook.cell(loop)
     assert notebook.executed() == []
+
+
+READERS = {
+    "a global": ("%%durable\ndef use(x):\n    ran(x * K)\n    return x * K", "K = k"),
+    "a global of a helper": ("%%durable\ndef use(x):\n    ran(scaled(x))\n    return scaled(x)", "K = k"),
+    "an entry of a dict": ("%%durable\ndef use(x):\n    ran(x)\n    return x * table['k']", "table['k'] = k"),
+    "a field": ("%%durable\ndef use(x):\n    ran(x)\n    return x * config.k", "config.k = k"),
+}
+
+
+@pytest.mark.parametrize("over", ["(1, 2, 3)", "(2, 1, 3)", "(3, 2)", "(2, 3)"])
+@pytest.mark.parametrize("name", READERS)
+def test_a_durable_function_that_reads_a_loop_variable_is_marked_where_that_differs(notebook, name, over):
+    """Its arguments are equal in each turn; what the global was is part of its code."""
+    define, assign = READERS[name]
+    notebook.cell(HELPERS, key=None)
+    notebook.cell(define, key=None)
+    loop = "got = []\nfor k in {over}:\n    " + assign + "\n    got.append(use(10))\n"
+    with pytest.raises(AssertionError):
+        notebook.cell(loop.replace("{over}", "(2, 3)") + "assert False")
+    request = notebook.cell(loop.replace("{over}", over))
+    got, right = notebook.namespace["got"], [10 * k for k in eval(over)]
+    marked = [call.code_changed for call in request.calls("use")]
+    assert [one != other for one, other in zip(got, right, strict=True)] == marked
+
+
+def test_with_once_a_call_whose_global_differs_executes(notebook):
+    """`--once` serves nothing that was computed from other data."""
+    notebook.cell(HELPERS, key=None)
+    notebook.cell(READERS["a global"][0], key=None)
+    loop = "got = []\nfor K in {over}:\n    got.append(use(10))\n"
+    notebook.cell(loop.replace("{over}", "(2, 3)"), once=True)
+    for over in ("(2, 3)", "(3, 2)", "(2, 1, 3)", "(1, 1)"):
+        notebook.cell(loop.replace("{over}", over), once=True)
+        assert notebook.namespace["got"] == [10 * k for k in eval(over)]
