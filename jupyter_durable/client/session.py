@@ -314,10 +314,9 @@ class Sessions:
             return Launch(versions.live_code(None, cell.source), place_rule=rule)
         recorded = partial(self._engine.store.code, row.code_key)
         code, complete = versions.code_of_now(versions.Reading({}, cell.source), recorded, self._engine.signer)
-        aside: tuple[tuple[int, int], ...] = ()
-        if cell.once and complete:
-            aside = replay.changed_calls(self._engine, row, code)
-        return Launch(code, set_aside=aside, place_rule=rule, reuse_changed=not cell.once)
+        once = cell.once and complete
+        aside = replay.changed_calls(self._engine, row, code) if once else ()
+        return Launch(code, set_aside=aside, place_rule=rule, reuse_changed=not once)
 
     def call_application(self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """An application called at the top: a request of its own, resumed when its last one here did not succeed."""
@@ -352,7 +351,7 @@ class Sessions:
             row, _ = engine.accept(spec, args, kwargs, Origin(*self.place(), seen=found.seen), code)
         again = resumed and complete and row.status == Status.SUCCEEDED and cell.once
         aside = replay.changed_calls(engine, row, code) if again else ()
-        wanted = Launch(code, set_aside=aside, reuse_changed=not cell.once)
+        wanted = Launch(code, set_aside=aside, reuse_changed=not (cell.once and complete))
         return row, *engine.launch(row, wanted, spec), resumed
 
     def _script(self) -> Cell:
