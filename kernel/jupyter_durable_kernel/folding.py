@@ -117,6 +117,9 @@ class Folding:
         if body is None:
             return
         covered = self._covered_by(row) if row.children else ()
+        self._covered.pop(row.identity, None)
+        if covered:
+            self._forget_below(row.identity)  # it may have been told in a body before: the store knows all of it
         if not self._keeps(body, row):
             self._drop(body, row, _Place(seq, Mark(self._source(row), flags), covered))
             return
