@@ -21,6 +21,7 @@ from jupyter_durable.core.model import CallRow, Lease, NewRun, Owner, RequestRow
 from jupyter_durable.errors import SDKUsageError, StoreError
 from jupyter_durable.function import Spec
 from jupyter_durable.runner.call import ActiveCall
+from jupyter_durable.runner.interrupts import guard
 from jupyter_durable.runner.run import Run
 from jupyter_durable.runner.settings import Environment, RunOptions, RunSettings
 from jupyter_durable.runner.stop import RunStopped
@@ -46,6 +47,7 @@ class Launch(NamedTuple):
 
 def launch(engine: Engine, row: RequestRow, wanted: Launch, spec: Spec | None) -> tuple[Run, ActiveCall]:
     """Acquire the request as it was read and begin a run."""
+    guard()
     with _starting(engine, row.id):
         end_left_over(engine, row.id)
         run, refused = _acquired(engine, row, wanted, spec)

@@ -44,6 +44,8 @@ SPARED: Final = (
 """Where the code begins in whose frames nothing is thrown: what it locks is everybody's."""
 WAIT: Final = threading.Condition.wait.__code__
 """The one of them that leaves all in good order, and in which a thread may be for long."""
+START: Final = threading.Thread.start.__code__
+"""But not where it waits for this: until a new thread runs, CPython knows it by the identity of its maker."""
 
 _throw: Final = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p)(
     ("PyThreadState_SetAsyncExc", ctypes.pythonapi)
@@ -189,7 +191,7 @@ class _Throw:
         self.over = False
         """It has come up, or the visit has ended, or `_Thread.open` raises it."""
         self.seen = False
-        self._sent: int | bool = False
+        self._sent = False
         self._thread: _Thread | None = None
         """Whose token is taken."""
 
@@ -203,7 +205,7 @@ class _Throw:
     @property
     def is_under_way(self) -> bool:
         """Whether it may come up at any moment."""
-        return bool(self._sent) and not self.visit.told
+        return self._sent and not self.visit.told
 
     def throw(self) -> None:
         """Take the token, and throw where that can be now."""
@@ -217,12 +219,15 @@ class _Throw:
         if self._thread is None or visit.told or visit not in self._thread.visits:
             self.over = self.seen = True
             return
-        at, me, new = self._thread.state, self._thread.id, id(self._error)
-        # Looked at and thrown in one line: no other thread gets its turn between.
-        self._sent = ((code := _frame(at).f_code) is WAIT or not code.co_filename.startswith(SPARED)) and _throw(
-            me, new
-        )
-        self.seen = self.seen or bool(self._sent)
+        new, identity = id(self._error), self._thread.id
+        # From looking to throwing there is one call, of C: hardly ever another thread gets its turn between.
+        frame = _frame(self._thread.state)
+        if frame.f_code is WAIT:
+            spared = frame.f_back.f_back.f_code is START
+        else:
+            spared = frame.f_code.co_filename.startswith(SPARED)
+        if not spared:
+            self._sent = self.seen = bool(_throw(identity, new))
 
     def settle(self) -> None:
         """What has not come up is taken back, and with it the token is given back."""

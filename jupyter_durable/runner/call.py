@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextvars
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from jupyter_durable.function import Spec
     from jupyter_durable.runner.plan import Plan
 
+DEEP: Final = 100
+"""Up to this depth of durable calls nobody asks for the limit."""
 STACK_CALLS: Final = 60
 """So many durable calls deep, a call moves to a fresh stack: Python allows about 1,000 frames in one."""
 
@@ -141,6 +144,11 @@ class ActiveCall(CallSettling):
     def enter(self, row: CallRow | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Take an identity, the recorded one where there is one, and decide where the function runs."""
         run, parent, plan = self.run, self.parent, self.plan
+        if self.depth > DEEP and self.depth > sys.getrecursionlimit():
+            raise RecursionError(
+                f"{self.name} is {self.depth} durable calls deep: a recursion that does not end? "
+                "sys.setrecursionlimit() says how deep they may be"
+            )
         if args or kwargs:
             self.take(args, kwargs)
             self.watched = watch(self.spec.params, self.args, self.kwargs)

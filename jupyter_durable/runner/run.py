@@ -279,10 +279,10 @@ class Run:
         """The calls below `call` that execute now."""
         below = []
         for other in list(self.open.values()):
-            above = other.parent
-            while above is not None and above is not call:
+            above: CallRecord | None = other
+            while above is not None and above.depth > call.depth:
                 above = above.parent
-            if above is call:
+            if above is call and other is not call:
                 below.append(other)
         return below
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
+import signal
 import sys
+import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from jupyter_durable import application, function, get_request, run_local_application
-from jupyter_durable.testing import crash_after, executions, memory_store
+from jupyter_durable.runner import call as calls
+from jupyter_durable.testing import memory_store
 
 
 @function()
@@ -61,58 +64,70 @@ def test_three_hundred_blocking_nested_calls(slots: int) -> None:
 
 
 def test_direct_recursion_three_thousand_deep() -> None:
+    """As deep as the limit allows, whatever a thread's own stack could hold."""
     limit = sys.getrecursionlimit()
-    with memory_store():
-        assert run_local_application(deep, 3000).output() == 3000
-    assert sys.getrecursionlimit() == limit
-
-
-def test_a_crash_in_a_deep_recursion_loses_nothing() -> None:
-    with memory_store():
-        with crash_after(100):
-            run_local_application(deep, 300)
-        request = get_request("last").replay()
-        assert request.output() == 300
-        assert executions(request) == {"recurses": 201}
-
-
-@pytest.mark.parametrize("slots", [1, 4])
-def test_async_in_sync_in_async_thirty_deep(slots: int) -> None:
-    with memory_store(max_concurrency=slots):
-        assert sync_part(30) == 30
-        assert async_part.future(30).result() == 30
-        assert run_local_application(deep_async, 30).output() == 30
-
-
-async def test_async_in_sync_in_async_under_a_running_loop() -> None:
-    with memory_store():
-        assert sync_part(30) == 30
-        assert await async_part(30) == 30
-        assert sync_part(5) + await async_part(5) == 10
-
-
-async def test_async_futures_inside_of_each_other() -> None:
-    with memory_store():
-        assert await async_futures(100) == 100
-
-
-async def test_async_recursion() -> None:
-    with memory_store():
-        assert await recurses_async(150) == 150
-
-
-async def test_many_async_calls_at_once() -> None:
-    with memory_store(max_concurrency=2):
-        assert await asyncio.gather(*(recurses_async(3) for _ in range(100))) == [3] * 100
+    sys.setrecursionlimit(3100)
+    try:
+        with memory_store():
+            assert run_local_application(deep, 3000).output() == 3000
+        assert sys.getrecursionlimit() == 3100
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 @function()
-def breaks_below(n: int) -> Any:
-    if n == 0:
-        raise LookupError("at the bottom")
-    return breaks_below(n - 1)
+def runs_away(n: int) -> int:
+    return runs_away(n + 1)
 
 
-def test_an_error_from_the_deep_reaches_the_top_with_its_type() -> None:
-    with memory_store(), pytest.raises(LookupError, match="at the bottom"):
-        breaks_below(200)
+@function()
+def runs_away_in_maps(n: int) -> int:
+    return sum(runs_away_in_maps.map([n + 1]))
+
+
+@function()
+def runs_away_in_futures(n: int) -> int:
+    return runs_away_in_futures.future(n + 1).result()
+
+
+@pytest.mark.parametrize("fn", [runs_away, runs_away_in_maps, runs_away_in_futures])
+def test_a_recursion_without_end_ends_with_an_error_that_names_the_function(
+    fn: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deeper than the limit is no further call; a low one stands for Python's here."""
+    monkeypatch.setattr(calls, "sys", SimpleNamespace(getrecursionlimit=lambda: 150))
+    with memory_store(), pytest.raises(RecursionError, match=f"{fn.__name__} is 151 durable calls deep"):
+        fn(0)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(400)
+def test_the_limit_is_that_of_python() -> None:
+    """A thousand, unless somebody has changed it."""
+    wanted = f"runs_away is {sys.getrecursionlimit() + 1} durable calls deep"
+    with memory_store(), pytest.raises(RecursionError, match=wanted):
+        runs_away(0)
+
+
+def test_an_interrupt_ends_a_recursion_at_any_depth() -> None:
+    """■ in the middle of it: no further call begins, and no thread goes on."""
+    with memory_store() as bench:
+
+        @function()
+        def goes_down(n: int) -> int:
+            deepest[0] = n
+            if n == 300:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            return goes_down(n + 1)
+
+        deepest = [0]
+        with pytest.raises(KeyboardInterrupt):
+            goes_down(0)
+        bench.engine.sessions.end(KeyboardInterrupt())
+        request = get_request("last")
+        assert request.status == "cancelled"
+        reached = deepest[0]
+        assert reached < 900
+        assert {call.status for call in request.calls()} == {"cancelled"}
+        threading.Event().wait(0.2)
+        assert deepest[0] == reached

@@ -274,6 +274,45 @@ def diamonds(numbers: list[int]) -> int:
 
 @application()
 @function()
+def shares(numbers: list[int]) -> list[int]:
+    """Futures that several calls, which begin at once, take for an argument."""
+    given = [square.future(n) for n in numbers]
+    twice = [add.future(future, k).run() for future in given for k in (1, 2, 3)]
+    return [future.result() for future in twice]
+
+
+@scenario
+def shared_futures(world: World) -> None:
+    numbers = values(world, 12)
+    expected = [n * n + k for n in numbers for k in (1, 2, 3)]
+    request = run_local_application(shares, numbers)
+    assert request.output() == expected
+    once("square", numbers)
+    replayed(request, expected)
+
+
+@application()
+@function()
+def leaves(numbers: list[int]) -> int:
+    """Nobody asks for the results."""
+    for n in numbers:
+        square.future(n).run()
+    return len(numbers)
+
+
+@scenario
+def unasked_futures(world: World) -> None:
+    """A call ends when all that it started has ended."""
+    numbers = values(world)
+    request = run_local_application(leaves, numbers)
+    assert request.output() == len(numbers)
+    once("square", numbers)
+    assert {call.status for call in request.calls()} == {"succeeded"}
+    replayed(request, len(numbers))
+
+
+@application()
+@function()
 async def diamonds_async(numbers: list[int]) -> int:
     left: list[Any] = [square_async.future(n) for n in numbers]
     right: list[Any] = [add_async.future(future, n).run() for future, n in zip(left, numbers, strict=True)]
@@ -535,6 +574,8 @@ def an_interrupted_map(world: World) -> None:
         finally:
             over.set()
             thread.join()
+            handler: Any = signal.getsignal(signal.SIGINT)
+            wait_until(lambda: not getattr(handler, "is_put_off", False))
     except KeyboardInterrupt as raised:
         error = raised
     world.engine.sessions.end(error)
