@@ -16,7 +16,6 @@ from jupyter_durable.executor.thread import ThreadExecutor
 from jupyter_durable.function import Results
 from jupyter_durable.future import Future, in_copied_context
 from jupyter_durable.runner import mapping, waiting
-from jupyter_durable.runner.body import Body
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.run import Run
 from jupyter_durable.store.memory import MemoryJournal
@@ -110,8 +109,14 @@ def _started_twice() -> None:
 
 
 def _begins_after_the_stop() -> None:
-    """An attempt does not look whether the run was stopped, or has ended."""
+    """An attempt does not look whether the run was stopped, or has ended, nor does its visit."""
+
+    def open(self: visit._Thread) -> None:
+        self.is_open = True
+        self.tokens.append(None)
+
     replace(ActiveCall, "_refuse", lambda self, first: None)
+    replace(visit._Thread, "open", open)
 
 
 def _next_item_without_a_lock() -> None:
@@ -165,12 +170,6 @@ def _told_before_the_commit() -> None:
         replace(journal, "post", post)
 
 
-def _fence_forgotten() -> None:
-    """What a failing attempt gives up is not fenced, and its outcome is taken all the same."""
-    replace(waiting, "give_up_below", lambda call: None)
-    replace(Run, "settle_cancelled", lambda self, call: False)
-
-
 def _slot_lost() -> None:
     """A body that is thrown out does not give its slot back."""
     real: Any = thread._run
@@ -214,7 +213,6 @@ MUTANTS: Final = {
     "state of children is merged without a lock": Mutant(_state_of_children_lost, ("state_of_a_map",)),
     "a call does not await its children": Mutant(_children_not_awaited, ("unasked_futures",)),
     "an outcome is told of before it is written": Mutant(_told_before_the_commit, ("a_failing_map",)),
-    "a call that is given up may still end": Mutant(_fence_forgotten, ("a_cancelled_map", "a_cancelled_map_of_maps")),
     "a slot is lost with its body": Mutant(_slot_lost, ("cancelled_futures", "a_cancelled_map_of_maps")),
     "errors come up anywhere": Mutant(_thrown_anywhere, ("a_cancelled_map", "a_cancelled_map_of_maps"), 400),
     "one request of a cell becomes two": Mutant(_one_request_becomes_two, ("calls_of_a_cell",)),

@@ -23,9 +23,9 @@ from typing import Any, Final
 from tests.races import threads_mutants
 from tests.races.delays import Delays
 from tests.races.threads_scenarios import SCENARIOS
-from tests.races.threads_world import world
+from tests.races.threads_world import WITNESS, world
 
-HANG_SECONDS: Final = float(os.environ.get("RACES_HANG", "60"))
+HANG_SECONDS: Final = float(os.environ.get("RACES_HANG", "50"))
 """A run that takes longer hangs: the longest takes a second on a quiet machine."""
 
 
@@ -79,7 +79,7 @@ def main() -> None:
             print(json.dumps(told), flush=True)
             if options.first:
                 break
-    print(json.dumps({"end": True, **counts}), flush=True)
+    print(json.dumps({"end": True, **counts, "settled": WITNESS.settled}), flush=True)
     sys.stdout.flush()
     os._exit(1 if counts["wrong"] else 0)  # threads that a bug has left behind are no reason to wait
 

@@ -502,6 +502,9 @@ def _cut_off(world: World, app: Any, arguments: tuple[Any, ...], bodies: int, re
     request = app.submit(*arguments)
     moment.wait()
     request.cancel()
+    began = time.monotonic()
+    request.wait(60)
+    WITNESS.settled.append(round(time.monotonic() - began, 3))
     kept = settled(world, request)
     assert request.status in ("cancelled", "succeeded"), f"{request.status}: {request.error}"
     WITNESS.forget()

@@ -37,6 +37,8 @@ class Witness:
         self.failing: frozenset[int] = frozenset()
         """For which arguments a function fails."""
         self.draw = random.Random(0)
+        self.settled: list[float] = []
+        """Seconds that each cancelled request took to settle."""
         self._lock = threading.Lock()
         self.on_begin: Callable[[int], None] = _nothing
         """Called with how many have begun."""
