@@ -13,6 +13,7 @@ import signal
 import sysconfig
 import threading
 import time
+from collections.abc import Callable
 from queue import SimpleQueue
 from types import FrameType
 from typing import Final
@@ -38,6 +39,14 @@ def guard() -> None:
     main = threading.main_thread()
     if threading.current_thread() is main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _Handler(main.ident or 0))
+
+
+def send(main_id: int, wanted: Callable[[], bool]) -> None:
+    """Interrupt the main thread for a call. What is put off is forgotten once it is not `wanted` any more."""
+    handler = signal.getsignal(signal.SIGINT)
+    if isinstance(handler, _Handler):
+        handler.wanted = wanted
+    signal.pthread_kill(main_id, signal.SIGINT)
 
 
 def comes_up(frame: FrameType | None) -> bool:
@@ -67,6 +76,8 @@ class _Handler:
         self._first = self._last = 0.0
         """When the interrupt that is put off came, and when it was last put off."""
         self.is_put_off = False
+        self.wanted: Callable[[], bool] = _always
+        """Whether what the interrupt is for is still there; that of a user always is."""
         threading.Thread(target=self._send, name="durable-interrupt", daemon=True).start()
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
@@ -76,7 +87,7 @@ class _Handler:
         self._last = now
         if comes_up(frame) or now - self._first > LONGEST_SECONDS:
             self._last = 0.0
-            self.is_put_off = False
+            self.is_put_off, self.wanted = False, _always
             signal.default_int_handler(number, frame)
         self.is_put_off = True
         self._asked.put(None)
@@ -85,4 +96,11 @@ class _Handler:
         while True:
             self._asked.get()
             time.sleep(AGAIN_SECONDS)
-            signal.pthread_kill(self._main_id, signal.SIGINT)
+            if self.wanted():
+                signal.pthread_kill(self._main_id, signal.SIGINT)
+            else:
+                self.is_put_off, self.wanted = False, _always
+
+
+def _always() -> bool:
+    return True

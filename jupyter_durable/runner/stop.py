@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -50,6 +49,8 @@ def interrupt_main(runs_on: Callable[[], bool]) -> None:
 
     One that comes at the moment at which `time.sleep` begins is seen only when the sleep is over.
     """
+    from jupyter_durable.runner.interrupts import send
+
     main = threading.main_thread().ident
     assert main is not None
 
@@ -57,7 +58,7 @@ def interrupt_main(runs_on: Callable[[], bool]) -> None:
         for _ in range(SIGNALS):
             if not runs_on():
                 return
-            signal.pthread_kill(main, signal.SIGINT)
+            send(main, runs_on)
             time.sleep(SIGNAL_SECONDS)
 
     threading.Thread(target=body, name="durable-cancel", daemon=True).start()
