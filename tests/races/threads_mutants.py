@@ -108,17 +108,6 @@ def _started_twice() -> None:
     replace(Future, "_claim", claim)
 
 
-def _begins_after_the_stop() -> None:
-    """An attempt does not look whether the run was stopped, or has ended, nor does its visit."""
-
-    def open(self: visit._Thread) -> None:
-        self.is_open = True
-        self.tokens.append(None)
-
-    replace(ActiveCall, "_refuse", lambda self, first: None)
-    replace(visit._Thread, "open", open)
-
-
 def _next_item_without_a_lock() -> None:
     """Workers of a map take items from a list that they do not share well: two take the same."""
 
@@ -206,9 +195,6 @@ MUTANTS: Final = {
     "a slot is kept while its thread waits": Mutant(_slot_kept_while_waiting, ("a_map_of_maps",)),
     "a slot is not taken again after a wait": Mutant(_slot_not_taken_again, ("a_map_of_maps",)),
     "a Future starts twice": Mutant(_started_twice, ("futures_of_futures", "shared_futures")),
-    "a call begins after the run was stopped": Mutant(
-        _begins_after_the_stop, ("a_cancelled_async_map", "cancelled_async_futures")
-    ),
     "two workers take the same item": Mutant(_next_item_without_a_lock, ("a_map",)),
     "state of children is merged without a lock": Mutant(_state_of_children_lost, ("state_of_a_map",)),
     "a call does not await its children": Mutant(_children_not_awaited, ("unasked_futures",)),
