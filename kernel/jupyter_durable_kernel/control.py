@@ -59,7 +59,11 @@ class Control:
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="durable-page")
         self._wanted: Wanted | None = None
         self._executing = False
-        self._at_once: dict[str, Callable[[Content], Any]] = {"here": self._here, "cancel": self._cancel}
+        self._at_once: dict[str, Callable[[Content], Any]] = {
+            "here": self._here,
+            "place": self._place,
+            "cancel": self._cancel,
+        }
         self._later: dict[str, Callable[[Content], Any]] = {
             "snapshot": self._snapshot,
             "page": self._page,
@@ -112,6 +116,11 @@ class Control:
         """The extension is loaded; whether a cell executes, which the status of a kernel that answers pages hides."""
         del content
         return {"executing": self._executing}
+
+    def _place(self, content: Content) -> Content:
+        """The request that is shown at a place of this kernel: for those to whom nobody passes on that it is filled."""
+        shown = self._views.outputs.shown_at(str(content["place"]))
+        return {"request": shown or "", "known": shown is not None}
 
     def _cancel(self, content: Content) -> Content:
         return {"request": verbs.cancel(self._engine, content["request"]).id}

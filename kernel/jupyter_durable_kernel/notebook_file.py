@@ -20,7 +20,7 @@ import nbformat
 
 from jupyter_durable.code.statements import top_level_bindings
 from jupyter_durable.errors import SDKUsageError
-from jupyter_durable_kernel.saving import EMPTY
+from jupyter_durable_kernel.saving import is_empty
 
 TAG: Final = "parameters"
 INJECTED: Final = "injected-parameters"
@@ -90,7 +90,7 @@ def _shown(notebook: Any) -> Any:
     made.cells = [copy.copy(cell) for cell in notebook.cells]
     for cell in made.cells:
         if cell.cell_type == "code":
-            cell.outputs = [each for each in cell.outputs if each.get("data") != EMPTY]
+            cell.outputs = [each for each in cell.outputs if not is_empty(each.get("data", {}))]
     return made
 
 

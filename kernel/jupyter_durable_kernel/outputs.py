@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_durable.client.request import Request
 from jupyter_durable.core.model import Status
-from jupyter_durable_kernel.saving import EMPTY, HTML, MIME, TEXT, WIDGET, Bundle, shaped
+from jupyter_durable_kernel.saving import EMPTY, HTML, MIME, TEXT, WIDGET, Bundle, empty, shaped
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
@@ -58,6 +58,8 @@ class Outputs:
         """Of the first view of the cell, until its run begins."""
         self._filled: dict[str, str] = {}
         """Display ids of runs whose place was taken before they began, to that of the place."""
+        self._shown: dict[str, str] = {}
+        """Requests that were shown, by the display id of their place; of a place where none was, nothing."""
         self._context = contextvars.copy_context()
         self._process = os.getpid()
 
@@ -96,6 +98,10 @@ class Outputs:
                 if place.due:
                     self._take(place)
 
+    def shown_at(self, display: str) -> str | None:
+        """The request that is shown at a place; empty where none is, None for a place of another kernel."""
+        return self._shown.get(display)
+
     def cleared(self, *, wait: bool) -> None:
         """The outputs of the cell have been cleared, or will be with the next one (`wait`)."""
         with self._lock:
@@ -127,12 +133,15 @@ class Outputs:
             return
         with self._lock:
             place.bundle = shaped(made, self._engine.settings.display)
+            self._shown[place.display] = bundle[MIME]["request"]["id"]
             self._put(place.bundle, place.display, place.there)
             # One that waits to come first again after `clear_output(wait=True)` still waits.
             place.due, place.there = place.due and place.there, True
 
     def _take(self, place: Place) -> None:
-        self._context.copy().run(self._put, place.bundle, place.display, False)
+        self._shown.setdefault(place.display, "")
+        bundle = empty(place.display, self._engine.settings.display) if place.bundle == EMPTY else place.bundle
+        self._context.copy().run(self._put, bundle, place.display, False)
         place.due, place.there = False, True
 
     def _put(self, data: Bundle, display: str, update: bool) -> None:

@@ -29,6 +29,16 @@ EMPTY: Final[Bundle] = {HTML: "", TEXT: ""}
 """The place of a view that has not come: it takes no room in a page, and nbconvert finds a form that it knows."""
 
 
+def empty(place: str, display: str) -> Bundle:
+    """The same with the name of the place, by which the page finds its view where somebody drops what fills it."""
+    return {MIME: {"place": place}, **EMPTY} if display in ("auto", "mime") else EMPTY
+
+
+def is_empty(bundle: Bundle) -> bool:
+    """Whether a bundle is the place of a view that has not come."""
+    return {form: bundle[form] for form in bundle if form != MIME} == EMPTY
+
+
 def shaped(bundle: Bundle, display: str) -> Bundle:
     """The forms of a view that a display setting asks for."""
     forms = _FORMS.get(display)

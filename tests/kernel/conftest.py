@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from jupyter_client.manager import KernelManager
 
-from jupyter_durable_kernel.saving import EMPTY, MIME
+from jupyter_durable_kernel.saving import MIME, is_empty
 
 VERSIONS = ["ipykernel7", pytest.param("ipykernel6", marks=pytest.mark.full)]
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -175,7 +175,7 @@ def _keep(ran: Ran, output: Output) -> None:
 
 
 def _displayed(kind: str, data: dict[str, Any], id: str | None) -> Output:
-    if data == EMPTY:
+    if is_empty(data):
         return Output("empty", "", id)
     view = MIME in data
     return Output(

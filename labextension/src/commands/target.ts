@@ -9,6 +9,7 @@ import { CodeCell } from '@jupyterlab/cells';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator } from '@jupyterlab/translation';
 import { ownedRequest } from '../marks/model';
+import { askingOf } from '../notebook/asking';
 import { NotebookControls } from '../notebook/notebook';
 import { IRequest } from '../protocol/protocol';
 
@@ -43,7 +44,8 @@ export function targetOf(
     const cells = panel.content.widgets.filter(
       (cell): cell is CodeCell =>
         cell instanceof CodeCell &&
-        ownedRequest(cell.model.outputs)?.head.request.id === id
+        ownedRequest(cell.model.outputs, askingOf(panel, translator).placed)
+          ?.id === id
     );
     if (found === null && cells.length > 0) {
       found = targetIn(panel, cells[cells.length - 1], translator);
@@ -57,23 +59,25 @@ function targetIn(
   cell: CodeCell,
   translator: ITranslator
 ): ITarget | null {
-  const owned = ownedRequest(cell.model.outputs);
-  if (owned === null) {
+  const { placed, lives } = askingOf(panel, translator);
+  const owned = ownedRequest(cell.model.outputs, placed);
+  const live = owned === null ? null : lives.of(owned.id);
+  const known = live?.snapshot ?? owned?.head ?? null;
+  if (owned === null || live === null || known === null) {
     return null;
   }
   const node = cell.outputArea.node;
   const controls = new NotebookControls(panel, node, translator);
-  const { id } = owned.head.request;
+  const { id } = owned;
+  const { request, display } = known;
   controls.about(id, cell.model.trusted);
-  const live = controls.lives.of(id);
-  const request = live.snapshot?.request ?? owned.head.request;
   return {
     panel,
     cell,
     controls,
     request,
     status: live.snapshot === null ? request.status : live.status,
-    content: { request: id, display: owned.head.display },
+    content: { request: id, display },
     release: () => controls.dispose()
   };
 }

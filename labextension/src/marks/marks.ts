@@ -24,6 +24,7 @@ import { Signal } from '@lumino/signaling';
 import { PanelLayout } from '@lumino/widgets';
 import { IOwned, markText, ownedRequest, resumable } from './model';
 import { MarkView } from './view';
+import { Asking, askingOf } from '../notebook/asking';
 import { NotebookControls } from '../notebook/notebook';
 import { MIME_TYPE, readSnapshot } from '../protocol/protocol';
 import { Live } from '../requests/live';
@@ -67,6 +68,8 @@ class CellMark implements IDisposable {
     cell.disposed.connect(this.dispose, this);
     place.preferences.changed.connect(this._later, this);
     NotebookActions.executed.connect(this._onExecuted, this);
+    this._asking = askingOf(panel, translator);
+    this._asking.filled.connect(this._later, this);
     this._read();
   }
 
@@ -102,7 +105,7 @@ class CellMark implements IDisposable {
     const { outputs } = this._cell.model;
     const kept = this._kept;
     if (ended.cell === this._cell && !ended.success && kept !== null) {
-      if (ownedRequest(outputs) === null) {
+      if (ownedRequest(outputs, this._asking.placed) === null) {
         outputs.fromJSON([kept, ...outputs.toJSON()]);
       }
     }
@@ -123,7 +126,7 @@ class CellMark implements IDisposable {
     this._timer = 0;
     const { model } = this._cell;
     const executing = model.executionState === 'running';
-    const owned = ownedRequest(model.outputs);
+    const owned = ownedRequest(model.outputs, this._asking.placed);
     if (owned !== null || !executing) {
       this._own(owned);
     }
@@ -141,7 +144,7 @@ class CellMark implements IDisposable {
 
   /** Follow the request that the cell owns, and no other. */
   private _own(owned: IOwned | null): void {
-    const id = owned?.head.request.id ?? null;
+    const id = owned?.id ?? null;
     if (id === (this._live?.id ?? null)) {
       return;
     }
@@ -160,11 +163,15 @@ class CellMark implements IDisposable {
   }
 
   /** What the output shows, unless its view has told already. */
-  private _take({ head, index }: IOwned): void {
+  private _take({ id, head, index }: IOwned): void {
     const live = this._live;
     const { model } = this._cell;
-    this._controls.about(head.request.id, model.trusted);
-    if (live !== null && head.sequence > (live.snapshot?.sequence ?? -1)) {
+    this._controls.about(id, model.trusted);
+    if (live === null || head === null) {
+      live?.look();
+      return;
+    }
+    if (head.sequence > (live.snapshot?.sequence ?? -1)) {
       const whole = readSnapshot(model.outputs.get(index).data[MIME_TYPE]);
       live.take(whole ?? head);
     }
@@ -228,6 +235,7 @@ class CellMark implements IDisposable {
 
   private _place: IPlace;
   private _cell: CodeCell;
+  private _asking: Asking;
   private _live: Live | null = null;
   private _unfollow: () => void = () => undefined;
   /** The output that showed the request last. */

@@ -8,7 +8,13 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { ICounts, ISnapshot, MIME_TYPE, readHead } from '../protocol/protocol';
+import {
+  ICounts,
+  ISnapshot,
+  MIME_TYPE,
+  readHead,
+  readPlace
+} from '../protocol/protocol';
 import { inOneLine, mark, statusWord, thousands } from '../view/words';
 
 const GOING_ON = ['running', 'queued', 'waiting'];
@@ -25,30 +31,39 @@ export interface IOutputs {
   get(index: number): IOutput;
 }
 
+/** Requests at places that no output fills, by the names of the places. */
+export type Placed = ReadonlyMap<string, string>;
+
 /** A request that a cell owns. */
 export interface IOwned {
-  /** Its state as it is saved, without its calls. */
-  head: ISnapshot;
+  id: string;
+  /** Its state as it is saved, without its calls; null where its place is empty. */
+  head: ISnapshot | null;
   /** Where it stands among the outputs. */
   index: number;
 }
 
 /** The newest request among a cell's outputs; null when there is none. */
-export function ownedRequest(outputs: IOutputs): IOwned | null {
+export function ownedRequest(
+  outputs: IOutputs,
+  placed: Placed = new Map()
+): IOwned | null {
   const shown: IOwned[] = [];
   for (let index = 0; index < outputs.length; index++) {
     const { type, data } = outputs.get(index);
-    const head = type === 'display_data' ? readHead(data[MIME_TYPE]) : null;
-    if (head !== null) {
-      shown.push({ head, index });
+    const given = type === 'display_data' ? data[MIME_TYPE] : null;
+    const head = readHead(given);
+    const id = head?.request.id ?? placed.get(readPlace(given) ?? '');
+    if (id !== undefined) {
+      shown.push({ id, head, index });
     }
   }
-  const ids = new Set(shown.map(({ head }) => head.request.id));
+  const ids = new Set(shown.map(({ id }) => id));
+  const age = (owned: IOwned | null) => owned?.head?.sequence ?? 0;
   return shown
-    .filter(({ head }) => !ids.has(head.request.forked_from))
+    .filter(({ head }) => !ids.has(head?.request.forked_from ?? ''))
     .reduce<IOwned | null>(
-      (newest, each) =>
-        each.head.sequence >= (newest?.head.sequence ?? 0) ? each : newest,
+      (newest, each) => (age(each) >= age(newest) ? each : newest),
       null
     );
 }

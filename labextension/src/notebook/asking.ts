@@ -12,8 +12,10 @@ import { NotebookPanel } from '@jupyterlab/notebook';
 import { Kernel, ServerConnection } from '@jupyterlab/services';
 import { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import { AttachedProperty } from '@lumino/properties';
+import { ISignal, Signal } from '@lumino/signaling';
 import { askKernel, IControlKernel, Refused } from '../requests/channel';
 import { IWitness, Lives } from '../requests/live';
+import { IListed, readListed } from '../requests/requests';
 import { IServer, queryOf, Server } from '../requests/server';
 import { Verb } from '../view/controls';
 
@@ -42,6 +44,9 @@ export class Asking implements IWitness {
 
   /** The requests that the notebook shows. */
   readonly lives = new Lives(this);
+
+  /** Requests at places that no output fills, by the names of the places. */
+  readonly placed = new Map<string, string>();
 
   get kernel(): Kernel.IKernelConnection | null {
     return this._panel.sessionContext.session?.kernel ?? null;
@@ -114,6 +119,26 @@ export class Asking implements IWitness {
     }
   }
 
+  /** The newest requests of a cell of this notebook, by what the store finds them by. */
+  async requestsOf(cell: string): Promise<IListed[]> {
+    const told = await this.server.get('requests', { text: cell, limit: 20 });
+    const { requests } = (told ?? {}) as { requests?: unknown };
+    return readListed(requests).filter(
+      one => one.cell === cell && one.path === this._panel.context.localPath
+    );
+  }
+
+  /** It is known which request is shown at a place. */
+  fill(place: string, request: string): void {
+    this.placed.set(place, request);
+    this._filled.emit();
+  }
+
+  /** A place was filled. */
+  get filled(): ISignal<this, void> {
+    return this._filled;
+  }
+
   /** Code has run, or it is another kernel: it may answer now. */
   ran(): void {
     this._silent = null;
@@ -166,6 +191,7 @@ export class Asking implements IWitness {
   private _panel: NotebookPanel;
   private _trans: TranslationBundle;
   private _believed = new Set<string>();
+  private _filled = new Signal<this, void>(this);
   private _silent: Kernel.IKernelConnection | null = null;
 }
 

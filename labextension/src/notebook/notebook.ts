@@ -53,12 +53,25 @@ export class NotebookControls implements IControls {
     return this._asking.lives;
   }
 
+  /** The cell in whose outputs it stands. */
+  get cell(): CodeCell | null {
+    for (const cell of this._panel.content.widgets) {
+      if (
+        cell instanceof CodeCell &&
+        cell.outputArea.node.contains(this._node)
+      ) {
+        return cell;
+      }
+    }
+    return null;
+  }
+
   get hasCell(): boolean {
-    return this._cell() !== null;
+    return this.cell !== null;
   }
 
   get turn(): Turn {
-    const cell = this._cell();
+    const { cell } = this;
     return cell === null ? this._alone : this._turns.of(cell);
   }
 
@@ -83,7 +96,7 @@ export class NotebookControls implements IControls {
   }
 
   async resume(request: string): Promise<void> {
-    const cell = this._cell();
+    const cell = this.cell;
     if (cell !== null) {
       await this._resuming.resume(cell, request);
     }
@@ -91,7 +104,7 @@ export class NotebookControls implements IControls {
 
   runCell(): void {
     this.turn.whenFree(() => {
-      const cell = this._cell();
+      const cell = this.cell;
       if (cell !== null) {
         void this._resuming.load(this._request).then(
           () => this._resuming.run(cell),
@@ -102,7 +115,7 @@ export class NotebookControls implements IControls {
   }
 
   runBelow(source: string): void {
-    const cell = this._cell();
+    const cell = this.cell;
     if (cell === null) {
       return;
     }
@@ -145,18 +158,6 @@ export class NotebookControls implements IControls {
       this._asking.ran();
       this.ran(false);
     }
-  }
-
-  private _cell(): CodeCell | null {
-    for (const cell of this._panel.content.widgets) {
-      if (
-        cell instanceof CodeCell &&
-        cell.outputArea.node.contains(this._node)
-      ) {
-        return cell;
-      }
-    }
-    return null;
   }
 
   private _panel: NotebookPanel;

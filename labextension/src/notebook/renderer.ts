@@ -11,9 +11,17 @@ import { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import { ITranslator } from '@jupyterlab/translation';
 import { DisposableDelegate, IDisposable } from '@lumino/disposable';
 import { Widget } from '@lumino/widgets';
+import { Asking, askingOf } from './asking';
 import { NotebookControls } from './notebook';
-import { MIME_TYPE, readHead } from '../protocol/protocol';
+import { Seeker } from './places';
+import {
+  MIME_TYPE,
+  readHead,
+  readPlace,
+  readSnapshot
+} from '../protocol/protocol';
 import { IPreferences, Preferences } from '../settings';
+import { show } from '../view/dom';
 import { RequestView } from '../view/view';
 
 /** Draws one output. */
@@ -25,6 +33,7 @@ class RequestRenderer extends Widget implements IRenderMime.IRenderer {
   ) {
     super();
     this.addClass('jp-durable-output');
+    this._asking = askingOf(panel, translator);
     this._controls = new NotebookControls(panel, this.node, translator);
     this._view = new RequestView(
       this._controls,
@@ -39,26 +48,52 @@ class RequestRenderer extends Widget implements IRenderMime.IRenderer {
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
     const given = model.data[MIME_TYPE];
     const head = readHead(given);
+    const place = readPlace(given);
     if (head !== null) {
+      this._seeker?.dispose();
       this._controls.about(head.request.id, model.trusted);
       this._view.show(given);
+      show(this._view.node, true);
+    } else if (place !== null && this._seeker === null) {
+      show(this._view.node, false);
+      const found = (request: string) => this._fill(place, request);
+      const cell = () => this._controls.cell;
+      this._seeker = new Seeker(this._asking, place, cell, found);
     }
   }
 
   dispose(): void {
     if (!this.isDisposed) {
       this._preferences.changed.disconnect(this._onPreferences, this);
+      this._seeker?.dispose();
       this._view.dispose();
       this._controls.dispose();
     }
     super.dispose();
   }
 
+  /** Show the request of a place that no output fills. */
+  private _fill(place: string, request: string): void {
+    this._asking
+      .ask(request)
+      .then(reply => {
+        const snapshot = readSnapshot(reply);
+        if (snapshot !== null && !this.isDisposed) {
+          this._controls.about(request, false);
+          this._view.show({ ...snapshot, display: place });
+          show(this._view.node, true);
+        }
+      })
+      .catch(() => undefined); // not known, or not of this notebook: an empty output stays one
+  }
+
   private _onPreferences(_: Preferences, now: Readonly<IPreferences>): void {
     this._view.prefer(now);
   }
 
+  private _asking: Asking;
   private _controls: NotebookControls;
+  private _seeker: Seeker | null = null;
   private _preferences: Preferences;
   private _view: RequestView;
 }

@@ -84,9 +84,9 @@ export class Resuming {
 
   private async _runAbove(cell: CodeCell): Promise<boolean> {
     for (const each of this._above(cell)) {
-      const owned = ownedRequest(each.model.outputs);
+      const owned = ownedRequest(each.model.outputs, this._asking.placed);
       if (owned !== null) {
-        await this._tell(each, owned.head.request.id, true);
+        await this._tell(each, owned.id, true);
       }
       if (!(await this.run(each))) {
         return false;

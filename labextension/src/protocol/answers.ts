@@ -46,6 +46,14 @@ export interface IChanges {
   missing: string[];
 }
 
+/** The request that is shown at a place. */
+export interface IAtPlace {
+  /** Its id; empty where none is. */
+  request: string;
+  /** Whether the kernel took that place. */
+  known: boolean;
+}
+
 /** A cell that is to go on with its request. */
 export interface IResumed {
   /** Names that it reads and the kernel has not, with what makes each; then nothing goes on. */
@@ -135,6 +143,11 @@ export function readChanges(value: unknown): IChanges {
     changed: list(given.changed, 100).map(text),
     missing: list(given.missing, 100).map(text)
   };
+}
+
+export function readAtPlace(value: unknown): IAtPlace {
+  const { request, known } = fields(value);
+  return { request: text(request), known: known === true };
 }
 
 export function readResumed(value: unknown): IResumed {

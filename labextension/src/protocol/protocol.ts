@@ -365,6 +365,12 @@ export function readHead(value: unknown): ISnapshot | null {
   return readSnapshot({ ...fields(value), calls: [], groups: [] });
 }
 
+/** The name of the place that an empty output takes for a view; null for another output. */
+export function readPlace(value: unknown): string | null {
+  const { place } = fields(value);
+  return typeof place === 'string' ? place.slice(0, LONGEST_NAME) : null;
+}
+
 /** A state that comes without its calls, with those that are known of its run. */
 export function completed(snapshot: ISnapshot, known: ISnapshot): ISnapshot {
   const { sequence, at, request, partial } = snapshot;

@@ -16,6 +16,7 @@ export type Verb =
   | 'fork'
   | 'debug'
   | 'resume'
+  | 'place'
   | 'detail'
   | 'changes'
   | 'answer'
