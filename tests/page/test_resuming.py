@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_durable_kernel.saving import MIME
 from tests.kernel.conftest import Kernel
 from tests.page.test_control import ask
 
@@ -204,6 +205,19 @@ def test_a_name_that_the_recorded_code_did_not_have_is_told_too(kernel: Kernel) 
     missing = told(kernel, request, "%%durable\n%matplotlib inline\nlater = paid(2) + unheard_of")["reply"]["missing"]
     assert missing == ["`unheard_of`: run the cell that makes it"]
     assert told(kernel, request, "unheard_of", anyway=True)["reply"]["missing"] == []
+
+
+def test_a_place_names_its_request_to_whom_nobody_tells_that_it_was_filled(kernel: Kernel) -> None:
+    """The place of a view that came, of one that never does, and one of another kernel."""
+    kernel.run("fail = False")
+    shown = kernel.run(f"print('first')\n{BODY.split(chr(10))[1]}\nimport time\ntime.sleep(1.2)", cell_id="shown")
+    (place,) = [id for id in shown.outputs if id.startswith("durable-")]
+    assert ask(kernel, "place", place=place)["reply"] == {"request": newest(kernel), "known": True}
+    silent = kernel.run("print('first')\npaid(1)\nNone", cell_id="silent")
+    (place,) = [id for id in silent.outputs if id.startswith("durable-")]
+    assert silent.outputs[place][MIME] == {"place": place}
+    assert ask(kernel, "place", place=place)["reply"] == {"request": "", "known": True}
+    assert ask(kernel, "place", place="durable-none")["reply"] == {"request": "", "known": False}
 
 
 def test_a_bare_kernel_answers_when_the_page_has_loaded_the_extension(home: Path) -> None:
