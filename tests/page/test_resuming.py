@@ -215,7 +215,8 @@ def test_a_place_names_its_request_to_whom_nobody_tells_that_it_was_filled(kerne
     assert ask(kernel, "place", place=place)["reply"] == {"request": newest(kernel), "known": True}
     silent = kernel.run("print('first')\npaid(1)\nNone", cell_id="silent")
     (place,) = [id for id in silent.outputs if id.startswith("durable-")]
-    assert silent.outputs[place][MIME] == {"place": place}
+    bundle: dict[str, Any] = dict(silent.outputs[place])
+    assert bundle[MIME] == {"place": place}
     assert ask(kernel, "place", place=place)["reply"] == {"request": "", "known": True}
     assert ask(kernel, "place", place="durable-none")["reply"] == {"request": "", "known": False}
 
