@@ -1,29 +1,24 @@
 """View and mark where others write the outputs: documents that are shared, cells that the server executes.
 
 Rules of this file
-- Each front end is an environment of its own, with the versions that stand here; it is made once and kept.
+- Each front end is an environment of its own (front_ends.py).
 - The same story everywhere: seen live, closed in mid-run, opened after the end, replayed and cancelled. Real pages.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.front_ends import FRONT_ENDS, python_of
 from tests.browser.lab import ARTIFACTS, Lab, Notebook, running_lab, unfold, wait_for
 from tests.browser.test_front import command, mark, state
-from tests.conftest import environment
 
-FRONT_ENDS = {
-    "plain": (),
-    "collaboration": ("jupyter-collaboration==5.0.4",),
-    "nbmodel": ("jupyter-collaboration==5.0.4", "jupyter-server-nbmodel==0.2.9"),
-}
+pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]  # the first of them may have to make its environment
 SETUP = """from jupyter_durable import application, function
 import pathlib, time
 here = pathlib.Path({directory!r})
@@ -44,7 +39,7 @@ def endless():
 endless()"""
 
 
-@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.full) for name in FRONT_ENDS])
+@pytest.fixture(params=list(FRONT_ENDS))
 def front_end(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
@@ -53,9 +48,7 @@ def front_end(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def shared_lab(front_end: str, tmp_path: Path) -> Iterator[Lab]:
     """JupyterLab as that front end."""
-    packages = FRONT_ENDS[front_end]
-    python = str(environment(front_end, packages)) if packages else sys.executable
-    with running_lab(tmp_path, python=python) as made:
+    with running_lab(tmp_path, python=python_of(front_end)) as made:
         yield made
 
 
