@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.front_ends import FRONT_ENDS, python_of
-from tests.browser.lab import ARTIFACTS, Lab, Notebook, running_lab, unfold, wait_for
+from tests.browser.lab import ARTIFACTS, Lab, Notebook, again, entry, running_lab, unfold, wait_for
 from tests.browser.test_front import command, mark, state
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]  # the first of them may have to make its environment
@@ -88,27 +88,27 @@ def test_view_and_mark_are_right_live_and_after_the_page_was_closed_in_mid_run(
     page.close()
     go(here, 2, 3)
     wait_for(lambda: list(requests(shared_lab).values()) == ["succeeded"], 60)
-    again = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    later = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     try:
-        notebook = Notebook(again, shared_lab, name)
+        notebook = Notebook(later, shared_lab, name)
         view = notebook.view(1)
         expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=90_000)
         expect(state(notebook, 1)).to_have_text("✓succeeded", timeout=90_000)
         unfold(view)
         expect(view.locator(".jp-durable-label", has_text="fetch[3]")).to_be_visible()
-        again.screenshot(path=ARTIFACTS / f"shared-{front_end}-2-after.png")
+        later.screenshot(path=ARTIFACTS / f"shared-{front_end}-2-after.png")
         _replays(notebook, shared_lab)
-        again.screenshot(path=ARTIFACTS / f"shared-{front_end}-3-replayed.png")
+        later.screenshot(path=ARTIFACTS / f"shared-{front_end}-3-replayed.png")
     finally:
-        again.context.close()
+        later.context.close()
 
 
 def _replays(notebook: Notebook, lab: Lab) -> None:
     """Its buttons act: a preview, and a replay that goes on with the request."""
     view = notebook.view(1)
-    view.get_by_role("button", name="Preview").click()
+    entry(view, "Preview").click()
     expect(view.locator(".jp-durable-panel tbody tr", has_text="fetch[3]")).to_contain_text("reused", timeout=90_000)
-    view.get_by_role("button", name="Replay", exact=True).click()
+    again(view).click()
     view = notebook.view(1)
     expect(view.locator(".jp-durable-id")).to_contain_text("run 2", timeout=90_000)
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=90_000)
