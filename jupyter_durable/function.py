@@ -258,7 +258,7 @@ def function(
     deployment: cpu (cores), memory and ephemeral_disk (GB), each above 0, gpu, image, secrets, region,
     max_concurrency, warm_containers, min_containers, max_containers. Raises `SDKUsageError` for values out of bounds.
     """
-    if not isinstance(description, str):
+    if callable(description) or hasattr(type(description), "__get__"):  # a function, a property, a static method
         raise SDKUsageError("@function must be called: write @function() above the function")
     known = FunctionOptions.__dataclass_fields__
     for name in resources:

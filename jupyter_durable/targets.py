@@ -13,7 +13,7 @@ from jupyter_durable.errors import SDKUsageError
 _CACHED: Final = type(functools.lru_cache(len))
 _ABOVE: Final = "write @{kind} above @{what}(), so that it holds the durable function"
 _REMEDIES: Final[tuple[tuple[tuple[type[object], ...], str, str], ...]] = (
-    ((type,), "a class", "use @cls() for classes"),
+    ((type,), "the class", "use @cls() for classes"),
     ((staticmethod,), "a static method", _ABOVE.replace("{kind}", "staticmethod")),
     ((classmethod,), "a class method", _ABOVE.replace("{kind}", "classmethod")),
     (
@@ -67,7 +67,7 @@ def _described(target: object) -> tuple[str, str]:
         return f"{kind} around {_name(static.wrapped(target))}", "write its decorator above @{what}()"
     if callable(target):
         return kind, "it is called by its __call__: write a def that calls it, or methods under @{what}() and @cls()"
-    return kind, "write it above a def"
+    return kind, "write it above a function"
 
 
 def _name(target: object) -> str | None:
@@ -75,5 +75,11 @@ def _name(target: object) -> str | None:
     for inner in ("__func__", "fget", "func", "__wrapped__"):
         held = static.held(target, inner)
         if type(held) is types.FunctionType:
-            return static.qualname(held)
-    return static.qualname(target)
+            return _short(held)
+    return _short(target)
+
+
+def _short(value: object) -> str | None:
+    """The qualified name of an object, without the function that defined it."""
+    name = static.qualname(value)
+    return name.rpartition("<locals>.")[2] if name is not None else None

@@ -40,9 +40,9 @@ TARGETS = {
     "a callable object": (Called(), "an object of Called: it is called by its __call__"),
     "an item getter": (operator.itemgetter(0), "an object of itemgetter: it is called by its __call__"),
     "a decorator's object": (functools.update_wrapper(Called(), plain), "an object of Called around plain: write its"),
-    "a class": (Called, "a class Called: use @cls() for classes"),
-    "a number": (5, "an object of int: write it above a def"),
-    "None": (None, "an object of NoneType: write it above a def"),
+    "a class": (Called, "the class Called: use @cls() for classes"),
+    "a number": (5, "an object of int: write it above a function"),
+    "None": (None, "an object of NoneType: write it above a function"),
 }
 
 
@@ -57,7 +57,7 @@ def test_what_is_no_function_is_called_what_it_is(name, decorator):
     assert str(raised.value).startswith(f"@{what}() on {text.replace('@function', f'@{what}')}")
 
 
-@pytest.mark.parametrize("target", [plain, property(plain), functools.partial(plain), Called(), 5])
+@pytest.mark.parametrize("target", [plain, property(plain), functools.partial(plain), Called()])
 def test_a_decorator_that_was_not_called_says_so(target):
     """`@function` without parentheses, above whatever."""
     with pytest.raises(SDKUsageError, match=r"@function must be called: write @function\(\) above the function"):
