@@ -278,7 +278,7 @@ def test_a_fork_takes_arguments_by_name_and_says_what_is_wrong_with_others(lab: 
         view.get_by_role("button", name="Fork with other input").click()
         view.locator("textarea").fill(text)
         view.get_by_role("button", name="Fork", exact=True).click()
-        expect(view.locator(".jp-durable-message")).to_have_text(re.compile(said))
+        expect(view).to_contain_text(re.compile(said))
     notebook.run_to_end(3)
     expect(page.locator(RESULT)).to_have_text("10")
 

@@ -213,6 +213,11 @@ export class Actions {
     }
   }
 
+  /** What has changed a request, or made one, is in the list as soon as it is done. */
+  listed<T>(done: Promise<T>): Promise<T> {
+    return done.finally(() => void this._requests.refresh());
+  }
+
   private _action(
     id: string,
     label: string,
@@ -223,12 +228,10 @@ export class Actions {
   }
 
   private _do(label: string, body: () => Promise<void>): void {
-    body()
-      .catch((error: Error) => {
-        const text = visible(`${label.replace('…', '')}: ${error.message}`);
-        Notification.error(text, { autoClose: false });
-      })
-      .finally(() => void this._requests.refresh());
+    void this.listed(body()).catch((error: Error) => {
+      const text = visible(`${label.replace('…', '')}: ${error.message}`);
+      Notification.error(text, { autoClose: false });
+    });
   }
 
   private _server: IServer;

@@ -102,7 +102,7 @@ export class ServerControls implements IControls {
     const asked = this._askKernel(kernel, verb, content);
     return STORED.includes(verb)
       ? asked.catch(() => this._read(verb, content))
-      : asked;
+      : this._actions.listed(asked);
   }
 
   resume(): Promise<void> {
