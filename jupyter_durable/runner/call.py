@@ -144,9 +144,10 @@ class ActiveCall(CallSettling):
     def enter(self, row: CallRow | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Take an identity, the recorded one where there is one, and decide where the function runs."""
         run, parent, plan = self.run, self.parent, self.plan
-        if self.depth > DEEP and self.depth > sys.getrecursionlimit():
+        limit = sys.getrecursionlimit() if self.depth > DEEP else DEEP
+        if self.depth > limit and (levels := self.levels()) > limit:
             raise RecursionError(
-                f"{self.name} is {self.depth} durable calls deep: a recursion that does not end? "
+                f"{self.name} is {levels} durable calls deep: a recursion that does not end? "
                 "sys.setrecursionlimit() says how deep they may be"
             )
         if args or kwargs:
@@ -315,12 +316,14 @@ class ActiveCall(CallSettling):
         """The result of a tail call."""
         if isinstance(value, Future) and value.started:
             raise SDKUsageError(f"{self.name} returned a running Future; return its .result(), or do not start it")
+        self.tail = True
         return settled([value], self)[0]
 
     async def resolve_async(self, value: Any) -> Any:
         """As `resolve`, in the running loop."""
         if isinstance(value, Future) and value.started:
             raise SDKUsageError(f"{self.name} returned a Future that is running; await it, or do not start it")
+        self.tail = True
         return (await settled_async([value]))[0]
 
     def succeed(self, value: Any) -> Any:

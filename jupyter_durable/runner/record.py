@@ -64,6 +64,7 @@ class CallRecord:
         "start_over",
         "started",
         "started_at",
+        "tail",
         "task",
         "thread_id",
         "turn_started",
@@ -110,6 +111,8 @@ class CallRecord:
         self.deadline = self.paused = None
         self.marked = self.durable_mark = self.fenced = False
         self.handoff = None
+        self.tail = False
+        """Whether its function has returned a tail call: what runs now stands in its place, not below it."""
         self.start_over: WrongMatch | None = None
         self.pristine: Pristine | None = None
         self.result_digest: bytes | None = None
@@ -130,6 +133,14 @@ class CallRecord:
     def name(self) -> str:
         """Name of the function."""
         return self.plan.name
+
+    def levels(self) -> int:
+        """How many durable calls deep it stands, without those that returned a tail call."""
+        levels, above = self.depth, self.parent
+        while above is not None:
+            levels -= above.tail
+            above = above.parent
+        return levels
 
     def text(self) -> str:
         """Which call this is, for messages."""

@@ -98,6 +98,7 @@ def beside(act: Callable[[], Any]) -> Future[Any]:
     return done
 
 
+@pytest.mark.full
 def test_a_process_that_was_stopped_in_a_commit_is_waited_for_and_named(
     store: SqliteStore, told: Told, hold: Callable[[], subprocess.Popen[str]]
 ) -> None:
