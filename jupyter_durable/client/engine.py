@@ -37,7 +37,7 @@ from jupyter_durable.serializer.json import JsonEdge
 from jupyter_durable.serializer.signing import KeyFile
 from jupyter_durable.store import open_store
 from jupyter_durable.store.base import Finish, Seen, Store
-from jupyter_durable.store.location import default_url
+from jupyter_durable.store.location import default_url, own_folder
 
 Observer = Callable[[Run, RequestRow], Listener | None]
 """Called when a run begins; gives who listens to it."""
@@ -54,6 +54,14 @@ class Origin:
     headers: str | None = None
     seen: Seen | None = None
     """The look that found no request to go on with."""
+
+
+def key_file() -> KeyFile:
+    """The keys of this user, in the folder that is ours."""
+    path = Path(default_url().removeprefix("sqlite:///")).with_name("key")
+    with contextlib.suppress(OSError):  # where it cannot be made the key says so itself
+        own_folder()
+    return KeyFile(path)
 
 
 def new_id() -> str:
@@ -114,8 +122,7 @@ class Engine:
         """What signs values: the key of this user, made on first use."""
         with self._lock:
             if self._signer is None:
-                path = Path(default_url().removeprefix("sqlite:///")).parent / "key"
-                self._signer = KeyFile(path).signer()
+                self._signer = key_file().signer()
             return self._signer
 
     def forget_signer(self) -> None:

@@ -17,15 +17,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_durable.client import ownership
 from jupyter_durable.client.counted import Numbers, as_counted, span_of
+from jupyter_durable.client.engine import key_file
 from jupyter_durable.client.request import STATUSES, Call, ReplayMode, Request, listed, status_of
 from jupyter_durable.client.words import seconds_of, spoken_bytes, time_of
 from jupyter_durable.core.calltree import CallNode, walk
 from jupyter_durable.core.model import ENDED, RequestRow, RunRow, Status
 from jupyter_durable.core.selection import Preview
 from jupyter_durable.errors import DeserializationError, SDKUsageError, StoreError
-from jupyter_durable.serializer.signing import KeyFile
 from jupyter_durable.store.base import Filter, Finding, Swept
-from jupyter_durable.store.location import default_url
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
@@ -283,13 +282,9 @@ def trust(engine: Engine, key: str) -> tuple[str, ...]:
 
     New values are signed with this user's own key as before.
     """
-    added = _key_file().trust(Path(key).expanduser())
+    added = key_file().trust(Path(key).expanduser())
     engine.forget_signer()
     return added
-
-
-def _key_file() -> KeyFile:
-    return KeyFile(Path(default_url().removeprefix("sqlite:///")).parent / "key")
 
 
 def doctor(engine: Engine) -> list[Finding]:
@@ -325,7 +320,7 @@ def _versions() -> Finding:
 
 def _key_finding(engine: Engine) -> Finding:
     """Whether this user's key vouches for the newest request."""
-    own = _key_file().signer().key_id
+    own = key_file().signer().key_id
     newest = engine.store.requests(Filter(limit=1))
     if not newest:
         return Finding("ok", f"signing key {own}")

@@ -13,20 +13,21 @@ import contextlib
 import hashlib
 import os
 import secrets
-import stat
 from collections.abc import Sequence
 from hmac import compare_digest
 from pathlib import Path
 from typing import Any, Final
 
 from jupyter_durable.errors import DeserializationError, StoreError
-from jupyter_durable.files import sync_directory
+from jupyter_durable.files import NotRegular, make_folder, new_file, open_file, remedy, sync_directory
 from jupyter_durable.serializer.base import Context
 
 __all__ = ["KEY_BYTES", "HmacSigner", "KeyFile", "key_id"]
 
 KEY_BYTES: Final = 32
 KEY_ID_BYTES: Final = 4
+_MOST_BYTES: Final = 1000 * KEY_BYTES
+"""A file with more keys than that is none of ours."""
 FORMAT: Final = 1
 """Version of what a MAC covers, itself covered."""
 
@@ -121,9 +122,10 @@ class KeyFile:
     def keys(self) -> tuple[bytes, ...]:
         """All keys, newest first; the first one is made when there is no file.
 
-        Raises `StoreError` when the file is damaged, belongs to somebody else, or others may read it.
+        Raises `StoreError` when it is no file, is damaged, belongs to somebody else, others may read it, or it cannot
+        be made.
         """
-        if not self.path.exists():
+        if not os.path.lexists(self.path):
             self._create()
         return self._read()
 
@@ -135,9 +137,7 @@ class KeyFile:
     def rotate(self) -> str:
         """Put a new key before the others; its id. What was signed before still verifies."""
         key = secrets.token_bytes(KEY_BYTES)
-        written = self._write(key + b"".join(self.keys()))
-        os.replace(written, self.path)
-        sync_directory(self.path.parent)
+        self._replace(key + b"".join(self.keys()))
         return key_id(key)
 
     def trust(self, other: Path) -> tuple[str, ...]:
@@ -148,30 +148,49 @@ class KeyFile:
         own = self.keys()
         added = [key for key in _keys_in(other) if key not in own]
         if added:
-            os.replace(self._write(b"".join((*own, *added))), self.path)
-            sync_directory(self.path.parent)
+            self._replace(b"".join((*own, *added)))
         return tuple(key_id(key) for key in added)
 
     def _create(self) -> None:
         """Write beside, then link: a second process, or a crash, never sees half a key."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        written = self._write(secrets.token_bytes(KEY_BYTES))
         try:
-            # Exclusive like O_EXCL: who comes second uses the key of the first.
-            with contextlib.suppress(FileExistsError):
-                os.link(written, self.path)
-        finally:
-            written.unlink()
-        sync_directory(self.path.parent)
+            make_folder(self.path.parent)
+            written = self._write(secrets.token_bytes(KEY_BYTES))
+            try:
+                # Exclusive like O_EXCL: who comes second uses the key of the first.
+                with contextlib.suppress(FileExistsError):
+                    os.link(written, self.path)
+            finally:
+                written.unlink()
+            sync_directory(self.path.parent)
+        except OSError as error:
+            raise self._not_written(error) from error
+
+    def _replace(self, data: bytes) -> None:
+        try:
+            os.replace(self._write(data), self.path)
+            sync_directory(self.path.parent)
+        except OSError as error:
+            raise self._not_written(error) from error
+
+    def _not_written(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"the signing key {self.path} cannot be written: {error.strerror or error}; {remedy(error)}. Without it no "
+            "value is stored"
+        )
 
     def _write(self, data: bytes) -> Path:
         _check_directory(self.path.parent)
         beside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}")
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
+        descriptor = new_file(beside)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+        except OSError:  # half a key is none
+            beside.unlink()
+            raise
         return beside
 
     def _read(self) -> tuple[bytes, ...]:
@@ -181,23 +200,29 @@ class KeyFile:
 
 def _keys_in(path: Path) -> tuple[bytes, ...]:
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-    except OSError as error:
-        raise StoreError(f"the signing key {path} cannot be read: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        _check_file(path, os.fstat(descriptor))
-        data = file.read()
-    if not data or len(data) % KEY_BYTES:
+        descriptor = open_file(path, links=False)
+        with os.fdopen(descriptor, "rb") as file:
+            _check_file(path, os.fstat(descriptor))
+            data = file.read(_MOST_BYTES + 1)
+    except NotRegular as error:
         raise StoreError(
-            f"the signing key {path} is damaged ({len(data)} bytes). Put it back from a backup, or move it "
+            f"the signing key {path} cannot be read: {error.strerror}. Put the key's own file there, or move aside "
+            "what stands there: a new key is made, and values signed so far need `%durable trust`"
+        ) from error
+    except OSError as error:
+        raise StoreError(
+            f"the signing key {path} cannot be read: {error.strerror or error}; {remedy(error)}"
+        ) from error
+    if not data or len(data) % KEY_BYTES or len(data) > _MOST_BYTES:
+        found = f"{len(data)} bytes" if len(data) <= _MOST_BYTES else "too many bytes"
+        raise StoreError(
+            f"the signing key {path} is damaged ({found}). Put it back from a backup, or move it "
             "aside: a new one is made, and values signed so far need `%durable trust`"
         )
     return tuple(data[start : start + KEY_BYTES] for start in range(0, len(data), KEY_BYTES))
 
 
 def _check_file(path: Path, status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise StoreError(f"the signing key {path} is not a regular file")
     if not hasattr(os, "geteuid"):
         return
     if status.st_uid != os.geteuid():
@@ -211,7 +236,12 @@ def _check_file(path: Path, status: os.stat_result) -> None:
 def _check_directory(path: Path) -> None:
     if not hasattr(os, "geteuid"):
         return
-    status = path.stat()
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise StoreError(
+            f"the directory {path} of the signing key cannot be read: {error.strerror or error}; {remedy(error)}"
+        ) from error
     if status.st_uid != os.geteuid():
         raise StoreError(f"the directory {path} of the signing key belongs to user {status.st_uid}, not to you")
     if status.st_mode & 0o022:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.store.base import Store
 from jupyter_durable.store.listed import remember
-from jupyter_durable.store.location import default_url
+from jupyter_durable.store.location import default_url, own_folder
 
 __all__ = ["default_url", "open_store"]
 
@@ -29,6 +30,9 @@ def open_store(url: str, tell: Callable[[str], None] | None = None) -> Store:
         from jupyter_durable.store.sqlite.store import SqliteStore
 
         path = Path(rest[3:]).expanduser().absolute()
+        if f"sqlite:///{path}" == default_url():
+            with contextlib.suppress(OSError):  # where it cannot be made the store says so itself
+                own_folder()
         store = SqliteStore(path) if tell is None else SqliteStore(path, tell=tell)
         remember(store.url)
         return store

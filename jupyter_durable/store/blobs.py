@@ -27,7 +27,7 @@ from typing import Final
 from blake3 import blake3
 
 from jupyter_durable.errors import CheckpointError, DeserializationError
-from jupyter_durable.files import sync_directory
+from jupyter_durable.files import NotRegular, make_folder, new_file, open_file, remedy, sync_directory
 from jupyter_durable.store.base import Buffer
 
 _MAGIC: Final = b"JDBLOB1\n"
@@ -47,12 +47,12 @@ class BlobFolder:
         """Write a value; the 32-byte hash that names it. Raises `CheckpointError`."""
         temporary = self.path / f"{secrets.token_hex(16)}.new"
         try:
-            self.path.mkdir(mode=0o700, exist_ok=True)
+            make_folder(self.path)
             try:
                 key = _write(temporary, _pieces(head, buffers))
                 target = self._file(key)
                 if not target.parent.exists():
-                    target.parent.mkdir(mode=0o700, exist_ok=True)
+                    make_folder(target.parent)
                     sync_directory(self.path)
                 os.replace(temporary, target)
                 sync_directory(target.parent)
@@ -61,8 +61,8 @@ class BlobFolder:
                 raise
         except OSError as error:
             raise CheckpointError(
-                f"a large value could not be written to {self.path}: {error}. Free some space or mend the disk;"
-                " the result is kept in memory"
+                f"a large value could not be written to {self.path}: {error.strerror or error}; {remedy(error)}."
+                " The result is kept in memory; replay the request to go on"
             ) from error
         return key
 
@@ -70,16 +70,21 @@ class BlobFolder:
         """Head and buffers (writable, copy on write). Raises `DeserializationError`."""
         path = self._file(key)
         try:
-            with open(path, "rb") as file:
-                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+            descriptor = open_file(path)
+            try:
+                mapped = mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY)
+            finally:
+                os.close(descriptor)
         except FileNotFoundError:
             raise DeserializationError(
                 f"the value {path} is missing from the store; run the call again (rerun=) to make it anew"
             ) from None
-        except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
-            if isinstance(error, OSError):
-                raise DeserializationError(f"the value {path} cannot be read: {error}") from error
+        except (NotRegular, ValueError) as error:  # ValueError: an empty file cannot be mapped
             raise self._damaged(path) from error
+        except OSError as error:
+            raise DeserializationError(
+                f"the value {path} cannot be read: {error.strerror or error}; {remedy(error)}"
+            ) from error
         found = _checked(memoryview(mapped), key)
         if found is None:
             raise self._damaged(path)
@@ -153,7 +158,7 @@ def _write(path: Path, pieces: list[memoryview]) -> bytes:
             hasher.update(piece)
 
     thread = threading.Thread(target=hash_all, name="jupyter-durable-hash", daemon=True)
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o600)
+    descriptor = new_file(path)
     try:
         thread.start()
         try:

@@ -13,7 +13,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-from jupyter_durable.store.location import default_url
+from jupyter_durable.files import new_file, open_file
+from jupyter_durable.store.location import default_url, own_folder
 
 SCHEME: Final = "sqlite:///"
 MOST: Final = 100
@@ -41,8 +42,12 @@ def known() -> list[str]:
 def _append(path: Path, url: str) -> None:
     if "\n" in url or url in _lines(path):
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    own_folder()
+    if not os.path.lexists(path):
+        with contextlib.suppress(FileExistsError):
+            os.close(new_file(path))
+    os.close(open_file(path))  # a pipe would make us wait
+    file = os.open(path, os.O_WRONLY | os.O_APPEND)
     try:
         os.write(file, f"{url}\n".encode())
     finally:
@@ -51,7 +56,8 @@ def _append(path: Path, url: str) -> None:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text("utf-8", "replace").splitlines()
+        with os.fdopen(open_file(path), encoding="utf-8", errors="replace") as file:
+            return file.read().splitlines()
     except OSError:
         return []
 

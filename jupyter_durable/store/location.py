@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+from jupyter_durable.files import make_folder
 
 
 def data_directory(environment: Mapping[str, str], platform: str, home: Path) -> Path:
@@ -33,7 +37,24 @@ def data_directory(environment: Mapping[str, str], platform: str, home: Path) ->
     return Path(environment.get("XDG_DATA_HOME") or home / ".local" / "share", "jupyter")
 
 
+def _own_path() -> Path:
+    return data_directory(os.environ, sys.platform, Path.home()).absolute() / "durable"
+
+
+def own_folder() -> Path:
+    """The folder that is ours in the Jupyter data directory, made where it is missing. Raises `OSError`.
+
+    Earlier versions left its rights to the umask; it holds the key, so that others lose what they have there.
+    """
+    path = _own_path()
+    make_folder(path)
+    found = os.lstat(path)
+    if hasattr(os, "geteuid") and found.st_uid == os.geteuid() and stat.S_ISDIR(found.st_mode) and found.st_mode & 0o77:
+        with contextlib.suppress(OSError):  # not possible on every file system; who reads the key looks again
+            os.chmod(path, 0o700)
+    return path
+
+
 def default_url() -> str:
     """URL of the store that is used when none is configured."""
-    directory = data_directory(os.environ, sys.platform, Path.home())
-    return f"sqlite:///{directory.absolute() / 'durable' / 'store.db'}"
+    return f"sqlite:///{_own_path() / 'store.db'}"

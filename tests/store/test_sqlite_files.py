@@ -112,7 +112,7 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def test_a_directory_in_the_place_of_the_file_is_a_store_error(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="cannot be read"):
+    with pytest.raises(StoreError, match="is a directory, not a file"):
         open_store(f"sqlite:///{tmp_path}")
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from jupyter_durable.errors import StoreError, StoreVersionError
+from jupyter_durable.files import kind_of, make_folder, new_file, remedy
 from jupyter_durable.store.mounts import is_network
 from jupyter_durable.store.sqlite.faults import broken, code_of, read_failed
 from jupyter_durable.store.sqlite.patience import SLICE_SECONDS, Patience, Tell, log
@@ -214,21 +215,40 @@ class Link:
 def _create_private(path: Path) -> None:
     """Make the file with mode 0600 and its directory with 0700, without opening a file another thread may use."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = Path(os.path.realpath(path))  # a link to where nothing is yet
+        make_folder(path.parent)
+        _expect_files(path)
         if path.exists():
             return
         new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.close(new_file(new))
         try:
             os.link(new, path)  # atomic, and fails when another process was first
         except FileExistsError:
             pass
         except OSError:  # no hard links here
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            os.close(new_file(path))
         finally:
             new.unlink()
     except OSError as error:
-        raise StoreError(f"the store {path} cannot be created: {error}. Choose another path") from error
+        raise StoreError(
+            f"the store {path} cannot be opened: {error.strerror or error}; {remedy(error)}, or choose another path"
+        ) from error
+
+
+def _expect_files(path: Path) -> None:
+    """Refuses what is no file where SQLite would open one: a pipe would make it wait. Raises `StoreError`."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        each = path.with_name(path.name + suffix)
+        try:
+            kind = kind_of(each.stat().st_mode)
+        except FileNotFoundError:
+            continue
+        if kind is not None:
+            raise StoreError(
+                f"the store {path} cannot be opened: {each.name} is {kind}, not a file. "
+                "Move it aside, or give the store another path"
+            )
 
 
 def _read_only(path: Path) -> StoreError | None:
