@@ -3,6 +3,7 @@
 Rules of this file
 - A command runs in an empty `__main__`: recorded code must find its own names, never those of this program.
 - With `--json` stdout holds one document; what user code prints while it runs goes to stderr.
+- What runs no code looks at stores of whoever made them: each reading has an end, and Ctrl-C ends it at once.
 - Every error of ours is one sentence on stderr. Others are bugs and keep their traceback.
 """
 
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 
@@ -29,6 +30,22 @@ from jupyter_durable.errors import DurableError, InternalError, ReplayError, Req
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")]
 StoreUrl = Annotated[str | None, typer.Option("--store", metavar="URL", help="Where requests are kept.")]
+
+
+RUN_CODE: Final = frozenset({"run", "replay", "fork"})
+"""Commands that run code of the user's: their store is his own."""
+LOOK_SECONDS: Final = 20.0
+"""How long one reading of a store may take for the others; they read in pages."""
+
+
+class How(NamedTuple):
+    """How a command is to be performed."""
+
+    json: bool = False
+    store: str | None = None
+    makes_store: bool = False
+    """A store that is not there is made."""
+    runs_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +75,8 @@ def verb(command: Callable[..., Said]) -> Callable[..., None]:
         before = ctx.find_root().obj or Everywhere()
         json = given.pop("json") or before.json
         store = given.pop("store") or before.store
-        makes_store = command.__name__ == "run"
-        raise typer.Exit(
-            perform(lambda asked: command(asked, **given), json=json, store=store, makes_store=makes_store)
-        )
+        how = How(json, store, command.__name__ == "run", command.__name__ in RUN_CODE)
+        raise typer.Exit(perform(lambda asked: command(asked, **given), how))
 
     hints = typing.get_type_hints(command, include_extras=True)
     own = list(inspect.signature(command).parameters.values())[1:]
@@ -77,15 +92,15 @@ def verb(command: Callable[..., Said]) -> Callable[..., None]:
     return run
 
 
-def perform(action: Callable[[Asked], Said], *, json: bool, store: str | None, makes_store: bool) -> int:
+def perform(action: Callable[[Asked], Said], how: How) -> int:
     """Do it, write what it says, give the exit code."""
     try:
-        if store is not None and not makes_store:
-            must_exist(store)
-        with _engine(store) as engine:
-            with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
-                said = action(Asked(engine, json))
-            drawing.write(said, as_json=json)
+        if how.store is not None and not how.makes_store:
+            must_exist(how.store)
+        with _engine(how) as engine:
+            with contextlib.redirect_stdout(sys.stderr) if how.json else contextlib.nullcontext():
+                said = action(Asked(engine, how.json))
+            drawing.write(said, as_json=how.json)
     except InternalError:
         raise
     except (RequestFailed, ReplayError) as error:
@@ -101,18 +116,19 @@ def perform(action: Callable[[Asked], Said], *, json: bool, store: str | None, m
 
 
 @contextlib.contextmanager
-def _engine(store: str | None) -> Iterator[Engine]:
+def _engine(how: How) -> Iterator[Engine]:
     """The engine of this process on the store that was asked for, in an empty `__main__`."""
     engine = this_engine()
+    engine.limit = None if how.runs_code else lambda: LOOK_SECONDS
     main, warn = sys.modules["__main__"], engine.warn
     sys.modules["__main__"] = ModuleType("__main__")
     engine.warn = lambda text: print(f"Note: {drawing.lines_escaped(text)}", file=sys.stderr)
     try:
-        if store is not None:
-            engine.configure({"store": store})
+        if how.store is not None:
+            engine.configure({"store": how.store})
         yield engine
     finally:
-        sys.modules["__main__"], engine.warn = main, warn
+        sys.modules["__main__"], engine.warn, engine.limit = main, warn, None
 
 
 def must_exist(url: str) -> None:

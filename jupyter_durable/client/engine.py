@@ -88,6 +88,8 @@ class Engine:
     _workers: Workers | None = None
     unsaved: dict[str, tuple[int, list[CallRow]]] = field(default_factory=dict)
     """By request: a run, and its outcomes that a full store refused; the next run commits them first."""
+    limit: Callable[[], float] | None = None
+    """Set where stores are only looked at, whoever made them: seconds that the next statement may take."""
     _edges: dict[Spec, JsonEdge] = field(default_factory=dict)
     _settings: Settings | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -111,7 +113,7 @@ class Engine:
         """The store, opened on first use."""
         with self._lock:
             if self._store is None:
-                self._store = open_store(self.settings.store, self._tell)
+                self._store = open_store(self.settings.store, self._tell, self.limit)
             return self._store
 
     def _tell(self, text: str) -> None:
@@ -147,7 +149,7 @@ class Engine:
                     raise SDKUsageError(
                         f"configure(store=…): requests are running ({', '.join(self.active)}); wait or cancel"
                     )
-                opened = open_store(settings.store, self._tell)
+                opened = open_store(settings.store, self._tell, self.limit)
                 self.sessions.end(None)
                 if self._store is not None:
                     self._store.close()

@@ -14,12 +14,13 @@ from jupyter_durable.store.location import default_url, own_folder
 __all__ = ["default_url", "open_store"]
 
 
-def open_store(url: str, tell: Callable[[str], None] | None = None) -> Store:
+def open_store(url: str, tell: Callable[[str], None] | None = None, limit: Callable[[], float] | None = None) -> Store:
     """Open the store at `url`: `sqlite:///relative`, `sqlite:////absolute`, or `memory:` (a new one each time).
 
     Raises `SDKUsageError` for another scheme, `StoreError` when the file is damaged, foreign or cannot be opened,
     `StoreVersionError` when it was written by a newer version. A file is listed from now on (see `listed`).
     `tell` hears, in any thread, when another process holds the file and has to be waited for; by default the log does.
+    `limit` is given by who only looks at a store of whoever: the seconds that the next statement that reads may take.
     """
     scheme, separator, rest = url.partition(":")
     if scheme == "memory" and separator and not rest.strip("/"):
@@ -33,7 +34,7 @@ def open_store(url: str, tell: Callable[[str], None] | None = None) -> Store:
         if f"sqlite:///{path}" == default_url():
             with contextlib.suppress(OSError):  # where it cannot be made the store says so itself
                 own_folder()
-        store = SqliteStore(path) if tell is None else SqliteStore(path, tell=tell)
+        store = SqliteStore(path, limit=limit) if tell is None else SqliteStore(path, tell=tell, limit=limit)
         remember(store.url)
         return store
     if scheme in ("postgresql", "postgres", "http", "https"):

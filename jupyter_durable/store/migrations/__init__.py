@@ -33,3 +33,15 @@ def migrate(connection: sqlite3.Connection, application_id: int) -> None:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def made(version: int) -> list[tuple[str, str, str, str]]:
+    """Type, name, table and text of all that a new store of `version` defines."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        database = Database(connection)
+        for apply in VERSIONS[:version]:
+            apply(database)
+        return connection.execute("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master").fetchall()
+    finally:
+        connection.close()

@@ -12,14 +12,15 @@ from __future__ import annotations
 import sqlite3
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from jupyter_durable.core.model import Status
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.store.base import Finding, Swept, not_as_read
 from jupyter_durable.store.blobs import BlobFolder
 from jupyter_durable.store.sqlite import requests
-from jupyter_durable.store.sqlite.link import Link
+from jupyter_durable.store.sqlite.link import WORK_SECONDS, Link
+from jupyter_durable.store.sqlite.watch import Watch
 from jupyter_durable.store.sqlite.writer import Writer
 
 _DAY: Final = 86_400.0
@@ -27,6 +28,8 @@ _CHUNK: Final = 1_000
 _SWEPT: Final = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
 _BLOB: Final = "lower(hex(blob))"
 """The name of a large value, whatever type a damaged file gives it."""
+_WITH_BLOBS: Final = ("call", "history")
+_NAMED: Final = f"SELECT DISTINCT {_BLOB} FROM {{}} WHERE blob IS NOT NULL"
 _CLUSTERED: Final = {
     "call": "request, parent, identity",
     "history": "request, identity, generation",
@@ -134,20 +137,14 @@ def sweep_blobs(
 
 def check(link: Link, blobs: BlobFolder) -> list[Finding]:
     """What is right and wrong with the store. The caller holds the lock."""
-    cursor = link.connection.cursor()
     try:
-        found = [Finding("ok", f"{link.name}: schema {cursor.execute('PRAGMA user_version').fetchone()[0]}")]
-        problems = [text for (text,) in cursor.execute("PRAGMA integrity_check(20)") if text != "ok"]
-        missing = {
-            blob
-            for table in ("call", "history")
-            for (blob,) in cursor.execute(f"SELECT {_BLOB} FROM {table} WHERE blob IS NOT NULL")
-            if not blobs.has(bytes.fromhex(blob))
-        }
+        ((version,),) = _checked(link, "PRAGMA user_version")
+        problems = [text for (text,) in _checked(link, "PRAGMA integrity_check(20)") if text != "ok"]
+        named = {blob for table in _WITH_BLOBS if not problems for (blob,) in _checked(link, _NAMED.format(table))}
     except sqlite3.Error as error:
         return [Finding("error", f"{link.name} is damaged: {error}; move it aside to start with an empty store")]
-    finally:
-        cursor.close()
+    missing = {blob for blob in named if not blobs.has(bytes.fromhex(blob))}
+    found = [Finding("ok", f"{link.name}: schema {version}")]
     found += [Finding("error", f"{link.name} is damaged: {text}; move it aside") for text in problems]
     found += [Finding("ok", "integrity check passed")] * (not problems)
     found += [
@@ -157,6 +154,11 @@ def check(link: Link, blobs: BlobFolder) -> list[Finding]:
     damaged = [path for path, _, _ in blobs.files() if path.suffix == ".damaged"]
     found += [Finding("warning", f"{path} is a damaged value that was moved aside") for path in damaged]
     return found
+
+
+def _checked(link: Link, sql: str) -> list[tuple[Any, ...]]:
+    """Rows of a query that reads the whole file, and can be interrupted."""
+    return Watch(None if link.limit is None else WORK_SECONDS).read(link.connection, sql)
 
 
 def file_size(path: Path) -> int:

@@ -4,6 +4,7 @@ Rules of this file
 - One stdlib connection for everything, guarded by `lock`; a second one, of the same library, only runs checkpoints.
 - No automatic checkpoint. SQLite before 3.51.3 (3.50.7, 3.44.6) can corrupt the file when one connection checkpoints
   while another writes, so: take the write lock, PASSIVE on the second connection, let go. Safe on every version.
+- A file is foreign until its schema is seen to be ours (`foreign`), and again when its schema has changed.
 - The live files are never opened by anything else in this process: POSIX locks would be lost, and commits with them.
 - An fsync that failed is never repeated: the connection is closed and opened again (`reopen`).
 - After a fork the child forgets the connections without closing them; every use is a `StoreError`.
@@ -19,6 +20,7 @@ import threading
 import time
 import warnings
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -26,13 +28,22 @@ from jupyter_durable.errors import StoreError, StoreVersionError
 from jupyter_durable.files import kind_of, make_folder, new_file, remedy
 from jupyter_durable.store.mounts import is_network
 from jupyter_durable.store.sqlite.faults import broken, code_of, read_failed
-from jupyter_durable.store.sqlite.patience import SLICE_SECONDS, Patience, Tell, log
+from jupyter_durable.store.sqlite.foreign import OBJECTS, refuse_other_schemas, restrict
+from jupyter_durable.store.sqlite.patience import LIVING_SECONDS, SLICE_SECONDS, Patience, Tell, log
+from jupyter_durable.store.sqlite.watch import STEPS, Limit, Watch
 
 APPLICATION_ID: Final = 0x4A44_5552
 """The bytes JDUR in the header of the file."""
 SCHEMA: Final = 4
 CHECKPOINT_EVERY: Final = 200
 """Commits between checkpoints: a recycled WAL halves the cost of a commit, and a fresh one is not recycled yet."""
+
+LOOK_SECONDS: Final = 10.0
+"""How long it may take to read what a file defines."""
+WORK_SECONDS: Final = 600.0
+"""How long deleting, collecting and checking may take where there is a limit."""
+LOOKING_SLICE_SECONDS: Final = 0.2
+"""As `SLICE_SECONDS`, of who only looks and may be interrupted."""
 
 
 class _Forked:
@@ -82,10 +93,14 @@ class _Broken:
 class Link:
     """The connection, its lock, and how it is opened, checkpointed, reopened and dropped."""
 
-    def __init__(self, path: Path, *, network: bool | None = None, tell: Tell = log) -> None:
+    def __init__(
+        self, path: Path, *, network: bool | None = None, tell: Tell = log, limit: Limit | None = None
+    ) -> None:
         self.path = path
         self.tell = tell
         """Told when another process has to be waited for."""
+        self.limit = limit
+        """Set by who only looks."""
         self.name = str(path)
         # Typed loosely: replaced by stand-ins that refuse after a fork or a close, so that the hot path need not ask.
         self.lock: Any = threading.Lock()
@@ -95,6 +110,8 @@ class Link:
         """Commits since the last checkpoint."""
         self.unusable: str | None = None
         self._second: sqlite3.Connection | None = None
+        self._schema = 0
+        """What SQLite counts the changes of the schema with, when it was seen to be ours."""
         self._network = is_network(path.parent) if network is None else network
         _create_private(path)
         try:
@@ -113,11 +130,39 @@ class Link:
 
     def patience(self) -> Patience:
         """For one piece of work."""
-        return Patience(self.path, self.tell)
+        return Patience(self.path, self.tell, LIVING_SECONDS if self.limit is None else self.limit())
+
+    def watch(self) -> Watch:
+        """For one statement that reads."""
+        return Watch(None if self.limit is None else self.limit())
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """While the store's thread works on a file that somebody only looks at, which may be foreign."""
+        if self.limit is None:
+            yield
+            return
+        try:
+            self.connection.set_progress_handler(Watch(WORK_SECONDS), STEPS)
+            yield
+        finally:
+            self.connection.set_progress_handler(None, 0)
+
+    def give_up(self) -> None:
+        """End what runs on a file that somebody only looks at: closing it must not wait for what never ends."""
+        if self.limit is not None:
+            self.connection.interrupt()
+
+    def refuse_changed_schema(self) -> None:
+        """Look again where the schema is another one by now. The caller holds `lock`."""
+        (now,) = self.connection.execute("PRAGMA schema_version").fetchone()
+        if now != self._schema:
+            self._look(self.connection)
 
     def _open(self) -> None:
+        slice = SLICE_SECONDS if self.limit is None else LOOKING_SLICE_SECONDS
         connection = sqlite3.connect(
-            self.name, timeout=SLICE_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+            self.name, timeout=slice, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         try:
             self._prepare_patiently(connection)
@@ -137,23 +182,37 @@ class Link:
                     raise patience.over(error) from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
+        restrict(connection)
         connection.execute("PRAGMA wal_autocheckpoint = 0")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if application != APPLICATION_ID and (application, version, tables) != (0, 0, 0):
-            raise StoreError(f"{self.name} is a database of another program; give the store another path")
-        if version > SCHEMA:
-            raise StoreVersionError(
-                f"the store {self.name} has schema {version}, this jupyter-durable knows {SCHEMA}:"
-                " upgrade jupyter-durable, or use another store"
-            )
+        version = self._look(connection)
         _set_journal_mode(connection, "TRUNCATE" if self._network else "WAL")
         connection.execute("PRAGMA synchronous = FULL")
         if version < SCHEMA:
             from jupyter_durable.store.migrations import migrate
 
             migrate(connection, APPLICATION_ID)
+            self._look(connection)
+
+    def _look(self, connection: sqlite3.Connection) -> int:
+        """The version of the schema. Raises `StoreError` for a file that is not ours, through and through."""
+        watch = Watch(LOOK_SECONDS if self.limit is None else min(LOOK_SECONDS, self.limit()))
+        try:
+            # The first statement that needs the schema parses it: of a foreign file even that may never end.
+            ((objects,),) = watch.read(connection, "SELECT count(*) FROM (SELECT 1 FROM sqlite_master LIMIT 1000)")
+            ((version,),) = watch.read(connection, "PRAGMA user_version")
+            ((application,),) = watch.read(connection, "PRAGMA application_id")
+            if application != APPLICATION_ID and (application, version, objects) != (0, 0, 0):
+                raise StoreError(f"{self.name} is a database of another program; give the store another path")
+            if version > SCHEMA:
+                raise StoreVersionError(
+                    f"the store {self.name} has schema {version}, this jupyter-durable knows {SCHEMA}:"
+                    " upgrade jupyter-durable, or use another store"
+                )
+            refuse_other_schemas(watch.read(connection, OBJECTS), self.name, version)
+            ((self._schema,),) = watch.read(connection, "PRAGMA schema_version")
+        except sqlite3.OperationalError as error:
+            raise watch.over(self.name) if watch.ended(error) else error from None
+        return int(version)
 
     def checkpoint(self) -> tuple[int, int]:
         """Move the WAL into the file: (frames in the WAL, frames moved). The caller holds `lock`; store thread only.

@@ -73,10 +73,11 @@ def _holding(line: str, files: dict[str, range]) -> list[int]:
 
 
 class Patience:
-    """How long one piece of work that found the file locked is tried again."""
+    """How long one piece of work that found the file locked is tried again. `most`: seconds, whoever holds it."""
 
-    def __init__(self, path: Path, tell: Tell) -> None:
+    def __init__(self, path: Path, tell: Tell, most: float = LIVING_SECONDS) -> None:
         self._path = path
+        self._most = most
         self._tell = tell
         self._began = time.monotonic()
         self._told = False
@@ -94,7 +95,8 @@ class Patience:
         if waited > TELL_SECONDS and not self._told:
             self._told = True
             self._say(others)
-        return waited < (LIVING_SECONDS if others else OWN_SECONDS if os.getpid() in found else UNSEEN_SECONDS)
+        longest = LIVING_SECONDS if others else OWN_SECONDS if os.getpid() in found else UNSEEN_SECONDS
+        return waited < min(self._most, longest)
 
     def _say(self, others: list[int]) -> None:
         who = " and ".join(map(described, others)) or "another process"

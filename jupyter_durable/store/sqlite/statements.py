@@ -8,6 +8,8 @@ Rules of this file
 
 from __future__ import annotations
 
+import functools
+import re
 from typing import Any, Final, NamedTuple, get_args, get_type_hints
 
 from jupyter_durable.core.model import (
@@ -52,6 +54,31 @@ def _read(record: type[Any]) -> str:
 def needed(record: type[Any]) -> tuple[int, ...]:
     """Where in a row of `record` the columns stand that are never NULL."""
     return tuple(at for at, column in enumerate(_columns(record)) if not column.nullable)
+
+
+LONGEST: Final = 16_384
+"""Characters of a text that is shown to who only looks, where no text of ours is longer."""
+LONGEST_PRINTED: Final = 1 << 24
+LARGEST: Final = 1 << 20
+"""Bytes of a value in a row, as who only looks reads it; ours are smaller. The code of a request is read whole."""
+
+
+@functools.cache
+def bounded(sql: str) -> str:
+    """The same query for a file of somebody else's: long texts are cut and say so, large values are NULL.
+
+    To cut them here costs what is shown; to read a name of 50 MB and escape it would cost seconds.
+    """
+    return re.sub(r"CAST\((\w+) AS (TEXT|BLOB)\)", _bound, sql)
+
+
+def _bound(cast: re.Match[str]) -> str:
+    whole, column, kind = cast[0], cast[1], cast[2]
+    if kind == "BLOB":
+        return whole if column == "data" else f"CASE WHEN length({column}) <= {LARGEST} THEN {whole} END"
+    most = LONGEST_PRINTED if column == "text" else LONGEST
+    cut = f"substr({whole}, 1, {most}) || ' … (too long)'"
+    return f"CASE WHEN length(CAST({column} AS BLOB)) > {most} THEN {cut} ELSE {whole} END"
 
 
 _COLUMNS: Final = ", ".join(CallRow._fields)

@@ -1,6 +1,7 @@
 """The Store on SQLite: who runs what where.
 
 Rules of this file
+- A statement that reads can be interrupted (`watch`), and what somebody else's file makes endless has an end.
 - What writes runs as one transaction in the store's thread; what reads is one query under the lock, in the calling
   thread, and never keeps a cursor (an interrupt between two bytecodes must not leave a read open).
 """
@@ -10,8 +11,9 @@ from __future__ import annotations
 import atexit
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from math import isfinite
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -40,6 +42,7 @@ from jupyter_durable.store.sqlite.faults import broken, read_failed
 from jupyter_durable.store.sqlite.journal import SqliteJournal
 from jupyter_durable.store.sqlite.link import Link
 from jupyter_durable.store.sqlite.patience import Patience, Tell, log
+from jupyter_durable.store.sqlite.watch import Limit
 from jupyter_durable.store.sqlite.writer import Writer
 
 _KINDS: Final = (
@@ -50,15 +53,22 @@ _NEEDED: Final = {record: itemgetter(*statements.needed(record)) for record in _
 Record = TypeVar("Record")
 
 
+def _numbers(rows: Iterable[tuple[Any, ...]]) -> Iterator[float]:
+    return (value for row in rows for value in row if type(value) is float)
+
+
 class SqliteStore:
     """See `jupyter_durable.store.base.Store`. `network`: on a network file system (None: look).
 
-    `tell` hears when another process, which holds the file, has to be waited for.
+    `tell` hears when another process, which holds the file, has to be waited for. `limit` is given by who only looks:
+    then the file is read as one that somebody else made, with an end to each statement, text, value and number.
     """
 
-    def __init__(self, path: Path, *, network: bool | None = None, tell: Tell = log) -> None:
+    def __init__(
+        self, path: Path, *, network: bool | None = None, tell: Tell = log, limit: Limit | None = None
+    ) -> None:
         self.url = f"sqlite:///{path}"
-        self._link = Link(path, network=network, tell=tell)
+        self._link = Link(path, network=network, tell=tell, limit=limit)
         self._writer = Writer(self._link)
         self._blobs = BlobFolder(path.with_name(path.name + ".blobs"))
         atexit.register(self.close)
@@ -66,10 +76,16 @@ class SqliteStore:
     def _read(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         patience: Patience | None = None
         while True:
+            watch = self._link.watch()
             try:
                 with self._link.lock:
-                    return list(self._link.connection.execute(sql, values))
+                    if self._link.limit is None:
+                        return watch.read(self._link.connection, sql, values)
+                    self._link.refuse_changed_schema()
+                    return watch.read(self._link.connection, statements.bounded(sql), values)
             except (sqlite3.Error, UnicodeDecodeError) as error:
+                if watch.ended(error):
+                    raise watch.over(self._link.name) from None
                 patience = patience or self._link.patience()
                 if not patience.again(error):
                     raise read_failed(self._link.name, patience.over(error)) from error
@@ -80,6 +96,8 @@ class SqliteStore:
         for row in found:
             if None in needed(row):
                 raise broken(self._link.name, ValueError("a row of it lacks what every row has"))
+        if self._link.limit is not None and not all(map(isfinite, _numbers(found))):
+            raise broken(self._link.name, ValueError("a number of it has no end"))
         return found
 
     def _records(self, record: type[Record], sql: str, *values: object) -> list[Record]:
@@ -189,6 +207,7 @@ class SqliteStore:
         atexit.unregister(self.close)
         if self._link.unusable is not None:
             return
+        self._link.give_up()
         self._writer.stop()
         with self._writer.closing:
             if self._link.unusable is None:

@@ -255,7 +255,7 @@ class Writer:
         with self.link.lock:
             writes = work.pending.take() if work.pending is not None else []
             try:
-                with _Transaction(self.link) as cursor:
+                with self.link.working(), _Transaction(self.link) as cursor:
                     if work.pending is not None:
                         _write_pending(cursor, work.pending, writes)
                     work.waiting.result = work.run(cursor)

@@ -1,0 +1,135 @@
+"""Stores that were made to do harm: whoever looks at one gets an answer or a typed error, and soon."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from jupyter_durable.errors import DurableError, StoreError
+from jupyter_durable.store import open_store
+from jupyter_durable.store.base import Filter, Store
+from jupyter_durable.store.migrations import VERSIONS
+from jupyter_durable.store.sqlite import foreign
+from tests.store import hostile
+
+SECONDS = 1.0
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    found = tmp_path / "hostile.db"
+    hostile.sound(found)
+    return found
+
+
+def looking(path: Path, seconds: float = SECONDS) -> Store:
+    return open_store(f"sqlite:///{path}", limit=lambda: seconds)
+
+
+@pytest.mark.parametrize("name", hostile.SCHEMAS)
+def test_a_file_that_defines_what_we_do_not_is_refused_by_everybody_before_anything_is_read(
+    path: Path, name: str
+) -> None:
+    hostile.SCHEMAS[name](path)
+    before = path.read_bytes()
+    for limit in (None, lambda: SECONDS):
+        with pytest.raises(StoreError, match=r"hostile\.db"):
+            open_store(f"sqlite:///{path}", limit=limit)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", hostile.FILES)
+def test_what_is_no_store_is_refused_with_its_name(path: Path, name: str) -> None:
+    hostile.FILES[name](path)
+    with pytest.raises(StoreError, match=r"hostile\.db"):
+        looking(path).requests(Filter())
+
+
+def everything(store: Store) -> None:
+    """Read what the panel and the command line read."""
+    for row in store.requests(Filter()):
+        store.runs(row.serial)
+        store.progress(row.serial)
+        store.logs(row.serial)
+        for parent in range(3):
+            store.children(row.serial, parent, 0, 1000)
+            store.reached(row.serial, parent)
+        for text in (row.application, row.error or "", row.kind):
+            assert len(text) < 20_000
+
+
+@pytest.mark.parametrize("name", hostile.ODD)
+def test_what_is_odd_is_read_in_bounds_or_refused_with_a_typed_error(path: Path, name: str) -> None:
+    hostile.ODD[name](path)
+    with suppress(DurableError):
+        store = looking(path)
+        try:
+            everything(store)
+        finally:
+            store.close()
+
+
+def test_a_table_whose_pages_lead_in_circles_is_given_up_with_a_sentence(path: Path) -> None:
+    hostile.pages_in_circles(path)
+    store = looking(path, 0.2)
+    with pytest.raises(StoreError, match=r"not read in 0\.2 seconds"):
+        store.requests(Filter(text="nothing"))
+    store.close()
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_an_interrupt_ends_a_statement_that_never_would(path: Path, limited: bool) -> None:
+    """As Ctrl-C does, and ■: what the handler of the signal raises comes out of the reading."""
+    hostile.pages_in_circles(path)
+    store = open_store(f"sqlite:///{path}", limit=(lambda: 60.0) if limited else None)
+    threading.Timer(0.2, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
+    began = monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        store.requests(Filter(text="nothing"))
+    assert monotonic() - began < 30
+    assert store.requests(Filter(limit=1))  # and the connection can be used
+    store.close()
+
+
+def test_a_schema_that_is_changed_under_an_open_store_is_looked_at_again(path: Path) -> None:
+    store = looking(path)
+    assert store.requests(Filter())
+    hostile.SCHEMAS["endless view in place of the requests"](path)
+    with pytest.raises(StoreError, match="the view 'request'"):
+        store.requests(Filter())
+
+
+@pytest.fixture
+def held(path: Path) -> Iterator[Path]:
+    """A store that another connection keeps for itself."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        yield path
+
+
+def test_who_looks_does_not_wait_for_ever_for_who_keeps_the_file(held: Path) -> None:
+    with pytest.raises(StoreError, match=r"hostile\.db.*(locked|process)"):
+        looking(held, 0.5)
+
+
+@pytest.mark.parametrize("version", range(1, len(VERSIONS) + 1))
+def test_the_schema_of_every_version_is_known_without_making_it_anew(version: int) -> None:
+    """To make it anew imports sqlite-utils, which costs as much as all of us."""
+    assert foreign.SCHEMAS[version] == foreign._made_anew(version)
+
+
+def test_quotes_and_blanks_of_other_writers_and_statistics_do_not_count(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("ANALYZE")
+        other.execute("PRAGMA writable_schema = ON")
+        other.execute("UPDATE sqlite_master SET sql = replace(sql, '\"key\"', '[key]  ') WHERE name = 'code'")
+    looking(path).close()
