@@ -13,6 +13,7 @@ import os
 import random
 import sys
 import tempfile
+import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator
@@ -20,10 +21,14 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
-from tests.races import threads_mutants
-from tests.races.delays import Delays
-from tests.races.threads_scenarios import SCENARIOS
-from tests.races.threads_world import WITNESS, world
+from tests.races import delays
+
+delays.install()
+
+from jupyter_durable.store import open_store  # noqa: E402
+from tests.races import threads_mutants  # noqa: E402
+from tests.races.threads_scenarios import SCENARIOS, Twice  # noqa: E402
+from tests.races.threads_world import WITNESS, world  # noqa: E402
 
 HANG_SECONDS: Final = float(os.environ.get("RACES_HANG", "50"))
 """A run that takes longer hangs: the longest takes a second on a quiet machine."""
@@ -36,22 +41,28 @@ def runs(options: argparse.Namespace) -> Iterator[tuple[str, int]]:
         yield names[number % len(names)] if options.at is None else names[0], number
 
 
-def run(name: str, seed: int, number: int, *, delays: bool) -> str | None:
+def run(name: str, seed: int, number: int, *, slowly: bool) -> Exception | None:
     """One run; what was wrong with it."""
     draw = random.Random(f"{seed} {number} {name}")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        on_disk = draw.random() < 0.3
-        slowed = delays and draw.random() < 0.85
+        on_disk = draw.random() < 0.25
+        slowed = slowly and draw.random() < 0.85
         slots = draw.choice([1, 2, 4, 16])
         try:
             with (
                 world(draw, Path(folder) if on_disk else None, slots=slots) as made,
-                Delays(draw.randrange(2**31)) if slowed else nullcontext(),
+                delays.Delays(draw.randrange(2**31)) if slowed else nullcontext(),
             ):
                 SCENARIOS[name](made)
-        except Exception:  # noqa: BLE001 - whatever is wrong with it is told
-            return traceback.format_exc()
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it is told
+            return error
     return None
+
+
+def warmed() -> None:
+    """What is imported with the first store on a disk takes seconds on a busy machine, and is no part of a run."""
+    with tempfile.TemporaryDirectory() as folder:
+        open_store(f"sqlite:///{folder}/store.db").close()
 
 
 def main() -> None:
@@ -66,22 +77,25 @@ def main() -> None:
     parser.add_argument("--no-delays", action="store_true")
     options = parser.parse_args()
     threads_mutants.plant(options.mutant)
-    counts: Counter[str] = Counter()
+    counts: Counter[str] = Counter(wrong=0, twice=0)
+    warmed()
+    began, processor = time.monotonic(), time.process_time()
     for name, number in runs(options):
         print(f"{name} {options.seed} {number}", file=sys.stderr, flush=True)
         faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
-        wrong = run(name, options.seed, number, delays=not options.no_delays)
+        error = run(name, options.seed, number, slowly=not options.no_delays)
         faulthandler.cancel_dump_traceback_later()
         counts["runs"] += 1
-        if wrong is not None:
-            counts["wrong"] += 1
-            told: dict[str, Any] = {"scenario": name, "seed": options.seed, "number": number, "wrong": wrong}
-            print(json.dumps(told), flush=True)
+        if error is not None:
+            counts["twice" if isinstance(error, Twice) else "wrong"] += 1
+            told: dict[str, Any] = {"scenario": name, "seed": options.seed, "number": number}
+            print(json.dumps(told | {"wrong": "".join(traceback.format_exception(error))}), flush=True)
             if options.first:
                 break
-    print(json.dumps({"end": True, **counts, "settled": WITNESS.settled}), flush=True)
+    took = {"seconds": round(time.monotonic() - began, 1), "cpu": round(time.process_time() - processor, 2)}
+    print(json.dumps({"end": True, **counts, **took, "settled": WITNESS.settled, "late": WITNESS.late}), flush=True)
     sys.stdout.flush()
-    os._exit(1 if counts["wrong"] else 0)  # threads that a bug has left behind are no reason to wait
+    os._exit(1 if counts["wrong"] + counts["twice"] else 0)  # threads that a bug has left are no reason to wait
 
 
 if __name__ == "__main__":

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import random
+import sys
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from jupyter_durable import context
+from jupyter_durable import Request, context
 from jupyter_durable.client import Engine
 from jupyter_durable.client.session import Cell
 from jupyter_durable.client.settings import Settings
 from jupyter_durable.clock import Clock, SystemClock
 from jupyter_durable.core.model import Kind
+from jupyter_durable.errors import TimeoutError
 from jupyter_durable.serializer.signing import HmacSigner
 from jupyter_durable.store import open_store
 
 LONGEST_REST: Final = 0.003
+LATE_SECONDS: Final = 0.9
 SOON_SECONDS: Final = 60.0
 """What is waited for comes within this time, on a busy machine too; else it hangs."""
 
@@ -39,6 +43,8 @@ class Witness:
         self.draw = random.Random(0)
         self.settled: list[float] = []
         """Seconds that each cancelled request took to settle."""
+        self.late: list[str] = []
+        """Where the threads were when one was not settled after `LATE_SECONDS`."""
         self._lock = threading.Lock()
         self.on_begin: Callable[[int], None] = _nothing
         """Called with how many have begun."""
@@ -67,6 +73,15 @@ class Witness:
     def times(self, name: str) -> Counter[Any]:
         """How often a function began with each argument."""
         return Counter(what for who, what in list(self.began) if who == name)
+
+    def settles(self, began: float, request: Request) -> None:
+        """Wait until a request that was cancelled at `began` has ended, and keep how long that took."""
+        try:
+            request.wait(LATE_SECONDS)
+        except TimeoutError:
+            self.late.append(stacks())
+            request.wait(SOON_SECONDS)
+        self.settled.append(round(time.monotonic() - began, 3))
 
     def forget(self) -> None:
         """A new run is looked at."""
@@ -132,6 +147,16 @@ def world(draw: random.Random, folder: Path | None, *, clock: Clock | None = Non
     finally:
         context.current.reset(token)
         store.close()
+
+
+def stacks() -> str:
+    """Where all threads are, a line each, the innermost frames first."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    found = []
+    for ident, top in sys._current_frames().items():
+        frames = [f"{Path(each.filename).name}:{each.lineno} {each.name}" for each in traceback.extract_stack(top)]
+        found.append(f"{names.get(ident, ident)}: {' < '.join(reversed(frames[-8:]))}")
+    return "\n".join(found)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
