@@ -156,7 +156,7 @@ class Reached(NamedTuple):
     identity: int
     count: int  # type: ignore[assignment]  # the column is called so, and nobody counts with it
     flags: int
-    """Drift marks shared by all of them (`replay.DRIFT`)."""
+    """Drift marks shared by all of them: `Flag.ARGS_CHANGED`, `NOT_COMPARABLE`, `CODE_CHANGED`, `FILE_CHANGED`."""
 
 
 class Attempted(NamedTuple):

@@ -39,7 +39,6 @@ from jupyter_durable.core.places import PAGE, Recorded
 __all__ = ["AdaptiveMatcher", "Body", "Matched", "Recorded", "WrongMatch", "carried", "drift_of", "reusable"]
 
 NOT_REUSABLE: Final = Flag.SET_ASIDE | Flag.NOT_STORED | Flag.VOLATILE
-DRIFT: Final = Flag.ARGS_CHANGED | Flag.NOT_COMPARABLE | Flag.CODE_CHANGED | Flag.FILE_CHANGED
 WITH_ARGUMENTS: Final = frozenset({Kind.FUNCTION, Kind.MAP_ITEM, Kind.REDUCE_STEP})
 """Kinds of which other arguments are drift. A map or reduce node is never reused, so it cannot drift."""
 
@@ -128,13 +127,11 @@ class Matcher:
         self._recorded = recorded
         self._body = body
         self._stretches = Stretches(body.pass_no)
+        self.reuse = self._stretches.add
+        """`reuse(seq, row, flags)`: the outcome of `row` was served at `seq`; `flags` are its marks (`Reached`)."""
         self._place_off = False
         self._index: Index | None = None
         """Loaded when calls stop arriving in the recorded order."""
-
-    def reuse(self, seq: int, row: CallRow, flags: int) -> None:
-        """The outcome of `row` was served at `seq`; `flags` are its drift marks."""
-        self._stretches.add(seq, row, flags & DRIFT)
 
     def take_reached(self) -> list[Reached]:
         """Stretches of reused calls since the last take, to be written with the next commit."""

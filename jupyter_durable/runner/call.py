@@ -28,7 +28,8 @@ from jupyter_durable.core.model import (
     Kind,
     Status,
 )
-from jupyter_durable.core.replay import carried, drift_of, reusable
+from jupyter_durable.core.replay import WrongMatch, carried, drift_of, reusable
+from jupyter_durable.core.strict import Divergence
 from jupyter_durable.coroutine import DurableCoroutine
 from jupyter_durable.errors import Cancelled, SDKUsageError
 from jupyter_durable.executor.visit import Visit, close_here
@@ -37,11 +38,12 @@ from jupyter_durable.runner import mapping, nodes, reducing, waiting
 from jupyter_durable.runner.arguments import kept
 from jupyter_durable.runner.body import Body
 from jupyter_durable.runner.changes import watch
-from jupyter_durable.runner.matching import bodies_before, drifted, match, new_body, refused
+from jupyter_durable.runner.matching import bodies_before, drifted, mismatched, new_body, refused
 from jupyter_durable.runner.opened import changed_file
 from jupyter_durable.runner.settling import CallSettling
 from jupyter_durable.runner.stop import RunStopped, StartOver
 from jupyter_durable.serializer.base import PICKLE
+from jupyter_durable.serializer.canonical import FLAT
 from jupyter_durable.serializer.digest import args_digest
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
 
 DEEP: Final = 100
 """Up to this depth of durable calls nobody asks for the limit."""
+_is_inert: Final = (FLAT - {str}).issuperset
+"""Types of what nobody can change, and what names no file."""
 STACK_CALLS: Final = 60
 """So many durable calls deep, a call moves to a fresh stack: Python allows about 1,000 frames in one."""
 
@@ -101,9 +105,12 @@ class ActiveCall(CallSettling):
                 body.next_seq = seq + 1
             row = again = None
             if body.matcher is not None:
-                row, changed = match(self, body, (seq, Kind.FUNCTION, plan.name, digest))
+                try:
+                    row, changed = body.matcher.match(seq, Kind.FUNCTION, plan.name, digest)
+                except (WrongMatch, Divergence) as found:
+                    row, changed = mismatched(self, found)
                 if row is not None and plan.durable and reusable(row):
-                    why = refused(run, row, plan, changed)
+                    why = 0 if run.options.reuse_changed else refused(run, row, plan, changed)
                     if not why:
                         if weak:
                             run.unread.served(plan.name, spec.params, (args, kwargs))
@@ -125,8 +132,9 @@ class ActiveCall(CallSettling):
 
     def serve(self, body: Body, row: CallRow, seq: int, plan: Plan, drift: int, *, opened: bool = True) -> Served:
         """The recorded outcome of a call at `seq`, its value only if `opened`; `drift`: its marks. The lock is held."""
-        run = self.run
-        flags = drift | (Flag.CODE_CHANGED if drifted(run, row, plan) else 0)
+        run, flags = self.run, drift
+        if row.code != plan.code or (row.below is not None and drifted(run, row, plan)):
+            flags |= Flag.CODE_CHANGED
         if row.files and changed_file(row.files, below=True) is not None:
             flags |= Flag.FILE_CHANGED
         body.matcher.reuse(seq, row, flags)  # type: ignore[union-attr]
@@ -144,15 +152,14 @@ class ActiveCall(CallSettling):
     def enter(self, row: CallRow | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Take an identity, the recorded one where there is one, and decide where the function runs."""
         run, parent, plan = self.run, self.parent, self.plan
-        limit = sys.getrecursionlimit() if self.depth > DEEP else DEEP
-        if self.depth > limit and (levels := self.levels()) > limit:
-            raise RecursionError(
-                f"{self.name} is {levels} durable calls deep: a recursion that does not end? "
-                "sys.setrecursionlimit() says how deep they may be"
-            )
+        if self.depth > DEEP:
+            self._refuse_endless()
         if args or kwargs:
-            self.take(args, kwargs)
-            self.watched = watch(self.spec.params, self.args, self.kwargs)
+            if kwargs or plan.retries or not _is_inert(map(type, args)):
+                self.take(args, kwargs)
+                self.watched = watch(self.spec.params, self.args, self.kwargs)
+            else:
+                self.args = args
         if row is None:
             self.identity = next(run.identities)
         else:
@@ -167,6 +174,15 @@ class ActiveCall(CallSettling):
             self.invoke = waiting.invoker(self)
         elif self.depth % STACK_CALLS == STACK_CALLS - 1 and not plan.is_async:
             self.invoke = self._on_fresh_stack
+
+    def _refuse_endless(self) -> None:
+        """Raises `RecursionError` for a call that stands deeper than Python lets functions stand."""
+        limit, levels = sys.getrecursionlimit(), self.levels()
+        if levels > limit:
+            raise RecursionError(
+                f"{self.name} is {levels} durable calls deep: a recursion that does not end? "
+                "sys.setrecursionlimit() says how deep they may be"
+            )
 
     def take(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """The arguments of the call, kept for further attempts where there may be any. Raises `SDKUsageError`."""
@@ -280,8 +296,13 @@ class ActiveCall(CallSettling):
             run.open[self.identity] = self
         parent = self.parent
         # Asked once the call is in `open`: who stops the run, or ends an attempt, says so first and looks there then.
-        if run.stopped is not None or run.closed or (parent is not None and self._is_late(parent)):
+        if run.stopped is not None or run.closed:
             self._refuse(first)
+        if parent is not None:
+            body = parent.body
+            # Over is also the pass through the caller's code that began this call, or this call was given up.
+            if parent.fenced or body is None or body.pass_no != self.pass_no or run.open.get(self.identity) is not self:
+                self._refuse(first)
         if retries:
             self._mark_durably()  # the budget must survive a kill
         if parent is not None and (clock := parent.deadline) is not None and self.paused is None:
@@ -291,16 +312,6 @@ class ActiveCall(CallSettling):
             if listener.hears_starts:  # making the row costs as much as the rest of a call
                 listener.started(self.row_of(Status.RUNNING))
         return current.set(self)
-
-    def _is_late(self, parent: ActiveCall) -> bool:
-        """Whether the pass through the caller's code that began this call is over, or this call was given up."""
-        body = parent.body
-        return (
-            parent.fenced
-            or body is None
-            or body.pass_no != self.pass_no
-            or self.run.open.get(self.identity) is not self
-        )
 
     def _refuse(self, first: bool) -> NoReturn:
         """Nothing begins any more. A call that has never begun leaves no trace."""

@@ -73,13 +73,18 @@ def match(parent: CallRecord, body: Body, call: tuple[int, str, str, bytes]) -> 
     """The recorded call that this one is. The body's lock is held."""
     try:
         return body.matcher.match(*call)  # type: ignore[union-attr]
-    except WrongMatch as wrong:
-        if parent.kind in (Kind.CELL, Kind.SCRIPT):
-            return NEW  # the body of a cell cannot start over
-        parent.start_over = wrong
-        raise StartOver from None
-    except Divergence as divergence:
-        _diverge(parent.run, divergence)
+    except (WrongMatch, Divergence) as found:
+        return mismatched(parent, found)
+
+
+def mismatched(parent: CallRecord, found: WrongMatch | Divergence) -> tuple[CallRow | None, bool]:
+    """What a matcher raised takes effect: the call is new, or the body starts over, or the run stops."""
+    if isinstance(found, Divergence):
+        _diverge(parent.run, found)
+    if parent.kind in (Kind.CELL, Kind.SCRIPT):
+        return NEW  # the body of a cell cannot start over
+    parent.start_over = found
+    raise StartOver from None
 
 
 def match_items(node: CallRecord, digests: Sequence[bytes]) -> Sequence[tuple[CallRow | None, bool]]:
