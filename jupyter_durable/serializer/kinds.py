@@ -50,6 +50,8 @@ _SEEN_ELSEWHERE: Final = frozenset({"args", "obj"})
 """Members of exceptions that are part of their arguments, or whatever an attribute was asked of."""
 
 
+SHORT: Final = 4096
+"""Bytes of a buffer that stand as they are."""
 _CACHED: Final = type(functools.lru_cache(len))
 """Functions under `lru_cache` or `cache`."""
 
@@ -175,6 +177,11 @@ def _deque(_: Names, value: deque[Any]) -> Encoded:
     return group(b"q", sequence([*deque.__iter__(value)]), atom(deque.__dict__["maxlen"].__get__(value)))
 
 
+def _bytes(value: bytearray) -> bytes:
+    """Long ones are a buffer: their hash stands for them, and they cost no work."""
+    return frame(b"b", bytes(value)) if len(value) <= SHORT else frame(b"b", b"", blake3(value).digest())
+
+
 def _view(_: Names, value: memoryview) -> bytes:
     said = ascii((value.format, value.shape, value.readonly)).encode()
     flat = value.cast("B") if value.c_contiguous and value.nbytes else value.tobytes()
@@ -202,7 +209,7 @@ EXACT: Final[dict[type, Encode]] = {
     dict: _wrapped(b"m", mapping),
     set: _wrapped(b"s", sorted_items),
     frozenset: _wrapped(b"f", sorted_items),
-    bytearray: lambda _, value: frame(b"b", bytes(value)),
+    bytearray: lambda _, value: _bytes(value),
     memoryview: _view,
     pickle.PickleBuffer: _buffer,
     array.array: _array,
@@ -256,7 +263,7 @@ BASES: Final[tuple[tuple[type, Encode], ...]] = (
     (int, lambda _, value: atom(int.__add__(value, 0))),
     (str, lambda _, value: atom(str.__str__(value))),
     (bytes, lambda _, value: atom(bytes.__getitem__(value, slice(None)))),
-    (bytearray, lambda _, value: frame(b"b", bytes(bytearray.__getitem__(value, slice(None))))),
+    (bytearray, lambda _, value: _bytes(bytearray.__getitem__(value, slice(None)))),
     (float, lambda _, value: atom(float.__float__(value))),
     (complex, lambda _, value: frame(b"c", repr(complex.__complex__(value)).encode())),
     (array.array, _array),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import collections
 import copy
 import dataclasses
@@ -306,6 +307,16 @@ def test_what_cannot_be_pickled_within_the_budget_equals_nothing() -> None:
     value = [Slotted(n, n) for n in range(30_000)]
     assert value_digest(value)[1] == Flag.WEAK | Flag.TOO_LARGE
     assert value_digest(value)[0] != value_digest(value)[0]
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, str, lambda data: array.array("b", data), memoryview])
+def test_the_bytes_of_a_buffer_cost_no_budget(kind: Any) -> None:
+    """Only objects do: hashing bytes is as fast as reading them."""
+    zeros = kind(bytes(10_000_000)) if kind is not str else "0" * 10_000_000
+    one = kind(bytes(9_999_999) + b"1") if kind is not str else "0" * 9_999_999 + "1"
+    assert args_digest(("x",), ([zeros],), {}) == args_digest(("x",), ([zeros],), {})
+    assert args_digest(("x",), ([zeros],), {})[1] == 0
+    assert args_digest(("x",), ([zeros],), {})[0] != args_digest(("x",), ([one],), {})[0]
 
 
 def test_a_durable_function_counts_by_its_name() -> None:
