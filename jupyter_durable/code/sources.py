@@ -81,6 +81,17 @@ def _functions(text: str) -> dict[tuple[str, int], ast.FunctionDef | ast.AsyncFu
     return {(node.name, first_line(node)): node for node in found}
 
 
+@functools.lru_cache(maxsize=256)
+def _classes(text: str) -> dict[str, list[ast.ClassDef]]:
+    """All `class` statements of a text by name, the outermost first."""
+    found: dict[str, list[ast.ClassDef]] = {}
+    tree = parsed(text)
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.ClassDef):
+            found.setdefault(node.name, []).append(node)
+    return found
+
+
 @functools.lru_cache(maxsize=64)
 def _codes(text: str) -> dict[str, list[CodeType]]:
     """All code that a text makes, by qualified name."""
@@ -141,12 +152,12 @@ def find_class(cls: type) -> Found | None:
     """
     name = (static.qualname(cls) or "").rpartition(".")[2]
     for filename, text in _class_texts(cls):
-        tree = parsed(text)
-        lines = _lines(cls, filename, text) if tree is not None else None
-        if tree is None or lines is None:
+        nodes = _classes(text).get(name, [])
+        lines = _lines(cls, filename, text) if nodes else None
+        if lines is None:
             continue
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef) and node.name == name and _fits(node, cls, lines):
+        for node in nodes:
+            if _fits(node, cls, lines):
                 return Found(node, filename, text)
     return None
 
@@ -163,10 +174,10 @@ def _lines(cls: type, filename: str, text: str) -> dict[str, int] | None:
 
 
 def _class_texts(cls: type) -> Iterator[tuple[str, str]]:
-    for code in methods_code(cls):
-        text = text_of(code.co_filename)
+    for filename in dict.fromkeys(code.co_filename for code in methods_code(cls)):
+        text = text_of(filename)
         if text:
-            yield code.co_filename, text
+            yield filename, text
     yield from remembered()
     module = static.attributes(sys.modules.get(static.module_name(cls) or ""))
     if type(module.get("__file__")) is str:

@@ -16,7 +16,8 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from tests.crash import drills
+from jupyter_durable.code.sources import find_class, find_function
+from tests.crash import drills, witness
 from tests.crash.case import Order, Stagehand
 
 PRELOADED: Final = (
@@ -35,6 +36,8 @@ def main() -> None:
     for name in PRELOADED:
         importlib.import_module(name)
     TypeAdapter(int)  # its first use loads more
+    find_function(witness.ran)  # parsed once and not in every fork: all workloads call it
+    find_class(witness.Event)
     gc.freeze()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what workloads print is no answer
