@@ -35,6 +35,7 @@ class OneForTheBrowser(LoadScopeScheduling):
         return BROWSER if nodeid.startswith(BROWSER) else nodeid.partition("::")[0]
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneForTheBrowser:
     """Called where the tests are shared between workers, in the process that hands them out."""
     return OneForTheBrowser(config, log)
