@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from jupyter_durable.client import verbs
 from jupyter_durable.client.request import Call, Request
 from jupyter_durable.core.calltree import CallNode, walk
-from jupyter_durable.core.model import RequestRow, Status
+from jupyter_durable.core.model import ENDED, RequestRow, Status
 from jupyter_durable.errors import DurableError, SDKUsageError
 from jupyter_durable.store.base import Filter
-from jupyter_durable_kernel import bundle, changes, looks, needs, reading
+from jupyter_durable_kernel import bundle, changes, looks, needs, reading, representation
 from jupyter_durable_kernel.values import Values
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class Control:
             "detail": self._detail,
             "preview": self._preview,
             "changes": self._changes,
+            "keep": self._keep,
             "resume": self._resume,
             "replay": self._replay,
             "fork": self._fork,
@@ -148,6 +149,16 @@ class Control:
         """What a replay would do."""
         request = verbs.find(self._engine, content["request"])
         return reading.plan(verbs.preview(self._engine, request.id, _wish(request, content)))
+
+    def _keep(self, content: Content) -> Content:
+        """What belongs into a place that somebody left empty although its request has ended: for one, who writes it."""
+        place = str(content["place"])
+        shown = self._views.outputs.shown_at(place)
+        if not shown:
+            return {"data": None}
+        request = verbs.find(self._engine, shown)
+        ended = request._now().status in ENDED
+        return {"data": representation.bundle_of(request) if ended and self._views.outputs.hand_on(place) else None}
 
     def _changes(self, content: Content) -> Content:
         """Names of functions whose code is another one now, and of those that are not defined here."""

@@ -292,7 +292,7 @@ def _folded(group: Together, name: str, level: int) -> str:
     counts += [f"{group.cut_off:,} cancelled"] if group.cut_off else []
     counts += [f"{group.running:,} running"] if group.running else []
     counts += [f"{group.queued:,} queued"] if group.queued else []
-    counts += [f"{lasting(group.added_up)} added up"] if group.added_up > MUCH_MORE * group.seconds else []
+    counts += [f"added up {lasting(group.added_up)}"] if group.added_up > MUCH_MORE * group.seconds else []
     sources = [f"{group.reused:,} from checkpoint"] if group.reused else []
     sources += [f"{group.ran:,} ran"] if group.ran else []
     worst = (Status.RUNNING, group.running), (Status.FAILED, group.failed), (Status.CANCELLED, group.cut_off)

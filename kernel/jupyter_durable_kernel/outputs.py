@@ -60,6 +60,8 @@ class Outputs:
         """Display ids of runs whose place was taken before they began, to that of the place."""
         self._shown: dict[str, str] = {}
         """Requests that were shown, by the display id of their place; of a place where none was, nothing."""
+        self._handed_on: set[str] = set()
+        """Places whose last state somebody writes into the notebook."""
         self._context = contextvars.copy_context()
         self._process = os.getpid()
 
@@ -101,6 +103,13 @@ class Outputs:
     def shown_at(self, display: str) -> str | None:
         """The request that is shown at a place; empty where none is, None for a place of another kernel."""
         return self._shown.get(display)
+
+    def hand_on(self, display: str) -> bool:
+        """Whether who asks is the first: two who write into one shared notebook would write twice."""
+        with self._lock:
+            first = display not in self._handed_on
+            self._handed_on.add(display)
+            return first
 
     def cleared(self, *, wait: bool) -> None:
         """The outputs of the cell have been cleared, or will be with the next one (`wait`)."""

@@ -116,6 +116,8 @@ def test_a_mark_is_live_and_stays_while_the_cell_runs_again(lab: Lab, page: Page
     command(page, "durable:cancel-request")
     expect(state(notebook, 1)).to_have_text("⊘cancelled")
     notebook.idle()
+    first = mark(notebook, 1).locator("> :first-child")
+    expect(first).to_have_text("Resume")  # before the text: it stays where it is while that grows
     page.evaluate(
         "() => { window.gone = 0; const cell = document.querySelector('.jp-durable-mark').parentNode;"
         "new MutationObserver(() => { window.gone += !cell.querySelector('.jp-durable-mark'); })"

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from jupyter_durable_kernel.saving import MIME
 from tests.browser.front_ends import FRONT_ENDS, python_of
 from tests.browser.lab import ARTIFACTS, Lab, Notebook, again, entry, running_lab, unfold, wait_for
 from tests.browser.test_front import command, mark, state
@@ -137,3 +138,24 @@ def test_what_runs_is_cancelled_and_resumed_from_its_view_and_its_mark(
     command(page, "notebook:interrupt-kernel")
     expect(state(notebook, 1)).to_have_text(re.compile("cancelled|interrupted"), timeout=90_000)
     assert len(requests(shared_lab)) == 1
+
+
+def test_the_saved_notebook_holds_the_view_once_and_not_an_empty_place(shared_lab: Lab, page: Page) -> None:
+    """Also where what fills an output is dropped by whoever writes it: other front ends and nbconvert show it."""
+    here = shared_lab.directory.parent
+    go(here, 0, 1, 2, 3)
+    name = shared_lab.write("kept.ipynb", [SETUP.format(directory=str(here)), BODY])
+    notebook = Notebook(page, shared_lab, name)
+    notebook.run_to_end(0)
+    notebook.run_to_end(1)
+    expect(notebook.view(1).locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=90_000)
+
+    def saved() -> bool:
+        notebook.save()
+        views = [output["data"] for output in shared_lab.read(name)["cells"][1]["outputs"] if MIME in output.get("data", ())]
+        (id,) = requests(shared_lab)
+        return [view[MIME].get("request", {}).get("id") for view in views] == [id] and id in str(views[0]["text/plain"])
+
+    wait_for(saved, 90)
+    expect(notebook.view(1)).to_have_count(1)
+    expect(notebook.view(1).locator(".jp-durable-state")).to_have_text(re.compile("succeeded"))

@@ -221,6 +221,19 @@ def test_a_place_names_its_request_to_whom_nobody_tells_that_it_was_filled(kerne
     assert ask(kernel, "place", place="durable-none")["reply"] == {"request": "", "known": False}
 
 
+def test_what_belongs_into_an_empty_place_is_given_to_one_and_when_its_request_has_ended(kernel: Kernel) -> None:
+    """Two that write into one shared notebook would write it twice; a place of nobody has nothing to be kept."""
+    kernel.run("fail = False")
+    shown = kernel.run(f"print('first')\n{BODY.split(chr(10))[1]}\nimport time\ntime.sleep(1.2)", cell_id="kept")
+    (place,) = [id for id in shown.outputs if id.startswith("durable-")]
+    first, second = (ask(kernel, "keep", place=place)["reply"]["data"] for _ in range(2))
+    assert first[MIME]["request"]["id"] == newest(kernel)
+    assert first[MIME]["request"]["status"] == "succeeded"
+    assert "text/html" in first
+    assert second is None
+    assert ask(kernel, "keep", place="durable-none")["reply"] == {"data": None}
+
+
 def test_a_bare_kernel_answers_when_the_page_has_loaded_the_extension(home: Path) -> None:
     bare = started(home, "ipykernel_launcher")
     try:

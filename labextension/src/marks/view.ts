@@ -3,7 +3,7 @@
  *
  * Rules of this file
  * - Text is text. State is a sign and a word, never a colour alone.
- * - Made once and patched: its button stays the same element.
+ * - Made once and patched: its button stays the same element, and where it is: it stands before the text, which grows.
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
@@ -43,7 +43,7 @@ export class MarkView extends Widget {
       }
     });
     this._state.append(this._sign, this._text);
-    this.node.append(this._state, this._resume);
+    this.node.append(this._resume, this._state);
   }
 
   render(mark: IMark): void {

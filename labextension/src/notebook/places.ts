@@ -5,10 +5,14 @@
  * - The kernel that took the place knows what is shown there, or that nothing is. Of a place of another kernel the store
  *   tells the newest request of the cell.
  * - Most places are filled at once: there is no hurry, and ever less.
+ * - What is shown at such a place is written into the notebook once its request has ended, by one page: the kernel says
+ *   by which. Else it would be saved empty.
  */
 
 import { CodeCell } from '@jupyterlab/cells';
-import { readAtPlace } from '../protocol/answers';
+import { readAtPlace, readKept } from '../protocol/answers';
+import { MIME_TYPE, readPlace } from '../protocol/protocol';
+import { Live, underway } from '../requests/live';
 import { Asking } from './asking';
 
 const FIRST_MILLISECONDS = 2500;
@@ -94,6 +98,63 @@ export class Seeker {
   private _pause = FIRST_MILLISECONDS;
   private _timer = 0;
   private _disposed = false;
+}
+
+/** Writes the last state of a request into its place. */
+export class Keeper {
+  constructor(
+    asking: Asking,
+    place: string,
+    cell: () => CodeCell | null,
+    request: string
+  ) {
+    this._asking = asking;
+    this._place = place;
+    this._cell = cell;
+    const live = asking.lives.of(request);
+    this._unfollow = live.follow({
+      changed: () => this._look(live),
+      inSight: () => false,
+      whole: false
+    });
+    this._look(live);
+  }
+
+  dispose(): void {
+    this._unfollow();
+    this._done = true;
+  }
+
+  private _look({ certain, snapshot }: Live): void {
+    const ended = snapshot !== null && !underway(snapshot.request.status);
+    if (certain && ended && this._asking.alive && !this._done) {
+      this._done = true;
+      // A kernel that cannot say leaves the place empty: what is shown there is asked for whenever it is opened.
+      this._write().catch(() => undefined);
+    }
+  }
+
+  private async _write(): Promise<void> {
+    const content = { place: this._place };
+    const data = readKept(await this._asking.about('keep', content));
+    const outputs = this._cell()?.model.outputs;
+    for (
+      let index = 0;
+      data !== null && index < (outputs?.length ?? 0);
+      index++
+    ) {
+      const output = outputs!.get(index);
+      if (readPlace(output.data[MIME_TYPE]) === this._place) {
+        outputs!.set(index, { ...output.toJSON(), data });
+      }
+    }
+  }
+
+  private _asking: Asking;
+  private _place: string;
+  private _cell: () => CodeCell | null;
+  private _unfollow: () => void;
+  private _done = false;
 }
 
 /** What the store finds the requests of a cell by: its NAME, else its id. */

@@ -13,7 +13,7 @@ import { DisposableDelegate, IDisposable } from '@lumino/disposable';
 import { Widget } from '@lumino/widgets';
 import { Asking, askingOf } from './asking';
 import { NotebookControls } from './notebook';
-import { Seeker } from './places';
+import { Keeper, Seeker } from './places';
 import {
   MIME_TYPE,
   readHead,
@@ -51,6 +51,7 @@ class RequestRenderer extends Widget implements IRenderMime.IRenderer {
     const place = readPlace(given);
     if (head !== null) {
       this._seeker?.dispose();
+      this._keeper?.dispose();
       this._controls.about(head.request.id, model.trusted);
       this._view.show(given);
       show(this._view.node, true);
@@ -66,6 +67,7 @@ class RequestRenderer extends Widget implements IRenderMime.IRenderer {
     if (!this.isDisposed) {
       this._preferences.changed.disconnect(this._onPreferences, this);
       this._seeker?.dispose();
+      this._keeper?.dispose();
       this._view.dispose();
       this._controls.dispose();
     }
@@ -82,6 +84,8 @@ class RequestRenderer extends Widget implements IRenderMime.IRenderer {
           this._controls.about(request, false);
           this._view.show({ ...snapshot, display: place });
           show(this._view.node, true);
+          const cell = () => this._controls.cell;
+          this._keeper = new Keeper(this._asking, place, cell, request);
         }
       })
       .catch(() => undefined); // not known, or not of this notebook: an empty output stays one
@@ -94,6 +98,7 @@ class RequestRenderer extends Widget implements IRenderMime.IRenderer {
   private _asking: Asking;
   private _controls: NotebookControls;
   private _seeker: Seeker | null = null;
+  private _keeper: Keeper | null = null;
   private _preferences: Preferences;
   private _view: RequestView;
 }

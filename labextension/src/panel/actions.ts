@@ -11,6 +11,7 @@ import { Kernel } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { askKernel } from '../requests/channel';
 import { load } from '../requests/extension';
+import { underway } from '../requests/live';
 import { IWish } from '../view/controls';
 import { visible } from '../view/dom';
 import { IListed, Requests } from '../requests/requests';
@@ -19,8 +20,7 @@ import {
   cancelRefusal,
   deleteRefusal,
   placeRefusal,
-  replayRefusal,
-  underway
+  replayRefusal
 } from './listed';
 import { Notebooks } from './notebooks';
 

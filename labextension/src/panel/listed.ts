@@ -7,6 +7,7 @@
 
 import { TranslationBundle } from '@jupyterlab/translation';
 import { spoken } from '../model/counting';
+import { underway } from '../requests/live';
 import { IListed } from '../requests/requests';
 import { lasting, thousands } from '../view/words';
 
@@ -94,11 +95,6 @@ export function callsText(one: IListed, trans: TranslationBundle): string {
     parts.push(trans.__('saved %1', spoken(one.saved)));
   }
   return parts.join(' · ');
-}
-
-/** Whether somebody may still work on it. */
-export function underway(status: string): boolean {
-  return ['running', 'queued', 'waiting'].includes(status);
 }
 
 /** Why it cannot be cancelled; null when it can. */

@@ -73,7 +73,8 @@ export class RequestRow {
     setText(this._pin, one.pinned ? trans.__('pinned') : '');
     show(this._pin, one.pinned);
     setText(this._place, visible(placeText(one, now, trans)));
-    const failed = one.status !== 'succeeded' && one.error !== null;
+    const well = ['succeeded', 'cancelled'].includes(one.status);
+    const failed = !well && one.error !== null;
     const said = failed ? firstLine(one.error ?? '') : callsText(one, trans);
     setText(this._calls, visible(said));
     setAttribute(this._calls, 'data-failed', failed ? 'true' : null);

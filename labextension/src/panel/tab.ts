@@ -11,12 +11,13 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import { allow, button, element, setText, show, visible } from '../view/dom';
+import { underway } from '../requests/live';
 import { IListed, readOne, Requests } from '../requests/requests';
 import { IServer } from '../requests/server';
 import { RequestView } from '../view/view';
 import { Actions, routeOf } from './actions';
 import { ServerControls } from './controls';
-import { placeRefusal, underway } from './listed';
+import { placeRefusal } from './listed';
 import { Notebooks } from './notebooks';
 
 const RUNNING_MILLISECONDS = 1000;

@@ -5,7 +5,8 @@
  * - No DOM. As foreign as a snapshot: nothing is believed.
  */
 
-import { IShownCall, readCall } from './protocol';
+import { PartialJSONObject } from '@lumino/coreutils';
+import { IShownCall, MIME_TYPE, readCall, readHead } from './protocol';
 import { fields, list, number, optional, readLogs, text } from './read';
 
 /** A page of calls. */
@@ -148,6 +149,14 @@ export function readChanges(value: unknown): IChanges {
 export function readAtPlace(value: unknown): IAtPlace {
   const { request, known } = fields(value);
   return { request: text(request), known: known === true };
+}
+
+/** What belongs into a place, by MIME types; null where there is nothing, or another one writes it. */
+export function readKept(value: unknown): PartialJSONObject | null {
+  const { data } = fields(value);
+  return readHead(fields(data)[MIME_TYPE]) === null
+    ? null
+    : (data as PartialJSONObject);
 }
 
 export function readResumed(value: unknown): IResumed {

@@ -19,6 +19,11 @@ const RATIO = 5;
 const LONGEST_PAUSE = 60;
 const UNDERWAY: readonly string[] = ['running', 'queued', 'waiting'];
 
+/** Whether a request of that status goes on. */
+export function underway(status: string): boolean {
+  return UNDERWAY.includes(status);
+}
+
 /** Who can be asked. */
 export interface IWitness {
   /** Why nobody can be asked, in a sentence; null when somebody can. */
@@ -203,7 +208,7 @@ export class Live {
 
   private get _goesOn(): boolean {
     const status = this._snapshot?.request.status ?? '';
-    return UNDERWAY.includes(status) || this._expected !== '';
+    return underway(status) || this._expected !== '';
   }
 
   private _keepLooking(): void {

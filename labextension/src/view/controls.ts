@@ -17,6 +17,7 @@ export type Verb =
   | 'debug'
   | 'resume'
   | 'place'
+  | 'keep'
   | 'detail'
   | 'changes'
   | 'answer'

@@ -46,7 +46,7 @@ export function planTable(
   ]);
   const columns = [
     trans.__('Call'),
-    trans.__('A replay would'),
+    trans.__('In a replay'),
     trans.__('Why'),
     trans.__('Saves')
   ];

@@ -217,7 +217,9 @@ export class TreeView {
     };
     setText(parts.label, `${visible(group.name)} ×${thousands(group.total)}`);
     const pace = this._model.paces.ofGroup(group);
-    setText(parts.values, groupText(group, trans));
+    const told = groupText(group, trans);
+    setText(parts.values, told);
+    setAttribute(parts.values, 'title', told);
     setText(parts.source, groupSource(group, pace, trans));
     const seconds = span.end - span.start;
     setText(parts.duration, seconds > 0 ? lasting(seconds) : '');

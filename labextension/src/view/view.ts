@@ -180,9 +180,7 @@ export class RequestView {
     this._head.render(snapshot);
     show(this._tree.node, open);
     show(this._panel, open && this._panel.childElementCount > 0);
-    const said =
-      this._said ||
-      (open && this._model.status !== 'succeeded' ? this._error(snapshot) : '');
+    const said = this._said || (open ? this._error(snapshot) : '');
     setText(this._message, said);
     show(this._message, said !== '');
     if (open) {
@@ -190,8 +188,11 @@ export class RequestView {
     }
   }
 
-  /** Why it did not succeed, in its own words. */
+  /** Why it did not succeed, in its own words. Of a cancel the state says all, and the cell how to go on. */
   private _error(snapshot: ISnapshot): string {
+    if (['succeeded', 'cancelled'].includes(this._model.status)) {
+      return '';
+    }
     return faultInWords(snapshot) || visible(snapshot.request.error);
   }
 

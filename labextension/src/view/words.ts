@@ -105,8 +105,9 @@ export function groupText(group: IGroup, trans: TranslationBundle): string {
   if (group.queued) {
     parts.push(trans.__('%1 queued', thousands(group.queued)));
   }
+  // The words first: a sum whose end is cut off is read as a duration.
   if (group.running === 0 && group.added_up > MUCH_MORE * group.seconds) {
-    parts.push(trans.__('%1 added up', lasting(group.added_up)));
+    parts.push(trans.__('added up %1', lasting(group.added_up)));
   }
   return parts.join(' · ');
 }
