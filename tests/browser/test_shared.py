@@ -152,7 +152,8 @@ def test_the_saved_notebook_holds_the_view_once_and_not_an_empty_place(shared_la
 
     def saved() -> bool:
         notebook.save()
-        views = [output["data"] for output in shared_lab.read(name)["cells"][1]["outputs"] if MIME in output.get("data", ())]
+        outputs = shared_lab.read(name)["cells"][1]["outputs"]
+        views = [output["data"] for output in outputs if MIME in output.get("data", ())]
         (id,) = requests(shared_lab)
         return [view[MIME].get("request", {}).get("id") for view in views] == [id] and id in str(views[0]["text/plain"])
 
