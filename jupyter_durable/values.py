@@ -55,7 +55,7 @@ class HttpBody:
         """The body read as JSON. Raises `DeserializationError`."""
         try:
             return json.loads(self.text())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DeserializationError(f"the body is not JSON: {error}") from error
 
 
@@ -76,7 +76,10 @@ class Headers(Mapping[str, str]):
     @classmethod
     def from_json(cls, text: str | None) -> Headers:
         """The headers in a JSON array of name, value pairs. Raises `ValueError` for anything else."""
-        pairs = json.loads(text) if text else []
+        try:
+            pairs = json.loads(text) if text else []
+        except RecursionError:
+            raise ValueError("headers are pairs of texts, not nested lists") from None
         if not isinstance(pairs, list) or any(
             not isinstance(pair, list) or [type(each) for each in pair] != [str, str] for pair in pairs
         ):

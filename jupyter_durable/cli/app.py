@@ -19,6 +19,7 @@ from jupyter_durable.client import verbs
 from jupyter_durable.client.render import request_text
 from jupyter_durable.client.request import Request
 from jupyter_durable.client.verbs import Info, Wish
+from jupyter_durable.client.words import moment
 from jupyter_durable.core.model import ENDED, Status
 from jupyter_durable.errors import DeserializationError, RequestFailed, SDKUsageError
 from jupyter_durable.store.base import Filter
@@ -90,7 +91,7 @@ def _grid(found: Sequence[Info]) -> Grid:
                 status_cell(each.status),
                 each.id,
                 each.application,
-                said.moment(each.accepted_at),
+                moment(each.accepted_at),
                 said.calls_text(each),
                 Path(each.notebook).name if each.notebook else "",
                 each.error or "",

@@ -12,10 +12,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_durable.cli.said import Grid, Part, Said, Tree, Value
-from jupyter_durable.client.render import BIDI, MARKS, escaped, tree_text
+from jupyter_durable.client.render import MARKS, tree_text
+from jupyter_durable.core.escaping import escaped, json_escaped, lines_escaped
 from jupyter_durable.core.model import Status
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ _BY_MARK: Final = {MARKS[status]: style for status, style in STYLES.items() if s
 def write(said: Said, *, as_json: bool) -> None:
     """Write it to stdout."""
     if as_json:
-        print(json.dumps(said.document, ensure_ascii=False, allow_nan=False, default=repr))
+        print(json_escaped(json.dumps(finite(said.document), ensure_ascii=False, allow_nan=False, default=repr)))
     elif sys.stdout.isatty():
         console = terminal()
         for part in said.parts:
@@ -57,6 +59,15 @@ def write(said: Said, *, as_json: bool) -> None:
         for part in said.parts:
             for line in plain(part):
                 print(line)
+
+
+def finite(document: Any) -> Any:
+    """Numbers that JSON has not, as words: they stand in stores that somebody made, and in results."""
+    if isinstance(document, float):
+        return document if isfinite(document) else repr(document)
+    if isinstance(document, dict):
+        return {key: finite(value) for key, value in document.items()}
+    return [finite(value) for value in document] if isinstance(document, (list, tuple)) else document
 
 
 def terminal(*, stderr: bool = False) -> Console:
@@ -73,12 +84,6 @@ def complain(text: str) -> None:
         terminal(stderr=True).print(f"Error: {text}", style="red", soft_wrap=True)
     else:
         print(f"Error: {text}", file=sys.stderr)
-
-
-def lines_escaped(text: str) -> str:
-    """Text of several lines, safe on a terminal: line ends and tabs stay."""
-    kept = (c if c in "\n\t" or (c.isprintable() and c not in BIDI) else escaped(c) for c in text)
-    return "".join(kept)
 
 
 def plain(part: Part) -> Iterator[str]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from jupyter_durable.cli.drawing import terminal
 from jupyter_durable.cli.verb import Asked
-from jupyter_durable.client.render import escaped
+from jupyter_durable.core.escaping import escaped
 from jupyter_durable.core.model import CallRow, Logged, Progressed, RequestRow
 from jupyter_durable.runner.run import Run
 

@@ -115,5 +115,5 @@ def json_or_text(text: str) -> Any:
     """A value given on the command line: JSON where it is JSON, else the text."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

@@ -7,12 +7,12 @@ Rules of this file
 
 from __future__ import annotations
 
-import datetime
 import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from jupyter_durable.client.verbs import Info, Shown
+from jupyter_durable.client.words import moment
 from jupyter_durable.core import outline
 from jupyter_durable.core.calltree import CallNode, Counts, spoken, to_json
 from jupyter_durable.core.model import RunRow, Status
@@ -102,11 +102,6 @@ def _type_name(value: Any) -> str:
 def exit_code(status: str) -> int:
     """1 unless the request succeeded."""
     return 0 if status == Status.SUCCEEDED else 1
-
-
-def moment(seconds: float) -> str:
-    """A time of this machine's zone."""
-    return datetime.datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def calls_text(info: Info) -> str:

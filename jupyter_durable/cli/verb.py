@@ -26,6 +26,7 @@ from jupyter_durable.cli import drawing
 from jupyter_durable.cli.said import Said
 from jupyter_durable.client import this_engine
 from jupyter_durable.client.engine import Engine
+from jupyter_durable.core.escaping import lines_escaped
 from jupyter_durable.errors import DurableError, InternalError, ReplayError, RequestFailed, SDKUsageError
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")]
@@ -122,7 +123,7 @@ def _engine(how: How) -> Iterator[Engine]:
     engine.limit = None if how.runs_code else lambda: LOOK_SECONDS
     main, warn = sys.modules["__main__"], engine.warn
     sys.modules["__main__"] = ModuleType("__main__")
-    engine.warn = lambda text: print(f"Note: {drawing.lines_escaped(text)}", file=sys.stderr)
+    engine.warn = lambda text: print(f"Note: {lines_escaped(text)}", file=sys.stderr)
     try:
         if how.store is not None:
             engine.configure({"store": how.store})

@@ -1,8 +1,8 @@
 """Reading the journal of a request: the tree of its calls, and what they hold.
 
 Rules of this file
-- An identity is larger than that of the caller, which executed first. Where it is not, the file is damaged; to follow
-  it could go in circles.
+- An identity is larger than that of the caller, which executed first, and has one caller. Where it is not so, the file
+  is damaged; to follow it could go in circles, or by more ways than there is time for.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ def rows_below(store: Store, serial: int, parent: int) -> Iterator[CallRow]:
         yield from page
         if len(page) < PAGE:
             return
+        if page[-1].identity <= after:  # pages of the file that lead to themselves
+            raise _damaged(page[-1].identity, parent)
         after = page[-1].identity
 
 
@@ -33,7 +35,7 @@ def records(store: Store, serial: int, *, values: bool = False, below: int = 0) 
 
     Values are left out unless asked for: a tree shows none.
     """
-    parents = [below]
+    parents, seen = [below], {0}
     while parents:
         parent = parents.pop()
         for stretch in store.reached(serial, parent):
@@ -41,6 +43,9 @@ def records(store: Store, serial: int, *, values: bool = False, below: int = 0) 
             yield stretch
         for row in rows_below(store, serial, parent):
             _sound(row, parent)
+            if row.identity in seen:
+                raise _damaged(row.identity, parent)
+            seen.add(row.identity)
             if row.children != 0:
                 parents.append(row.identity)
             yield row if values else row._replace(value=None, inputs=None)
@@ -48,10 +53,14 @@ def records(store: Store, serial: int, *, values: bool = False, below: int = 0) 
 
 def _sound(record: CallRow | Reached, parent: int) -> None:
     if record.parent != parent or record.identity <= parent:
-        raise StoreError(
-            f"the journal is damaged: call {record.identity} cannot stand below call {parent}."
-            " Nothing was changed; `jupyter durable doctor` looks at the store"
-        )
+        raise _damaged(record.identity, parent)
+
+
+def _damaged(identity: int, parent: int) -> StoreError:
+    return StoreError(
+        f"the journal is damaged: call {identity} cannot stand below call {parent}."
+        " Nothing was changed; `jupyter durable doctor` looks at the store"
+    )
 
 
 def load_tree(store: Store, request: RequestRow, *, live: bool) -> tuple[CallTree, CallNode | None]:

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
+from jupyter_durable.client.words import moment
 from jupyter_durable.clock import boot_time
 from jupyter_durable.core.model import Owner, RequestRow, Status
 from jupyter_durable.runner.settings import LEASE_SECONDS
@@ -144,8 +145,8 @@ def described(owner: Owner, since: float | None = None) -> str:
 
 
 def _clock_time(at: float) -> str:
-    today = time.strftime("%Y-%m-%d") == time.strftime("%Y-%m-%d", time.localtime(at))
-    return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S", time.localtime(at))
+    told = moment(at)
+    return told.removeprefix(time.strftime("%Y-%m-%d "))
 
 
 def as_read(act: Callable[[], T]) -> T:

@@ -6,6 +6,7 @@ from typing import Final
 
 from jupyter_durable.core import outline
 from jupyter_durable.core.calltree import CallNode, Counts, spoken, summary, walk
+from jupyter_durable.core.escaping import escaped
 from jupyter_durable.core.metrics import measured, told, unpacked
 from jupyter_durable.core.model import RequestRow, Status
 
@@ -22,14 +23,6 @@ FOLD: Final = outline.FOLD
 """More children of one name than this are one line."""
 DEEPEST: Final = 40
 """Levels that are indented."""
-
-
-def escaped(text: str) -> str:
-    """One line without control and direction characters: names and errors are foreign text."""
-    return "".join(c if c.isprintable() and c not in BIDI else c.encode("unicode_escape").decode() for c in text)
-
-
-BIDI: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 
 
 def request_text(row: RequestRow, status: str, counts: Counts | None) -> str:

@@ -39,6 +39,14 @@ def time_of(text: str, now: float) -> float:
         ) from None
 
 
+def moment(seconds: float) -> str:
+    """A point in time, Unix seconds, in this machine's zone; words for what no calendar has, as damaged stores do."""
+    try:
+        return datetime.datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
+    except (OverflowError, ValueError, OSError):
+        return "at no time"
+
+
 def spoken_bytes(count: int) -> str:
     """A size as people say it."""
     size = float(count)

@@ -169,13 +169,15 @@ class CallTree:
         found = {}
         for identity in self._below.get(parent, ()):
             row = self._rows[identity]
-            if row.pass_no == newest:
+            if row.pass_no == newest and row.parent == parent:
                 found[identity] = (row.seq, identity, 0)
         for stretch in self._reached.get(parent, {}).values():
             if stretch.pass_no == newest:
                 for n in range(min(stretch.count, len(self._rows))):  # a damaged count has no end
                     identity = stretch.identity + n
-                    if identity in self._rows and identity not in found:
+                    known = self._rows.get(identity)
+                    # A call has one caller: a damaged stretch could lead to it from many.
+                    if known is not None and known.parent == parent and identity not in found:
                         found[identity] = (stretch.seq + n, identity, stretch.flags)
         return sorted(found.values())
 
@@ -265,9 +267,12 @@ def _build(
 def _attributes(text: str | None) -> Any:
     """Progress is not signed, and of a damaged one only the numbers are shown."""
     try:
-        return json.loads(text) if text else {}
-    except ValueError:
+        found = json.loads(text) if text else {}
+    except (ValueError, RecursionError):  # of any depth
         return {}
+    if isinstance(found, dict) and all(isinstance(value, str) for value in found.values()):
+        return found
+    return {}
 
 
 def to_json(root: CallNode) -> dict[str, Any]:

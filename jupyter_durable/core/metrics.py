@@ -57,7 +57,7 @@ def unpacked(text: str | None) -> Totals:
         for kind, name, value in json.loads(text or "[]"):
             if kind in (COUNTER, TIMER) and isinstance(name, str) and math.isfinite(value):
                 add(found, kind, name, float(value))
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return {}
     return found
 
@@ -129,8 +129,14 @@ def _told(kind: str, name: str, value: float) -> str:
     return f"{short} {spoken(value)}" if kind == TIMER else f"{number(value)} {short}"
 
 
+_LARGE: Final = 1e15
+"""Numbers from here on are not written out."""
+
+
 def number(value: float) -> str:
     """`41,200`, `0.0123`, `12.35`: as many digits as say something."""
+    if not abs(value) < _LARGE:
+        return f"{value:.3g}"
     if value == int(value):
         return f"{int(value):,}"
     return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"

@@ -44,7 +44,7 @@ def given(row: RequestRow, text: str) -> tuple[Any, ...]:
     """
     try:
         read = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SDKUsageError(f"the input is no JSON: {error}") from None
     if isinstance(read, list):
         return tuple(read)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import html
 from typing import Any, Final
 
-from jupyter_durable.client.render import escaped
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.core import outline
+from jupyter_durable.core.escaping import escaped
 from jupyter_durable.core.selection import Preview
 from jupyter_durable_kernel.saving import HTML, TEXT
 

@@ -14,10 +14,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from jupyter_durable.client.render import FOLD, MARKS, drift, escaped
+from jupyter_durable.client.render import FOLD, MARKS, drift
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.core import metrics
 from jupyter_durable.core.calltree import CallNode, spoken, walk
+from jupyter_durable.core.escaping import escaped
 from jupyter_durable.core.model import Progressed, RequestRow, Status
 from jupyter_durable.core.nodes import GROUPS, called
 from jupyter_durable_kernel.previews import shortened, shortened_trace

@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from jupyter_durable.client.render import MARKS, escaped, tree_text
+from jupyter_durable.client.render import MARKS, tree_text
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.core import metrics
 from jupyter_durable.core.counting import NOTHING, CallNode, Counts, summary, walk
+from jupyter_durable.core.escaping import escaped
 from jupyter_durable.core.model import RequestRow, Status
 from jupyter_durable_kernel import bundle as bundling
 from jupyter_durable_kernel import markup

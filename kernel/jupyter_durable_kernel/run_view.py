@@ -17,9 +17,10 @@ from typing import Any, Final
 from jupyter_durable.cli.drawing import terminal
 from jupyter_durable.client import verbs
 from jupyter_durable.client.engine import Engine
-from jupyter_durable.client.render import MARKS, escaped
+from jupyter_durable.client.render import MARKS
 from jupyter_durable.client.verbs import Info
 from jupyter_durable.core.calltree import count, summary
+from jupyter_durable.core.escaping import escaped
 from jupyter_durable.core.model import ENDED
 from jupyter_durable.errors import StoreError
 from jupyter_durable.store.base import Filter

@@ -6,15 +6,17 @@ Rules of this file
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from jupyter_durable.client import verbs
 from jupyter_durable.client.journal import load_tree
-from jupyter_durable.client.render import MARKS, escaped, tree_text
+from jupyter_durable.client.render import MARKS, tree_text
+from jupyter_durable.client.words import moment
 from jupyter_durable.core.counting import NOT_COUNTED, count, spoken, summary, walk
+from jupyter_durable.core.escaping import escaped
 from jupyter_durable.core.model import RequestRow, Status
+from jupyter_durable.core.words import FAR
 from jupyter_durable.store.base import Finding, Swept
 from jupyter_durable_kernel.previews import shortened
 
@@ -30,6 +32,8 @@ COUNTED_BACK: Final = 5_000
 def ago(at: float, now: float) -> str:
     """How long ago, as people say it."""
     seconds = max(0.0, now - at)
+    if seconds > FAR:
+        return "at no time"
     for length, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= length:
             number = int(seconds // length)
@@ -75,7 +79,7 @@ def shown(one: verbs.Shown) -> str:
     lines = [f"{MARKS.get(info.status, '?')} {escaped(info.application)} {info.status} · {info.id}"]
     if info.error:
         lines.append(escaped(info.error))
-    lines.append(f"accepted {_clock(info.accepted_at)}" + (f", runs in {info.held_by}" if info.held_by else ""))
+    lines.append(f"accepted {moment(info.accepted_at)}" + (f", runs in {info.held_by}" if info.held_by else ""))
     if info.notebook:
         lines.append(f"notebook {escaped(info.notebook)}")
     if info.forked_from:
@@ -99,10 +103,6 @@ def shown(one: verbs.Shown) -> str:
         if len(calls) > LINES:
             lines.append(f"… {len(calls) - LINES:,} more: %durable tree {info.id}")
     return "\n".join(lines)
-
-
-def _clock(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
 
 
 def logs(printed: Sequence[verbs.Printed]) -> str:

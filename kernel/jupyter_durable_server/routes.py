@@ -57,8 +57,8 @@ class _Route(APIHandler):
     def _body(self, model: type[_Model]) -> _Model:
         try:
             given = json.loads(self.request.body or b"{}")
-        except ValueError as error:
-            raise Refused(f"the body is no JSON: {error}") from None
+        except (ValueError, RecursionError) as error:  # of any depth
+            raise Refused(f"the body is no JSON that is read here: {error}") from None
         if not isinstance(given, Mapping):
             raise Refused("the body must be a JSON object")
         return read(model, given)

@@ -57,17 +57,19 @@ def needed(record: type[Any]) -> tuple[int, ...]:
 
 
 LONGEST: Final = 16_384
-"""Characters of a text that is shown to who only looks, where no text of ours is longer."""
+"""Characters of a text as who only looks reads it; no name, place or error of ours is longer."""
 LONGEST_PRINTED: Final = 1 << 24
+"""The same of what a call printed at once."""
 LARGEST: Final = 1 << 20
 """Bytes of a value in a row, as who only looks reads it; ours are smaller. The code of a request is read whole."""
+TOO_LONG: Final = " … (too long)"
 
 
 @functools.cache
 def bounded(sql: str) -> str:
-    """The same query for a file of somebody else's: long texts are cut and say so, large values are NULL.
+    """The same query for a file of somebody else's: texts are cut (see `cut`), and values that are too large are NULL.
 
-    To cut them here costs what is shown; to read a name of 50 MB and escape it would cost seconds.
+    What is cut here is not read: a name of 50 MB would cost seconds to be read and escaped.
     """
     return re.sub(r"CAST\((\w+) AS (TEXT|BLOB)\)", _bound, sql)
 
@@ -77,8 +79,14 @@ def _bound(cast: re.Match[str]) -> str:
     if kind == "BLOB":
         return whole if column == "data" else f"CASE WHEN length({column}) <= {LARGEST} THEN {whole} END"
     most = LONGEST_PRINTED if column == "text" else LONGEST
-    cut = f"substr({whole}, 1, {most}) || ' … (too long)'"
-    return f"CASE WHEN length(CAST({column} AS BLOB)) > {most} THEN {cut} ELSE {whole} END"
+    return f"CAST(substr({column}, 1, {most + 1}) AS TEXT)"
+
+
+def cut(value: Any) -> Any:
+    """A value of a bounded query, with the end of a text that was cut said."""
+    if type(value) is str and len(value) > LONGEST and len(value) in (LONGEST + 1, LONGEST_PRINTED + 1):
+        return value[:-1] + TOO_LONG
+    return value
 
 
 _COLUMNS: Final = ", ".join(CallRow._fields)

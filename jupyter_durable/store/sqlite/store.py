@@ -11,7 +11,7 @@ from __future__ import annotations
 import atexit
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from math import isfinite
 from operator import itemgetter
@@ -53,10 +53,6 @@ _NEEDED: Final = {record: itemgetter(*statements.needed(record)) for record in _
 Record = TypeVar("Record")
 
 
-def _numbers(rows: Iterable[tuple[Any, ...]]) -> Iterator[float]:
-    return (value for row in rows for value in row if type(value) is float)
-
-
 class SqliteStore:
     """See `jupyter_durable.store.base.Store`. `network`: on a network file system (None: look).
 
@@ -96,9 +92,13 @@ class SqliteStore:
         for row in found:
             if None in needed(row):
                 raise broken(self._link.name, ValueError("a row of it lacks what every row has"))
-        if self._link.limit is not None and not all(map(isfinite, _numbers(found))):
+        return found if self._link.limit is None else [self._bounded(row) for row in found]
+
+    def _bounded(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """A row of a file that somebody else may have made."""
+        if not all(isfinite(value) for value in row if type(value) is float):
             raise broken(self._link.name, ValueError("a number of it has no end"))
-        return found
+        return tuple(map(statements.cut, row))
 
     def _records(self, record: type[Record], sql: str, *values: object) -> list[Record]:
         # As record._make, which is a Python function: replays read every row of a request through here.

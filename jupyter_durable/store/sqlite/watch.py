@@ -70,6 +70,6 @@ class Watch:
         """The error for that."""
         return StoreError(
             f"the store {name} was not read in {self._seconds:.3g} seconds, and reading it was given up. It is very"
-            " large, or was made so that reading it never ends; `jupyter durable doctor` looks at it, and moving it aside"
-            " takes it off the list"
+            " large, or was made so that reading it never ends; `jupyter durable doctor` looks at it, and moving it"
+            " aside takes it off the list"
         )
