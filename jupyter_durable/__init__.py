@@ -25,6 +25,7 @@ from jupyter_durable.errors import (
     SDKUsageError,
     SerializationError,
     StoreError,
+    StoreGone,
     StoreVersionError,
     TimeoutError,
     WorkerLost,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         ReplayMode,
         Request,
         configure,
+        copy_store,
         get_request,
         list_requests,
         run_local_application,
@@ -93,6 +95,7 @@ __all__ = [
     "SDKUsageError",
     "SerializationError",
     "StoreError",
+    "StoreGone",
     "StoreVersionError",
     "TensorlakeError",
     "TensorlakeException",
@@ -101,6 +104,7 @@ __all__ = [
     "application",
     "cls",
     "configure",
+    "copy_store",
     "function",
     "get_request",
     "list_requests",
@@ -111,7 +115,16 @@ __all__ = [
 ]
 
 _OF_THE_CLIENT = frozenset(
-    {"Call", "ReplayMode", "Request", "configure", "get_request", "list_requests", "run_local_application"}
+    {
+        "Call",
+        "ReplayMode",
+        "Request",
+        "configure",
+        "copy_store",
+        "get_request",
+        "list_requests",
+        "run_local_application",
+    }
 )
 
 

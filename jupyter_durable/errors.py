@@ -14,6 +14,7 @@
     ├── StoreError               the store failed; user code cannot catch it inside a request
     │   ├── CheckpointError      a write was refused; the result is kept in memory
     │   ├── LeaseLost            another process owns the request now
+    │   ├── StoreGone            the file of the store was deleted, replaced or moved while it was in use
     │   └── StoreVersionError    the store was written by a newer version
     ├── WorkerLost               a worker process died; the call may be retried
     ├── Cancelled                the request, or the attempt, was cancelled
@@ -46,6 +47,7 @@ __all__ = [
     "SDKUsageError",
     "SerializationError",
     "StoreError",
+    "StoreGone",
     "StoreVersionError",
     "TimeoutError",
     "WorkerLost",
@@ -111,6 +113,10 @@ class CheckpointError(StoreError):
 
 class LeaseLost(StoreError):
     """Another process has taken over the request; this one stops."""
+
+
+class StoreGone(StoreError):
+    """The file of the store was deleted, replaced or moved while it was in use; what is open here can be copied."""
 
 
 class StoreVersionError(StoreError):

@@ -8,9 +8,12 @@ Rules of this file
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -77,6 +80,23 @@ def make_folder(path: Path) -> None:
             raise
     else:
         os.chmod(path, 0o700)  # the umask may have taken rights of ours
+
+
+@contextlib.contextmanager
+def locked_folder(path: Path) -> Iterator[None]:
+    """Nobody else who asks so makes files there meanwhile; where folders cannot be locked nobody is kept away."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def new_file(path: Path, flags: int = os.O_EXCL | os.O_WRONLY) -> int:

@@ -6,8 +6,8 @@ NAMES = """
 RETURN_WHEN Call Cancelled CheckpointError DeserializationError DurableError DurableFunction ExportError File
 FunctionError Future Headers HttpBody Image InternalError LeaseLost RemoteAPIError ReplayError ReplayMode Request
 RequestContext RequestError RequestFailed RequestNotFinished Retries SDKUsageError SerializationError StoreError
-StoreVersionError TimeoutError WorkerLost application cls configure function get_request list_requests now random
-run_local_application uuid4
+StoreGone StoreVersionError TimeoutError WorkerLost application cls configure copy_store function get_request
+list_requests now random run_local_application uuid4
 ApplicationCapability Function FunctionProgress Logger RequestState TensorlakeError TensorlakeException
 """
 

@@ -342,4 +342,14 @@ def store_(
     return Said(document, [f"{seen.store} ({source}), {verbs.spoken_bytes(seen.bytes)}", how])
 
 
+@command()
+@verb
+def copy(asked: Asked, new: Annotated[str, typer.Argument(metavar="NEW", help="A path where nothing is yet.")]) -> Said:
+    """Write all requests and their values into a new store, also while others use it."""
+    copied = verbs.copy(asked.engine, new)
+    document = {"path": str(copied.path), "missing": copied.missing}
+    lost = f"; {copied.missing} large values were not found" if copied.missing else ""
+    return Said(document, [f"copied to {copied.path}{lost}"])
+
+
 app.command(cls=running.RunCommand)(verb(running.run))

@@ -24,6 +24,7 @@ __all__ = [
     "Request",
     "Settings",
     "configure",
+    "copy_store",
     "get_request",
     "list_requests",
     "run_local_application",
@@ -61,6 +62,17 @@ def configure(**changes: Any) -> Settings:
     """
     own = this_engine()
     return own.configure(changes) if changes else own.settings
+
+
+def copy_store(place: str) -> Path:
+    """Write all requests of the store, with their values, into a new one; its path.
+
+    `place` is a path or `sqlite:///PATH` where nothing is yet. It works while requests run, and keeps what this
+    process has open when the store's file was deleted, replaced or moved (`StoreGone`):
+    `configure(store=f"sqlite:///{path}")` then goes on with it. Raises `SDKUsageError` when something is there
+    already, `StoreError` when it cannot be written.
+    """
+    return this_engine().copy(place).path
 
 
 def run_local_application(app: Any, *args: Any, **kwargs: Any) -> Request:

@@ -36,7 +36,7 @@ from jupyter_durable.serializer.digest import Digesting, args_digest
 from jupyter_durable.serializer.json import JsonEdge
 from jupyter_durable.serializer.signing import KeyFile
 from jupyter_durable.store import open_store
-from jupyter_durable.store.base import Finish, Seen, Store
+from jupyter_durable.store.base import Copied, Finish, Seen, Store
 from jupyter_durable.store.location import default_url, own_folder
 
 Observer = Callable[[Run, RequestRow], Listener | None]
@@ -144,7 +144,14 @@ class Engine:
         """Change settings; nothing is changed when one of them is wrong or the store cannot be opened."""
         with self._lock:
             settings = self.settings.changed(changes, "configure()")
-            if settings.store != self.settings.store:
+            gone = "store" in changes and self._store is not None and self._store.gone()
+            if settings.store != self.settings.store or gone:
+                if self._store is not None and self._store.unkept():
+                    raise SDKUsageError(
+                        f"the files of the store {self._store.url} are gone, and what is still open here would be "
+                        "lost: keep it first (`%durable copy NEW.db`, in a script copy_store('NEW.db')), then go on "
+                        "with sqlite:///NEW.db. To give it up, restart the kernel"
+                    )
                 if self.active:
                     raise SDKUsageError(
                         f"configure(store=…): requests are running ({', '.join(self.active)}); wait or cancel"
@@ -158,6 +165,13 @@ class Engine:
                 self._workers = None
             self._settings = settings
             return settings
+
+    def copy(self, place: str) -> Copied:
+        """Write the store as it is open here into a new one, by its path or URL.
+
+        Raises `SDKUsageError`, `StoreError`.
+        """
+        return self.store.copy(Path(place.removeprefix("sqlite:///")).expanduser().absolute())
 
     def forked(self) -> None:
         """This process is a fork: runs, threads and locks are the other one's."""

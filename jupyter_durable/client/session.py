@@ -30,7 +30,7 @@ from jupyter_durable.client.uncaught import Uncaught
 from jupyter_durable.code.statements import once_called
 from jupyter_durable.context import Scope
 from jupyter_durable.core.model import Kind, NewRequest, RequestRow, Status
-from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.errors import SDKUsageError, StoreError
 from jupyter_durable.function import Spec
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.run import Run
@@ -144,7 +144,8 @@ class Sessions:
         """The cell has ended; its request, if it had one.
 
         After a success what is still running keeps the request open, and the cell does not wait for it. Durable calls
-        that come later from anything but a task of the cell raise.
+        that come later from anything but a task of the cell raise. Raises `StoreError` when the end of a cell that
+        succeeded could not be written.
         """
         with self._lock:
             session, self._now = self._now, None
@@ -156,27 +157,34 @@ class Sessions:
             return None
         if error is None and self._kernel and lingering.busy(run):
             self._linger(session, run, root)
-        else:
-            self._settle(run, root, error)
+        elif (unwritten := self._settle(run, root, error)) is not None and error is None:
+            raise unwritten
         return session.row
 
     def _linger(self, session: Session, run: Run, root: ActiveCall) -> None:
         self._left = [*filter(Session.open, self._left), session]
-        lingering.linger(run, root, partial(self._settle, run, root, None))
+        lingering.linger(run, root, partial(self._settle_later, run, root))
 
-    def _settle(self, run: Run, root: ActiveCall, error: BaseException | None) -> None:
+    def _settle_later(self, run: Run, root: ActiveCall) -> None:
+        if (unwritten := self._settle(run, root, None)) is not None:
+            self._engine.warn(f"the end of request {run.id} was not recorded ({unwritten}); it reads as interrupted")
+
+    def _settle(self, run: Run, root: ActiveCall, error: BaseException | None) -> StoreError | None:
+        """End the request of a cell; why the store did not take it."""
         if run.ended:
-            return
-        if run.stopped is not None or isinstance(error, KeyboardInterrupt | SystemExit | RunStopped):
-            run.end_stopped(root, error)
-            return
-        if error is not None:
-            root.settle_failed(error)
-            return
-        try:
-            root.succeed(None)
-        except RunStopped:
-            run.end_stopped(root, None)
+            return run.stopped if isinstance(run.stopped, StoreError) else None
+        if run.stopped is None and not isinstance(error, KeyboardInterrupt | SystemExit | RunStopped):
+            if error is not None:
+                root.settle_failed(error)
+                return None
+            try:
+                root.succeed(None)
+            except RunStopped:
+                error = None
+            else:
+                return None
+        reason = run.end_stopped(root, error)
+        return reason if isinstance(reason, StoreError) else None
 
     @property
     def run(self) -> Run | None:

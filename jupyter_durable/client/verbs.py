@@ -24,7 +24,7 @@ from jupyter_durable.core.calltree import CallNode, walk
 from jupyter_durable.core.model import ENDED, RequestRow, RunRow, Status
 from jupyter_durable.core.selection import Preview
 from jupyter_durable.errors import DeserializationError, SDKUsageError, StoreError
-from jupyter_durable.store.base import Filter, Finding, Swept
+from jupyter_durable.store.base import Copied, Filter, Finding, Swept
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
@@ -272,6 +272,11 @@ def use_store(engine: Engine, url: str) -> str:
     return engine.configure({"store": url}).store
 
 
+def copy(engine: Engine, place: str) -> Copied:
+    """Write the store as it is open here into a new one, by its path or URL. Raises `SDKUsageError`, `StoreError`."""
+    return engine.copy(place)
+
+
 def gc(engine: Engine, older_than: float, *, dry_run: bool) -> Swept:
     """Remove requests that ended more than `older_than` seconds ago, and values that nothing refers to."""
     return engine.store.gc(older_than=older_than, now=engine.clock.now(), dry_run=dry_run)
@@ -348,6 +353,7 @@ __all__ = [
     "call_names",
     "call_of",
     "cancel",
+    "copy",
     "delete",
     "doctor",
     "find",

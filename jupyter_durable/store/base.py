@@ -14,6 +14,7 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from jupyter_durable.core.model import (
@@ -118,6 +119,14 @@ class Swept(NamedTuple):
     requests: tuple[str, ...]
     blobs: int
     bytes: int
+
+
+class Copied(NamedTuple):
+    """A store that was copied."""
+
+    path: Path
+    missing: int
+    """Large values that were not found any more: their calls execute again with rerun=."""
 
 
 class Journal(Protocol):
@@ -252,6 +261,18 @@ class Store(Protocol):
 
         Queued, running, interrupted and pinned requests stay, and so do blobs younger than a day.
         """
+
+    def copy(self, path: Path) -> Copied:
+        """Write all requests with their values into a new store, durably, also when the file of this one is gone.
+
+        Raises `SDKUsageError` when `path` is there already, `StoreError` when it cannot be written.
+        """
+
+    def gone(self) -> bool:
+        """Whether the files were found to be no longer where they were opened; see `StoreGone`."""
+
+    def unkept(self) -> bool:
+        """Whether closing it would lose what was acknowledged: it is gone, and was not copied since."""
 
     def size(self) -> int:
         """Bytes on disk, blobs included."""

@@ -18,6 +18,7 @@ import errno
 import mmap
 import os
 import secrets
+import shutil
 import struct
 import threading
 from collections.abc import Iterator, Sequence
@@ -26,9 +27,10 @@ from typing import Final
 
 from blake3 import blake3
 
-from jupyter_durable.errors import CheckpointError, DeserializationError
+from jupyter_durable.errors import CheckpointError, DeserializationError, StoreGone
 from jupyter_durable.files import NotRegular, make_folder, new_file, open_file, remedy, sync_directory
 from jupyter_durable.store.base import Buffer
+from jupyter_durable.store.place import Watched
 
 _MAGIC: Final = b"JDBLOB1\n"
 _START: Final = struct.Struct("<8sQQ")
@@ -42,9 +44,21 @@ class BlobFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._place: Watched | None = None
+
+    def changed(self) -> str | None:
+        """What happened to the folder since it was first seen, in words; None for nothing."""
+        if self._place is None:
+            if self.path.is_dir():
+                self._place = Watched(str(self.path), "the folder of large values")
+            return None
+        return self._place.changed()
 
     def put(self, head: bytes, buffers: Sequence[Buffer]) -> bytes:
         """Write a value; the 32-byte hash that names it. Raises `CheckpointError`."""
+        what = self.changed()
+        if what is not None:
+            raise StoreGone(f"{what}. Nothing is written there; put it back, and replay the request to go on")
         temporary = self.path / f"{secrets.token_hex(16)}.new"
         try:
             make_folder(self.path)
@@ -64,6 +78,8 @@ class BlobFolder:
                 f"a large value could not be written to {self.path}: {error.strerror or error}; {remedy(error)}."
                 " The result is kept in memory; replay the request to go on"
             ) from error
+        if self._place is None:
+            self.changed()  # seen from now on
         return key
 
     def get(self, key: bytes) -> tuple[bytes, list[memoryview]]:
@@ -88,6 +104,23 @@ class BlobFolder:
         found = _checked(memoryview(mapped), key)
         if found is None:
             raise self._damaged(path)
+        return found
+
+    def take(self, keys: Sequence[bytes], homes: Sequence[Path]) -> int:
+        """Copy large values from the first of other folders that has them; how many were found. Raises `OSError`."""
+        found = 0
+        for key in keys:
+            target = self._file(key)
+            source = next((each for home in homes if (each := BlobFolder(home)._file(key)).is_file()), None)
+            if source is None:
+                continue
+            make_folder(target.parent)
+            with os.fdopen(open_file(source), "rb") as old, os.fdopen(new_file(target), "wb") as new:
+                shutil.copyfileobj(old, new, _CHUNK)
+                new.flush()
+                os.fsync(new.fileno())
+            sync_directory(target.parent)
+            found += 1
         return found
 
     def files(self) -> Iterator[tuple[Path, int, float]]:

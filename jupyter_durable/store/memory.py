@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from blake3 import blake3
@@ -35,7 +36,18 @@ from jupyter_durable.core.model import (
     Write,
 )
 from jupyter_durable.errors import DeserializationError, LeaseLost, SDKUsageError, StoreError
-from jupyter_durable.store.base import Buffer, Filter, Finding, Finish, Heartbeat, Seen, Settled, Swept, not_as_read
+from jupyter_durable.store.base import (
+    Buffer,
+    Copied,
+    Filter,
+    Finding,
+    Finish,
+    Heartbeat,
+    Seen,
+    Settled,
+    Swept,
+    not_as_read,
+)
 from jupyter_durable.store.memory_rows import NOBODY, Kept, accepted, let_go, may_go, passes
 
 _OPEN: Final = (Status.QUEUED, Status.RUNNING, Status.WAITING)
@@ -296,6 +308,15 @@ class MemoryStore:
                 for key in loose:
                     del self._blobs[key]
             return Swept(tuple(row.id for row in doomed), len(loose), size)
+
+    def copy(self, path: Path) -> Copied:
+        raise SDKUsageError(f"what is kept in memory cannot be copied to {path}; only stores at sqlite:///PATH can")
+
+    def gone(self) -> bool:
+        return False
+
+    def unkept(self) -> bool:
+        return False
 
     def size(self) -> int:
         with self.held():

@@ -140,6 +140,14 @@ def _store(extension: Extension, words: Words) -> str:
     return f"store: {verbs.use_store(extension.engine, words.plain[0])}"
 
 
+def _copy(extension: Extension, words: Words) -> str:
+    if not words.plain:
+        raise SDKUsageError("where to? %durable copy NEW, a path where nothing is yet")
+    copied = verbs.copy(extension.engine, words.plain[0])
+    lost = f"; {copied.missing} large values were not found any more" if copied.missing else ""
+    return f"copied to {copied.path}{lost}. `%durable store sqlite:///{copied.path}` goes on with it"
+
+
 def _trust(extension: Extension, words: Words) -> str:
     if not words.plain:
         raise SDKUsageError(
@@ -195,6 +203,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "delete": _delete,
     "gc": _gc,
     "store": _store,
+    "copy": _copy,
     "trust": _trust,
     "display": _display,
     "doctor": _doctor,
@@ -291,7 +300,7 @@ def complete(engine: Engine, line: str) -> list[str]:
     words = {"once": ("on", "off"), "display": DISPLAYS}.get(before[0])
     if words is not None:
         return [word for word in words if word.startswith(typed)]
-    if not verb.most or before[0] in ("store", "trust"):
+    if not verb.most or before[0] in ("store", "copy", "trust"):
         return []
     found = ["last", *(info.id for info in verbs.listing(engine, Filter(limit=50)))]
     if before[0] in NAMES_CALL or before[-1] == "--from":

@@ -96,6 +96,7 @@ KEEP: Final = {
         },
     ),
     "store": Entry("[URL]", "where requests are kept, or another place for them", 1, {}),
+    "copy": Entry("NEW", "write all of it into a new store, also when its file is gone", 1, {}),
     "trust": Entry("PATH_OF_KEY", "load values that another user's key signed", 1, {}),
     "display": Entry(
         "[FORM]",
@@ -114,6 +115,7 @@ _WORDS: Final = {
     "[on|off]": "for this notebook; if unsaid, what holds is shown",
     "[FORM]": "auto, mime, html, text or widget",
     "[URL]": "sqlite:///PATH or memory:, from now on",
+    "NEW": "a path, or sqlite:///PATH, where nothing is yet",
     "PATH_OF_KEY": "the key file of whoever wrote the store",
 }
 

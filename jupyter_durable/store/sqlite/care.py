@@ -135,6 +135,14 @@ def sweep_blobs(
     return count, size
 
 
+def named_blobs(link: Link) -> list[bytes]:
+    """The large values that rows name. The caller holds the lock."""
+    found = link.connection.execute(
+        "SELECT blob FROM call WHERE blob IS NOT NULL UNION SELECT blob FROM history WHERE blob IS NOT NULL"
+    )
+    return [blob for (blob,) in found if isinstance(blob, bytes)]
+
+
 def check(link: Link, blobs: BlobFolder) -> list[Finding]:
     """What is right and wrong with the store. The caller holds the lock."""
     try:

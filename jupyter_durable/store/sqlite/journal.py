@@ -15,7 +15,7 @@ from functools import partial
 from jupyter_durable.core.model import CallRow, Lease, Write
 from jupyter_durable.store.base import Finish, Heartbeat
 from jupyter_durable.store.sqlite import requests
-from jupyter_durable.store.sqlite.faults import FAULTS, code_of, is_io_error, write_failed
+from jupyter_durable.store.sqlite.faults import FAULTS, code_of, is_io_error
 from jupyter_durable.store.sqlite.link import CHECKPOINT_EVERY
 from jupyter_durable.store.sqlite.pending import Pending, Post, Waiting
 from jupyter_durable.store.sqlite.statements import RECORD
@@ -47,6 +47,7 @@ class SqliteJournal:
                         cursor = link.cursor
                         cursor.execute(RECORD, row + self._fence)
                         if cursor.rowcount != 1:
+                            link.look()  # two stores that share the index of a log refuse each other's rows
                             raise refusal(cursor, self._pending.fence, row)
                         link.commits = commits = link.commits + 1
                         if not commits % CHECKPOINT_EVERY:
@@ -54,7 +55,7 @@ class SqliteJournal:
                         return
             except FAULTS as error:
                 if not is_io_error(error) and code_of(error) != sqlite3.SQLITE_BUSY:
-                    raise write_failed(link.name, error) from error
+                    raise link.failed(error) from error
                 # The store's thread waits for whoever holds the file, and looks whether a suspect is there.
                 self._wait(row, writes, suspect=is_io_error(error))
                 return

@@ -7,6 +7,8 @@ Rules of this file
 - A file is foreign until its schema is seen to be ours (`foreign`), and again when its schema has changed.
 - The live files are never opened by anything else in this process: POSIX locks would be lost, and commits with them.
 - An fsync that failed is never repeated: the connection is closed and opened again (`reopen`).
+- Where the files no longer stand where they were opened, nothing is written any more: every write is a `StoreGone`,
+  reading goes on, and `copy` keeps what is open here. Looked at by the store's thread (`look`), never by a call.
 - After a fork the child forgets the connections without closing them; every use is a `StoreError`.
 """
 
@@ -20,14 +22,15 @@ import threading
 import time
 import warnings
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from jupyter_durable.errors import StoreError, StoreVersionError
-from jupyter_durable.files import kind_of, make_folder, new_file, remedy
+from jupyter_durable.errors import StoreError, StoreGone, StoreVersionError
+from jupyter_durable.files import kind_of, locked_folder, make_folder, new_file, remedy, sync_directory
 from jupyter_durable.store.mounts import is_network
-from jupyter_durable.store.sqlite.faults import broken, code_of, read_failed
+from jupyter_durable.store.place import Place
+from jupyter_durable.store.sqlite.faults import broken, code_of, read_failed, write_failed
 from jupyter_durable.store.sqlite.foreign import OBJECTS, refuse_other_schemas, restrict
 from jupyter_durable.store.sqlite.patience import LIVING_SECONDS, SLICE_SECONDS, Patience, Tell, log
 from jupyter_durable.store.sqlite.watch import STEPS, Limit, Watch
@@ -62,11 +65,12 @@ class _Forked:
 class _Unusable:
     """Stands in for the lock and cursor of a store that cannot be used: whatever is asked of it fails."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, kind: type[StoreError] = StoreError) -> None:
         self._message = message
+        self._kind = kind
 
     def _refuse(self, *_: object) -> NoReturn:
-        raise StoreError(self._message)
+        raise self._kind(self._message)
 
     __enter__ = __exit__ = locked = execute = executemany = _refuse
 
@@ -109,6 +113,14 @@ class Link:
         self.commits = 0
         """Commits since the last checkpoint."""
         self.unusable: str | None = None
+        self.gone: str | None = None
+        """What happened to the files, when they are not where they were opened."""
+        self.copied = False
+        """Whether all that is open was copied since the files are gone."""
+        self.running: Callable[[], Sequence[str]] = tuple
+        """The requests that this process writes."""
+        self.beside: Callable[[], str | None] = _nothing_else
+        """What happened to what else belongs to the store."""
         self._second: sqlite3.Connection | None = None
         self._schema = 0
         """What SQLite counts the changes of the schema with, when it was seen to be ours."""
@@ -171,6 +183,8 @@ class Link:
             raise
         self.connection = connection
         self.cursor = connection.cursor()
+        self._place = Place(self.path, () if self._network else ("-wal", "-shm"))
+        self._place.more.append(lambda: self.beside())
 
     def _prepare_patiently(self, connection: sqlite3.Connection) -> None:
         patience = self.patience()
@@ -220,7 +234,7 @@ class Link:
         Called by count, never in a loop: two processes in tight loops starve the restart of the log.
         """
         self.commits = 0
-        if self._network:
+        if self._network or self._place.changed() is not None:
             return 0, 0
         if self._second is None:
             self._second = sqlite3.connect(self.name, timeout=0, isolation_level=None, check_same_thread=False)
@@ -231,11 +245,57 @@ class Link:
             self.connection.execute("ROLLBACK")
         return int(frames), int(moved)
 
+    def look(self) -> None:
+        """Whether the files stand where they were opened; the caller holds `lock`. Raises `StoreGone`."""
+        what = self._place.changed()
+        if what is not None:
+            self.gone = what
+            error = StoreGone(_gone_text(what, self.running()))
+            self.cursor = _Unusable(str(error), StoreGone)
+            raise error
+        if self.gone is not None:
+            self.gone, self.copied = None, False
+            self.cursor = self.connection.cursor()
+
+    def failed(self, error: BaseException) -> StoreError:
+        """The error for whoever waits for a write: what happened to the files explains all others."""
+        what = self._place.changed()
+        return write_failed(self.name, error) if what is None else StoreGone(_gone_text(what, self.running()))
+
+    def now_at(self) -> str:
+        """Where the file is that is open here."""
+        return self._place.now_at() or self.name
+
+    def copy(self, path: Path) -> None:
+        """Write all that is readable here into a new file, durably; the caller holds `lock`.
+
+        Raises `sqlite3.Error`, `OSError`, and `StoreError` when the copy is damaged; then there is none.
+        """
+        make_folder(path.parent)
+        os.close(new_file(path))
+        try:
+            self.connection.execute("VACUUM INTO ?", (str(path),))
+            with contextlib.closing(sqlite3.connect(path)) as made:
+                (said,) = made.execute("PRAGMA integrity_check(1)").fetchone()
+            if said != "ok":
+                raise StoreError(f"the store {self.name} could not be copied whole: {said}")
+            descriptor = os.open(path, os.O_RDWR)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            sync_directory(path.parent)
+        except BaseException:
+            path.unlink()
+            raise
+
     def reopen(self) -> None:
         """Close and open again, and move all that is readable now into the file, which syncs it anew.
 
-        Raises `sqlite3.Error` when that fails: nothing may be acknowledged then.
+        Raises `sqlite3.Error` when that fails: nothing may be acknowledged then. Raises `StoreGone` when what would be
+        opened is not what is open.
         """
+        self.look()
         self._close_both()
         self.connection = self.cursor = _Broken(f"{self.name} could not be opened again after an input/output error")
         self._open()
@@ -271,28 +331,59 @@ class Link:
             self.connection.close()
 
 
+def _nothing_else() -> None:
+    return None
+
+
+def _gone_text(what: str, running: Sequence[str]) -> str:
+    stopped = f" Stopped: request {', '.join(running)}." if running else " Nothing was begun."
+    return (
+        f"{what}. Nothing more is written there.{stopped} Put it back and go on, or keep what is still open here "
+        "before this process ends: `%durable copy NEW.db` (in a script copy_store('NEW.db')), then `%durable store "
+        "sqlite:///NEW.db` goes on with it"
+    )
+
+
 def _create_private(path: Path) -> None:
     """Make the file with mode 0600 and its directory with 0700, without opening a file another thread may use."""
     try:
         path = Path(os.path.realpath(path))  # a link to where nothing is yet
         make_folder(path.parent)
         _expect_files(path)
-        if path.exists():
-            return
-        new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        os.close(new_file(new))
-        try:
-            os.link(new, path)  # atomic, and fails when another process was first
-        except FileExistsError:
-            pass
-        except OSError:  # no hard links here
-            os.close(new_file(path))
-        finally:
-            new.unlink()
+        if not path.exists():
+            with locked_folder(path.parent):
+                _create(path)
     except OSError as error:
         raise StoreError(
             f"the store {path} cannot be opened: {error.strerror or error}; {remedy(error)}, or choose another path"
         ) from error
+
+
+def _create(path: Path) -> None:
+    """Make the file, unless another process was first. The folder is locked."""
+    if path.exists():
+        return
+    _put_aside(path)
+    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    os.close(new_file(new))
+    try:
+        os.link(new, path)  # atomic, and fails when another process was first
+    except FileExistsError:
+        pass
+    except OSError:  # no hard links here
+        os.close(new_file(path))
+    finally:
+        new.unlink()
+
+
+def _put_aside(path: Path) -> None:
+    """A log without its store belongs to one that was taken away, and that somebody may still have open: a new store
+    that shared its index would spoil both."""
+    for ending in ("-wal", "-journal"):
+        left = path.with_name(path.name + ending)
+        if left.exists():
+            left.rename(left.with_name(f"{left.name}.left-{secrets.token_hex(4)}"))
+    path.with_name(path.name + "-shm").unlink(missing_ok=True)  # made anew from a log
 
 
 def _expect_files(path: Path) -> None:

@@ -9,6 +9,7 @@ Rules of this file
 from __future__ import annotations
 
 import atexit
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -34,8 +35,9 @@ from jupyter_durable.core.model import (
     RequestRow,
     RunRow,
 )
-from jupyter_durable.errors import SDKUsageError
-from jupyter_durable.store.base import Buffer, Filter, Finding, Seen, Swept
+from jupyter_durable.errors import SDKUsageError, StoreError
+from jupyter_durable.files import remedy
+from jupyter_durable.store.base import Buffer, Copied, Filter, Finding, Seen, Swept
 from jupyter_durable.store.blobs import BlobFolder
 from jupyter_durable.store.sqlite import care, requests, statements
 from jupyter_durable.store.sqlite.faults import broken, read_failed
@@ -53,6 +55,10 @@ _NEEDED: Final = {record: itemgetter(*statements.needed(record)) for record in _
 Record = TypeVar("Record")
 
 
+def _blobs_of(path: Path) -> Path:
+    return path.with_name(path.name + ".blobs")
+
+
 class SqliteStore:
     """See `jupyter_durable.store.base.Store`. `network`: on a network file system (None: look).
 
@@ -66,7 +72,8 @@ class SqliteStore:
         self.url = f"sqlite:///{path}"
         self._link = Link(path, network=network, tell=tell, limit=limit)
         self._writer = Writer(self._link)
-        self._blobs = BlobFolder(path.with_name(path.name + ".blobs"))
+        self._blobs = BlobFolder(_blobs_of(path))
+        self._link.beside = self._blobs.changed
         atexit.register(self.close)
 
     def _read(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -199,6 +206,30 @@ class SqliteStore:
 
     def gc(self, *, older_than: float, now: float, dry_run: bool) -> Swept:
         return care.gc(self._writer, self._blobs, older_than=older_than, now=now, dry_run=dry_run)
+
+    def copy(self, path: Path) -> Copied:
+        if os.path.lexists(path):
+            raise SDKUsageError(f"{path} is there already; name a file that is not there yet")
+        try:
+            with self._link.lock:
+                self._link.copy(path)
+                values = care.named_blobs(self._link)
+            homes = [_blobs_of(self._link.path), _blobs_of(Path(self._link.now_at()))]
+            copied = BlobFolder(_blobs_of(path)).take(values, homes)
+            self._link.copied = True
+        except OSError as error:
+            raise StoreError(
+                f"the store {self._link.name} could not be copied to {path}: {error.strerror or error}; {remedy(error)}"
+            ) from error
+        except sqlite3.Error as error:
+            raise StoreError(f"the store {self._link.name} could not be copied to {path}: {error}") from error
+        return Copied(path, len(values) - copied)
+
+    def unkept(self) -> bool:
+        return self._link.gone is not None and not self._link.copied
+
+    def gone(self) -> bool:
+        return self._link.gone is not None
 
     def size(self) -> int:
         return care.file_size(self._link.path) + sum(size for _, size, _ in self._blobs.files())

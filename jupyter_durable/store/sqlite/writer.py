@@ -19,9 +19,9 @@ from queue import Empty, SimpleQueue
 from typing import Final, TypeVar, cast
 
 from jupyter_durable.core.model import Write
-from jupyter_durable.errors import DurableError, InternalError, LeaseLost, StoreError
+from jupyter_durable.errors import DurableError, InternalError, LeaseLost, StoreError, StoreGone
 from jupyter_durable.store.base import FLUSH_SECONDS
-from jupyter_durable.store.sqlite.faults import FAULTS, PASSING, code_of, is_io_error, write_failed
+from jupyter_durable.store.sqlite.faults import FAULTS, PASSING, code_of, is_io_error
 from jupyter_durable.store.sqlite.link import CHECKPOINT_EVERY, Link
 from jupyter_durable.store.sqlite.patience import Patience
 from jupyter_durable.store.sqlite.pending import Pending, Post, Waiting, Work
@@ -48,6 +48,7 @@ class Writer:
         self.closing = threading.Lock()
         self._starting = threading.Lock()
         self._in_hand: list[Post | Work] = []
+        link.running = lambda: [pending.fence.id for pending in list(self.journals.values())]
 
     # from any thread
 
@@ -163,6 +164,8 @@ class Writer:
     ) -> list[StoreError | None] | None:
         """What became of each; None: another process holds the file, nothing was written, and it is waited for."""
         outcomes: list[StoreError | None] = []
+        if self.link.gone is not None:
+            return self._singly(group, taken, self._out_of_place())
         try:
             if any(post.suspect for post in group):
                 return self._singly(group, taken, self._reopened(), verify=True)
@@ -171,16 +174,24 @@ class Writer:
                     _write_pending(cursor, pending, writes)
                 for post in group:
                     outcomes.append(_write_post(cursor, post))
-        except FAULTS as error:
+        except (*FAULTS, StoreGone) as error:
             if patience.again(error):
                 for pending, writes in taken:
                     pending.restore(writes)
                 return None
             if code_of(error) == sqlite3.SQLITE_BUSY:  # no member is to blame, and each would wait as long again
-                return self._singly(group, taken, write_failed(self.link.name, patience.over(error)))
+                return self._singly(group, taken, self.link.failed(patience.over(error)))
             suspect = is_io_error(error)
             return self._singly(group, taken, self._reopened() if suspect else None, verify=suspect)
         return outcomes
+
+    def _out_of_place(self) -> StoreError | None:
+        """Why nothing may be written: the files are not where they were opened."""
+        try:
+            self.link.look()
+        except StoreError as error:
+            return error
+        return None
 
     def _singly(
         self,
@@ -209,9 +220,9 @@ class Writer:
             try:
                 with _Transaction(self.link) as cursor:
                     _write_pending(cursor, pending, [write])
-            except FAULTS as error:
-                failure = write_failed(self.link.name, error)
-                if code_of(error) in PASSING:
+            except (*FAULTS, StoreGone) as error:
+                failure = self.link.failed(error)
+                if code_of(error) in PASSING or isinstance(failure, StoreGone):
                     pending.restore(writes[n:])
                     return self._reopened() or failure if is_io_error(error) else failure
                 pending.failure = failure
@@ -223,17 +234,17 @@ class Writer:
                 return None
             with _Transaction(self.link) as cursor:
                 return _write_post(cursor, post)
-        except FAULTS as error:
+        except (*FAULTS, StoreGone) as error:
             if is_io_error(error) and self._reopened() is None and not verify:
                 return self._post_singly(post, verify=True)
-            return write_failed(self.link.name, error)
+            return self.link.failed(error)
 
     def _reopened(self) -> StoreError | None:
         """After an input/output error: a new connection on which everything readable is synced, or the error."""
         try:
             self.link.reopen()
         except sqlite3.Error as error:
-            return write_failed(self.link.name, error)
+            return self.link.failed(error)
         except StoreError as error:
             return error
         return None
@@ -246,7 +257,7 @@ class Writer:
             if error is None or not patience.again(error):
                 break
         if error is not None and not isinstance(error, DurableError):
-            error = write_failed(self.link.name, patience.over(error))
+            error = self.link.failed(patience.over(error))
         self._in_hand = []
         _tell(work.waiting, error)
 
@@ -255,10 +266,13 @@ class Writer:
         with self.link.lock:
             writes = work.pending.take() if work.pending is not None else []
             try:
+                self.link.look()
                 with self.link.working(), _Transaction(self.link) as cursor:
                     if work.pending is not None:
                         _write_pending(cursor, work.pending, writes)
                     work.waiting.result = work.run(cursor)
+                writes = []
+                self.link.look()  # what was written while the file was taken away is not acknowledged
             except (*FAULTS, DurableError) as raised:
                 if work.pending is not None and not isinstance(raised, LeaseLost):
                     work.pending.restore(writes)
@@ -268,7 +282,11 @@ class Writer:
     def _checkpoint(self) -> None:
         try:
             with self.link.lock:
+                self.link.look()
                 self.link.checkpoint()
+        except StoreGone as error:  # whoever writes next is told
+            self.link.commits = 0
+            _logger.warning("%s", error)
         except sqlite3.Error as error:  # nothing is lost: the WAL holds it all, and the next one moves it
             if code_of(error) == sqlite3.SQLITE_BUSY:
                 return
