@@ -14,7 +14,7 @@ from tests.cli.conftest import Terminal
 LOADS = ["load 0", "load 1", "load 2", "load 3"]
 VERBS = {
     *("list", "show", "tree", "preview", "inputs", "output", "logs", "replay", "fork", "cancel"),
-    *("delete", "pin", "gc", "doctor", "store", "run"),
+    *("delete", "pin", "gc", "doctor", "store", "copy", "run"),
 }
 
 

@@ -1,4 +1,4 @@
-"""The store of a real kernel is deleted, replaced or moved under it: the cell says so, and the kernel goes on elsewhere."""
+"""A real kernel whose store is deleted, replaced or moved under it: the cell says so, and it goes on elsewhere."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class SqliteJournal:
                         cursor = link.cursor
                         cursor.execute(RECORD, row + self._fence)
                         if cursor.rowcount != 1:
-                            link.look()  # two stores that share the index of a log refuse each other's rows
+                            link.check_place()  # two stores that share the index of a log refuse each other's rows
                             raise refusal(cursor, self._pending.fence, row)
                         link.commits = commits = link.commits + 1
                         if not commits % CHECKPOINT_EVERY:

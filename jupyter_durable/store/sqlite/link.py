@@ -8,7 +8,7 @@ Rules of this file
 - The live files are never opened by anything else in this process: POSIX locks would be lost, and commits with them.
 - An fsync that failed is never repeated: the connection is closed and opened again (`reopen`).
 - Where the files no longer stand where they were opened, nothing is written any more: every write is a `StoreGone`,
-  reading goes on, and `copy` keeps what is open here. Looked at by the store's thread (`look`), never by a call.
+  reading goes on, and `copy` keeps what is open here. Looked at by the store's thread (`check_place`), never by a call.
 - After a fork the child forgets the connections without closing them; every use is a `StoreError`.
 """
 
@@ -245,7 +245,7 @@ class Link:
             self.connection.execute("ROLLBACK")
         return int(frames), int(moved)
 
-    def look(self) -> None:
+    def check_place(self) -> None:
         """Whether the files stand where they were opened; the caller holds `lock`. Raises `StoreGone`."""
         what = self._place.changed()
         if what is not None:
@@ -274,7 +274,11 @@ class Link:
         make_folder(path.parent)
         os.close(new_file(path))
         try:
-            self.connection.execute("VACUUM INTO ?", (str(path),))
+            before = self.connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 1)  # the new file, for this statement
+            try:
+                self.connection.execute("VACUUM INTO ?", (str(path),))
+            finally:
+                self.connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, before)
             with contextlib.closing(sqlite3.connect(path)) as made:
                 (said,) = made.execute("PRAGMA integrity_check(1)").fetchone()
             if said != "ok":
@@ -295,7 +299,7 @@ class Link:
         Raises `sqlite3.Error` when that fails: nothing may be acknowledged then. Raises `StoreGone` when what would be
         opened is not what is open.
         """
-        self.look()
+        self.check_place()
         self._close_both()
         self.connection = self.cursor = _Broken(f"{self.name} could not be opened again after an input/output error")
         self._open()

@@ -188,7 +188,7 @@ class Writer:
     def _out_of_place(self) -> StoreError | None:
         """Why nothing may be written: the files are not where they were opened."""
         try:
-            self.link.look()
+            self.link.check_place()
         except StoreError as error:
             return error
         return None
@@ -266,13 +266,13 @@ class Writer:
         with self.link.lock:
             writes = work.pending.take() if work.pending is not None else []
             try:
-                self.link.look()
+                self.link.check_place()
                 with self.link.working(), _Transaction(self.link) as cursor:
                     if work.pending is not None:
                         _write_pending(cursor, work.pending, writes)
                     work.waiting.result = work.run(cursor)
                 writes = []
-                self.link.look()  # what was written while the file was taken away is not acknowledged
+                self.link.check_place()  # what was written while the file was taken away is not acknowledged
             except (*FAULTS, DurableError) as raised:
                 if work.pending is not None and not isinstance(raised, LeaseLost):
                     work.pending.restore(writes)
@@ -282,7 +282,7 @@ class Writer:
     def _checkpoint(self) -> None:
         try:
             with self.link.lock:
-                self.link.look()
+                self.link.check_place()
                 self.link.checkpoint()
         except StoreGone as error:  # whoever writes next is told
             self.link.commits = 0
