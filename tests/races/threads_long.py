@@ -21,7 +21,7 @@ COUNTS: Final = ("runs", "cancels", "wrong", "twice", "hung", "cpu", "seconds")
 
 
 def raced(*arguments: object, seconds: float = SECONDS) -> tuple[list[dict[str, Any]], str]:
-    """What the runs of one process said, each failure and the end; and its standard error, with the stacks of a hang."""
+    """What the runs of one process said, each failure and the end; its standard error, with the stacks of a hang."""
     command = [sys.executable, "-m", "tests.races.threads_run", *map(str, arguments)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds)
     return [json.loads(line) for line in ended.stdout.splitlines()], ended.stderr[-20_000:]
