@@ -6,7 +6,7 @@ Rules of this file
 - A slot that is free goes to a thread that wants to go on, before it goes to a body that has not begun: so what was
   begun ends first, and the number of threads stays small.
 - A thread that is lost (somebody has thrown an error into it, none can be started) gives its slot back, and the body it
-  had is told of.
+  had is told of. So does one whose body was given up and does not end: nothing waits for what cannot be stopped.
 - Threads are daemons: an interpreter that ends does not wait for a user's `time.sleep`.
 """
 
@@ -45,10 +45,22 @@ class _Waiter:
         self._lock.release()
 
 
-class _Here(threading.local):
-    """Whose slot the present thread holds."""
+class _Seat:
+    """The slot with which one body runs. Changed under the lock of its executor."""
 
-    executor: ThreadExecutor | None = None
+    __slots__ = ("executor", "is_given_up", "is_held")
+
+    def __init__(self, executor: ThreadExecutor) -> None:
+        self.executor = executor
+        self.is_held = True
+        self.is_given_up = False
+        """The body goes on without a slot, for as long as it likes."""
+
+
+class _Here(threading.local):
+    """The slot of the body that runs in the present thread; None while it waits, and outside of all bodies."""
+
+    seat: _Seat | None = None
 
 
 _here: Final = _Here()
@@ -57,36 +69,54 @@ _here: Final = _Here()
 @contextlib.contextmanager
 def blocked() -> Iterator[None]:
     """While the calling thread waits for other bodies, the slot it holds is free."""
-    executor = _here.executor
-    if executor is None:
+    seat = _here.seat
+    if seat is None:
         yield
         return
-    _here.executor = None
+    _here.seat = None
     try:
-        executor._give_back()
+        seat.executor._leave(seat)
         yield
     finally:
-        executor._take_again()
-        _here.executor = executor
+        seat.executor._return(seat)
+        _here.seat = seat
+
+
+@contextlib.contextmanager
+def begun_here() -> Iterator[None]:
+    """While the calling thread waits for a body that it has begun itself: its slot is free, but for one of a map with a
+    limit, which means its items and not the threads that they need."""
+    seat = _here.seat
+    if seat is not None and seat.executor.is_of_map:
+        yield
+        return
+    with blocked():
+        yield
 
 
 class ThreadExecutor:
     """Worker threads with slots."""
 
-    def __init__(self, slots: int, name: str = "durable") -> None:
+    def __init__(self, slots: int, name: str = "durable", *, is_of_map: bool = False) -> None:
         self.slots = slots
+        self.is_of_map = is_of_map
+        """The slots are the limit of one map."""
         self._name = name
         self._lock = threading.Lock()
         self._free = slots
-        self._bodies: deque[tuple[Callable[[], Any], concurrent.futures.Future[Any]]] = deque()
+        self._bodies: deque[tuple[Callable[[], Any], concurrent.futures.Future[Any], _Seat]] = deque()
         self._resuming: deque[_Waiter] = deque()
         self._idle: list[_Waiter] = []
 
-    def submit(self, body: Callable[[], T]) -> concurrent.futures.Future[T]:
-        """Run `body` as soon as a slot is free."""
+    def submit(self, body: Callable[[], T], *, first: bool = False) -> concurrent.futures.Future[T]:
+        """Run `body` as soon as a slot is free; `first`: before all others that have not begun."""
         done: concurrent.futures.Future[T] = concurrent.futures.Future()
+        done.seat = seat = _Seat(self)  # type: ignore[attr-defined]
         with self._lock:
-            self._bodies.append((body, done))
+            if first:
+                self._bodies.appendleft((body, done, seat))
+            else:
+                self._bodies.append((body, done, seat))
             if not self._free:
                 return done
             self._free -= 1
@@ -101,6 +131,32 @@ class ThreadExecutor:
     def blocked(self) -> contextlib.AbstractContextManager[None]:
         """Give the slot of this thread back, whichever executor it is of, while it waits for other bodies."""
         return blocked()
+
+    @staticmethod
+    def give_up(body: concurrent.futures.Future[Any]) -> None:
+        """A body that was submitted and has begun goes on without a slot."""
+        seat: _Seat = body.seat  # type: ignore[attr-defined]
+        executor = seat.executor
+        with executor._lock:
+            seat.is_given_up, held = True, seat.is_held
+            seat.is_held = False
+        if held:
+            executor._give_back()
+
+    def _leave(self, seat: _Seat) -> None:
+        with self._lock:
+            held, seat.is_held = seat.is_held, False
+        if held:
+            self._give_back()
+
+    def _return(self, seat: _Seat) -> None:
+        if seat.is_given_up:
+            return
+        self._take_again()
+        with self._lock:
+            seat.is_held = not seat.is_given_up
+        if not seat.is_held:
+            self._give_back()
 
     def _give_back(self) -> None:
         idle = None
@@ -139,18 +195,24 @@ class ThreadExecutor:
 
     def _work(self) -> None:
         waiter = _Waiter()
+        seat: _Seat | None = None
         try:
             while (taken := self._next(waiter)) is not None:
-                body, done = taken
-                _here.executor = self
+                body, done, seat = taken
+                _here.seat = seat
                 _run(body, done)
-                _here.executor = None
+                _here.seat = None
+                with self._lock:
+                    held, seat.is_held = seat.is_held, False
+                if not held:
+                    return  # it was given up: the slot is another one's already
+                seat = None
                 del body, done, taken
         except BaseException:
-            self._lost(waiter)
+            self._lost(waiter, seat)
             raise
 
-    def _next(self, waiter: _Waiter) -> tuple[Callable[[], Any], concurrent.futures.Future[Any]] | None:
+    def _next(self, waiter: _Waiter) -> tuple[Callable[[], Any], concurrent.futures.Future[Any], _Seat] | None:
         """The next body, with the slot this thread holds; None when it should end. `waiter` is the thread's own."""
         while True:
             with self._lock:
@@ -170,13 +232,16 @@ class ThreadExecutor:
                     return None
             waiter.wait()  # chosen at the last moment: the slot is ours
 
-    def _lost(self, waiter: _Waiter) -> None:
+    def _lost(self, waiter: _Waiter, seat: _Seat | None) -> None:
         """The thread ends by an error that was thrown into it: its slot, if it holds one, is another one's."""
         with self._lock:
             if waiter in self._idle:
                 self._idle.remove(waiter)
                 return
-        if not waiter.leaves:
+            held = seat is None or seat.is_held
+            if seat is not None:
+                seat.is_held = False
+        if held and not waiter.leaves:
             self._give_back()
 
 

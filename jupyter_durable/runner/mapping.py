@@ -178,7 +178,7 @@ def _limit(node: ActiveCall, call: ActiveCall, options: MapOptions) -> ThreadExe
     """The threads a map runs on: the shared ones, or its own where it has a limit."""
     limit = options.max_concurrency
     if limit is not None:
-        return ThreadExecutor(limit)
+        return ThreadExecutor(limit, is_of_map=True)
     return node.run.threads_of(call.plan)
 
 

@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_durable.errors import TimeoutError
-from jupyter_durable.executor.thread import on_fresh_thread
+from jupyter_durable.executor.thread import ThreadExecutor, begun_here, on_fresh_thread
 from jupyter_durable.executor.visit import Visit, throw
 from jupyter_durable.future import LONGEST_POLL_SECONDS, in_copied_context
 from jupyter_durable.runner.countdown import Countdown
@@ -54,15 +54,31 @@ def _over(call: CallScope) -> TimeoutError:
 
 def _on_worker(call: CallScope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     __tracebackhide__ = True
-    run = call.run
     _wait_for_stuck(call)
     visit, clock = _begin_visit(call)
+    clock.pause()  # until the function begins: that it waits for its turn is no fault of its own
     done: concurrent.futures.Future[Any] | None = None
+
+    def body() -> Any:
+        __tracebackhide__ = True
+        clock.resume()
+        return visit.run(call.plan.fn, *args, **kwargs)
+
     try:
         # A function with `max_concurrency` has threads of its own, so the limit holds however it is called.
-        done = run.threads_of(call.plan).submit(in_copied_context(partial(visit.run, call.plan.fn, *args, **kwargs)))
-        with call.parent.blocked() if call.parent is not None else run.blocked():
-            _until(call, done, clock)
+        done = call.run.threads_of(call.plan).submit(in_copied_context(body), first=True)
+        with begun_here():
+            try:
+                _until(call, done, clock)
+            except TimeoutError:
+                fenced, call.fenced = call.fenced, True
+                throw([visit], AttemptGivenUp)
+                concurrent.futures.wait([done], POLL_SECONDS)  # as a rule it ends at once
+                call.fenced = fenced
+                raise
+            finally:
+                if not done.done() and not done.cancel():
+                    ThreadExecutor.give_up(done)  # before this thread takes a slot again: it may be the only one
     except BaseException:  # the time is over, the run has stopped, or the user interrupts this thread
         _give_up(call, done, visit)
         raise
@@ -105,6 +121,7 @@ def _give_up(call: CallScope, done: concurrent.futures.Future[Any] | None, visit
     if done is None or done.cancel() or done.done():
         call.fenced = fenced
     else:
+        ThreadExecutor.give_up(done)
         call.run.workers.stuck[call.run.id, call.identity] = done
 
 
@@ -115,15 +132,20 @@ def _wait_for_stuck(call: CallScope) -> None:
     if stuck is None:
         return
     told = False
-    while not stuck.done():
-        concurrent.futures.wait([stuck], POLL_SECONDS)
-        if not told and not stuck.done():
-            told = True
-            call.run.warn(f"{call.text()}: an earlier attempt is still running; the next one waits for it")
-        if call.run.stopped is not None:
-            raise RunStopped(call.run.stopped)
+    with begun_here():
+        while not stuck.done():
+            concurrent.futures.wait([stuck], POLL_SECONDS)
+            if not told and not stuck.done():
+                told = True
+                _tell_of_stuck(call)
+            if call.run.stopped is not None:
+                raise RunStopped(call.run.stopped)
     call.run.workers.stuck.pop(key, None)
     call.fenced = False
+
+
+def _tell_of_stuck(call: CallScope) -> None:
+    call.run.warn(f"{call.text()}: an earlier attempt is still running; the next one waits for it")
 
 
 def _inline_with_deadline(call: CallScope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -158,6 +180,7 @@ def _remaining(clock: Countdown) -> float:
 
 
 async def _async_with_deadline(call: CallScope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    await _wait_for_stuck_async(call)
     async with _permit(call):
         call.check()
         return await _under_deadline(call, args, kwargs)
@@ -191,16 +214,42 @@ async def _under_deadline(call: CallScope, args: tuple[Any, ...], kwargs: dict[s
         while not body.done():
             await asyncio.wait({body}, timeout=POLL_SECONDS)
             if not body.done() and _remaining(clock) <= 0:
-                call.fenced = True
+                fenced, call.fenced = call.fenced, True
                 body.cancel()
                 await asyncio.wait({body}, timeout=SETTLE_SECONDS)
-                call.fenced = False
+                if body.done():
+                    call.fenced = fenced
+                else:
+                    call.run.workers.stuck[call.run.id, call.identity] = _end_of(body)
                 raise _over(call)
         return body.result()
     finally:
         call.deadline = None
         if not body.done():
             body.cancel()
+
+
+def _end_of(task: asyncio.Task[Any]) -> concurrent.futures.Future[None]:
+    """Is done when the task is; any thread may look."""
+    ended: concurrent.futures.Future[None] = concurrent.futures.Future()
+    task.add_done_callback(lambda _: ended.set_result(None))
+    return ended
+
+
+async def _wait_for_stuck_async(call: CallScope) -> None:
+    """As `_wait_for_stuck`, in the running loop."""
+    key = (call.run.id, call.identity)
+    stuck = call.run.workers.stuck.get(key)
+    if stuck is None:
+        return
+    if not stuck.done():
+        _tell_of_stuck(call)
+    while not stuck.done():
+        await asyncio.sleep(PERMIT_SECONDS)
+        if call.run.stopped is not None:
+            raise RunStopped(call.run.stopped)
+    call.run.workers.stuck.pop(key, None)
+    call.fenced = False
 
 
 def on_fresh_stack(call: CallScope, body: Callable[[], Any]) -> Any:

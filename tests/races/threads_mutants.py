@@ -169,7 +169,7 @@ def _slot_lost() -> None:
             raise SystemExit
 
     replace(thread, "_run", run)
-    replace(ThreadExecutor, "_lost", lambda self, waiter: None)
+    replace(ThreadExecutor, "_lost", lambda self, waiter, seat: None)
 
 
 def _thrown_anywhere() -> None:
