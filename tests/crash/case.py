@@ -192,9 +192,17 @@ def open_engine(home: Path) -> Engine:
 
 
 def look_at(home: Path, mutant: str | None) -> dict[str, Any]:
-    """Read everything that a store holds."""
+    """Open a store and read everything that it holds."""
     mutants.plant(mutant)
     engine = open_engine(home)
+    try:
+        return read_all(engine)
+    finally:
+        engine.store.close()
+
+
+def read_all(engine: Engine) -> dict[str, Any]:
+    """Everything that a store holds, as a `Look` says it."""
     problems = [found.text for found in engine.store.check() if found.level == "error"]
     requests = list_requests()
     durable: dict[str, str] = {}
@@ -218,7 +226,6 @@ def look_at(home: Path, mutant: str | None) -> dict[str, Any]:
                 doubled.append(key)
             durable[key] = value
     runs = len(requests[0].runs) if requests else 0
-    engine.store.close()
     return {
         "integrity": "; ".join(problems) or "ok", "requests": [request.id for request in requests],
         "durable": durable, "doubled": doubled, "runs": runs,

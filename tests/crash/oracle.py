@@ -56,7 +56,7 @@ class Run(NamedTuple):
 def judge(run: Run) -> list[str]:
     """Which laws were broken, in words that begin with their letter."""
     broken = [f"stuck or failed: {run.failure}"] if run.failure else []
-    return broken + _values(run) + _executions(run) + _budgets(run) + _looks(run) + _output(run)
+    return broken + _values(run) + _executions(run) + _budgets(run) + kept(run) + _output(run)
 
 
 def _of(run: Run, kind: str) -> dict[str, list[Event]]:
@@ -116,7 +116,8 @@ def _budgets(run: Run) -> list[str]:
     return broken
 
 
-def _looks(run: Run) -> list[str]:
+def kept(run: Run) -> list[str]:
+    """Which laws the stores that were looked at break: what was acknowledged is there, and is whole."""
     broken = []
     acknowledged = _of(run, ACKNOWLEDGED)
     for look in run.looks:
