@@ -68,7 +68,10 @@ def sync_directory(path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder where there is none, and those above it that are missing. Raises `OSError`."""
+    """Make a folder where there is none, and those above it that are missing; their names survive a power loss.
+
+    Raises `OSError`.
+    """
     if path.is_dir():
         return
     if path.parent != path:
@@ -80,6 +83,7 @@ def make_folder(path: Path) -> None:
             raise
     else:
         os.chmod(path, 0o700)  # the umask may have taken rights of ours
+        sync_directory(path.parent)
 
 
 @contextlib.contextmanager

@@ -65,9 +65,7 @@ class BlobFolder:
             try:
                 key = _write(temporary, _pieces(head, buffers))
                 target = self._file(key)
-                if not target.parent.exists():
-                    make_folder(target.parent)
-                    sync_directory(self.path)
+                make_folder(target.parent)
                 os.replace(temporary, target)
                 sync_directory(target.parent)
             except BaseException:

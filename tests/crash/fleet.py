@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.crash.case import MOMENTS, Order, Verdict
 from tests.crash.shapes import SHAPES
@@ -22,11 +22,13 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 COMPILER: Final = shutil.which("cc") or shutil.which("gcc")
 
 
-def build_shim(folder: Path) -> Path:
-    """Compile the shim."""
+SHIM: Final = Path(__file__).with_name("shim.c")
+
+
+def build_shim(folder: Path, source: Path = SHIM) -> Path:
+    """Compile a shim."""
     assert COMPILER is not None
-    made = folder / "shim.so"
-    source = Path(__file__).with_name("shim.c")
+    made = folder / f"{source.stem}.so"
     subprocess.run([COMPILER, "-O2", "-shared", "-fPIC", "-o", str(made), str(source), "-ldl"], check=True)
     return made
 
@@ -46,6 +48,10 @@ class Fleet:
             return list(pool.map(self.play_one, orders))
 
     def play_one(self, order: Order) -> Verdict:
+        return Verdict(**self.ask(order))
+
+    def ask(self, order: Any) -> dict[str, Any]:
+        """What a free server answers to an order, a NamedTuple."""
         server = self._free.get()
         try:
             assert server.stdin is not None
@@ -54,18 +60,21 @@ class Fleet:
             server.stdin.flush()
             answer = server.stdout.readline()
             assert answer, f"the fork server ended at {order}"
-            return Verdict(**json.loads(answer))
+            said: dict[str, Any] = json.loads(answer)
+            return said
         finally:
             self._free.put(server)
 
 
 @contextlib.contextmanager
-def fleet(folder: Path, count: int | None = None) -> Iterator[Fleet]:
-    """Fork servers with the shim preloaded; ended, by their ids, at the end."""
-    environment = {**os.environ, "LD_PRELOAD": str(build_shim(folder)), "PYTHONPATH": str(ROOT)}
+def fleet(
+    folder: Path, count: int | None = None, *, module: str = "tests.crash.server", shim: Path = SHIM
+) -> Iterator[Fleet]:
+    """Fork servers with a shim preloaded; ended, by their ids, at the end."""
+    environment = {**os.environ, "LD_PRELOAD": str(build_shim(folder, shim)), "PYTHONPATH": str(ROOT)}
     servers = [
         subprocess.Popen(
-            [sys.executable, "-B", "-m", "tests.crash.server", str(folder / f"server{number}")],
+            [sys.executable, "-B", "-m", module, str(folder / f"server{number}")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment,
         )
         for number in range(count or min(2, os.cpu_count() or 1))

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyter_durable.client import Engine, Request, list_requests, run_local_application
-from jupyter_durable.store.location import default_url
 from jupyter_durable.serializer.signing import KeyFile
 from jupyter_durable.store import mounts
+from jupyter_durable.store.location import default_url
 from jupyter_durable.store.sqlite import journal, link, writer
 from tests.crash import witness
 from tests.crash.case import open_engine
@@ -152,4 +152,3 @@ def _long_day(engine: Engine, home: Path) -> None:
     fifth = _settled(run_local_application(names["flow"], "e"))
     assert {request.id for request in list_requests()} == {second.id, fifth.id}
     engine.store.close()
-

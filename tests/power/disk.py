@@ -120,9 +120,9 @@ class Disk:
             file = self._inodes[operation.inode] = File(folder=kind == "D")
             if kind == "D":
                 self._folders[operation.inode] = path
-        changes: dict[str, File | None] = {
-            "C": {path: file}, "D": {path: file}, "L": {to: file}, "U": {path: None}, "R": {path: None, to: file},
-        }[kind]  # fmt: skip
+        changes: dict[str, File | None] = {to or path: None if kind == "U" else file}
+        if kind == "R":
+            changes = {path: None, to: file}
         for name, given in changes.items():
             self._live.pop(name, None)
             if given is not None:
@@ -213,9 +213,7 @@ def _draw_posix(data: bytearray, pending: Iterable[Change], fate: str, sector: i
     changes = list(pending)
     last = draw.randrange(len(changes))
     for place, change in enumerate(changes):
-        if fate == "torn" and change.kind == "W":
-            _torn(data, change, sector, draw)
-        elif fate == "first" and place == last and change.kind == "W":
+        if change.kind == "W" and (fate == "torn" or (fate == "first" and place == last)):
             _torn(data, change, sector, draw)
         elif place < last if fate == "first" else _is_kept(fate, draw):
             _apply(data, change.kind, change.at, change.data)

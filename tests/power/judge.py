@@ -56,7 +56,9 @@ def look_at(home: Path) -> Found:
             look = Look(**{**nothing._asdict(), **read_all(engine)})
             requests = list_requests()
             ends = {request.id: ended(request) for request in requests}
-            return Found(look, ends, frozenset(request.id for request in requests if engine.store.request(request.id).pinned))
+            return Found(
+                look, ends, frozenset(request.id for request in requests if engine.store.request(request.id).pinned)
+            )
         finally:
             engine.store.close()
     except Exception as error:  # noqa: BLE001 - whatever it is, the store did not open
@@ -111,7 +113,8 @@ def replay(home: Path, day: str, events: Sequence[Event]) -> list[str]:
     failures = [text for request in requests if (text := _go_on(request, outputs))]
     seen = [*events, *read_log(log.read_text())]
     log.unlink()
-    output = [value for each in outputs.values() for value in each]
+    gone = {event.key for event in events if event.kind == DELETING}
+    output = [value for id, each in outputs.items() if id not in gone for value in each]
     run = _run(day, seen, found, "; ".join(failures), output)
     accepted = {event.key for event in run.events if event.kind == ACCEPTED}
     return judge(run) + [f"e: {id} is gone" for id in sorted(accepted - set(outputs))]

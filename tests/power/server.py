@@ -1,7 +1,7 @@
 """The fork server: `python -B -m tests.power.server FOLDER`, one order a line in, one verdict a line out.
 
-An order records a day in a fork, rebuilds images at cuts of its trace, and judges each in another fork, which serves for
-many; a sample of them is replayed, each in a fork of its own.
+An order records a day in a fork, rebuilds images at cuts of its trace, and judges each in another fork, which serves
+for many; a sample of them is replayed, each in a fork of its own.
 """
 
 from __future__ import annotations
