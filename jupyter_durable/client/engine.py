@@ -23,11 +23,11 @@ from jupyter_durable.client.session import Sessions
 from jupyter_durable.client.settings import Settings
 from jupyter_durable.clock import Clock, SystemClock
 from jupyter_durable.context import Scope
-from jupyter_durable.core.model import CallRow, Kind, NewRequest, Owner, RequestRow, Status
+from jupyter_durable.core.model import Kind, NewRequest, Owner, RequestRow, Status
 from jupyter_durable.errors import SDKUsageError, StoreError
 from jupyter_durable.function import Spec
 from jupyter_durable.runner.call import ActiveCall
-from jupyter_durable.runner.run import Run
+from jupyter_durable.runner.run import Run, Unsaved
 from jupyter_durable.runner.sealing import Sealer
 from jupyter_durable.runner.settings import Listener
 from jupyter_durable.runner.workers import Workers
@@ -86,7 +86,7 @@ class Engine:
     _store: Store | None = None
     _signer: Signer | None = None
     _workers: Workers | None = None
-    unsaved: dict[str, tuple[int, list[CallRow]]] = field(default_factory=dict)
+    unsaved: dict[str, tuple[int, list[Unsaved]]] = field(default_factory=dict)
     """By request: a run, and its outcomes that a full store refused; the next run commits them first."""
     limit: Callable[[], float] | None = None
     """Set where stores are only looked at, whoever made them: seconds that the next statement may take."""

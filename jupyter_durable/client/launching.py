@@ -17,14 +17,15 @@ from jupyter_durable.client import ownership, versions
 from jupyter_durable.client.journal import root_row
 from jupyter_durable.clock import lease_end
 from jupyter_durable.context import current
-from jupyter_durable.core.model import CallRow, Lease, NewRun, Owner, RequestRow, Status
+from jupyter_durable.core.model import Lease, NewRun, Owner, RequestRow, Status
 from jupyter_durable.errors import SDKUsageError, StoreError
 from jupyter_durable.function import Spec
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.interrupts import guard
-from jupyter_durable.runner.run import Run
+from jupyter_durable.runner.run import Run, Unsaved
 from jupyter_durable.runner.settings import Environment, RunOptions, RunSettings
 from jupyter_durable.runner.stop import RunStopped
+from jupyter_durable.store.base import BlobRefused
 from jupyter_durable.values import Headers
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def refusal(engine: Engine, row: RequestRow, owner: Owner, remedy: str = REMEDY)
     )
 
 
-def _acquired(engine: Engine, row: RequestRow, wanted: Launch, spec: Spec | None) -> tuple[Run, list[CallRow]]:
+def _acquired(engine: Engine, row: RequestRow, wanted: Launch, spec: Spec | None) -> tuple[Run, list[Unsaved]]:
     """The run, not begun, and the outcomes that the store refused in the run before.
 
     An owner that is gone is no owner; nor is this process when it runs nothing of the request, which is how an
@@ -109,7 +110,7 @@ def _acquired(engine: Engine, row: RequestRow, wanted: Launch, spec: Spec | None
     new = NewRun("strict" if wanted.strict else "adaptive", now, wanted.code.version, wanted.set_aside, boot)
     lease = store.begin(row.serial, ownership.this_owner(), new, until, epoch=row.epoch)
     refused = _refused(engine, lease)
-    used = max((max(each.parent, each.identity) for each in refused), default=0)
+    used = max((max(each.row.parent, each.row.identity) for each in refused), default=0)
     lease = lease._replace(next_identity=max(lease.next_identity, used + 1))
     good = frozenset(run.run for run in store.runs(row.serial) if run.status not in (Status.DIVERGED, Status.RUNNING))
     retries = spec.application.retries if spec is not None and spec.application is not None else None
@@ -150,15 +151,21 @@ def _begin(engine: Engine, run: Run, row: RequestRow, spec: Spec | None) -> Acti
     return root
 
 
-def _refused(engine: Engine, lease: Lease) -> list[CallRow]:
+def _refused(engine: Engine, lease: Lease) -> list[Unsaved]:
     """What the store refused in the run before. Had another process run the request since, identities are taken."""
     before, refused = engine.unsaved.pop(lease.id, (0, []))
     return refused if before == lease.run - 1 else []
 
 
-def _save(run: Run, refused: list[CallRow]) -> None:
+def _save(run: Run, refused: list[Unsaved]) -> None:
     """Commit what the store had refused: there is room again, or this raises and it stays in memory."""
-    for at, row in enumerate(refused):
+    for at, (row, large) in enumerate(refused):
+        if large is not None:
+            try:
+                run.store.put_blob(large.head, large.buffers)
+            except BlobRefused as again:
+                run.unsaved += refused[at:]
+                raise again.reason from None
         try:
             run.record(row)
         except RunStopped as left:

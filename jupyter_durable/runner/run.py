@@ -18,7 +18,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from jupyter_durable.core.model import ROOT, CallRow, Flag, Kind, Lease, Logged, Progressed, Status, Write
 from jupyter_durable.errors import Cancelled, DurableError, ReplayError, StoreError
@@ -38,7 +38,7 @@ from jupyter_durable.runner.settings import Code, Environment, Listener, RunOpti
 from jupyter_durable.runner.state import StateLog
 from jupyter_durable.runner.stop import RunStopped, leave_all
 from jupyter_durable.serializer.canonical import Digesting
-from jupyter_durable.store.base import Finish, Journal
+from jupyter_durable.store.base import BlobRefused, Finish, Journal
 
 ENGINE_FOLDERS: Final = tuple(
     str(Path(file).resolve().parent) + os.sep
@@ -50,6 +50,14 @@ END_SECONDS: Final = 5.0
 THROW_SECONDS: Final = 0.3
 """How long the end of a stopped run waits until all threads are told: nothing may begin after it."""
 COUNTED: Final = frozenset({Kind.FUNCTION, Kind.MAP_ITEM, Kind.REDUCE_STEP})
+
+
+class Unsaved(NamedTuple):
+    """An outcome that the store refused."""
+
+    row: CallRow
+    large: BlobRefused | None = None
+    """Its value, where that was refused."""
 
 
 class Run:
@@ -98,7 +106,7 @@ class Run:
         self.reused = self.executed = 0
         self.args_changed = self.not_comparable = self.code_changed = self.file_changed = 0
         self.saved = 0.0
-        self.unsaved: list[CallRow] = []
+        self.unsaved: list[Unsaved] = []
         """Outcomes that the store refused; they can be committed when there is room again."""
         self.store, self.code = store, code
         self.drift: dict[bytes, bool] = {}
@@ -208,16 +216,26 @@ class Run:
         try:
             self.journal.record(row, writes)
         except StoreError as error:
-            self.unsaved.append(row)
+            self.unsaved.append(Unsaved(row))
             self.stop(error)
             raise RunStopped(error) from None
+
+    def refuse(self, row: CallRow) -> None:
+        """Stop where the large value of an outcome was refused; both are kept in memory."""
+        refused = self.sealer.refused.pop(row.blob, None) if row.blob is not None else None
+        if refused is not None:
+            self.unsaved.append(Unsaved(row, refused))
+            self.stop(refused.reason)
+            if row.identity == ROOT:  # without an outcome of the root, which is to come when there is room
+                self.finish(None, Status.INTERRUPTED, refused.reason)
+            raise RunStopped(refused.reason)
 
     def post(self, row: CallRow, done: Callable[[BaseException | None], None], writes: Sequence[Write] = ()) -> None:
         """Hand an outcome over to be committed."""
 
         def told(error: BaseException | None) -> None:
             if error is not None:
-                self.unsaved.append(row)
+                self.unsaved.append(Unsaved(row))
             done(error)
 
         self.journal.post(row, told, writes)
@@ -339,6 +357,8 @@ class Run:
                 Finish(root, status, run_status, line, self.now(), self.executed, self.reused, self.saved)
             )
         except StoreError as failure:
+            if root is not None and status == Status.SUCCEEDED and self.root_call and self.root_call.spec is not None:
+                self.unsaved.append(Unsaved(root))
             self.stop(failure)
             raise RunStopped(failure) from None
         finally:
@@ -359,8 +379,10 @@ class Run:
     def end_served(self, finish: Finish) -> None:
         """The root's recorded outcome is served: the run ends without having executed anything."""
         self._pulse.stop()
-        self.journal.finish(finish)
-        self._end()
+        try:
+            self.journal.finish(finish)
+        finally:
+            self._end()
 
     def end_stopped(self, root: ActiveCall, interrupt: BaseException | None) -> DurableError | BaseException:
         """The root was left because the run was stopped or interrupted: settle it; the error to raise."""

@@ -20,7 +20,7 @@ from jupyter_durable.core.model import CallRow
 from jupyter_durable.errors import DeserializationError
 from jupyter_durable.serializer.base import PICKLE, PLAIN, Context, Signer
 from jupyter_durable.serializer.pickle import ValueSerializer
-from jupyter_durable.store.base import INLINE_BYTES, Store
+from jupyter_durable.store.base import INLINE_BYTES, BlobRefused, Buffer, Store
 
 BLOB: Final = "+blob"
 PREVIEW: Final = "preview"
@@ -66,6 +66,8 @@ class Sealer:
         self._serializer = serializer
         self._signer = signer
         self._sign = signer.sign
+        self.refused: dict[bytes, BlobRefused] = {}
+        """Large values that the store did not take, by the name they have in their rows."""
 
     def keep(self, value: Any, identity: int, turn: int, bound: str) -> Kept:
         """The columns for a value. Raises `SerializationError`, `CheckpointError`."""
@@ -73,8 +75,16 @@ class Sealer:
         context: Context = _new(Context, (self._request, identity, turn))
         if not buffers and len(head) <= INLINE_BYTES:
             return _new(Kept, (codec, head, None, self._sign(context, codec + bound, head)))
-        blob = self._store.put_blob(head, buffers)
+        blob = self._put(head, buffers)
         return Kept(codec, None, blob, self._sign(context, codec + BLOB + bound, blob))
+
+    def _put(self, head: bytes, buffers: Sequence[Buffer]) -> bytes:
+        """The name of a large value. What the store refuses is in `refused`: its row must not be written before it."""
+        try:
+            return self._store.put_blob(head, buffers)
+        except BlobRefused as refused:
+            self.refused[refused.key] = refused
+            return refused.key
 
     def open(self, row: CallRow) -> Any:
         """The value of a row. Raises `DeserializationError`."""

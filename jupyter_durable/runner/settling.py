@@ -69,6 +69,8 @@ class CallSettling(CallScope):
             self.result_digest = value_digest(value, run.digesting)[0]
         self._take_out()
         row = self.row_of(Status.SUCCEEDED, kept, run.monotonic() - self.started)
+        if kept.value is None and run.sealer.refused:
+            run.refuse(row)
         if run.in_hand is not None and kept.codec == PICKLE:
             run.in_hand(row, value)
         return row, writes
@@ -184,6 +186,8 @@ class CallSettling(CallScope):
         self._take_out()
         kept = self._keep_failure(error)
         row = self.row_of(Status.FAILED, kept, run.monotonic() - self.started)
+        if kept.value is None and run.sealer.refused:
+            run.refuse(row)
         if self.parent is None:
             run.finish(row, Status.FAILED, error, writes)
             raise error

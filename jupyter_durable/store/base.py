@@ -34,7 +34,9 @@ from jupyter_durable.core.model import (
     RunRow,
     Write,
 )
-from jupyter_durable.errors import LeaseLost, SDKUsageError
+from jupyter_durable.errors import CheckpointError, LeaseLost, SDKUsageError, StoreError
+
+Buffer = bytes | bytearray | memoryview
 
 
 class Settled(LeaseLost):
@@ -55,12 +57,23 @@ def not_as_read(row: RequestRow) -> NotAsRead:
     )
 
 
+class BlobRefused(CheckpointError):
+    """A large value could not be written. It is in here, whole, to be written when there is room again."""
+
+    def __init__(self, reason: StoreError, key: bytes, head: bytes, buffers: Sequence[Buffer]) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+        self.key = key
+        """The name it will have."""
+        self.head = head
+        self.buffers = buffers
+        """Copies: what they were made of may change meanwhile."""
+
+
 FLUSH_SECONDS: Final = 0.05
 """How long a started mark may wait for a commit."""
 INLINE_BYTES: Final = 64 * 1024
 """Encoded values up to this size stand in the row; larger ones are blobs."""
-
-Buffer = bytes | bytearray | memoryview
 
 
 class Heartbeat(NamedTuple):
@@ -245,7 +258,7 @@ class Store(Protocol):
 
     # blobs
     def put_blob(self, head: bytes, buffers: Sequence[Buffer]) -> bytes:
-        """Keep a large value; its BLAKE3. Durable on return."""
+        """Keep a large value; its BLAKE3. Durable on return. Raises `BlobRefused`, which holds it."""
 
     def get_blob(self, key: bytes) -> tuple[bytes, list[memoryview]]:
         """The head and the (writable, copy on write) buffers of a blob whose hash was checked.

@@ -27,9 +27,9 @@ from typing import Final
 
 from blake3 import blake3
 
-from jupyter_durable.errors import CheckpointError, DeserializationError, StoreGone
+from jupyter_durable.errors import CheckpointError, DeserializationError, StoreError, StoreGone
 from jupyter_durable.files import NotRegular, make_folder, new_file, open_file, remedy, sync_directory
-from jupyter_durable.store.base import Buffer
+from jupyter_durable.store.base import BlobRefused, Buffer
 from jupyter_durable.store.place import Watched
 
 _MAGIC: Final = b"JDBLOB1\n"
@@ -55,10 +55,11 @@ class BlobFolder:
         return self._place.changed()
 
     def put(self, head: bytes, buffers: Sequence[Buffer]) -> bytes:
-        """Write a value; the 32-byte hash that names it. Raises `CheckpointError`."""
+        """Write a value; the 32-byte hash that names it. Raises `BlobRefused`, which holds the value."""
         what = self.changed()
         if what is not None:
-            raise StoreGone(f"{what}. Nothing is written there; put it back, and replay the request to go on")
+            refused = StoreGone(f"{what}. The result is kept in memory: put it back, and replay the request to go on")
+            raise _refused(refused, head, buffers)
         temporary = self.path / f"{secrets.token_hex(16)}.new"
         try:
             make_folder(self.path)
@@ -72,10 +73,11 @@ class BlobFolder:
                 temporary.unlink(missing_ok=True)
                 raise
         except OSError as error:
-            raise CheckpointError(
+            failure = CheckpointError(
                 f"a large value could not be written to {self.path}: {error.strerror or error}; {remedy(error)}."
                 " The result is kept in memory; replay the request to go on"
-            ) from error
+            )
+            raise _refused(failure, head, buffers) from error
         if self._place is None:
             self.changed()  # seen from now on
         return key
@@ -164,6 +166,14 @@ class BlobFolder:
         return DeserializationError(
             f"the value {path} is damaged; it was moved to {aside.name}. Run the call again (rerun=) to make it anew"
         )
+
+
+def _refused(reason: StoreError, head: bytes, buffers: Sequence[Buffer]) -> BlobRefused:
+    copies = [bytes(buffer) for buffer in buffers]
+    hasher = blake3()
+    for piece in _pieces(head, copies):
+        hasher.update(piece)
+    return BlobRefused(reason, hasher.digest(), head, copies)
 
 
 def _pieces(head: bytes, buffers: Sequence[Buffer]) -> list[memoryview]:

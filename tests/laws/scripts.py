@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from jupyter_durable.client import list_requests, run_local_application
 from jupyter_durable.core.model import Status
-from jupyter_durable.errors import CheckpointError, DurableError, SDKUsageError
+from jupyter_durable.errors import CheckpointError, DurableError, SDKUsageError, StoreError
 from jupyter_durable.store.sqlite import statements, writer, writing
 from tests.crash.case import open_engine
 from tests.crash.shapes import START
@@ -244,6 +244,61 @@ def full_disk(folder: Path) -> Any:
     return [said, was, first, request.status]
 
 
+LARGE: Final = {
+    "text": "@function()\ndef part(i):\n    return ran(f'part{i}', 300_000)\nRUN = lambda: [part(i) for i in range(4)]",
+    "array": (
+        "import numpy as np\n@function()\ndef part(i):\n    ran(f'part{i}')\n    made = np.full(60_000, i)\n"
+        "    OUT.append(made)\n    return made\nRUN = lambda: [part(i).tolist() for i in range(4)]"
+    ),
+    "map": "@function()\ndef part(i):\n    return ran(f'part{i}', 300_000)\nRUN = lambda: list(part.map(range(4)))",
+    "thread": (
+        "@function(executor='thread')\ndef part(i):\n    return ran(f'part{i}', 300_000)\n"
+        "RUN = lambda: [part(i) for i in range(4)]"
+    ),
+    "reduce": (
+        "@function()\ndef part(a, i):\n    return ran(f'part{i}', 300_000)\nRUN = lambda: part.reduce(range(4), '')"
+    ),
+    "failure": (
+        "@function()\ndef part(i):\n    ran(f'part{i}')\n    raise ValueError('x' * 300_000)\n"
+        "def RUN():\n    for i in range(4):\n        try:\n            part(i)\n"
+        "        except ValueError as error:\n            pass\n    return 1"
+    ),
+    "output": "RUN = lambda: ran('part0', 300_000)",
+    "small output": "RUN = lambda: ran('part0')",
+}
+"""What is called while no large value can be written, or, for the last one, nothing at all."""
+
+
+def large(folder: Path, what: str) -> Any:
+    """Run with large values that cannot be written, replay so, then with room; all in this process."""
+    import resource
+    import signal
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    full = "resource.setrlimit(resource.RLIMIT_FSIZE, (int(os.environ['AT']), -1))"
+    source = (
+        f"import os, resource\nOUT = []\n{LARGE[what]}\n@application()\ndef flow():\n    {full}\n    return RUN()\n"
+    )
+    namespace = begin(folder, source)
+    flow = namespace["flow"]
+    os.environ["AT"] = "20000" if what == "small output" else "250000"
+    said: list[str] = []
+    for _ in range(2):
+        try:
+            list_requests()[0].replay() if said else run_local_application(flow)
+        except StoreError as error:
+            said.append(f"{type(error).__name__}: {error}")
+        for made in namespace["OUT"]:
+            made[:] = -1
+    os.environ["AT"] = "-1"
+    resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))
+    first = executions(folder)
+    request = list_requests()[0]
+    request.replay()
+    output = request.output()
+    return [said, first, request.status, [row[0] for row in output] if what == "array" else len(str(output))]
+
+
 STORM: Final = """
 @function()
 def part(i):
@@ -316,7 +371,9 @@ def plant(mutant: str) -> None:
     journal.RECORD = writing_record  # type: ignore[attr-defined]
 
 
-SCRIPTS: Final = {each.__name__: each for each in (hold, take_over, status, map_with_failures, sets, full_disk, storm)}
+SCRIPTS: Final = {
+    each.__name__: each for each in (hold, take_over, status, map_with_failures, sets, full_disk, large, storm)
+}
 
 if __name__ == "__main__":
     _, name, folder, *arguments = sys.argv

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.witness import ACKNOWLEDGED
-from tests.laws.scripts import answer, ended, executions, log_of, start
+from tests.laws.scripts import LARGE, answer, ended, executions, log_of, start
 
 
 def test_a_full_disk_is_an_error_that_says_so_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
@@ -32,6 +32,27 @@ def test_a_full_disk_is_an_error_that_says_so_and_goes_on_when_there_is_room(tmp
             values.setdefault(event.key, set()).add(event.detail)
     assert acknowledged
     assert all(len(each) == 1 for each in values.values())
+
+
+@pytest.mark.parametrize("what", LARGE)
+def test_a_large_value_that_could_not_be_written_is_kept_and_its_call_does_not_execute_again(
+    tmp_path: Path, what: str
+) -> None:
+    """As it was when the call returned it, whatever became of it since; a replay without room says the same again."""
+    said, first, status, output = answer(start("large", tmp_path, what))
+    assert [text.partition(":")[0] for text in said] == ["CheckpointError"] * 2, said
+    assert all("kept in memory" in text for text in said)
+    assert status == "succeeded"
+    counts = Counter(executions(tmp_path))
+    if what == "map":  # what ran beside the refused one was cut off, and had told nobody its result
+        assert sum(counts.values()) < 8, counts
+    elif what == "failure":  # failures execute again
+        assert counts["part0"] == 2
+    else:
+        assert set(counts.values()) == {1}, counts
+        assert len(first) < 4
+    if what == "array":
+        assert output == [0, 1, 2, 3]
 
 
 def storm(folder: Path, calls: int, interrupts: int, each: int = 1) -> None:
