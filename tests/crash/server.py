@@ -12,7 +12,8 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Final
+from types import FunctionType
+from typing import Final, cast
 
 from pydantic import TypeAdapter
 
@@ -36,7 +37,7 @@ def main() -> None:
     for name in PRELOADED:
         importlib.import_module(name)
     TypeAdapter(int)  # its first use loads more
-    find_function(witness.ran)  # parsed once and not in every fork: all workloads call it
+    find_function(cast(FunctionType, witness.ran))  # parsed once and not in every fork: all workloads call it
     find_class(witness.Event)
     gc.freeze()
     answers = os.fdopen(os.dup(1), "w")
