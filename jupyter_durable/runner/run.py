@@ -388,7 +388,9 @@ class Run:
         """The root was left because the run was stopped or interrupted: settle it; the error to raise."""
         reason = self.stopped
         if reason is None and interrupt is not None:
-            reason = interrupt
+            with self.lock:
+                reason = self.stopped = self.stopped or interrupt
+            self._thrown = leave_all(self.open, but=ROOT)  # the root was left already
         assert reason is not None
         status = Status.INTERRUPTED if isinstance(reason, StoreError) else Status.CANCELLED
         if isinstance(reason, ReplayError):

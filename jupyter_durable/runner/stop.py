@@ -64,8 +64,8 @@ def interrupt_main(runs_on: Callable[[], bool]) -> None:
     threading.Thread(target=body, name="durable-cancel", daemon=True).start()
 
 
-def leave_all(open_calls: dict[int, ActiveCall]) -> threading.Event:
-    """Leave the functions of all calls that execute, but for those of the calling thread.
+def leave_all(open_calls: dict[int, ActiveCall], *, but: int = 0) -> threading.Event:
+    """Leave the functions of all calls that execute, but for those of the calling thread, and for the call `but`.
 
     The event is set when every thread was told, or was seen in its function.
     """
@@ -73,6 +73,8 @@ def leave_all(open_calls: dict[int, ActiveCall]) -> threading.Event:
     on_main: ActiveCall | None = None
     visits: list[Visit] = []
     for call in list(open_calls.values()):
+        if call.identity == but:
+            continue
         if call.task is not None:
             cancel_task(call.task)
             continue

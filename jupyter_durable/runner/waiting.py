@@ -33,6 +33,8 @@ WATCH_SECONDS: Final = 0.25
 PERMIT_SECONDS: Final = 0.005
 SETTLE_SECONDS: Final = 0.8
 """How long children that were told to stop may take before they are given up."""
+SEEN_SECONDS: Final = 0.3
+"""How long is waited until all threads were told, or were seen in their functions."""
 
 
 def invoker(call: CallScope) -> Callable[..., Any]:
@@ -365,4 +367,4 @@ def give_up_below(call: CallScope) -> None:
                 visits.append(child.visit)
             if child.task is not None and child.task is not call.task:
                 cancel_task(child.task)
-    throw(visits, AttemptGivenUp)
+    throw(visits, AttemptGivenUp).wait(SEEN_SECONDS)  # what has not begun by now never does

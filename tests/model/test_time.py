@@ -187,6 +187,27 @@ def test_cancel_settles_every_running_call_within_a_second(bench: Bench, app: jd
     assert {call.status for call in request.calls()} == {"cancelled"}
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_of_a_cell_ends_what_it_has_started(bench: Bench, error: type[BaseException]) -> None:
+    """The functions of its Futures are left, and none begins any more."""
+    begun, left = threading.Event(), threading.Event()
+
+    @function()
+    def runs_on() -> None:
+        begun.set()
+        try:
+            wait_in_short()
+        except BaseException:
+            left.set()
+            raise
+
+    runs_on.future().run()
+    assert begun.wait(30)
+    bench.engine.sessions.end(error())
+    assert left.wait(3)
+    assert {call.status for call in list_requests()[0].calls()} == {"cancelled"}
+
+
 def test_cancel_of_the_request_of_a_cell_ends_its_sleep(bench: Bench) -> None:
     """As an interrupt of the kernel would."""
     canceller = cancel_once_it_sleeps("sleeps_in_a_cell")

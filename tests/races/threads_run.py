@@ -26,8 +26,9 @@ from tests.races import delays
 delays.install()
 
 from jupyter_durable.store import open_store  # noqa: E402
-from tests.races import threads_mutants  # noqa: E402
-from tests.races.threads_scenarios import SCENARIOS, Twice  # noqa: E402
+from jupyter_durable.testing import FakeClock  # noqa: E402
+from tests.races import threads_interrupted, threads_mutants, threads_timed  # noqa: E402, F401
+from tests.races.threads_scenarios import BY_HAND, SCENARIOS, Twice  # noqa: E402
 from tests.races.threads_world import WITNESS, world  # noqa: E402
 
 HANG_SECONDS: Final = float(os.environ.get("RACES_HANG", "50"))
@@ -48,9 +49,10 @@ def run(name: str, seed: int, number: int, *, slowly: bool) -> Exception | None:
         on_disk = draw.random() < 0.25
         slowed = slowly and draw.random() < 0.85
         slots = draw.choice([1, 2, 4, 16])
+        clock = FakeClock(by_hand=True) if name in BY_HAND else None
         try:
             with (
-                world(draw, Path(folder) if on_disk else None, slots=slots) as made,
+                world(draw, Path(folder) if on_disk else None, clock=clock, slots=slots) as made,
                 delays.Delays(draw.randrange(2**31)) if slowed else nullcontext(),
             ):
                 SCENARIOS[name](made)

@@ -39,6 +39,16 @@ def scenario(body: Callable[[World], None]) -> Callable[[World], None]:
     return body
 
 
+BY_HAND: Final[set[str]] = set()
+"""Scenarios whose clock only moves when they say so."""
+
+
+def by_hand(body: Callable[[World], None]) -> Callable[[World], None]:
+    """A scenario that moves the clock."""
+    BY_HAND.add(body.__name__)
+    return body
+
+
 class Expected(Exception):
     """What a function of a scenario raises."""
 
