@@ -15,7 +15,7 @@ from typing import Any
 from jupyter_durable.context import drive, drive_async
 from jupyter_durable.core.model import ROOT, CallRow, Flag, Reached, Status
 from jupyter_durable.core.replay import reusable
-from jupyter_durable.errors import StoreError
+from jupyter_durable.errors import DeserializationError, StoreError
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.matching import drifted
 from jupyter_durable.runner.opened import changed_file
@@ -33,6 +33,12 @@ def served(run: Run, root: ActiveCall) -> CallRow | None:
         return None
     if drifted(run, row, root.plan):
         return None  # the code was upgraded: the body runs, so that what is served says what has changed
+    try:
+        run.sealer.check(row)
+    except DeserializationError as error:
+        line = f"{type(error).__name__}: {error}"[:300]
+        run.end_served(Finish(None, Status.FAILED, Status.FAILED, line, run.now(), 0, run.reused, run.saved))
+        raise
     if row.files and changed_file(row.files, below=True) is not None:
         run.file_changed += 1
         run.later(Reached(0, run.number << 16, 0, ROOT, 1, Flag.FILE_CHANGED))

@@ -23,13 +23,14 @@ from jupyter_durable.client.session import Sessions
 from jupyter_durable.client.settings import Settings
 from jupyter_durable.clock import Clock, SystemClock
 from jupyter_durable.context import Scope
-from jupyter_durable.core.model import Kind, NewRequest, Owner, RequestRow, Status
-from jupyter_durable.errors import SDKUsageError, StoreError
+from jupyter_durable.core.model import CodeVersion, Kind, NewRequest, Owner, RequestRow, Status
+from jupyter_durable.errors import DeserializationError, SDKUsageError, StoreError
 from jupyter_durable.function import Spec
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.run import Run, Unsaved
-from jupyter_durable.runner.sealing import Sealer
+from jupyter_durable.runner.sealing import Sealer, not_loaded
 from jupyter_durable.runner.settings import Listener
+from jupyter_durable.runner.vouching import is_old
 from jupyter_durable.runner.workers import Workers
 from jupyter_durable.serializer.base import Signer
 from jupyter_durable.serializer.digest import Digesting, args_digest
@@ -66,7 +67,7 @@ def key_file() -> KeyFile:
 
 def new_id() -> str:
     """An id for a request."""
-    return f"req_{secrets.token_hex(6)}"
+    return f"req_{secrets.token_hex(7)}"  # 14 digits say that it is signed (`runner.vouching`)
 
 
 @dataclass(slots=True)
@@ -183,6 +184,26 @@ class Engine:
         """Encodes and signs what belongs to a request."""
         return Sealer(request, self.store, code.serializer, self.signer)
 
+    def check(self, row: RequestRow) -> None:
+        """Whether this user's key vouches for a request: what it is of, its input, its code.
+
+        Raises `DeserializationError`. For one of before format 2 its input and its code have to vouch, as they did.
+        """
+        sealer = self.sealer(row.id, versions.live_code(None))
+        flaw = sealer.flaw_of(row)
+        if flaw is None:
+            return
+        if row.mac is not None or not is_old(row.id):
+            raise DeserializationError(f"request {row.id} of {row.application} {not_loaded(flaw)}")
+        versions.check_old(self.store.code(row.code_key), self.signer)
+        if row.kind == Kind.FUNCTION:
+            sealer.input_is_old(row)
+
+    def code_of(self, row: RequestRow) -> CodeVersion:
+        """The recorded code of a request that this user's key vouches for. Raises `DeserializationError`."""
+        self.check(row)
+        return self.store.code(row.code_key)
+
     def edge(self, spec: Spec) -> JsonEdge:
         """The JSON edge of an application."""
         known = self._edges.get(spec)
@@ -261,23 +282,24 @@ class Engine:
         digest, _ = args_digest(spec.params, args, kwargs, Digesting(code.as_argument))
         id = new_id()
         version = versions.current_version({spec.name: spec.wrapper}, None, self.signer)
-        row, created = self.store.accept(
-            NewRequest(
-                id,
-                spec.name,
-                Kind.FUNCTION,
-                self.clock.now(),
-                self.sealer(id, code).seal((args, kwargs), 0, 0),
-                digest,
-                version,
-                origin.notebook,
-                origin.cell,
-                origin.idempotency_key,
-                origin.forked_from,
-                origin.headers,
-            ),
-            seen=origin.seen,
+        sealer = self.sealer(id, code)
+        new = NewRequest(
+            id,
+            spec.name,
+            Kind.FUNCTION,
+            self.clock.now(),
+            sealer.pack((args, kwargs)),
+            digest,
+            version,
+            origin.notebook,
+            origin.cell,
+            origin.idempotency_key,
+            origin.forked_from,
+            origin.headers,
         )
+        row, created = self.store.accept(sealer.vouched(new), seen=origin.seen)
+        if not created:
+            self.check(row)
         if not created and row.input_digest != digest:
             raise SDKUsageError(
                 f"{spec.name}: the idempotency key {origin.idempotency_key!r} belongs to request {row.id}, which has "
@@ -327,9 +349,7 @@ class Engine:
 
     def prepare_input(self, run: Run, root: ActiveCall, row: RequestRow, spec: Spec) -> None:
         """Give the root of an application its arguments, and its output to the edge."""
-        assert row.input is not None
-        (args, kwargs), _ = run.sealer.unseal(row.input, 0, 0)
-        root.take(args, kwargs)
+        root.take(*run.sealer.input(row))
         application = spec.application
         if application is not None and application.output_serializer == "json":
             run.must_store_output = True

@@ -107,7 +107,8 @@ def _acquired(engine: Engine, row: RequestRow, wanted: Launch, spec: Spec | None
     now, store = engine.clock.now(), engine.store
     headers, settings = _headers(row), _settings(engine)
     until, boot = lease_end(now, settings.lease_seconds)
-    new = NewRun("strict" if wanted.strict else "adaptive", now, wanted.code.version, wanted.set_aside, boot)
+    mac = _vouched(engine, row, wanted)
+    new = NewRun("strict" if wanted.strict else "adaptive", now, wanted.code.version, wanted.set_aside, boot, mac)
     lease = store.begin(row.serial, ownership.this_owner(), new, until, epoch=row.epoch)
     refused = _refused(engine, lease)
     used = max((max(each.row.parent, each.row.identity) for each in refused), default=0)
@@ -125,6 +126,14 @@ def _acquired(engine: Engine, row: RequestRow, wanted: Launch, spec: Spec | None
     )
     environment = Environment(store, wanted.code.serializer, engine.signer, settings, engine.workers)
     return Run(environment, lease, options, wanted.code), refused
+
+
+def _vouched(engine: Engine, row: RequestRow, wanted: Launch) -> bytes:
+    """The MAC of the request with the code of this run. Raises `DeserializationError` for one nobody vouches for."""
+    engine.check(row)
+    version = wanted.code.version
+    now = row if version is None else row._replace(code_key=version.key)
+    return engine.sealer(row.id, wanted.code).mac_of(now)
 
 
 def _settings(engine: Engine) -> RunSettings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from jupyter_durable.code.credentials import masked
 from jupyter_durable.core import outline
 from jupyter_durable.core.calltree import CallNode, Counts, spoken, summary, walk
 from jupyter_durable.core.escaping import escaped
@@ -28,7 +29,7 @@ DEEPEST: Final = 40
 def request_text(row: RequestRow, status: str, counts: Counts | None) -> str:
     """A request in one line."""
     told = f" · {summary(counts)}" if counts is not None else ""
-    error = f" · {escaped(row.error)}" if row.error and status != Status.SUCCEEDED else ""
+    error = f" · {escaped(masked(row.error))}" if row.error and status != Status.SUCCEEDED else ""
     return f"{MARKS.get(status, '?')} {row.id} {escaped(row.application)} {status} · run {row.run}{told}{error}"
 
 

@@ -16,13 +16,13 @@ from jupyter_durable.client.journal import records
 from jupyter_durable.code.hashing import CodeHashes
 from jupyter_durable.core import selection
 from jupyter_durable.core.calltree import CallTree, walk
-from jupyter_durable.core.model import ROOT, CallRow, Kind, NewRequest, RequestRow, Status
+from jupyter_durable.core.model import ROOT, CallRow, Kind, NewRequest, RequestRow
 from jupyter_durable.core.nodes import Node, numbered, preorder
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.runner.opened import changed_file
 from jupyter_durable.runner.run import COUNTED
-from jupyter_durable.runner.sealing import Sealer, turn_of
+from jupyter_durable.runner.sealing import Sealer
 from jupyter_durable.serializer.digest import Digesting, args_digest
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def recorded(engine: Engine, row: RequestRow) -> Recorded | None:
 
 def code_for(engine: Engine, row: RequestRow, upgrade: bool) -> versions.Loaded:
     """The code a replay runs: the recorded version, or what is defined now."""
-    recorded = engine.store.code(row.code_key)
+    recorded = engine.code_of(row)
     if not upgrade:
         return versions.recorded_code(recorded, engine.signer, row.id)
     code = versions.live_code(None)
@@ -198,7 +198,7 @@ def preview(engine: Engine, row: RequestRow, choice: Choice, *, strict: bool) ->
 def _code_to_look_at(engine: Engine, row: RequestRow, upgrade: bool) -> versions.Loaded:
     if upgrade:
         return versions.live_code(None)
-    restored = versions.restored_version(engine.store.code(row.code_key), engine.signer)
+    restored = versions.restored_version(engine.code_of(row), engine.signer)
     return versions.live_code(None)._replace(
         namespace=restored.namespace, hashes=CodeHashes(restored.namespace), body=restored.body
     )
@@ -219,29 +219,32 @@ def arguments_of(engine: Engine, row: RequestRow, input: Any, code: versions.Loa
 
 def forked(engine: Engine, row: RequestRow, arguments: tuple[Any, ...] | None, id: str) -> RequestRow:
     """A new request with the journal of another one, signed anew."""
-    code = versions.code_to_read_with(lambda: engine.store.code(row.code_key), engine.signer)
+    recorded_code = engine.code_of(row)
+    code = versions.code_to_read_with(lambda: recorded_code, engine.signer)
     old, new = engine.sealer(row.id, code), engine.sealer(id, code)
-    sealed = row.input
+    packed = row.input
     digest = row.input_digest
     if arguments is not None:
         digest, _ = args_digest((), arguments, {}, Digesting(code.as_argument))
-        sealed = new.seal((arguments, {}), 0, 0)
-    elif sealed is not None:
-        sealed = new.seal(old.unseal(sealed, 0, 0)[0], 0, 0)
+        packed = new.pack((arguments, {}))
+    elif packed is not None:
+        packed = new.pack(old.input(row))
     accepted, _ = engine.store.accept(
-        NewRequest(
-            id,
-            row.application,
-            row.kind,
-            engine.clock.now(),
-            sealed,
-            digest,
-            engine.store.code(row.code_key),
-            row.notebook,
-            None,
-            None,
-            row.id,
-            row.headers,
+        new.vouched(
+            NewRequest(
+                id,
+                row.application,
+                row.kind,
+                engine.clock.now(),
+                packed,
+                digest,
+                recorded_code,
+                row.notebook,
+                None,
+                None,
+                row.id,
+                row.headers,
+            )
         ),
         _copied(engine, row, old, new),
     )
@@ -256,21 +259,9 @@ def _copied(engine: Engine, row: RequestRow, old: Sealer, new: Sealer) -> Iterat
         node, pass_no, seq = pending.pop()
         call = engine.store.call(row.serial, node.row.parent, node.row.identity)
         assert call is not None
-        yield _signed_again(call, old, new, (pass_no, seq))
+        yield old.copied(call, new, (pass_no, seq))
         pending += [(child, REACHED, at) for at, child in enumerate(node.children)]
         pending += [(child, NOT_REACHED, child.row.seq) for child in node.others]
-
-
-def _signed_again(call: CallRow, old: Sealer, new: Sealer, place: tuple[int, int]) -> CallRow:
-    """A copied call at its newest place, under the MACs of its new request."""
-    status = Status.INTERRUPTED if call.status == Status.RUNNING else call.status
-    copied = call._replace(pass_no=place[0], seq=place[1], status=status)
-    before, now = turn_of(call.pass_no, call.attempts), turn_of(copied.pass_no, call.attempts)
-    return copied._replace(
-        mac=old.transferred(call, new, now),
-        inputs=new.seal_again(call.inputs, old, call.identity, (before, now)),
-        writes=new.seal_again(call.writes, old, call.identity, (before, now)),
-    )
 
 
 def input_set_asides(engine: Engine, row: RequestRow) -> SetAside:

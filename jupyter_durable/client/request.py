@@ -18,11 +18,13 @@ from jupyter_durable.client.calls import Call
 from jupyter_durable.client.execution import run_recorded
 from jupyter_durable.client.journal import load_tree, root_row
 from jupyter_durable.client.render import request_text, tree_text
+from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.calltree import CallNode, Counts, count, walk
-from jupyter_durable.core.model import ENDED, ROOT, Progressed, RequestRow, RunRow, Status
-from jupyter_durable.core.nodes import called
+from jupyter_durable.core.model import ENDED, ROOT, CallRow, Flag, Kind, Progressed, RequestRow, RunRow, Status
+from jupyter_durable.core.nodes import GROUPS, called
 from jupyter_durable.core.selection import Preview
 from jupyter_durable.errors import (
+    DeserializationError,
     RequestError,
     RequestFailed,
     RequestNotFinished,
@@ -30,7 +32,7 @@ from jupyter_durable.errors import (
     StoreError,
     TimeoutError,
 )
-from jupyter_durable.runner.sealing import turn_of
+from jupyter_durable.runner.sealing import Sealer
 from jupyter_durable.serializer.failure import decode_failure, failure_text
 from jupyter_durable.store.base import Filter
 
@@ -97,10 +99,10 @@ class Request:
         if self.status not in (Status.FAILED, Status.CANCELLED):
             return None
         row = root_row(self._engine.store, self._row.serial)
-        if row is not None and row.status == Status.FAILED and row.mac is not None:
+        if row is not None and row.status == Status.FAILED:
             data = self._sealer().open(row)
             return decode_failure(data, self._code().serializer)
-        return RequestFailed(self._row.error or self._row.status)
+        return RequestFailed(masked(self._row.error or self._row.status))
 
     def __repr__(self) -> str:
         return request_text(self._now(), self.status, self.counts())
@@ -118,14 +120,19 @@ class Request:
             raise RequestNotFinished(f"request {self.id} is {status}; wait for it with .wait()")
         if status == Status.SUCCEEDED:
             row = root_row(self._engine.store, self._row.serial)
-            return self._sealer().open(row) if row is not None and row.mac is not None else None
+            if row is None or row.status != Status.SUCCEEDED:
+                raise DeserializationError(
+                    f"request {self.id} reads as succeeded, but nothing vouches for an outcome: it was changed outside"
+                    " of jupyter_durable. Replay it"
+                )
+            return self._open(row, row.name)
         cause = self.error
         if isinstance(cause, RequestError):
             raise cause
         if cause is None or status == Status.CANCELLED:
             ended = f"was {status}; what had succeeded is kept"
         else:
-            ended = f"failed: {self._row.error or type(cause).__name__}"
+            ended = f"failed: {masked(self._row.error or type(cause).__name__)}"
         raise RequestFailed(f"request {self.id} of {self.application} {ended}. Replay it to go on") from cause
 
     def wait(self, timeout: float | None = None) -> Request:
@@ -212,8 +219,9 @@ class Request:
         row = root_row(self._engine.store, self._row.serial)
         if row is None or row.writes is None:
             return {}
-        values, _ = self._sealer().unseal(row.writes, row.identity, turn_of(row.pass_no, row.attempts))
-        return dict(values)
+        sealer = self._sealer()
+        sealer.check(row)
+        return sealer.written(row)
 
     # what one can do with it
 
@@ -299,9 +307,9 @@ class Request:
 
     def _code(self) -> versions.Loaded:
         engine = self._engine
-        return versions.code_to_read_with(lambda: engine.store.code(self._row.code_key), engine.signer)
+        return versions.code_to_read_with(lambda: engine.code_of(self._row), engine.signer)
 
-    def _sealer(self) -> Any:
+    def _sealer(self) -> Sealer:
         return self._engine.sealer(self.id, self._code())
 
     def _stored(self, node: CallNode) -> Any:
@@ -314,29 +322,34 @@ class Request:
         return decode_failure(self._sealer().open(self._stored(node)), self._code().serializer)
 
     def _failure_text(self, node: CallNode) -> str:
-        return failure_text(self._sealer().open(self._stored(node)))
+        return masked(failure_text(self._sealer().open(self._stored(node))))
 
     def _value(self, node: CallNode) -> Any:
         if node.status == Status.FAILED:
             raise self._failure(node)
         if node.status != Status.SUCCEEDED:
             raise RequestNotFinished(f"{node.label} of request {self.id} is {node.status}; it has no result")
-        row = self._stored(node)
-        if row.mac is None:
-            if node.stored:
+        return self._open(self._stored(node), node.label)
+
+    def _open(self, row: CallRow, label: str) -> Any:
+        """The result in a row of a success."""
+        sealer = self._sealer()
+        if row.value is None and row.blob is None:
+            sealer.check(row)
+            if row.kind in GROUPS and row.status == Status.SUCCEEDED:
                 return None
-            raise SDKUsageError(f"{node.label} of request {self.id} completed, but its result was not checkpointed")
-        return self._sealer().open(row)
+            if row.flags & Flag.NOT_STORED:
+                raise SDKUsageError(f"{label} of request {self.id} completed, but its result was not checkpointed")
+        return sealer.open(row)
 
     def _inputs(self, node: CallNode) -> tuple[tuple[Any, ...], dict[str, Any]]:
         row = self._stored(node)
-        if row.identity == ROOT and self._row.input is not None:
-            (args, kwargs), _ = self._sealer().unseal(self._row.input, 0, 0)
-            return args, kwargs
+        if row.identity == ROOT and self._row.kind == Kind.FUNCTION:
+            self._engine.check(self._row)
+            return self._sealer().input(self._row)
         if row.inputs is None:
             raise SDKUsageError(f"{node.label} of request {self.id}: its arguments were not kept")
-        (args, kwargs), _ = self._sealer().unseal(row.inputs, row.identity, turn_of(row.pass_no, row.attempts))
-        return args, kwargs
+        return self._sealer().inputs(row)[0]
 
 
 def status_of(row: RequestRow, engine: Engine) -> str:

@@ -298,7 +298,8 @@ class Sessions:
         version = versions.current_version({}, cell.source, engine.signer)
         id, now = new_id(), engine.clock.now()
         new = NewRequest(id, cell.title, cell.kind, now, None, b"", version, cell.notebook, cell.key, None, None, None)
-        return engine.store.accept(new, seen=found.seen)[0]
+        sealer = engine.sealer(id, versions.live_code(None))
+        return engine.store.accept(sealer.vouched(new), seen=found.seen)[0]
 
     def absent(self, resumed: RequestRow | None = None) -> list[str]:
         """What the cell reads, its last request had, and the kernel has not: a line each. `resumed`: that request.
@@ -312,7 +313,7 @@ class Sessions:
         row = resumed or finding.of_cell(self._engine, cell).row
         if row is None:
             return []
-        return versions.lacking_lines(reading, self._engine.store.code(row.code_key), self._engine.signer, row.id)
+        return versions.lacking_lines(reading, self._engine.code_of(row), self._engine.signer, row.id)
 
     def _launch(self, cell: Cell, row: RequestRow, resumed: bool) -> Any:
         from jupyter_durable.client import replay
@@ -320,7 +321,7 @@ class Sessions:
         rule = once_called(cell.source)
         if not resumed:
             return Launch(versions.live_code(None, cell.source), place_rule=rule)
-        recorded = partial(self._engine.store.code, row.code_key)
+        recorded = partial(self._engine.code_of, row)
         code, complete = versions.code_of_now(versions.Reading({}, cell.source), recorded, self._engine.signer)
         once = cell.once and complete
         aside = replay.changed_calls(self._engine, row, code) if once else ()
@@ -353,7 +354,7 @@ class Sessions:
         code, complete = versions.live_code(None), True
         if row is not None:
             reading = versions.Reading({spec.name: spec.wrapper}, None)
-            recorded = partial(engine.store.code, row.code_key)
+            recorded = partial(engine.code_of, row)
             code, complete = versions.code_of_now(reading, recorded, engine.signer)
         else:
             row, _ = engine.accept(spec, args, kwargs, Origin(*self.place(), seen=found.seen), code)

@@ -20,6 +20,7 @@ from jupyter_durable.client.counted import Numbers, as_counted, span_of
 from jupyter_durable.client.engine import key_file
 from jupyter_durable.client.request import STATUSES, Call, ReplayMode, Request, listed, status_of
 from jupyter_durable.client.words import seconds_of, spoken_bytes, time_of
+from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.calltree import CallNode, walk
 from jupyter_durable.core.model import ENDED, RequestRow, RunRow, Status
 from jupyter_durable.core.selection import Preview
@@ -170,7 +171,7 @@ def info(engine: Engine, row: RequestRow) -> Info:
         row.cell,
         row.pinned,
         row.forked_from,
-        row.error if status != Status.SUCCEEDED else None,
+        masked(row.error) if row.error and status != Status.SUCCEEDED else None,
         ownership.described(row.owner) if row.owner is not None and status == Status.RUNNING else None,
     )
 
@@ -202,7 +203,7 @@ def logs(engine: Engine, id: str = "last", call: str | None = None) -> list[Prin
     else:
         root = request._root()
         nodes = walk(root) if root is not None else []
-    return [Printed(node.label, log.at, log.stream, log.text) for node in nodes for log in node.logs]
+    return [Printed(node.label, log.at, log.stream, masked(log.text)) for node in nodes for log in node.logs]
 
 
 def inputs(engine: Engine, id: str, call: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -333,7 +334,7 @@ def _key_finding(engine: Engine) -> Finding:
 
     try:
         code = engine.store.code(newest[0].code_key)
-        engine.signer.verify(versions.CODE, versions.SNAPSHOT, code.key, code.mac)
+        versions.check_code(code, engine.signer)
     except DeserializationError:
         return Finding(
             "warning",

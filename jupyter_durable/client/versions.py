@@ -21,12 +21,14 @@ from jupyter_durable.code.snapshot import ClassRegistry, Version, capture, names
 from jupyter_durable.core.model import CodeVersion
 from jupyter_durable.errors import DeserializationError, ReplayError, SDKUsageError
 from jupyter_durable.function import Spec, durable_functions, durable_of, options_of, own_methods, redecorate, registry
-from jupyter_durable.runner.sealing import preview
+from jupyter_durable.runner.sealing import not_loaded, preview
+from jupyter_durable.runner.vouching import CODE
 from jupyter_durable.serializer.base import Context, Signer
 from jupyter_durable.serializer.pickle import ValueSerializer
+from jupyter_durable.serializer.signing import CHANGED
 from jupyter_durable.static import is_a
 
-CODE: Final = Context("code", 0, 0)
+OLD_CODE: Final = Context("code", 0, 0)
 SNAPSHOT: Final = "snapshot"
 SHOWN_BYTES: Final = 60
 """A value of at most this size is told with its name."""
@@ -84,7 +86,7 @@ def current_version(roots: Mapping[str, Any], body: str | None, signer: Signer) 
     secrets = {name for spec in durable if spec is not None for name in spec.options.secrets}
     data = capture(roots, live_namespace(), body=body, secrets=secrets, options=options_of)
     key = blake3.blake3(data).digest()
-    return CodeVersion(key, data, signer.sign(CODE, SNAPSHOT, key))
+    return CodeVersion(key, data, signer.voucher(CODE).sign(key))
 
 
 def live_code(version: CodeVersion | None, body: str | None = None) -> Loaded:
@@ -198,14 +200,26 @@ def recorded_code(recorded: CodeVersion, signer: Signer, request: str) -> Loaded
     return Loaded(None, restored.namespace, restored.body, hashes, serializer)
 
 
+def check_code(recorded: CodeVersion, signer: Signer) -> None:
+    """Whether this user's key vouches for a snapshot. Raises `DeserializationError`."""
+    flaw = signer.voucher(CODE).flaw(recorded.key, recorded.mac)
+    if flaw is not None:
+        try:
+            check_old(recorded, signer)
+        except DeserializationError as error:
+            raise DeserializationError(f"the recorded code holds pickles: {error}") from None
+
+
+def check_old(recorded: CodeVersion, signer: Signer) -> None:
+    """Whether format 1 vouches for a snapshot. Raises `DeserializationError`."""
+    signer.verify(OLD_CODE, SNAPSHOT, recorded.key, recorded.mac)
+
+
 def restored_version(recorded: CodeVersion, signer: Signer) -> Version:
     """A verified snapshot as running code, complete or not."""
-    try:
-        signer.verify(CODE, SNAPSHOT, recorded.key, recorded.mac)
-    except DeserializationError as error:
-        raise DeserializationError(f"the recorded code holds pickles: {error}") from None
+    check_code(recorded, signer)
     if blake3.blake3(recorded.data).digest() != recorded.key:
-        signer.verify(CODE, SNAPSHOT, b"", recorded.mac)  # raises: the bytes are not those that were signed
+        raise DeserializationError(f"the code snapshot {not_loaded(CHANGED)}")
     version = restore(recorded.data, redecorate=redecorate, live=live_namespace())
     for value in version.namespace.values():
         if is_a(value, type):

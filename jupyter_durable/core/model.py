@@ -111,9 +111,9 @@ class CallRow(NamedTuple):
     blob: bytes | None
     """BLAKE3 (32 bytes) of the file that holds a large value."""
     mac: bytes | None
-    """HMAC-SHA256 over the context of the value and the value (or the blob's hash)."""
+    """HMAC-SHA256 over the request's id and all of this row but its times (`runner.vouching`)."""
     inputs: bytes | None
-    """Encoded arguments with their own codec byte and MAC, None when not kept."""
+    """Encoded arguments with their own codec byte, None when not kept."""
     writes: bytes | None
     """Encoded state writes of the whole subtree (key to value, last one wins), None when there were none."""
     children: int | None
@@ -216,6 +216,8 @@ class Dropped(NamedTuple):
 
     parent: int
     identity: int
+    mac: bytes | None = None
+    """The MAC of the row without it."""
 
 
 Write: TypeAlias = CallRow | Reached | Attempted | Logged | Progressed | Metric | ArgumentsDecide | Dropped
@@ -249,7 +251,7 @@ class NewRequest(NamedTuple):
     """Kind of the root call: `function_call`, `cell` or `script`."""
     accepted_at: float
     input: bytes | None
-    """Encoded arguments of the root call with their codec byte and MAC."""
+    """Encoded arguments of the root call with their codec byte."""
     input_digest: bytes
     code: CodeVersion
     notebook: str | None
@@ -260,6 +262,8 @@ class NewRequest(NamedTuple):
     forked_from: str | None
     headers: str | None
     """JSON array of name, value pairs."""
+    mac: bytes | None = None
+    """HMAC-SHA256 over its id and what decides what it executes (`runner.vouching`)."""
 
 
 class RequestRow(NamedTuple):
@@ -294,6 +298,8 @@ class RequestRow(NamedTuple):
     lease_boot: float | None = None
     """When the lease runs out in seconds since the boot of the owner's machine, which no step of a clock changes; None
     where that is not known."""
+    mac: bytes | None = None
+    """As in `NewRequest`; None in a request that was accepted before schema 5 and has not run since."""
 
 
 class RunRow(NamedTuple):
@@ -323,6 +329,8 @@ class NewRun(NamedTuple):
     """(parent, identity) of the calls whose outcome is not to be reused."""
     lease_boot: float | None = None
     """When the lease runs out in seconds since boot; None where there is no such clock."""
+    mac: bytes | None = None
+    """The MAC of the request with the code of this run; None: as it was."""
 
 
 class Lease(NamedTuple):

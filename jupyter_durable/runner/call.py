@@ -38,7 +38,7 @@ from jupyter_durable.runner import mapping, nodes, reducing, waiting
 from jupyter_durable.runner.arguments import kept
 from jupyter_durable.runner.body import Body
 from jupyter_durable.runner.changes import watch
-from jupyter_durable.runner.matching import bodies_before, drifted, mismatched, new_body, refused
+from jupyter_durable.runner.matching import attempts_of, bodies_before, drifted, mismatched, new_body, refused
 from jupyter_durable.runner.opened import changed_file
 from jupyter_durable.runner.settling import CallSettling
 from jupyter_durable.runner.stop import RunStopped, StartOver
@@ -133,13 +133,13 @@ class ActiveCall(CallSettling):
     def serve(self, body: Body, row: CallRow, seq: int, plan: Plan, drift: int, *, opened: bool = True) -> Served:
         """The recorded outcome of a call at `seq`, its value only if `opened`; `drift`: its marks. The lock is held."""
         run, flags = self.run, drift
+        value = (run.open_value if opened else run.sealer.check)(row)
         if row.code != plan.code or (row.below is not None and drifted(run, row, plan)):
             flags |= Flag.CODE_CHANGED
         if row.files and changed_file(row.files, below=True) is not None:
             flags |= Flag.FILE_CHANGED
         body.matcher.reuse(seq, row, flags)  # type: ignore[union-attr]
         self._called(row)
-        value = run.open_value(row) if opened else None
         if run.in_hand is not None and opened and row.codec == PICKLE:
             run.in_hand(row, value)
         run.count_reused(row, flags)
@@ -167,7 +167,7 @@ class ActiveCall(CallSettling):
             self.identity = row.identity
             self.flags |= carried(row.flags)
             if row.status in (Status.RUNNING, Status.INTERRUPTED):
-                self.attempts = row.attempts  # an interrupted attempt counts, a final failure has a fresh budget
+                self.attempts = attempts_of(run, row)  # they count; a final failure has a fresh budget
         if parent is not None and not parent.marked:
             parent.mark()
         if plan.threaded:

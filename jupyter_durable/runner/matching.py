@@ -14,7 +14,8 @@ from jupyter_durable.core.model import CallRow, Flag, Kind, unpack_codes
 from jupyter_durable.core.replay import NEW, AdaptiveMatcher, WrongMatch
 from jupyter_durable.core.replay import Body as BodyPlace
 from jupyter_durable.core.strict import Divergence, StrictMatcher
-from jupyter_durable.errors import ReplayError
+from jupyter_durable.errors import DeserializationError, ReplayError
+from jupyter_durable.options import MAX_RETRIES
 from jupyter_durable.runner.body import Body, Journalled
 from jupyter_durable.runner.opened import changed_file
 from jupyter_durable.runner.plan import Plan
@@ -107,6 +108,18 @@ def _diverge(run: Run, divergence: Divergence) -> NoReturn:
     error = ReplayError(f"request {run.id}: {divergence}")
     run.stop(error)
     raise RunStopped(error) from None
+
+
+def attempts_of(run: Run, row: CallRow) -> int:
+    """How many attempts of an interrupted call count: none where nobody vouches for the row that says so."""
+    stored = run.store.call(run.lease.serial, row.parent, row.identity)
+    if stored is None:
+        return 0
+    try:
+        run.sealer.check(stored)
+    except DeserializationError:
+        return 0
+    return max(0, min(stored.attempts, MAX_RETRIES + 1))
 
 
 def refused(run: Run, row: CallRow, plan: Plan, changed: bool) -> int:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from jupyter_durable.core.model import CallRow
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import DeserializationError
-from jupyter_durable.runner.sealing import preview, turn_of
+from jupyter_durable.runner.sealing import preview
 from jupyter_durable.serializer.differ import Difference, difference, incomparable
 from jupyter_durable.serializer.digest import named_arguments, over_budget
 from jupyter_durable.serializer.pickler import describe
@@ -141,8 +141,7 @@ class Notices:
         """The recorded arguments by name, and whether only texts of them are kept. Raises `DeserializationError`."""
         if row.inputs is None:
             return {}, True
-        turn = turn_of(row.pass_no, row.attempts)
-        (args, kwargs), only_previews = self._run.sealer.unseal(row.inputs, row.identity, turn)
+        (args, kwargs), only_previews = self._run.sealer.inputs(row)
         return named_arguments(spec.params, args, kwargs), only_previews
 
     def _differences(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:

@@ -50,6 +50,8 @@ class CallRecord:
         "marked",
         "measured",
         "measured_below",
+        "outcome",
+        "packed",
         "parent",
         "pass_no",
         "paused",
@@ -58,7 +60,6 @@ class CallRecord:
         "result_digest",
         "row",
         "run",
-        "sealed",
         "seq",
         "spec",
         "start_over",
@@ -98,6 +99,8 @@ class CallRecord:
         self.plan = plan
         self.pass_no, self.seq, self.digest, self.flags = place
         self.row: CallRow | None = None
+        self.outcome: CallRow | None = None
+        """Its outcome; only reduce steps keep it."""
         self.identity = 0
         self.attempts = 0
         self.args: tuple[Any, ...] = ()
@@ -107,7 +110,7 @@ class CallRecord:
         self.bodies = 0
         self.writes: dict[str, tuple[int, Any]] | None = None
         self.below: dict[str, bytes] | None = None
-        self.sealed: tuple[int, bytes | None] | None = None
+        self.packed: tuple[int, bytes | None] | None = None
         self.deadline = self.paused = None
         self.marked = self.durable_mark = self.fenced = False
         self.handoff = None
@@ -184,19 +187,19 @@ class CallRecord:
         self.run.record(self.row_of(Status.RUNNING))
 
     def _inputs(self, turn: int, started: bool) -> bytes | None:
-        """The sealed arguments. Those of a started mark are those of the outcome: sealing costs as much as the rest."""
-        if self.sealed is not None and self.sealed[0] == turn:
-            return self.sealed[1]
-        inputs = self.run.seal_inputs(self, turn)
+        """The packed arguments. Those of a started mark are those of the outcome: packing costs as much as the rest."""
+        if self.packed is not None and self.packed[0] == turn:
+            return self.packed[1]
+        inputs = self.run.pack_inputs(self)
         if started:
-            self.sealed = (turn, inputs)
+            self.packed = (turn, inputs)
         return inputs
 
     def row_of(self, status: str, kept: Kept = NOTHING, duration: float | None = None) -> CallRow:
         """This call as a row."""
         run, plan, parent, body = self.run, self.plan, self.parent, self.body
         turn = self.pass_no * 4096 + self.attempts
-        codec, value, blob, mac = kept
+        codec, value, blob = kept
         columns = (
             parent.identity if parent is not None else 0,
             self.identity,
@@ -214,13 +217,13 @@ class CallRecord:
             codec,
             value,
             blob,
-            mac,
+            None,
             self._inputs(turn, duration is None),
-            run.seal_writes(self, turn) if self.writes and status == Status.SUCCEEDED else None,
+            run.pack_writes(self) if self.writes and status == Status.SUCCEEDED else None,
             None if duration is None else body.next_seq if body is not None else 0,
             self.result_digest,
             pack_codes(self.below) if self.below and status == Status.SUCCEEDED else None,
             self._kept_files(self.files) if self.files is not None and status == Status.SUCCEEDED else None,
             self._sums() if duration is not None and (self.measured or self.measured_below) else None,
         )
-        return tuple.__new__(CallRow, columns)  # its own constructor is a Python function of 24 parameters
+        return run.sealer.signed(columns)

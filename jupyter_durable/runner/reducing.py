@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jupyter_durable.context import Deferred, drive, drive_async
-from jupyter_durable.core.model import CallRow, Dropped, Kind
+from jupyter_durable.core.model import CallRow, Kind
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.future import settled, settled_async
@@ -36,7 +36,7 @@ class _Chain:
         self.digest, self.weak = value_digest(self.accumulated, self.node.run.digesting)
         self.done = 0
         self.taken_over: list[CallRow] = []
-        self.newest = 0
+        self.newest: CallRow | None = None
 
     def _link(self, item: Any) -> tuple[bytes, int]:
         digest, weak = value_digest(item, self.node.run.digesting)
@@ -48,7 +48,7 @@ class _Chain:
         rows = self._recorded(body)
         if not rows:
             return
-        if rows[-1].mac is None:
+        if rows[-1].value is None and rows[-1].blob is None:
             # Its value was dropped for a newer one: what is needed has to be accumulated again.
             self.digest, self.weak = value_digest(self.accumulated, self.node.run.digesting)
             self.taken_over = rows + self.taken_over
@@ -56,7 +56,7 @@ class _Chain:
         for seq, row in enumerate(rows):
             served = self.node.serve(body, row, seq, self.plan, 0, opened=seq == len(rows) - 1)
             self.accumulated = served.value
-        self.done, self.newest = len(rows), rows[-1].identity
+        self.done, self.newest = len(rows), rows[-1]
 
     def _recorded(self, body: Body) -> list[CallRow]:
         rows: list[CallRow] = []
@@ -91,9 +91,9 @@ class _Chain:
 
     def add(self, call: ActiveCall, value: Any) -> None:
         """The link has its value; the value before it is not needed any more."""
-        if self.newest:
-            call.run.later(Dropped(self.node.identity, self.newest))
-        self.newest = call.identity
+        if self.newest is not None:
+            call.run.later(call.run.sealer.dropped(self.newest))
+        self.newest = call.outcome
         self.accumulated = value
         self.digest, self.weak = value_digest(value, self.node.run.digesting)
         self.done += 1

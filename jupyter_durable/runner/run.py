@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.model import ROOT, CallRow, Flag, Kind, Lease, Logged, Progressed, Status, Write
 from jupyter_durable.errors import Cancelled, DurableError, ReplayError, StoreError
 from jupyter_durable.executor.thread import ThreadExecutor, blocked
@@ -28,12 +29,13 @@ from jupyter_durable.function import Spec
 from jupyter_durable.runner.arguments import Unread
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.hearing import listen
+from jupyter_durable.runner.matching import attempts_of
 from jupyter_durable.runner.notices import Notices
 from jupyter_durable.runner.opened import Files
 from jupyter_durable.runner.plan import Plan, Planner
 from jupyter_durable.runner.pulse import Pulse
 from jupyter_durable.runner.record import CallRecord
-from jupyter_durable.runner.sealing import NOTHING, Sealer, turn_of
+from jupyter_durable.runner.sealing import NOTHING, Sealer
 from jupyter_durable.runner.settings import Code, Environment, Listener, RunOptions
 from jupyter_durable.runner.state import StateLog
 from jupyter_durable.runner.stop import RunStopped, leave_all
@@ -149,7 +151,7 @@ class Run:
         call.row = recorded
         call.identity = ROOT
         if recorded is not None and recorded.status in (Status.RUNNING, Status.INTERRUPTED):
-            call.attempts = recorded.attempts
+            call.attempts = attempts_of(self, recorded)
         self._pulse.start()
         return call
 
@@ -185,9 +187,7 @@ class Run:
 
     def apply_writes(self, parent: ActiveCall, row: CallRow) -> None:
         """What the subtree of a reused call wrote into the state is there again."""
-        assert row.writes is not None
-        written, _ = self.sealer.unseal(row.writes, row.identity, turn_of(row.pass_no, row.attempts))
-        for key, value in written.items():
+        for key, value in self.sealer.written(row).items():
             parent.set_state(key, value)
 
     def merge_writes(self, parent: ActiveCall, writes: Mapping[str, tuple[int, Any]]) -> None:
@@ -199,15 +199,15 @@ class Run:
                 if key not in own or own[key][0] < stamp:
                     own[key] = (stamp, value)
 
-    def seal_writes(self, call: CallRecord, turn: int) -> bytes:
+    def pack_writes(self, call: CallRecord) -> bytes:
         """The state writes of a call's subtree."""
-        return self.sealer.seal({key: value for key, (_, value) in (call.writes or {}).items()}, call.identity, turn)
+        return self.sealer.pack({key: value for key, (_, value) in (call.writes or {}).items()})
 
-    def seal_inputs(self, call: CallRecord, turn: int) -> bytes | None:
+    def pack_inputs(self, call: CallRecord) -> bytes | None:
         """The arguments of a call."""
         if not self.settings.input_bytes or call.kind not in COUNTED:
             return None
-        return self.sealer.seal_inputs(call.args, call.kwargs, call.identity, turn, self.settings.input_bytes)
+        return self.sealer.pack_inputs(call.args, call.kwargs, self.settings.input_bytes)
 
     # writing
 
@@ -261,15 +261,16 @@ class Run:
         self, call: CallRecord, current: float, total: float, message: str | None, attributes: Mapping[str, str] | None
     ) -> None:
         """A call reported progress: to the listeners at once, to the store with the pulse."""
-        text = json.dumps(dict(attributes)) if attributes else None
-        progress = Progressed(call.identity, current, total, message, text, self.now())
+        text = masked(json.dumps(dict(attributes))) if attributes else None
+        said = masked(message) if message else message
+        progress = Progressed(call.identity, current, total, said, text, self.now())
         self._pulse.progress[call.identity] = progress
         for listener in self.listeners:
             listener.progressed(progress)
 
     def log(self, call: CallRecord, stream: str, text: str) -> None:
         """A call printed."""
-        entry = Logged(call.identity, call.pass_no, self.now(), stream, text)
+        entry = Logged(call.identity, call.pass_no, self.now(), stream, masked(text))
         self._pulse.logs.append(entry)
         for listener in self.listeners:
             listener.logged(entry)
@@ -418,6 +419,6 @@ class Run:
 
 
 def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    text = masked(" ".join(str(error).split()))
     line = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return line if len(line) <= 300 else line[:299] + "…"

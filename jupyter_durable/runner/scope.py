@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from jupyter_durable.code.credentials import masked
 from jupyter_durable.core import metrics
 from jupyter_durable.core.model import Metric
 from jupyter_durable.errors import Cancelled, SDKUsageError
@@ -109,6 +110,7 @@ class CallScope(CallRecord):
 
     def measure(self, kind: str, name: str, value: float) -> None:
         """Record a metric."""
+        name = masked(name)
         with left(self.visit):
             self.run.later(Metric(self.identity, kind, name, value))
             with self.run.lock:  # the call may have several threads

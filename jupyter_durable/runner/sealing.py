@@ -1,25 +1,29 @@
-"""Values on their way into a row and out of it: encoded, bound to their call by a MAC, in the row or in a blob.
+"""Values on their way into a row and out of it: encoded, and vouched for with the row they stand in.
 
 Rules of this file
-- What is stored is `codec`, bytes and a MAC over both and the call: its identity and attempt, and what it is matched by
-  (`bound_to`: outcome, name, digest of the arguments), so that no row can pass for another one. Bytes above
-  `INLINE_BYTES` are a blob; then the MAC is over the blob's BLAKE3, and its bytes are hashed again when it is read.
-- *Sealed* bytes are the form for inputs and state: one byte codec, one byte length of the MAC, MAC, data. Out-of-band
-  buffers follow the head in the data, each after its length, so that a sealed value is one piece.
+- A row of a call is signed whole (`vouching.call_record`): its values, its arguments, its state and what it is matched
+  by cannot be exchanged for those of another call, column or request. Bytes above `INLINE_BYTES` are a blob; then the
+  MAC is over the blob's BLAKE3, and its bytes are hashed again when it is read.
+- *Packed* bytes are the form for inputs and state: one byte codec, one byte length of a MAC of format 1 (0 since then),
+  that MAC, data. Out-of-band buffers follow the head in the data, each after its length: a packed value is one piece.
 - What every call needs is made by `tuple.__new__`: the constructor of a NamedTuple is a Python function, and what runs
   after an fsync costs five times its warm time.
-- Nothing is decoded before its MAC was checked.
+- Nothing is decoded before its MAC was checked, and nothing is a value that no MAC vouches for. A request that was
+  accepted before format 2 may hold rows that format 1 vouches for, until they are written again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
-from jupyter_durable.core.model import CallRow
+from jupyter_durable.code.credentials import masked
+from jupyter_durable.core.model import CallRow, Dropped, Flag, Kind, NewRequest, RequestRow, Status
 from jupyter_durable.errors import DeserializationError
+from jupyter_durable.runner.vouching import CALL, REQUEST, call_record, is_old, request_record
 from jupyter_durable.serializer.base import PICKLE, PLAIN, Context, Signer
 from jupyter_durable.serializer.pickle import ValueSerializer
+from jupyter_durable.serializer.signing import CHANGED
 from jupyter_durable.store.base import INLINE_BYTES, BlobRefused, Buffer, Store
 
 BLOB: Final = "+blob"
@@ -41,20 +45,19 @@ class Kept(NamedTuple):
     codec: str
     value: bytes | None
     blob: bytes | None
-    mac: bytes | None
 
 
-NOTHING: Final = Kept("", None, None, None)
+NOTHING: Final = Kept("", None, None)
 
 
 def turn_of(pass_no: int, attempts: int) -> int:
-    """The number of an attempt that a MAC is bound to."""
+    """The number of an attempt that a MAC of format 1 is bound to."""
     return pass_no * 4096 + attempts
 
 
-def bound_to(status: str, name: str, digest: bytes) -> str:
-    """What a value is bound to besides its place: the outcome it is, and what its call is matched by."""
-    return f"|{status}|{name}|{digest.hex()}"
+def _bound_to(row: CallRow) -> str:
+    """What a value of format 1 is bound to besides its place: the outcome it is, and what its call is matched by."""
+    return f"|{row.status}|{row.name}|{row.digest.hex()}"
 
 
 class Sealer:
@@ -65,18 +68,99 @@ class Sealer:
         self._store = store
         self._serializer = serializer
         self._signer = signer
-        self._sign = signer.sign
+        voucher = signer.voucher(CALL, request)
+        self._sign, self._flaw = voucher.sign, voucher.flaw
         self.refused: dict[bytes, BlobRefused] = {}
         """Large values that the store did not take, by the name they have in their rows."""
 
-    def keep(self, value: Any, identity: int, turn: int, bound: str) -> Kept:
+    # writing
+
+    def keep(self, value: Any) -> Kept:
         """The columns for a value. Raises `SerializationError`, `CheckpointError`."""
         codec, head, buffers = self._serializer.encode(value)
-        context: Context = _new(Context, (self._request, identity, turn))
         if not buffers and len(head) <= INLINE_BYTES:
-            return _new(Kept, (codec, head, None, self._sign(context, codec + bound, head)))
-        blob = self._put(head, buffers)
-        return Kept(codec, None, blob, self._sign(context, codec + BLOB + bound, blob))
+            return _new(Kept, (codec, head, None))
+        return Kept(codec, None, self._put(head, buffers))
+
+    def pack(self, value: Any) -> bytes:
+        """A value with its codec in one piece. Raises `SerializationError`."""
+        codec, head, buffers = self._serializer.encode(value)
+        return _packed(codec, _joined(head, buffers))
+
+    def pack_inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any], limit: int) -> bytes:
+        """Arguments, or previews of them where they cannot be stored or are larger than `limit` bytes."""
+        encoded = self._serializer.encode_arguments(args, kwargs, limit)
+        if encoded is not None:
+            return _packed(encoded.codec, _joined(encoded.head, ()))
+        previews = (tuple(preview(value) for value in args), {name: preview(value) for name, value in kwargs.items()})
+        _, head, _ = self._serializer.encode(previews)
+        return _packed(PREVIEW, _joined(head, ()))
+
+    def signed(self, columns: tuple[Any, ...]) -> CallRow:
+        """A row of these columns, with its MAC in the place of what stands there."""
+        mac = self._sign(call_record(columns))
+        return _new(CallRow, (*columns[:16], mac, *columns[17:]))
+
+    def dropped(self, row: CallRow) -> Dropped:
+        """The write that takes the value out of a row whose value was opened."""
+        without = row._replace(codec="", value=None, blob=None)
+        return Dropped(row.parent, row.identity, self._sign(call_record(without)))
+
+    def copied(self, row: CallRow, to: Sealer, place: tuple[int, int]) -> CallRow:
+        """A row in another request and at another place, once its MACs were checked."""
+        self.check(row)
+        status = Status.INTERRUPTED if row.status == Status.RUNNING else row.status
+        copy = row._replace(
+            pass_no=place[0], seq=place[1], status=status, inputs=self._bare(row, row.inputs),
+            writes=self._bare(row, row.writes),
+        )  # fmt: skip
+        return to.signed(copy)
+
+    def _bare(self, row: CallRow, packed: bytes | None) -> bytes | None:
+        """Packed bytes without the MAC of format 1 that they may carry."""
+        if packed is None:
+            return None
+        codec, head = self._unpacked(row, packed)
+        return _packed(codec, head)
+
+    # the request
+
+    def vouched(self, new: NewRequest) -> NewRequest:
+        """A request to accept, with its MAC."""
+        return new._replace(mac=self.mac_of(new))
+
+    def mac_of(self, request: NewRequest | RequestRow) -> bytes:
+        """The MAC of a request as it is or will be."""
+        return self._signer.voucher(REQUEST, self._request).sign(request_record(request))
+
+    def flaw_of(self, row: RequestRow) -> str | None:
+        """Why nobody vouches for a request; None when this user's key does."""
+        return self._signer.voucher(REQUEST, self._request).flaw(request_record(row), row.mac)
+
+    def input(self, row: RequestRow) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments of the root of a request that was checked. Raises `DeserializationError`."""
+        codec, mac, head = _taken_apart(row.input or b"")
+        if row.mac is None or mac:
+            self._signer.verify(Context(self._request, 0, 0), codec + "@", head, mac)
+        first, *buffers = _split(head)
+        value = self._serializer.decode(codec, bytes(first), buffers)
+        if not isinstance(value, tuple) or not _is_arguments(value):
+            raise DeserializationError(f"the input of request {self._request} holds no arguments")
+        arguments: tuple[tuple[Any, ...], dict[str, Any]] = value
+        return arguments
+
+    def input_is_old(self, row: RequestRow) -> None:
+        """Whether the input of a request was signed by format 1. Raises `DeserializationError`."""
+        codec, mac, head = _taken_apart(row.input or b"")
+        self._signer.verify(Context(self._request, 0, 0), codec + "@", head, mac)
+
+    # reading
+
+    def check(self, row: CallRow) -> None:
+        """Whether this user's key vouches for a row. Raises `DeserializationError`, which says what to do."""
+        flaw = self._flaw(call_record(row), row.mac)
+        if flaw is not None:
+            self._check_old(row, flaw)
 
     def _put(self, head: bytes, buffers: Sequence[Buffer]) -> bytes:
         """The name of a large value. What the store refuses is in `refused`: its row must not be written before it."""
@@ -88,18 +172,15 @@ class Sealer:
 
     def open(self, row: CallRow) -> Any:
         """The value of a row. Raises `DeserializationError`."""
-        context: Context = _new(Context, (self._request, row.identity, turn_of(row.pass_no, row.attempts)))
-        if row.mac is None:
+        flaw = self._flaw(call_record(row), row.mac)
+        if flaw is not None:
+            self._check_old(row, flaw)
+        if row.value is not None:
+            return self._serializer.decode(row.codec, row.value, [])
+        if row.blob is None:
             raise DeserializationError(
                 f"request {self._request}: {row.name} has no stored value (an earlier reduce value, or never stored)"
             )
-        bound = bound_to(row.status, row.name, row.digest)
-        if row.value is not None:
-            self._signer.verify(context, row.codec + bound, row.value, row.mac)
-            return self._serializer.decode(row.codec, row.value, [])
-        if row.blob is None:
-            raise DeserializationError(f"request {self._request}: the stored value of {row.name} is missing")
-        self._signer.verify(context, row.codec + BLOB + bound, row.blob, row.mac)
         try:
             head, buffers = self._store.get_blob(row.blob)
         except DeserializationError as error:
@@ -107,56 +188,87 @@ class Sealer:
             raise DeserializationError(f"the result of {row.name} cannot be served: {error}: {again}") from None
         return self._serializer.decode(row.codec, head, buffers)
 
-    def seal(self, value: Any, identity: int, turn: int) -> bytes:
-        """A value with its codec and MAC in one piece. Raises `SerializationError`."""
-        codec, head, buffers = self._serializer.encode(value)
-        return self._sealed(codec, _joined(head, buffers), identity, turn)
+    def inputs(self, row: CallRow) -> tuple[tuple[tuple[Any, ...], dict[str, Any]], bool]:
+        """The kept arguments of a row, and whether they are only previews. Raises `DeserializationError`."""
+        self.check(row)
+        value, only_previews = self._opened(row, row.inputs or b"")
+        if not _is_arguments(value):
+            raise DeserializationError(f"the arguments of {row.name} in request {self._request} are none; {RERUN}")
+        return value, only_previews
 
-    def seal_inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any], identity: int, turn: int, limit: int) -> bytes:
-        """Arguments, or previews of them where they cannot be stored or are larger than `limit` bytes."""
-        encoded = self._serializer.encode_arguments(args, kwargs, limit)
-        if encoded is not None:
-            return self._sealed(encoded.codec, _joined(encoded.head, ()), identity, turn)
-        previews = (tuple(preview(value) for value in args), {name: preview(value) for name, value in kwargs.items()})
-        _, head, _ = self._serializer.encode(previews)
-        return self._sealed(PREVIEW, _joined(head, ()), identity, turn)
+    def written(self, row: CallRow) -> dict[str, Any]:
+        """The state that a row wrote; the row was checked. Raises `DeserializationError`."""
+        value, _ = self._opened(row, row.writes or b"")
+        if not isinstance(value, dict):
+            raise DeserializationError(f"the state that {row.name} of request {self._request} wrote is none; {RERUN}")
+        return value
 
-    def transferred(self, row: CallRow, to: Sealer, turn: int) -> bytes | None:
-        """The MAC of a copied call in another request, once the one it has was checked."""
-        if row.mac is None:
-            return None
-        codec, data = (row.codec, row.value) if row.value is not None else (row.codec + BLOB, row.blob or b"")
-        codec += bound_to(row.status, row.name, row.digest)
-        before = turn_of(row.pass_no, row.attempts)
-        self._signer.verify(Context(self._request, row.identity, before), codec, data, row.mac)
-        return to._sign(Context(to._request, row.identity, turn), codec, data)
-
-    def seal_again(self, sealed: bytes | None, old: Sealer, identity: int, turns: tuple[int, int]) -> bytes | None:
-        """Sealed bytes of another request under this one's MAC, without decoding them. `turns`: theirs and ours."""
-        if sealed is None:
-            return None
-        codec, mac, data = _opened(sealed)
-        old._signer.verify(Context(old._request, identity, turns[0]), codec + "@", data, mac)
-        return self._sealed(codec, data, identity, turns[1])
-
-    def _sealed(self, codec: str, head: bytes, identity: int, turn: int) -> bytes:
-        mac = self._sign(_new(Context, (self._request, identity, turn)), codec + "@", head)
-        return b"%c%c%b%b" % (_CODECS.index(codec), len(mac), mac, head)
-
-    def unseal(self, sealed: bytes, identity: int, turn: int) -> tuple[Any, bool]:
-        """The value, and whether it is only a preview. Raises `DeserializationError`."""
-        codec, mac, head = _opened(sealed)
-        self._signer.verify(Context(self._request, identity, turn), codec + "@", head, mac)
+    def _opened(self, row: CallRow, packed: bytes) -> tuple[Any, bool]:
+        codec, head = self._unpacked(row, packed)
         first, *buffers = _split(head)
         return self._serializer.decode(PLAIN if codec == PREVIEW else codec, bytes(first), buffers), codec == PREVIEW
 
+    def _unpacked(self, row: CallRow, packed: bytes) -> tuple[str, bytes]:
+        """Codec and data of packed bytes in a row that was checked."""
+        codec, mac, head = _taken_apart(packed)
+        if row.mac is None or len(row.mac) == OLD_MAC_BYTES:
+            place = Context(self._request, row.identity, turn_of(row.pass_no, row.attempts))
+            self._signer.verify(place, codec + "@", head, mac)
+        return codec, head
 
-def _opened(sealed: bytes) -> tuple[str, bytes, bytes]:
-    """Codec, MAC and data of sealed bytes; nothing of it is checked yet."""
-    if len(sealed) < 2 or sealed[0] >= len(_CODECS):
-        raise DeserializationError("a sealed value is damaged: it does not begin as one")
-    end = 2 + sealed[1]
-    return _CODECS[sealed[0]], sealed[2:end], sealed[end:]
+    def _check_old(self, row: CallRow, flaw: str) -> None:
+        """Whether format 1 vouches for a row. What has no value had no MAC there."""
+        if not is_old(self._request):
+            self._refuse(row, flaw)
+        if row.mac is None:
+            if row.value is None and row.blob is None and _may_lack(row):
+                return
+            self._refuse(row, flaw)
+        if len(row.mac) != OLD_MAC_BYTES:
+            self._refuse(row, flaw)
+        context = Context(self._request, row.identity, turn_of(row.pass_no, row.attempts))
+        codec, data = (row.codec, row.value) if row.value is not None else (row.codec + BLOB, row.blob or b"")
+        self._signer.verify(context, codec + _bound_to(row), data, row.mac)
+
+    def _refuse(self, row: CallRow, flaw: str) -> NoReturn:
+        raise DeserializationError(f"{row.name} (call {row.identity} of request {self._request}) {not_loaded(flaw)}")
+
+
+OLD_MAC_BYTES: Final = 36
+RERUN: Final = "replay the request with rerun= that call, which makes it anew"
+TRUST: Final = "If you trust whoever wrote this store, get that user's key file: `%durable trust PATH_OF_KEY`"
+
+
+def not_loaded(flaw: str) -> str:
+    """The end of a message about a record that nobody here vouches for."""
+    if flaw == CHANGED:
+        return f"{flaw}, so it is not loaded. {RERUN.capitalize()}"
+    return f"{flaw}, so it is not loaded. {TRUST}"
+
+
+def _may_lack(row: CallRow) -> bool:
+    """Whether format 1 wrote rows like this one without a value."""
+    return (
+        row.status != Status.SUCCEEDED
+        or row.kind in (Kind.MAP, Kind.REDUCE, Kind.REDUCE_STEP)
+        or bool(row.flags & Flag.NOT_STORED)
+    )
+
+
+def _is_arguments(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], tuple) and isinstance(value[1], dict)
+
+
+def _packed(codec: str, head: bytes) -> bytes:
+    return b"%c\0%b" % (_CODECS.index(codec), head)
+
+
+def _taken_apart(packed: bytes) -> tuple[str, bytes, bytes]:
+    """Codec, MAC of format 1 and data of packed bytes."""
+    if len(packed) < 2 or packed[0] >= len(_CODECS):
+        raise DeserializationError("a stored value is damaged: it does not begin as one")
+    end = 2 + packed[1]
+    return _CODECS[packed[0]], packed[2:end], packed[end:]
 
 
 def _joined(head: bytes, buffers: Sequence[memoryview]) -> bytes:
@@ -186,4 +298,5 @@ def preview(value: Any) -> str:
         text = repr(value)
     except Exception as error:  # noqa: BLE001 - a user's __repr__ was called
         text = f"<{type(value).__name__}: repr failed with {type(error).__name__}>"
+    text = masked(text[: 4 * PREVIEW_CHARACTERS])
     return text if len(text) <= PREVIEW_CHARACTERS else text[: PREVIEW_CHARACTERS - 1] + "…"

@@ -14,6 +14,7 @@ import random
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
+from jupyter_durable.code.credentials import masked
 from jupyter_durable.core import metrics
 from jupyter_durable.core.model import ArgumentsDecide, Attempted, CallRow, Flag, Kind, Status, Write, unpack_codes
 from jupyter_durable.core.retry import decide
@@ -23,7 +24,7 @@ from jupyter_durable.runner import waiting
 from jupyter_durable.runner.arguments import read_once
 from jupyter_durable.runner.matching import end_strict
 from jupyter_durable.runner.scope import CallScope
-from jupyter_durable.runner.sealing import NOTHING, Kept, bound_to
+from jupyter_durable.runner.sealing import NOTHING, Kept
 from jupyter_durable.runner.stop import AttemptGivenUp, RunStopped, StartOver
 from jupyter_durable.serializer.base import PICKLE
 from jupyter_durable.serializer.digest import value_digest
@@ -69,6 +70,8 @@ class CallSettling(CallScope):
             self.result_digest = value_digest(value, run.digesting)[0]
         self._take_out()
         row = self.row_of(Status.SUCCEEDED, kept, run.monotonic() - self.started)
+        if self.kind == Kind.REDUCE_STEP:
+            self.outcome = row
         if kept.value is None and run.sealer.refused:
             run.refuse(row)
         if run.in_hand is not None and kept.codec == PICKLE:
@@ -89,8 +92,7 @@ class CallSettling(CallScope):
         try:
             if self.parent is None:
                 value = run.output(value)
-            bound = bound_to(Status.SUCCEEDED, self.plan.name, self.digest)
-            return run.sealer.keep(value, self.identity, self.pass_no * 4096 + self.attempts, bound)
+            return run.sealer.keep(value)
         except SerializationError as error:
             refuse_returned(self.name, value)
             if self.parent is None and run.must_store_output:
@@ -204,12 +206,7 @@ class CallSettling(CallScope):
         self.run.finish(row, Status.FAILED, error, writes)
 
     def _keep_failure(self, error: BaseException) -> Kept:
-        return self.run.sealer.keep(
-            encode_failure(error, self.run.is_user_frame),
-            self.identity,
-            self.pass_no * 4096 + self.attempts,
-            bound_to(Status.FAILED, self.plan.name, self.digest),
-        )
+        return self.run.sealer.keep(_without_credentials(encode_failure(error, self.run.is_user_frame)))
 
     def _interrupted(self, error: BaseException) -> NoReturn:
         """The call was cut off: it executes again on replay. What it started is given up."""
@@ -257,7 +254,7 @@ class CallSettling(CallScope):
                 self.attempts,
                 run.now() - (run.monotonic() - self.turn_started),
                 run.monotonic() - self.turn_started,
-                run.serializer.encode(encode_failure(error, run.is_user_frame)).head,
+                run.serializer.encode(_as_text(encode_failure(error, run.is_user_frame))).head,
             )
         )
         self.body = None
@@ -299,3 +296,31 @@ class CallSettling(CallScope):
         if self.writes:
             self.run.state.drop(self.writes)
             self.writes = None
+
+
+def _without_credentials(failure: dict[str, Any]) -> dict[str, Any]:
+    """A failure whose texts say no credential. The exception itself is a value, kept as it was raised."""
+    masking = dict(failure)
+    masking["text"] = masked(failure["text"])
+    masking["notes"] = [masked(note) for note in failure["notes"]]
+    masking["frames"] = [[*frame[:3], masked(frame[3])] for frame in failure["frames"]]
+    for chained in ("cause", "context"):
+        if chained in failure:
+            masking[chained] = _without_credentials(failure[chained])
+    if "dual" in failure:
+        masking["dual"] = {**failure["dual"], "of": _without_credentials(failure["dual"]["of"])}
+    if "group" in failure:
+        masking["group"] = {
+            "message": masked(failure["group"]["message"]),
+            "members": [_without_credentials(member) for member in failure["group"]["members"]],
+        }
+    return masking
+
+
+def _as_text(failure: dict[str, Any]) -> dict[str, Any]:
+    """A failure that is only shown: without the exception, and without credentials."""
+    kept = _without_credentials(failure)
+    for part in (kept, kept.get("dual", {}).get("of"), kept.get("cause"), kept.get("context")):
+        if part is not None and "value" in part:
+            part["value"] = None
+    return kept

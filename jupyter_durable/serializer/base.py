@@ -26,7 +26,7 @@ class Encoded(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What a MAC binds a value to, besides its bytes."""
+    """What a MAC of format 1 binds a value to, besides its bytes."""
 
     request: str
     identity: int
@@ -42,8 +42,21 @@ class Serializer(Protocol):
         """Raises `DeserializationError`."""
 
 
+class Voucher(Protocol):
+    """Vouches for the records of one domain and request."""
+
+    def sign(self, record: bytes) -> bytes:
+        """The MAC of a record."""
+
+    def flaw(self, record: bytes, mac: bytes | None) -> str | None:
+        """Why nobody vouches for a record, in words; None when this user's key does."""
+
+
 class Signer(Protocol):
-    def sign(self, context: Context, codec: str, data: bytes) -> bytes: ...
+    """The keys of a user."""
+
+    def voucher(self, domain: str, request: str = "") -> Voucher:
+        """What vouches for the records of a domain, and of one request."""
 
     def verify(self, context: Context, codec: str, data: bytes, mac: bytes) -> None:
-        """Raises `DeserializationError` naming the request and the remedy when the MAC is not ours."""
+        """Format 1. Raises `DeserializationError` naming the request and the remedy when the MAC is not ours."""

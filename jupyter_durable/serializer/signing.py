@@ -1,8 +1,9 @@
 """What vouches for stored bytes: an HMAC-SHA256 under a key that only this user can read.
 
 Rules of this file
-- A MAC binds format, namespace, request, identity, attempt, codec, length and bytes: a value moved to another place
-  of the store is refused like a changed one.
+- A `Voucher` signs the records of one domain (the calls of a request, the request itself, code): a record of another
+  domain or request is refused like a changed one. What stands in a record is its own to say; all of it is signed.
+- Format 1 (stores up to schema 4) signed single values: it is still verified, and nothing is signed by it any more.
 - The first four bytes of a MAC name the key, so that older keys still verify after a rotation.
 - The boundary: this protects against stores written by others. Code that runs as the user can read the key.
 """
@@ -22,17 +23,19 @@ from jupyter_durable.errors import DeserializationError, StoreError
 from jupyter_durable.files import NotRegular, make_folder, new_file, open_file, remedy, sync_directory
 from jupyter_durable.serializer.base import Context
 
-__all__ = ["KEY_BYTES", "HmacSigner", "KeyFile", "key_id"]
+__all__ = ["CHANGED", "FORMAT", "KEY_BYTES", "MAC_BYTES", "NOBODY", "HmacSigner", "HmacVoucher", "KeyFile", "key_id"]
 
 KEY_BYTES: Final = 32
 KEY_ID_BYTES: Final = 4
+FORMAT: Final = 2
+"""Version of what a MAC covers, itself covered and its first byte. A MAC of version 1 is one byte shorter."""
+MAC_BYTES: Final = 1 + KEY_ID_BYTES + 32
+NOBODY: Final = "was signed by nobody"
+CHANGED: Final = "does not match its signature: it was damaged or changed outside of jupyter_durable"
 _MOST_BYTES: Final = 1000 * KEY_BYTES
 """A file with more keys than that is none of ours."""
-FORMAT: Final = 1
-"""Version of what a MAC covers, itself covered."""
 
 _BLOCK: Final = 64
-_JOINED: Final = 2048
 _IPAD: Final = bytes(byte ^ 0x36 for byte in range(256))
 _OPAD: Final = bytes(byte ^ 0x5C for byte in range(256))
 
@@ -42,6 +45,44 @@ def key_id(key: bytes) -> str:
     return hashlib.blake2b(key, digest_size=KEY_ID_BYTES, person=b"durable-key").hexdigest()
 
 
+class HmacVoucher:
+    """The `Voucher` of one domain and request. Its hash states begin where those of the key ended."""
+
+    __slots__ = ("_head", "_own", "_states")
+
+    def __init__(self, states: dict[bytes, tuple[Any, Any]], own: bytes, about: bytes) -> None:
+        self._states = {}
+        for known, (inner, outer) in states.items():
+            begun = inner.copy()
+            begun.update(about)
+            self._states[b"%c%b" % (FORMAT, known)] = (begun, outer)
+        self._head = b"%c%b" % (FORMAT, own)
+        self._own = self._states[self._head]
+
+    def sign(self, record: bytes) -> bytes:
+        """37 bytes: the format, the key's id and the HMAC."""
+        inner, outer = self._own
+        inner = inner.copy()
+        inner.update(record)
+        outer = outer.copy()
+        outer.update(inner.digest())
+        mac: bytes = self._head + outer.digest()
+        return mac
+
+    def flaw(self, record: bytes, mac: bytes | None) -> str | None:
+        """Why nobody vouches for a record, in words; None when this user's key does."""
+        if mac is None or len(mac) != MAC_BYTES:
+            return NOBODY
+        states = self._states.get(mac[:-32])
+        if states is None:
+            return f"was signed by key {mac[1:-32].hex()}, which is not yours"
+        inner = states[0].copy()
+        inner.update(record)
+        outer = states[1].copy()
+        outer.update(inner.digest())
+        return None if compare_digest(outer.digest(), mac[-32:]) else CHANGED
+
+
 class HmacSigner:
     """The `Signer` of values: signs with `key`, verifies with it and with the `older` ones."""
 
@@ -49,7 +90,6 @@ class HmacSigner:
         self._id = bytes.fromhex(key_id(key))
         self._namespace = namespace
         self._states = {bytes.fromhex(key_id(known)): self._begin(known) for known in (*older, key)}
-        self._inner, self._outer = self._states[self._id]
 
     @property
     def key_id(self) -> str:
@@ -61,32 +101,31 @@ class HmacSigner:
         if len(key) != KEY_BYTES:
             raise StoreError(f"the signing key has {len(key)} bytes, {KEY_BYTES} are needed")
         padded = key.ljust(_BLOCK, b"\0")
-        inner = hashlib.sha256(padded.translate(_IPAD))
-        inner.update(b"jupyter-durable %d %d:%s" % (FORMAT, len(self._namespace), self._namespace.encode()))
-        return inner, hashlib.sha256(padded.translate(_OPAD))
+        return hashlib.sha256(padded.translate(_IPAD)), hashlib.sha256(padded.translate(_OPAD))
 
-    def sign(self, context: Context, codec: str, data: bytes) -> bytes:
-        """36 bytes: the key's id and the HMAC."""
-        return self._id + _mac(self._inner.copy(), self._outer.copy(), context, codec, data)
+    def voucher(self, domain: str, request: str = "") -> HmacVoucher:
+        """What vouches for the records of a domain, as `call`, and of one request."""
+        parts = [part.encode() for part in (self._namespace, domain, request)]
+        about = b"".join(b" %d:%b" % (len(part), part) for part in parts)
+        return HmacVoucher(self._states, self._id, b"jupyter-durable %d%b|" % (FORMAT, about))
 
     def verify(self, context: Context, codec: str, data: bytes, mac: bytes) -> None:
-        """Raises `DeserializationError` when the value is not what this user's key signed for this place."""
+        """Raises `DeserializationError` when a value of format 1 is not what this user's key signed for this place."""
         states = self._states.get(mac[:KEY_ID_BYTES])
         if states is None:
             raise DeserializationError(_foreign(context, mac))
-        found = _mac(states[0].copy(), states[1].copy(), context, codec, data)
+        inner = states[0].copy()
+        inner.update(b"jupyter-durable 1 %d:%b" % (len(self._namespace), self._namespace.encode()))
+        found = _mac(inner, states[1].copy(), context, codec, data)
         if not compare_digest(found, mac[KEY_ID_BYTES:]):
             raise DeserializationError(_damaged(context))
 
 
 def _mac(inner: Any, outer: Any, context: Context, codec: str, data: bytes) -> bytes:
+    """The HMAC of format 1."""
     request, identity, attempt = context
-    place = f"|{len(request)}:{request}|{identity}|{attempt}|{len(codec)}:{codec}|{len(data)}|".encode()
-    if len(data) <= _JOINED:
-        inner.update(place + data)
-    else:
-        inner.update(place)
-        inner.update(data)
+    inner.update(f"|{len(request)}:{request}|{identity}|{attempt}|{len(codec)}:{codec}|{len(data)}|".encode())
+    inner.update(data)
     outer.update(inner.digest())
     mac: bytes = outer.digest()
     return mac

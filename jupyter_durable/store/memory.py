@@ -144,6 +144,7 @@ class MemoryStore:
                 error=None,
                 cancel_requested=False,
                 code_key=row.code_key if run.code is None else run.code.key,
+                mac=row.mac if run.mac is None else run.mac,
                 lease_until=lease_until,
                 lease_boot=run.lease_boot,
                 owner=owner,

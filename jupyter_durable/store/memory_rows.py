@@ -79,10 +79,10 @@ class Kept:
                 self.metrics.append(write)
             case ArgumentsDecide():
                 self.decided.add(write)
-            case Dropped(parent, identity):
+            case Dropped(parent, identity, mac):
                 row = self.find(parent, identity)
                 if row is not None:
-                    self.put(row._replace(codec="", value=None, blob=None, mac=None))
+                    self.put(row._replace(codec="", value=None, blob=None, mac=mac))
             case _:
                 assert_never(write)
 
@@ -110,6 +110,7 @@ def accepted(serial: int, new: NewRequest) -> RequestRow:
         idempotency_key=new.idempotency_key,
         forked_from=new.forked_from,
         headers=new.headers,
+        mac=new.mac,
         rule=FINGERPRINT_RULE,
         run=0,
         epoch=0,

@@ -31,7 +31,7 @@ def missing(engine: Engine, row: RequestRow, source: str) -> list[str]:
     except SyntaxError:
         return []  # the cell itself will say so
     reading = versions.Reading({}, text)
-    lacking = versions.lacking(reading, lambda: engine.store.code(row.code_key), engine.signer)
+    lacking = versions.lacking(reading, lambda: engine.code_of(row), engine.signer)
     known = dict(zip(lacking.names, lacking.lines, strict=True))
     names = {*reading.absent_from_cell(), *lacking.names} - OF_THE_SHELL
     return [known.get(name, f"`{name}`: run the cell that makes it") for name in sorted(names)]

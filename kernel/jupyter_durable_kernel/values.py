@@ -138,7 +138,7 @@ class Values:
     def _output(self, node: CallNode) -> str:
         request = self._request
         stored = request._engine.store.call(request._row.serial, node.parent, node.identity)
-        if stored is None or stored.mac is None or (node.identity == ROOT and stored.kind != Kind.FUNCTION):
+        if stored is None or not stored.codec or (node.identity == ROOT and stored.kind != Kind.FUNCTION):
             return ""
         if stored.blob is not None:
             return "<a large value>"

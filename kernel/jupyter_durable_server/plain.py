@@ -79,4 +79,4 @@ def _has_inputs(engine: Engine, row: RequestRow, node: CallNode) -> bool:
 
 def _is_plain(engine: Engine, row: RequestRow, node: CallNode) -> bool:
     stored = engine.store.call(row.serial, node.parent, node.identity)
-    return stored is None or stored.mac is None or stored.codec == PLAIN
+    return stored is None or stored.codec in ("", PLAIN)

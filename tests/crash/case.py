@@ -29,7 +29,6 @@ from jupyter_durable.client.settings import Settings
 from jupyter_durable.client.versions import live_code
 from jupyter_durable.core.model import ROOT, CallRow, Status
 from jupyter_durable.runner.run import COUNTED
-from jupyter_durable.runner.sealing import turn_of
 from tests.crash import mutants, witness
 from tests.crash.oracle import Look, Run, judge
 from tests.crash.shapes import SHAPES, START, Shape
@@ -215,9 +214,8 @@ def read_all(engine: Engine) -> dict[str, Any]:
                 continue
             if call.identity == ROOT:
                 continue
-            if call.mac is None:
-                assert call.inputs is not None
-                (args, _), _ = sealer.unseal(call.inputs, call.identity, turn_of(call.pass_no, call.attempts))
+            if call.value is None and call.blob is None:
+                (args, _), _ = sealer.inputs(call)
                 key, value = f"{call.name}{args[-1]}", ""
             else:
                 opened = sealer.open(call)

@@ -46,12 +46,12 @@ def test_every_value_of_an_old_store_is_read(golden):
     assert isinstance(requests["fails"].error, KeyError)
     for n, name in enumerate(("succeeds", "fails", "dies"), start=1):
         request = requests[name]
-        assert request.root_call().inputs() == ((n,), {})
+        assert request.call(name).inputs() == ((n,), {})
         assert request.call("large").output() == str(n) * 80_000
         assert request.call("binary").output() == bytearray([n]) * 80_000
         assert request.call("point").output().x == request.call("over").inputs()[0][0].x == n
         assert [call.output() for call in request.calls("step")] == [{"step": i} for i in (n, n + 100, 10, 11, 12)]
-        assert request.call("keep").progress.message == "keeping"
+        assert [progress.message for progress in request.progress] == ["keeping"]
         with pytest.raises(ValueError, match=f"no {n}"):
             request.call("broken").output()
 
@@ -80,7 +80,8 @@ def test_a_cell_of_an_old_store_is_resumed(golden):
     assert golden.executed() == []
     assert (golden.namespace["kept"], golden.namespace["sums"], golden.namespace["made"].x) == (7, 3, 8)
     golden.cell(CELL.replace("1 / 0", "done = 1"))
-    assert golden.executed() == [] and golden.last().status == "succeeded"
+    assert golden.executed() == []
+    assert golden.last().status == "succeeded"
 
 
 def test_a_request_of_an_old_store_is_forked(golden):

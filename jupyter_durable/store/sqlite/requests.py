@@ -69,10 +69,10 @@ def accept(
     keep_code(cursor, new.code)
     cursor.execute(
         "INSERT INTO request (epoch, run, lease_until, cancel_requested, pinned, id, application, kind, status,"
-        " accepted_at, code_key, notebook, cell, idempotency_key, forked_from, rule, headers, input_digest, input)"
-        " VALUES (0, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " accepted_at, code_key, notebook, cell, idempotency_key, forked_from, rule, headers, input_digest, input, mac)"
+        " VALUES (0, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (new.id, new.application, new.kind, Status.QUEUED, new.accepted_at, new.code.key, new.notebook, new.cell,
-         new.idempotency_key, new.forked_from, FINGERPRINT_RULE, new.headers, new.input_digest, new.input),
+         new.idempotency_key, new.forked_from, FINGERPRINT_RULE, new.headers, new.input_digest, new.input, new.mac),
     )  # fmt: skip
     serial = cursor.lastrowid or 0
     cursor.executemany(statements.COPY, ((serial, *call) for call in calls))
@@ -100,10 +100,10 @@ def begin(
     code_key = row.code_key if run.code is None else run.code.key
     cursor.execute(
         "UPDATE request SET epoch = ?, run = ?, status = ?, started_at = coalesce(started_at, ?), finished_at = NULL,"
-        " error = NULL, cancel_requested = 0, code_key = ?, lease_until = ?, lease_boot = ?,"
+        " error = NULL, cancel_requested = 0, code_key = ?, mac = coalesce(?, mac), lease_until = ?, lease_boot = ?,"
         " host = ?, boot_id = ?, pid_namespace = ?, pid = ?, pid_started = ? WHERE serial = ?",
-        (row.epoch + 1, row.run + 1, Status.RUNNING, run.started_at, code_key, lease_until, run.lease_boot, *owner,
-         serial),
+        (row.epoch + 1, row.run + 1, Status.RUNNING, run.started_at, code_key, run.mac, lease_until, run.lease_boot,
+         *owner, serial),
     )  # fmt: skip
     cursor.execute(
         "UPDATE run SET status = ? WHERE request = ? AND status = ?", (Status.INTERRUPTED, serial, Status.RUNNING)

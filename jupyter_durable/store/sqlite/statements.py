@@ -130,8 +130,8 @@ PROGRESSED: Final = "INSERT OR REPLACE INTO progress VALUES (?, ?, ?, ?, ?, ?, ?
 METRIC: Final = "INSERT INTO metric (request, identity, kind, name, value) VALUES (?, ?, ?, ?, ?)"
 DECIDED: Final = "INSERT OR REPLACE INTO decided VALUES (?, ?, ?, ?)"
 DROPPED: Final = (
-    "UPDATE call SET codec = '', value = NULL, blob = NULL, mac = NULL"
-    " WHERE request = ? AND parent = ? AND identity = ?"
+    "UPDATE call SET codec = '', value = NULL, blob = NULL, mac = :mac"
+    " WHERE request = :request AND parent = :parent AND identity = :identity"
 )
 
 SET_ASIDE_COPY: Final = f"""

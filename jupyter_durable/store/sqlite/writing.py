@@ -81,7 +81,7 @@ def write_all(cursor: sqlite3.Cursor, fence: Fence, writes: Iterable[Write]) -> 
             cursor.execute(*_statement(fence.serial, write))
 
 
-def _statement(serial: int, write: _Other) -> tuple[str, tuple[object, ...]]:
+def _statement(serial: int, write: _Other) -> tuple[str, tuple[object, ...] | dict[str, object]]:
     match write:
         case Reached():
             return statements.REACHED, (serial, *write)
@@ -98,5 +98,5 @@ def _statement(serial: int, write: _Other) -> tuple[str, tuple[object, ...]]:
         case ArgumentsDecide():
             return statements.DECIDED, (serial, *write)
         case Dropped():
-            return statements.DROPPED, (serial, *write)
+            return statements.DROPPED, {"request": serial, **write._asdict()}
     assert_never(write)

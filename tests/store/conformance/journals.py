@@ -171,10 +171,10 @@ class JournalLaws:
     def test_a_dropped_value_is_gone_and_its_digest_stays(self, store: Store) -> None:
         journal = started(store)
         journal.record(outcome(2, kind="reduce_step", result=b"r" * 16))
-        journal.record(outcome(3, kind="reduce_step"), [Dropped(1, 2)])
+        journal.record(outcome(3, kind="reduce_step"), [Dropped(1, 2, b"d" * 37)])
         row = store.call(journal.lease.serial, 1, 2)
         assert row is not None
-        assert (row.status, row.codec, row.value, row.mac, row.result) == ("succeeded", "", None, None, b"r" * 16)
+        assert (row.status, row.codec, row.value, row.mac, row.result) == ("succeeded", "", None, b"d" * 37, b"r" * 16)
 
     def test_children_come_in_pages_by_identity(self, store: Store) -> None:
         journal = started(store)

@@ -1,0 +1,67 @@
+"""What a MAC covers: the records of calls, requests and code, as the bytes that are signed.
+
+Rules of this file
+- A record is signed whole: all that decides what executes, with which input, and what is served. Of a call only its
+  times are left out, and the mark that it was set aside, which the store writes: without it the call is served what it
+  recorded, with it it executes again. Of a request what changes while it runs is left out (who owns it, its status, a
+  line about its error: nothing is served for them), and the path of its notebook, which may move.
+- `marshal` in version 2 is the bytes of a tuple without a second reading: each part says its type and length. It is
+  four times as fast as anything written in Python, and has not changed since Python 2.5.
+- A request that a store of format 1 accepted has twelve digits in its id, later ones have fourteen, and the id is in
+  every MAC: nothing that was signed by format 2 can be made to look as if it need not be.
+"""
+
+from __future__ import annotations
+
+import re
+from marshal import dumps
+from typing import Any, Final
+
+from jupyter_durable.core.model import FINGERPRINT_RULE, CallRow, Flag, NewRequest, RequestRow
+
+CALL: Final = "call"
+REQUEST: Final = "request"
+CODE: Final = "code"
+ATTEMPT: Final = "attempt"
+_VERSION: Final = 2
+_SIGNED_FLAGS: Final = ~Flag.SET_ASIDE
+_OLD: Final = re.compile("req_[0-9a-f]{12}")
+
+
+def is_old(request: str) -> bool:
+    """Whether a request may have been accepted before format 2, so that format 1 vouches for what it wrote then."""
+    return _OLD.fullmatch(request) is not None
+
+
+def call_record(row: CallRow | tuple[Any, ...]) -> bytes:
+    """What is signed of a call."""
+    (
+        parent, identity, pass_no, seq, kind, name, status, flags, digest, code, attempts, _, _, codec, value, blob, _,
+        inputs, writes, children, result, below, files, metrics,
+    ) = row  # fmt: skip
+    return dumps(
+        (
+            parent, identity, pass_no, seq, kind, name, status, flags & _SIGNED_FLAGS, digest, code, attempts, codec,
+            value, blob, inputs, writes, children, result, below, files, metrics,
+        ),
+        _VERSION,
+    )  # fmt: skip
+
+
+def request_record(request: NewRequest | RequestRow) -> bytes:
+    """What is signed of a request."""
+    code_key, rule = (
+        (request.code.key, FINGERPRINT_RULE) if isinstance(request, NewRequest) else (request.code_key, request.rule)
+    )
+    return dumps(
+        (
+            _text(request.application), request.kind, request.input, request.input_digest, code_key,
+            _text(request.cell), _text(request.idempotency_key), request.forked_from, request.headers, rule,
+        ),
+        _VERSION,
+    )  # fmt: skip
+
+
+def _text(given: str | None) -> str | None:
+    """A text that a user gave, without the class it may have: the store keeps none."""
+    return None if given is None else str.__str__(given)

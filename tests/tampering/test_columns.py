@@ -1,0 +1,321 @@
+"""Every column of every table of a store is changed in every way, and the store is read and replayed.
+
+Rules of this file
+- The oracle knows each value by its call: a value that is served is its own, only the functions that were asked for
+  execute, and what is refused is refused with an error of ours.
+- Columns are those of the schema: one that nobody has listed fails.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from jupyter_durable import DurableError, context
+from jupyter_durable.client import Request, this_engine
+from tests.engine.conftest import Notebook
+from tests.golden.written import all_of, write
+
+SHOWN: Final = {
+    "attempt": "what a failed attempt said, and when: shown, never decided from",
+    "history": "what was set aside: kept to be looked at, never served",
+    "log": "what a call printed: shown",
+    "metric": "what a call measured: shown",
+    "progress": "how far a call was: shown",
+    "reached": "where calls were served in the last run: the order of the tree, and places for rule (2)",
+    "decided": "where arguments alone decide: without it a wrong match is found again",
+    "run": "when runs began and ended, and how: shown, and which of them a strict replay is compared with",
+}
+"""Tables that are not signed, and why: whatever stands in them, no call is served the value of another one."""
+SIGNED: Final = {
+    "call": {
+        "parent", "identity", "pass_no", "seq", "kind", "name", "status", "flags", "digest", "code", "attempts",
+        "codec", "value", "blob", "mac", "inputs", "writes", "children", "result", "below", "files", "metrics",
+    },
+    "request": {
+        "id", "application", "kind", "code_key", "cell", "idempotency_key", "forked_from", "rule", "headers",
+        "input_digest", "input", "mac",
+    },
+    "code": {"key", "data", "mac"},
+}  # fmt: skip
+"""Columns that are signed."""
+NOT_SIGNED: Final = {
+    "call": {
+        "request": "the id of the request is signed with each row",
+        "started_at": "a time, shown",
+        "duration": "a time, shown",
+    },
+    "request": {
+        "serial": "a number of the file; the id is what counts",
+        **dict.fromkeys(("epoch", "run", "lease_until", "lease_boot", "cancel_requested"), "who may write now"),
+        **dict.fromkeys(("host", "boot_id", "pid_namespace", "pid", "pid_started"), "who runs it now"),
+        **dict.fromkeys(("accepted_at", "started_at", "finished_at"), "a time, shown"),
+        "pinned": "whether garbage collection may take it",
+        "deleted": "whether it is being deleted",
+        "status": "what it is told by; what it served is vouched for by its root call",
+        "error": "a line for lists",
+        "notebook": "where it is found; moves with the file",
+    },
+}
+SEEDS: Final = 12
+
+
+def columns_of(path: Path) -> dict[str, list[str]]:
+    """The columns of all tables."""
+    with closing(sqlite3.connect(path)) as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {
+            table: [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+            for table in tables
+            if not table.startswith("sqlite_")
+        }
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with requests of every kind, written by this version."""
+    home = tmp_path_factory.mktemp("written")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_DATA_DIR", str(home))
+        before = this_engine()
+        made = Notebook(home / "store.db", patch)
+        write(made)
+        made.engine.store.close()
+        context.engine.set(before)
+    return home
+
+
+def test_every_column_is_listed(written):
+    """A new column is signed, or it is said why it need not be."""
+    found = columns_of(written / "store.db")
+    assert found.keys() == SIGNED.keys() | SHOWN.keys()
+    for table, signed in SIGNED.items():
+        known = signed | NOT_SIGNED.get(table, {}).keys()
+        assert set(found[table]) == known, table
+
+
+class Changed:
+    """One change of one column, chosen by a seed."""
+
+    def __init__(self, home: Path, table: str, column: str, seed: int) -> None:
+        draw = random.Random(f"{table} {column} {seed}")
+        with closing(sqlite3.connect(home / "store.db", isolation_level=None)) as connection:
+            connection.execute("PRAGMA foreign_keys = OFF")
+            keys = [row[1] for row in connection.execute(f"PRAGMA table_info({table})") if row[5]] or ["rowid"]
+            key = ", ".join(keys)
+            rows = connection.execute(f"SELECT {column}, {key} FROM {table}").fetchall()
+            self.said = f"{table}.{column} (seed {seed})"
+            if not rows:
+                return
+            value, *where = draw.choice(rows)
+            ways = [
+                None,
+                "text of another type",
+                b"\xff\xfe",
+                -1,
+                2**63 - 1,
+                -(2**63),
+                1e308,
+                "",
+                b"",
+                7,
+                "x" * 100_000,
+            ]
+            ways += [b"\0" * 36, b"\0" * 37, "succeeded", "failed", "running", "remove", "map", 0]
+            ways += [other for other, *_ in draw.sample(rows, min(6, len(rows)))]
+            ways += self._flipped(value, draw)
+            new = ways[seed % len(ways)] if seed < len(ways) else draw.choice(ways)
+            self.said += f": {value!r:.60} of {where} becomes {new!r:.60}"
+            also = " AND ".join(f"{name} = ?" for name in keys)
+            try:
+                connection.execute(f"UPDATE OR REPLACE {table} SET {column} = ? WHERE {also}", (new, *where))
+            except sqlite3.Error as error:  # the schema does not take it
+                self.said += f" (refused: {error})"
+
+    @staticmethod
+    def _flipped(value: Any, draw: random.Random) -> list[Any]:
+        if not isinstance(value, bytes) or not value:
+            return []
+        at = draw.randrange(len(value))
+        return [value[:at] + bytes([value[at] ^ (1 << draw.randrange(8))]) + value[at + 1 :], value[: len(value) // 2]]
+
+
+ALLOWED: Final = {
+    "succeeds": {("broken", 1)}, "fails": {("broken", 2)}, "dies": {("broken", 3)}, "cell": set(), "remove": set(),
+}  # fmt: skip
+
+
+def executions_of(n: int) -> set[Any]:
+    """All that `all_of(n)` may execute."""
+    names = ("step", "large", "binary", "point", "over", "keep", "broken", "second_time", "added")
+    return (
+        {(name, n) for name in names} | {("step", i) for i in (n + 100, 10, 11, 12)} | {("add", i) for i in (1, 2, 3)}
+    )
+
+
+NUMBER: Final = {"succeeds": 1, "fails": 2, "dies": 3, "remove": 4}
+
+
+class Looked:
+    """A changed store, looked at in every way."""
+
+    def __init__(self, notebook: Notebook, counts: Counter[str]) -> None:
+        self.notebook = notebook
+        self.counts = counts
+
+    def typed(self, what: Any) -> Any:
+        """What is served; None where it was refused with an error of ours."""
+        try:
+            found = what()
+        except DurableError:
+            self.counts["refused"] += 1
+            return None
+        except (ValueError, KeyError) as error:
+            if str(error).strip("'") not in {"no 1", "no 2", "no 3", "2"}:  # what the functions themselves raise
+                raise
+            return None
+        self.counts["served"] += 1
+        return found
+
+    def requests(self, ids: dict[str, str]) -> dict[str, Request]:
+        """The requests by what they were, as far as they are found."""
+        store = self.notebook.engine.store
+        rows = {application: self.typed(lambda id=id: store.request(id)) for application, id in ids.items()}
+        return {name: Request(self.notebook.engine, row) for name, row in rows.items() if row is not None}
+
+    def read(self, requests: dict[str, Request]) -> None:
+        """Outputs, arguments, state, tree."""
+        for application, request in requests.items():
+            n = NUMBER.get(application, 0)
+            output = self.typed(request.output)
+            assert output in (None, all_of(n), "removed" if application == "remove" else None), (application, output)
+            if output is None and application in ("succeeds", "remove"):
+                self.counts["outputs refused"] += 1
+            state = self.typed(lambda request=request: request.state)
+            assert state in (None, {}, {"kept": n}), state
+            self.typed(request.tree)
+            self.typed(request.preview)
+            self.typed(lambda request=request: str(request))
+            for call in self.typed(request.calls) or []:
+                self.one(call, n)
+
+    def one(self, call: Any, n: int) -> None:
+        """A value of a call is that of its function and its arguments."""
+        given = self.typed(call.inputs)
+        value = self.typed(call.output)
+        if given is None or value is None:
+            return
+        assert value == expected(call._request._stored(call._node).name, list(given[0])), (
+            call,
+            given,
+            value,
+        )
+
+    def replay(self, requests: dict[str, Request]) -> None:
+        """Only the functions of a request execute, with its arguments; what it gives is its own."""
+        for application, request in requests.items():
+            self.notebook.executed()
+            replayed = self.typed(request.replay)
+            n = NUMBER.get(application, 0)
+            allowed = executions_of(n) if application in ("succeeds", "fails", "dies") else {("remove", 4)}
+            if application == "cell":
+                allowed = {("keep", 7), ("point", 8), ("add", 1), ("add", 2)}
+            executed = set(self.notebook.executed())
+            assert executed <= allowed, (application, executed - allowed)
+            if replayed is not None and (output := self.typed(replayed.output)) is not None:
+                assert output == (all_of(n) if application != "remove" else "removed")
+                state = self.typed(lambda replayed=replayed: replayed.state)
+                assert state in (None, {"kept": n} if application != "remove" else {}), state
+
+
+def expected(name: str, args: list[Any]) -> Any:
+    """What the functions of the golden store give."""
+    given = args[-1]
+    return {
+        "step": lambda: {"step": given},
+        "large": lambda: str(given) * 80_000,
+        "binary": lambda: bytearray([given]) * 80_000,
+        "add": lambda: args[0] + given,
+        "Adder.added": lambda: 1000 + given,
+        "over": lambda: given.x + 100,
+        "point": lambda: Same(given),
+        "keep": lambda: given,
+        "second_time": lambda: given,
+    }[name]()
+
+
+class Same:
+    """Equal to a point of this number."""
+
+    def __init__(self, x: int) -> None:
+        self.x = x
+
+    def __eq__(self, other: object) -> bool:
+        return getattr(other, "x", None) == self.x
+
+    def __hash__(self) -> int:
+        return hash(self.x)
+
+
+def look(written: Path, home: Path, cases: list[tuple[str, str, int]], counts: Counter[str]) -> None:
+    """Change a copy of the store and look at it, for each case."""
+    with closing(sqlite3.connect(written / "store.db")) as connection:
+        ids = dict(connection.execute("SELECT application, id FROM request").fetchall())
+    for table, column, seed in cases:
+        shutil.rmtree(home, ignore_errors=True)
+        shutil.copytree(written, home)
+        changed = Changed(home, table, column, seed)
+        counts["changes"] += 1
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("JUPYTER_DATA_DIR", str(home))
+            before = this_engine()
+            notebook = None
+            try:
+                notebook = Notebook(home / "store.db", patch)
+                notebook.namespace["die"] = lambda: None
+                looked = Looked(notebook, counts)
+                requests = looked.requests(ids)
+                looked.read(requests)
+                looked.replay(requests)
+            except BaseException as error:
+                error.add_note(changed.said)
+                raise
+            finally:
+                if notebook is not None:
+                    looked.typed(lambda notebook=notebook: notebook.engine.store.close())
+                context.engine.set(before)
+
+
+def cases_of(written: Path, seeds: int, tables: Any = None) -> list[tuple[str, str, int]]:
+    """All columns, each changed in `seeds` ways."""
+    return [
+        (table, column, seed)
+        for table, columns in columns_of(written / "store.db").items()
+        if tables is None or table in tables
+        for column in columns
+        for seed in range(seeds)
+    ]
+
+
+def test_a_sample_of_changed_columns_serves_nothing_that_is_not_its_own(written, tmp_path):
+    """A few changes of the signed tables, others in each run of the suite's history by their seeds."""
+    cases = random.Random(7).sample(cases_of(written, 20, SIGNED), 10)
+    look(written, tmp_path / "home", cases, Counter())
+
+
+@pytest.mark.full
+def test_every_changed_column_serves_nothing_that_is_not_its_own(written, tmp_path):
+    """Every column of every table, in each way of being another one."""
+    counts: Counter[str] = Counter()
+    try:
+        look(written, tmp_path / "home", cases_of(written, SEEDS), counts)
+    finally:
+        print(json.dumps(counts))
