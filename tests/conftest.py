@@ -25,26 +25,32 @@ settings.load_profile("jupyter_durable")
 
 
 BROWSER = "tests/browser/"
+LONG = (BROWSER, "tests/crash/", "tests/cli/test_run.py", "tests/examples/", "tests/benchmarks/", "tests/docs/",
+        "tests/races/", "tests/laws/", "tests/kernel/", "tests/store/", "tests/server/")  # fmt: skip
+"""What takes longest, and begins first: the end finds only short files, which all workers share."""
 
 
-class OneForTheBrowser(LoadScopeScheduling):
-    """How two workers share the tests: one has all of the browser, since they need one server and one page; the other
-    files go one by one to whoever is free."""
+class HalvesOfTheBrowser(LoadScopeScheduling):
+    """How workers share the tests: two have half of the browser's files each, since these need a server and a window;
+    the other files go one by one to whoever is free."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return BROWSER if nodeid.startswith(BROWSER) else nodeid.partition("::")[0]
+        file = nodeid.partition("::")[0]
+        if not file.startswith(BROWSER):
+            return file
+        return f"{BROWSER}a-m" if file < f"{BROWSER}test_n" else f"{BROWSER}n-z"
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneForTheBrowser:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> HalvesOfTheBrowser:
     """Called where the tests are shared between workers, in the process that hands them out."""
-    return OneForTheBrowser(config, log)
+    return HalvesOfTheBrowser(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What takes longest begins first."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: not item.nodeid.startswith(BROWSER))
+        items.sort(key=lambda item: next((n for n, path in enumerate(LONG) if item.nodeid.startswith(path)), len(LONG)))
 
 
 @pytest.fixture(scope="session", autouse=True)

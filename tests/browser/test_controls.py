@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.lab import APPS, APPS_IN_FULL, SETUP, WAITING, Lab, Notebook, again, debugged, entry, unfold
+from tests.browser.lab import APPS_IN_FULL, SETUP, WAITING, Lab, Notebook, again, debugged, entry, unfold
 
 RESULT = ".jp-OutputArea-executeResult .jp-OutputArea-output"
 
@@ -72,7 +72,7 @@ CELLS = {
 
 
 def rare(app: str, generation: str, cell: str) -> bool:
-    return generation == "6" or (app == "notebooks" and cell not in ("sleep", "cpu"))
+    return generation == "6" or cell == "body that sleeps" or (app == "notebooks" and cell != "sleep")
 
 
 EVERYWHERE = [
@@ -227,7 +227,7 @@ PIXEL = base64.b64decode(
 PLOT = "total = chain(6)\ndisplay(Image(PIXEL, width=40))"
 
 
-@APPS
+@APPS_IN_FULL
 def test_after_a_fix_the_cells_variables_and_plots_are_there(lab: Lab, page: Page, app: str) -> None:
     """The cell runs again, only the failed call and what follows it execute, and the view says so."""
     cells = [SETUP, f"{FIXED}\n{CHAIN}", PLOT, "1", "print(total, done)"]

@@ -131,7 +131,7 @@ def test_a_mark_is_live_and_stays_while_the_cell_runs_again(lab: Lab, page: Page
     assert page.evaluate("() => window.gone") == 0
 
 
-@APPS
+@APPS_IN_FULL
 def test_commands_act_on_the_request_of_the_active_cell(lab: Lab, page: Page, app: str) -> None:
     cells = [SETUP, CHAIN, "total = chain(6)", REPAIRED, "[get_request('last').output(), done]"]
     notebook = Notebook(page, lab, lab.write(f"commands-{app[:3]}.ipynb", cells), app=app)
@@ -261,7 +261,7 @@ def test_a_mark_stays_with_its_cell_when_it_is_scrolled_out_of_sight_and_moved(
     expect(page.locator(".jp-durable-mark")).to_have_count(1)
 
 
-@APPS
+@APPS_IN_FULL
 def test_in_a_notebook_that_is_not_trusted_a_mark_says_so_and_does_nothing(lab: Lab, page: Page, app: str) -> None:
     """Hostile text stays text; a saved "running" is no longer believed."""
     hostile = "<img src=x onerror=alert(1)>\u202e"

@@ -82,7 +82,7 @@ def test_a_thousand_items_are_one_row_that_opens_to_pages(lab: Lab, page: Page, 
     expect(view.locator(".jp-durable-label", has_text="parse[")).to_have_count(3)
 
 
-@APPS
+@APPS_IN_FULL
 def test_the_tree_is_used_by_keyboard(lab: Lab, page: Page, app: str) -> None:
     """Arrows move, open and close; Enter shows a call; none of them reaches the notebook."""
     notebook = Notebook(page, lab, lab.write(f"keys-{app[:3]}.ipynb", [SETUP, MAP, "1"]), app=app)

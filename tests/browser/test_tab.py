@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.lab import APPS, APPS_IN_FULL, ARTIFACTS, SETUP, TOKEN, Lab, Notebook, again, debugged, entry, unfold
+from tests.browser.lab import APPS_IN_FULL, ARTIFACTS, SETUP, TOKEN, Lab, Notebook, again, debugged, entry, unfold
 from tests.browser.test_panel import Requests, lab_page, tab
 
 CHAIN = """import os
@@ -105,7 +105,7 @@ def test_with_its_notebook_open_a_call_is_debugged_from_the_tab(lab: Lab, page: 
     notebook.idle()
 
 
-@APPS
+@APPS_IN_FULL
 def test_with_its_notebook_open_replay_runs_the_cell_and_go_to_shows_it(lab: Lab, page: Page, app: str) -> None:
     """The notebook stays the one that it was, and its page the only one."""
     name = f"tab-cell-{app[:3]}.ipynb"
@@ -214,7 +214,9 @@ def test_the_files_page_of_notebook_7_has_the_panel_and_loses_nothing(lab: Lab, 
     assert [text for text in said if "durable" in text] == []
 
 
-@pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1280), ("JupyterLab Dark", 800)])
+@pytest.mark.parametrize(
+    ("theme", "width"), [pytest.param("JupyterLab Light", 1280, marks=pytest.mark.full), ("JupyterLab Dark", 800)]
+)
 def test_beside_a_notebook_of_notebook_7_nothing_is_wider_than_its_column(
     lab: Lab, page: Page, theme: str, width: int
 ) -> None:

@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.lab import APPS, ARTIFACTS, SETUP, Lab, Notebook, Settings
+from tests.browser.lab import APPS_IN_FULL, ARTIFACTS, SETUP, Lab, Notebook, Settings
 from tests.browser.test_front import ENDLESS, REPAIRED, activate, command, ended, state, toast
 
 
@@ -87,7 +87,7 @@ def test_the_status_bar_counts_what_runs_in_all_stores(lab: Lab, page: Page) -> 
     ended(notebook, 1)
 
 
-@APPS
+@APPS_IN_FULL
 def test_the_end_of_a_request_is_told_to_a_page_that_was_hidden(
     lab: Lab, page: Page, app: str, settings: Settings
 ) -> None:

@@ -119,8 +119,15 @@ def test_what_is_not_saved_is_asked_of_the_kernel_and_shown(lab: Lab, page: Page
     assert ("4 ran" in saved) is (save_view == "summary")
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-@pytest.mark.parametrize("width", [1280, 800])
+@pytest.mark.parametrize(
+    ("theme", "width"),
+    [
+        ("JupyterLab Light", 1280),
+        ("JupyterLab Dark", 800),
+        pytest.param("JupyterLab Light", 800, marks=pytest.mark.full),
+        pytest.param("JupyterLab Dark", 1280, marks=pytest.mark.full),
+    ],
+)
 def test_it_has_the_colours_of_the_theme_and_room_in_a_narrow_window(
     lab: Lab, page: Page, theme: str, width: int
 ) -> None:

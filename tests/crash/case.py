@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
+import importlib
 import json
 import os
 import random
@@ -19,14 +21,17 @@ import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Final, NamedTuple
+from types import FunctionType, ModuleType
+from typing import Any, Final, NamedTuple, cast
+
+from pydantic import TypeAdapter
 
 from jupyter_durable import context
 from jupyter_durable.client import Engine, Request, list_requests, run_local_application
 from jupyter_durable.client.journal import records
 from jupyter_durable.client.settings import Settings
 from jupyter_durable.client.versions import live_code
+from jupyter_durable.code.sources import find_class, find_function
 from jupyter_durable.core.model import ROOT, CallRow, Status
 from jupyter_durable.runner.run import COUNTED
 from tests.crash import mutants, witness
@@ -34,6 +39,16 @@ from tests.crash.oracle import Look, Run, judge
 from tests.crash.shapes import SHAPES, START, Shape
 from tests.crash.witness import ACCEPTED, KILLED, Event, Witness, line, read_log, short
 
+PRELOADED: Final = (
+    "jupyter_durable.client.execution",
+    "jupyter_durable.client.render",
+    "jupyter_durable.store.memory",
+    "jupyter_durable.store.migrations.v1",
+    "jupyter_durable.store.sqlite.store",
+    "pydantic",
+    "sqlite_utils",
+    "zstandard",
+)
 PATIENCE: Final = 100.0
 """Seconds after which a process counts as stuck."""
 RECOVERIES: Final = 3
@@ -74,6 +89,16 @@ class Process(NamedTuple):
     @property
     def killed(self) -> bool:
         return os.WIFSIGNALED(self.status) and os.WTERMSIG(self.status) == signal.SIGKILL
+
+
+def preload() -> None:
+    """Load what every fork of this process needs, and parse the code that all workloads call."""
+    for name in PRELOADED:
+        importlib.import_module(name)
+    TypeAdapter(int)  # its first use loads more
+    find_function(cast(FunctionType, witness.ran))
+    find_class(witness.Event)
+    gc.freeze()
 
 
 def in_fork(body: Callable[[], dict[str, Any]], folder: Path) -> Process:

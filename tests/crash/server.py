@@ -6,40 +6,17 @@ Nothing is opened before a fork, and there is one thread.
 
 from __future__ import annotations
 
-import gc
-import importlib
 import json
 import os
 import sys
 from pathlib import Path
-from types import FunctionType
-from typing import Final, cast
 
-from pydantic import TypeAdapter
-
-from jupyter_durable.code.sources import find_class, find_function
-from tests.crash import drills, witness
-from tests.crash.case import Order, Stagehand
-
-PRELOADED: Final = (
-    "jupyter_durable.client.execution",
-    "jupyter_durable.client.render",
-    "jupyter_durable.store.memory",
-    "jupyter_durable.store.migrations.v1",
-    "jupyter_durable.store.sqlite.store",
-    "pydantic",
-    "sqlite_utils",
-    "zstandard",
-)
+from tests.crash import drills
+from tests.crash.case import Order, Stagehand, preload
 
 
 def main() -> None:
-    for name in PRELOADED:
-        importlib.import_module(name)
-    TypeAdapter(int)  # its first use loads more
-    find_function(cast(FunctionType, witness.ran))  # parsed once and not in every fork: all workloads call it
-    find_class(witness.Event)
-    gc.freeze()
+    preload()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what workloads print is no answer
     hand = Stagehand(Path(sys.argv[1]))

@@ -20,7 +20,7 @@ from typing import Any, Final
 from jupyter_durable.client import list_requests, run_local_application
 from jupyter_durable.errors import DurableError
 from jupyter_durable.serializer.signing import HmacVoucher
-from tests.crash.case import in_fork, open_engine
+from tests.crash.case import in_fork, open_engine, preload
 from tests.crash.shapes import START
 from tests.crash.witness import ACKNOWLEDGED, STARTED, Witness, holder, read_log, short
 
@@ -229,6 +229,7 @@ def replay(home: Path, log: Path, mutant: str | None) -> dict[str, Any]:
 
 
 def main(base: Path, seed: int, count: int, mutant: str | None) -> dict[str, Any]:
+    preload()
     recorded = record(base)
     known = set(recorded.values())
     made: Counter[str] = Counter()

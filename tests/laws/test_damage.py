@@ -27,14 +27,14 @@ def damages(folder: Path, count: int, mutant: str | None = None) -> Any:
 
 def test_damages_are_seen_or_change_nothing(tmp_path: Path) -> None:
     """Bits, pages, rows and large values are changed, cut and exchanged."""
-    said = damages(tmp_path, 120)
+    said = damages(tmp_path, 72)
     assert said["unseen"] == []
     assert said["ends"]["DeserializationError"] > 5
 
 
 def test_values_that_are_served_unchecked_are_found(tmp_path: Path) -> None:
     """The planted bug: signatures are not checked."""
-    assert damages(tmp_path, 60, "signatures not checked")["unseen"]
+    assert damages(tmp_path, 36, "signatures not checked")["unseen"]
 
 
 @pytest.mark.full
