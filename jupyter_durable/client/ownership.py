@@ -13,6 +13,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import socket
@@ -24,6 +25,8 @@ from typing import Final, NamedTuple, TypeVar
 from jupyter_durable.client.words import moment
 from jupyter_durable.clock import boot_time
 from jupyter_durable.core.model import Owner, RequestRow, Status
+from jupyter_durable.errors import StoreError
+from jupyter_durable.files import remedy
 from jupyter_durable.runner.settings import LEASE_SECONDS
 from jupyter_durable.store.base import NotAsRead
 
@@ -42,9 +45,12 @@ class _Process(NamedTuple):
 
 
 def _read(path: str) -> str:
+    """What the kernel says there; "" for nothing. Raises `StoreError` where it cannot be asked: that says nothing."""
     try:
         return Path(path).read_text().strip()
-    except OSError:
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise StoreError(f"who runs a request cannot be told: {error.strerror}; {remedy(error)}") from error
         return ""
 
 

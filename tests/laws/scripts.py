@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from jupyter_durable.client import list_requests, run_local_application
+from jupyter_durable.client import list_requests, ownership, run_local_application
 from jupyter_durable.core.model import Status
 from jupyter_durable.errors import CheckpointError, DurableError, SDKUsageError, StoreError
 from jupyter_durable.store.sqlite import statements, writer, writing
@@ -299,6 +299,55 @@ def large(folder: Path, what: str) -> Any:
     return [said, first, request.status, [row[0] for row in output] if what == "array" else len(str(output))]
 
 
+DESCRIPTORS: Final = """
+import os
+@function()
+def part(i):
+    if i == 5 and os.environ["FILES"] == "few":
+        TAKEN.extend(taken())
+    return ran(f"part{i}", 100_000 if i == LARGE else 10)
+@application()
+def flow():
+    return [got(f"part{i}", part(i))[:40] for i in range(300)]
+"""
+
+
+def descriptors(folder: Path) -> Any:
+    """Run out of file descriptors in the middle, past a checkpoint, until a large value; go on when some are free."""
+
+    def taken() -> list[int]:
+        found: list[int] = []
+        with contextlib.suppress(OSError):
+            while True:
+                found.append(os.open(os.devnull, os.O_RDONLY))
+        return found
+
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    held: list[int] = []
+    os.environ["FILES"] = "few"
+    namespace = begin(folder, f"LARGE = 280\nTAKEN = []\n{DESCRIPTORS}")
+    namespace.update(taken=taken, TAKEN=held)
+    flow = namespace["flow"]
+    said: list[str] = []
+    for _ in range(2):
+        try:
+            list_requests()[0].replay() if said else run_local_application(flow)
+        except StoreError as error:
+            said.append(f"{type(error).__name__}: {error}")
+    try:
+        owner = str(ownership.alive(ownership.this_owner()._replace(pid=os.getppid(), pid_started="")))
+    except StoreError as error:
+        owner = str(error)
+    for each in held:
+        os.close(each)
+    os.environ["FILES"] = "enough"
+    request = list_requests()[0]
+    request.replay()
+    return [said, owner, request.status, len(request.output())]
+
+
 STORM: Final = """
 @function()
 def part(i):
@@ -372,7 +421,8 @@ def plant(mutant: str) -> None:
 
 
 SCRIPTS: Final = {
-    each.__name__: each for each in (hold, take_over, status, map_with_failures, sets, full_disk, large, storm)
+    each.__name__: each
+    for each in (hold, take_over, status, map_with_failures, sets, full_disk, large, descriptors, storm)
 }
 
 if __name__ == "__main__":

@@ -55,6 +55,17 @@ def test_a_large_value_that_could_not_be_written_is_kept_and_its_call_does_not_e
         assert output == [0, 1, 2, 3]
 
 
+def test_without_file_descriptors_nothing_is_lost_and_it_goes_on_when_some_are_free(tmp_path: Path) -> None:
+    """Small values need none; a large one is kept; and nobody's owner counts as gone because it cannot be looked at."""
+    said, owner, status, length = answer(start("descriptors", tmp_path))
+    assert len(said) == 2, said
+    assert said[0].startswith("CheckpointError: a large value could not be written"), said
+    assert all("limit of open files" in text or "ulimit -n" in text for text in said), said
+    assert owner == "True" or "cannot be told" in owner
+    assert (status, length) == ("succeeded", 300)
+    assert Counter(executions(tmp_path)) == Counter(f"part{i}" for i in range(300))
+
+
 def storm(folder: Path, calls: int, interrupts: int, each: int = 1) -> None:
     """SIGINT at random moments; the script goes on with its request each time."""
     process = start("storm", folder, calls, each)

@@ -161,6 +161,8 @@ def check(link: Link, blobs: BlobFolder) -> list[Finding]:
     ]
     damaged = [path for path, _, _ in blobs.files() if path.suffix == ".damaged"]
     found += [Finding("warning", f"{path} is a damaged value that was moved aside") for path in damaged]
+    logs = sorted(link.path.parent.glob(f"{link.path.name}-wal.damaged-*"))
+    found += [Finding("warning", f"{path} is a damaged log that was kept: results in it are missing") for path in logs]
     return found
 
 

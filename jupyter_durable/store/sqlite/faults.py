@@ -20,7 +20,7 @@ _REASONS: Final = {
     sqlite3.SQLITE_READONLY: "the file or its directory is read-only; make it writable",
     sqlite3.SQLITE_IOERR: "the disk reported an input/output error; check the disk, its space and its quota",
     sqlite3.SQLITE_BUSY: "another process keeps the store locked; let it go on, or end it",
-    sqlite3.SQLITE_CANTOPEN: "the file or its directory cannot be opened; check that it exists and its permissions",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check that it is there, its permissions, the limit of open files",
     sqlite3.SQLITE_PERM: "access was denied; check the permissions",
 }
 _BROKEN: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})

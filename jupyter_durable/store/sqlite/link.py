@@ -32,6 +32,7 @@ from jupyter_durable.store.mounts import is_network
 from jupyter_durable.store.place import Place
 from jupyter_durable.store.sqlite.faults import broken, code_of, read_failed, write_failed
 from jupyter_durable.store.sqlite.foreign import OBJECTS, refuse_other_schemas, restrict
+from jupyter_durable.store.sqlite.frames import file_size, kept_aside, lost_commits
 from jupyter_durable.store.sqlite.patience import LIVING_SECONDS, SLICE_SECONDS, Patience, Tell, log
 from jupyter_durable.store.sqlite.watch import STEPS, Limit, Watch
 
@@ -186,6 +187,25 @@ class Link:
         self._place = Place(self.path, () if self._network else ("-wal", "-shm"))
         self._place.more.append(lambda: self.beside())
 
+    def _read_log_through(self, connection: sqlite3.Connection) -> None:
+        """Whether all that the log holds can be read back. Raises `StoreError`, once, when it cannot."""
+        log = Path(os.path.realpath(self.path) + "-wal")
+        with contextlib.suppress(sqlite3.OperationalError):  # others write: they found it good, or are to say so
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                with contextlib.closing(sqlite3.connect(self.name, timeout=0, isolation_level=None)) as second:
+                    (_, frames, _) = second.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                lost = lost_commits(log, max(0, frames))
+                aside = kept_aside(log) if lost else None
+            finally:
+                connection.execute("ROLLBACK")
+            if aside is not None:
+                raise StoreError(
+                    f"the log of the store {self.name} is damaged: {lost} commits in it cannot be read back, so "
+                    f"results that were recorded are missing. It was kept as {aside}. Open the store again to go on "
+                    "without them: the calls that are missing execute again"
+                )
+
     def _prepare_patiently(self, connection: sqlite3.Connection) -> None:
         patience = self.patience()
         while True:
@@ -198,7 +218,10 @@ class Link:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         restrict(connection)
         connection.execute("PRAGMA wal_autocheckpoint = 0")
+        logged = not self._network and file_size(os.path.realpath(self.path) + "-wal") > 0
         version = self._look(connection)
+        if logged:
+            self._read_log_through(connection)  # before anything is written over what could not be read
         _set_journal_mode(connection, "TRUNCATE" if self._network else "WAL")
         connection.execute("PRAGMA synchronous = FULL")
         if version < SCHEMA:

@@ -1,0 +1,142 @@
+"""A bit of the write-ahead log that turned: what was acknowledged after it is not dropped without a word."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from jupyter_durable.errors import StoreError
+from jupyter_durable.store.base import Filter
+from jupyter_durable.store.sqlite.frames import lost_commits
+from jupyter_durable.store.sqlite.store import SqliteStore
+from tests.store.rows import outcome, started
+
+CALLS = 150
+_FRAME = 24 + 4096
+_MADE = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from jupyter_durable.store.sqlite.store import SqliteStore
+from tests.store.rows import outcome, started
+store = SqliteStore(Path(sys.argv[1]))
+journal = started(store)
+for identity in range(2, 2 + int(sys.argv[3])):
+    journal.record(outcome(identity))
+os._exit(0)
+"""
+
+
+class Crashed(NamedTuple):
+    """The files that a kill left behind."""
+
+    store: bytes
+    log: bytes
+
+
+@pytest.fixture(scope="module")
+def crashed(tmp_path_factory: pytest.TempPathFactory) -> Crashed:
+    path = tmp_path_factory.mktemp("crashed") / "store.db"
+    subprocess.run([sys.executable, "-c", _MADE, path, Path.cwd(), str(CALLS)], check=True)
+    return Crashed(path.read_bytes(), path.with_name("store.db-wal").read_bytes())
+
+
+def found(folder: Path, store: bytes, log: bytes) -> int | str:
+    """How many calls the store holds when it is opened, or the error."""
+    path = folder / "store.db"
+    for each in folder.glob("store.db*"):
+        each.unlink()
+    path.write_bytes(store)
+    path.with_name("store.db-wal").write_bytes(log)
+    try:
+        opened = SqliteStore(path)
+    except StoreError as error:
+        return str(error)
+    try:
+        return len(opened.children(1, 1, 0, 9999)) if opened.requests(Filter(limit=1)) else 0
+    finally:
+        opened.close()
+
+
+def flipped(log: bytes, bit: int) -> bytes:
+    turned = bytearray(log)
+    turned[bit // 8] ^= 1 << bit % 8
+    return bytes(turned)
+
+
+def seen(folder: Path, crashed: Crashed, bits: list[int]) -> None:
+    unseen = 0
+    for bit in bits:
+        result = found(folder, crashed.store, flipped(crashed.log, bit))
+        if isinstance(result, str):
+            assert "commits in it cannot be read back" in result, (bit, result)
+        else:
+            assert result >= CALLS - 1, f"bit {bit}: {CALLS - result} acknowledged calls were dropped silently"
+            unseen += result < CALLS
+    assert unseen <= 3 + len(bits) // 20, "more than what hit the last commit"
+
+
+def test_a_bit_of_the_log_that_turned_is_an_error_unless_it_is_of_the_last_commit(
+    tmp_path: Path, crashed: Crashed
+) -> None:
+    """In its header, in the frames that hold the schema, and anywhere."""
+    draw = random.Random(5)
+    bits = [*range(0, 256, 37), *(draw.randrange(256, 20 * _FRAME * 8) for _ in range(8))]
+    seen(tmp_path, crashed, bits + [draw.randrange(len(crashed.log) * 8) for _ in range(20)])
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
+def test_every_bit_of_the_header_and_three_thousand_others(tmp_path: Path, crashed: Crashed) -> None:
+    draw = random.Random(6)
+    seen(tmp_path, crashed, [*range(256), *(draw.randrange(len(crashed.log) * 8) for _ in range(3000))])
+
+
+def test_what_a_crash_leaves_of_a_log_is_no_damage(tmp_path: Path, crashed: Crashed) -> None:
+    """It ends anywhere, its last pages are empty, or the header of its next round is half written."""
+    draw = random.Random(7)
+    path = tmp_path / "log"
+    last = len(crashed.log) // _FRAME
+    logs = [crashed.log, b"", crashed.log[:20], crashed.log[:32]]
+    logs += [crashed.log[: draw.randrange(32, len(crashed.log))] for _ in range(10)]
+    logs += [crashed.log[: 32 + n * _FRAME] + bytes(3 * _FRAME) for n in range(last - 3, last)]
+    for log in logs:
+        result = found(tmp_path, crashed.store, log)
+        assert isinstance(result, int), result
+    number, salt = (int.from_bytes(crashed.log[at : at + 4]) + 1 for at in (12, 16))
+    began = crashed.log[:12] + number.to_bytes(4) + salt.to_bytes(4) + draw.randbytes(12)
+    for size in range(16, 32):
+        path.write_bytes(began[:size] + crashed.log[size:])
+        assert lost_commits(path, 0) == 0, size
+
+
+def test_it_is_told_once_and_the_damaged_log_is_kept(tmp_path: Path, crashed: Crashed) -> None:
+    """The store opens again without repair, with what was before the damage."""
+    damaged = flipped(crashed.log, (32 + 100 * _FRAME + 500) * 8)
+    assert "cannot be read back" in str(found(tmp_path, crashed.store, damaged))
+    (kept,) = tmp_path.glob("store.db-wal.damaged-*")
+    assert kept.read_bytes() == damaged
+    assert oct(kept.stat().st_mode & 0o777) == "0o600"
+    store = SqliteStore(tmp_path / "store.db")
+    assert 0 < len(store.children(1, 1, 0, 9999)) < CALLS
+    assert any("damaged" in finding.text for finding in store.check() if finding.level == "warning")
+    store.close()
+
+
+def test_a_live_process_reads_its_own_log_as_it_is(tmp_path: Path) -> None:
+    """A second one that opens the store beside it finds all, and nothing to complain of."""
+    first = SqliteStore(tmp_path / "store.db")
+    journal = started(first)
+    for identity in range(2, 50):
+        journal.record(outcome(identity))
+    second = SqliteStore(tmp_path / "store.db")
+    assert len(second.children(1, 1, 0, 999)) == 48
+    journal.record(outcome(60))
+    assert len(second.children(1, 1, 0, 999)) == 49
+    second.close()
+    first.close()
