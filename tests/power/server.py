@@ -21,8 +21,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import TypeAdapter
 
-from tests.crash.case import in_fork
-from tests.crash.server import PRELOADED
+from tests.crash.case import PRELOADED, in_fork
 from tests.power.bugs import BUGS
 from tests.power.days import record
 from tests.power.disk import MODELS, Disk
