@@ -13,6 +13,8 @@ import ast
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
+from jupyter_durable.code.texts import tree_of
+
 OURS: Final = frozenset({"function", "application", "cls"})
 DECORATOR: Final = "__jupyter_durable_function__"
 """Name under which the decorator stands in the namespace, so that no user's name is taken."""
@@ -108,5 +110,5 @@ def decorate(tree: ast.Module, plain: Collection[str] = ()) -> ast.Module:
 
 def with_decorators(source: str, plain: Collection[str] = ()) -> ast.Module:
     """The tree of a cell as it executes: decorated where it is a `%%durable` cell."""
-    tree = ast.parse(commented(source))
+    tree = tree_of(commented(source))
     return decorate(tree, plain) if is_durable_cell(source) else tree

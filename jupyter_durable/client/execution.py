@@ -13,7 +13,7 @@ from jupyter_durable.client.cell_options import parsed_options
 from jupyter_durable.client.durable_source import DECORATOR, commented, decorate, is_durable_cell
 from jupyter_durable.client.launching import Launch
 from jupyter_durable.code.statements import once_called
-from jupyter_durable.code.texts import RESTORED, remember_source
+from jupyter_durable.code.texts import RESTORED, remember_source, tree_of
 from jupyter_durable.context import current
 from jupyter_durable.core.model import Kind, RequestRow
 from jupyter_durable.errors import ReplayError, SDKUsageError, StoreError
@@ -108,7 +108,7 @@ def _execute(run: Run, root: ActiveCall, code: Loaded) -> None:
     source = commented(code.body)
     name = f"{RESTORED}{hashlib.blake2b(source.encode(), digest_size=8).hexdigest()}>"
     remember_source(name, source)  # what the body defines itself is known by its source, as it was in the cell
-    tree = ast.parse(source)
+    tree = tree_of(source)
     if is_durable_cell(code.body):
         options = parsed_options(code.body)
         tree = decorate(tree, options.plain)

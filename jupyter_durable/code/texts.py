@@ -17,6 +17,8 @@ from typing import Final
 
 RESTORED: Final = "<durable "
 """File names of restored code begin like this."""
+PARSED_AGAIN: Final = 20
+"""How often a text is parsed once more, where another thread disturbed it."""
 
 
 def remember_source(where: CodeType | str, text: str) -> None:
@@ -49,6 +51,20 @@ def remembered() -> Iterator[tuple[str, str]]:
     yield from (cell for cell in cells if cell[0].startswith(RESTORED))
 
 
+def tree_of(source: str) -> ast.Module:
+    """`ast.parse`, for several threads at once.
+
+    CPython 3.11 counts the depth of the trees that its threads build in one place. Where another thread comes in
+    between, it raises `SystemError` ("AST constructor recursion depth mismatch") for code that has no fault.
+    """
+    for _ in range(PARSED_AGAIN):
+        try:
+            return ast.parse(source)
+        except SystemError:
+            continue
+    return ast.parse(source)
+
+
 @functools.lru_cache(maxsize=256)
 def parsed(text: str) -> ast.Module | None:
     """The tree of a cell or file, None for what is not Python. Shared: never change it.
@@ -56,7 +72,7 @@ def parsed(text: str) -> ast.Module | None:
     A cell magic in the first line reads as a comment.
     """
     try:
-        return ast.parse("#" + text if text.startswith("%%") else text)
+        return tree_of("#" + text if text.startswith("%%") else text)
     except (SyntaxError, ValueError):
         return None
 

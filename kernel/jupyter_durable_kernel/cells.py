@@ -20,7 +20,7 @@ from IPython.core.error import InputRejected
 from jupyter_durable.client.cell_options import CellOptions, parsed_options
 from jupyter_durable.client.durable_source import Verdict, decorate, is_durable_cell, verdicts
 from jupyter_durable.client.session import Cell
-from jupyter_durable.code.texts import parsed
+from jupyter_durable.code.texts import parsed, tree_of
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable_kernel.headers import DURABLE, Head, head_of, wrapped
 from jupyter_durable_kernel.reach import Reached, reached
@@ -50,7 +50,7 @@ def cell_key(name: str | None, cell_id: str | None, source: str) -> str:
     if cell_id:
         return f"cell:{cell_id}"
     try:
-        text = ast.dump(ast.parse(source), include_attributes=False)
+        text = ast.dump(tree_of(source), include_attributes=False)
     except (SyntaxError, ValueError):
         text = source
     return f"text:{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"

@@ -208,8 +208,12 @@ def test_the_clock_of_a_call_stands_still_for_children_on_several_threads(clock:
 # the loop
 
 
+BEGUN: list[int] = []
+
+
 @function()
 async def never(n: int) -> int:
+    BEGUN.append(n)
     await asyncio.Event().wait()
     return n
 
@@ -237,13 +241,20 @@ async def _below() -> int:
 @pytest.mark.parametrize("begin", [_call, _future, _map, _gathered, _below])
 def test_wait_for_around_a_call_ends_it_and_the_caller_goes_on(begin: Callable[[], Any]) -> None:
     """What was cut off reads as cancelled, the request succeeds, and nothing of it begins later."""
+    BEGUN.clear()
+
+    async def once_begun(task: asyncio.Future[Any]) -> None:
+        while not BEGUN:
+            await asyncio.sleep(0.001)
+        await asyncio.wait_for(task, 0.01)
+
     with memory_store():
 
         @application()
         @function()
         async def app() -> str:
             try:
-                await asyncio.wait_for(begin(), 0.02)
+                await once_begun(asyncio.ensure_future(begin()))
             except TimeoutError:
                 return f"late, {double(4)}"
             return "in time"
