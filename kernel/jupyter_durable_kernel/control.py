@@ -11,6 +11,7 @@ Rules of this file
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 import time
 from collections.abc import Callable
@@ -195,7 +196,7 @@ class Control:
         if display:
             self._views.outputs.continued[key] = self._views.outputs.continued.get(display, display)
         try:
-            _begun(lambda: verbs.replay(self._engine, request.id, wish))
+            _begun(lambda: verbs.replay(self._engine, request.id, wish), self._views.outputs.begun_for(display))
         finally:
             if request._now().run < run:  # it did not begin: the run of that number will be another one's
                 self._views.outputs.continued.pop(key, None)
@@ -205,7 +206,8 @@ class Control:
         """The same with other input, in a new request, on a thread."""
         request = verbs.find(self._engine, content["request"])
         given = changes.given(request._now(), str(content["input"]))
-        _begun(lambda: verbs.fork(self._engine, request.id, input=given))
+        home = self._views.outputs.begun_for(str(content.get("display") or ""))
+        _begun(lambda: verbs.fork(self._engine, request.id, input=given), home)
         newest = self._engine.store.requests(Filter(limit=20))
         return {"fork": next((row.id for row in newest if row.forked_from == request.id), "")}
 
@@ -224,8 +226,8 @@ def _refused(message: str) -> Content:
     return {"status": "error", "message": message}
 
 
-def _begun(body: Callable[[], object]) -> None:
-    """Do `body` on a thread of its own; what it raises at once is raised here."""
+def _begun(body: Callable[[], object], home: contextvars.Context) -> None:
+    """Do `body` on a thread of its own, in a context; what it raises at once is raised here."""
     failed: list[BaseException] = []
 
     def run() -> None:
@@ -235,7 +237,7 @@ def _begun(body: Callable[[], object]) -> None:
         except Exception as error:  # noqa: BLE001
             failed.append(error)
 
-    thread = threading.Thread(target=run, name="durable-replay", daemon=True)
+    thread = threading.Thread(target=lambda: home.run(run), name="durable-replay", daemon=True)
     end = time.monotonic() + SETTLED_SECONDS
     thread.start()
     thread.join(max(0.0, end - time.monotonic()))

@@ -4,6 +4,8 @@ Rules of this file
 - A view is the first output of its cell. Whoever puts out anything first takes the places of the views that may come:
   an empty output each, which the view fills. A cell that puts out nothing has no such place.
 - A front end knows no way to take one output away: the place of a view that never comes stays, empty.
+- What is begun for a view (a fork, a replay) puts out where that view stands, not where a cell has executed last; where
+  that is not known here, its view is shown nowhere: the page follows it by its id.
 - An output keeps its display id for as long as its request, and whoever replays it there, has something to show.
 - Without anywidget a request is shown as if nothing had been said; `request.widget()` says what to install.
 - A widget changes by itself: its output is written when it appears, and once more when the run has ended, so that what
@@ -39,6 +41,8 @@ class Place:
     """Whether it is to be put out before anything else is."""
     there: bool = False
     """Whether it has been put out."""
+    nowhere: bool = False
+    """Whether there is no cell that it belongs to."""
 
 
 class Outputs:
@@ -63,6 +67,10 @@ class Outputs:
         self._handed_on: set[str] = set()
         """Places whose last state somebody writes into the notebook."""
         self._context = contextvars.copy_context()
+        self._cells: dict[str, contextvars.Context] = {}
+        """What a cell puts out goes by, by the display ids of the views in it."""
+        self._begun_for: contextvars.ContextVar[str | None] = contextvars.ContextVar("durable_begun_for", default=None)
+        """Display id of the view for which something was begun on a thread."""
         self._process = os.getpid()
 
     # places
@@ -79,14 +87,30 @@ class Outputs:
         with self._lock:
             if id in self.continued:
                 before = self.continued[id]
-                return Place(self._filled.get(before, before), EMPTY, due=False, there=True)
+                going_on = Place(self._filled.get(before, before), EMPTY, due=False, there=True)
+                return self._put_into(self._cells.get(before), going_on, id)
+            asked_from = self._begun_for.get()
+            if asked_from is not None:
+                cell = self._cells.get(asked_from)
+                return self._put_into(cell, Place(id, EMPTY, due=False, nowhere=cell is None), id)
             place, self._expected = self._expected, None
             if place is None:
                 place = Place(id, EMPTY)
                 self._places.append(place)
             else:
                 self._filled[id] = place.display
-            return place
+            return self._put_into(self._context, place, id)
+
+    def _put_into(self, cell: contextvars.Context | None, place: Place, id: str) -> Place:
+        if cell is not None:
+            self._cells[id] = self._cells[place.display] = cell
+        return place
+
+    def begun_for(self, display: str) -> contextvars.Context:
+        """In which to begin what was asked from the view of that display id; it may be none of this kernel."""
+        context = self._cells.get(display, contextvars.copy_context()).copy()
+        context.run(self._begun_for.set, display)
+        return context
 
     @property
     def waiting(self) -> bool:
@@ -138,7 +162,7 @@ class Outputs:
         made: Bundle | None = bundle
         if self._engine.settings.display == WIDGET:
             made = self._as_widget(bundle, place.display)
-        if made is None:
+        if made is None or place.nowhere:
             return
         with self._lock:
             place.bundle = shaped(made, self._engine.settings.display)

@@ -195,7 +195,7 @@ class CellMark implements IDisposable {
     const status = begins ? 'running' : live.status;
     this._shown().render({
       ...markText(snapshot, status, this._trans()),
-      resumable: resumable(status),
+      resumable: resumable(status) && !snapshot.request.forked_from,
       queued: this._controls.turn.queued,
       refusal: live.unknown ?? this._controls.refusal('resume')
     });

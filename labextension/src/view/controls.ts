@@ -7,6 +7,7 @@
 
 import { Lives } from '../requests/live';
 import { Turn } from '../requests/turn';
+import { ISnapshot } from '../protocol/protocol';
 
 /** What can be done with a request. */
 export type Verb =
@@ -64,4 +65,9 @@ export interface IControls {
 
   /** Called when what the kernel knows may be different: code has run, or it is `another` kernel. */
   ran?: (another: boolean) => void;
+}
+
+/** Whether there is a cell whose execution goes on with that request; a fork is shown in a cell, and is none of its own. */
+export function ownCell(controls: IControls, snapshot: ISnapshot): boolean {
+  return controls.hasCell && !snapshot.request.forked_from;
 }

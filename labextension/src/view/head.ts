@@ -9,7 +9,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import { savedText } from '../model/counting';
 import { told } from '../model/metrics';
-import { IControls, IWish, Verb } from './controls';
+import { IControls, IWish, ownCell, Verb } from './controls';
 import {
   allow,
   button,
@@ -21,7 +21,7 @@ import {
 } from './dom';
 import { MenuView } from './menu';
 import { Model } from '../model/model';
-import { IAhead, ICounts, ISnapshot } from '../protocol/protocol';
+import { ICounts, ISnapshot } from '../protocol/protocol';
 import { setShare } from './row';
 import {
   driftText,
@@ -96,7 +96,7 @@ export class HeadView {
       : '';
     setText(this._id, `${visible(request.id)}${run}${origin}`);
     this._renderProgress(snapshot);
-    this._renderButtons(status, snapshot.ahead);
+    this._renderButtons(status, snapshot);
     this._renderSummary(snapshot, status);
     show(this.summary, this._model.expanded);
     const open = this._model.expanded;
@@ -217,11 +217,12 @@ export class HeadView {
     setAttribute(this._line, 'title', this.pending || line || null);
   }
 
-  private _renderButtons(status: string, ahead: IAhead | null): void {
+  private _renderButtons(status: string, snapshot: ISnapshot): void {
     const trans = this._trans;
     const running = status === 'running';
     const well = status === 'succeeded';
-    const { hasCell } = this._controls;
+    const hasCell = ownCell(this._controls, snapshot);
+    const { ahead } = snapshot;
     const { queued } = this._controls.turn;
     const differs = this.changed.length > 0;
     show(this._cancel.node, running || ALIVE.includes(status));

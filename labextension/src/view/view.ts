@@ -8,7 +8,7 @@
 
 import { TranslationBundle } from '@jupyterlab/translation';
 import { readPage } from '../protocol/answers';
-import { IControls, IWish } from './controls';
+import { IControls, IWish, ownCell } from './controls';
 import { DetailView } from './detail';
 import { element, setText, show, visible } from './dom';
 import { Gate } from './gate';
@@ -223,7 +223,8 @@ export class RequestView {
 
   /** Replay as most people mean it: the cell executes again where it resumes the request, else the kernel replays. */
   private _again(): void {
-    if (this._controls.hasCell) {
+    const { snapshot } = this._model;
+    if (snapshot !== null && ownCell(this._controls, snapshot)) {
       this._resume();
     } else {
       this._replay(this._head.changed.length > 0 ? { latest: true } : {});
@@ -264,6 +265,8 @@ export class RequestView {
               visible(id)
             )
           );
+          // It was pressed far below.
+          this._message.scrollIntoView?.({ block: 'nearest' });
         })
       );
     });
