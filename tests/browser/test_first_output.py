@@ -15,7 +15,8 @@ SHOWN = "print('a')\nsay(2, 1.5)\nNone"
 OUTPUTS = """index => [...document.querySelectorAll(
     `.jp-Cell[data-windowed-list-index='${index}'] .jp-OutputArea-child`
 )].map(child => [
-    child.querySelector('.jp-durable-view:not([hidden])') ? 'view' : child.innerText.trim(), child.getBoundingClientRect().height
+    child.querySelector('.jp-durable-view:not([hidden])') ? 'view' : child.innerText.trim(),
+    child.getBoundingClientRect().height
 ])"""
 """What each output of a cell is, and how high."""
 
