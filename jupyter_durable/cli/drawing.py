@@ -12,12 +12,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_durable.cli.said import Grid, Part, Said, Tree, Value
 from jupyter_durable.client.render import MARKS, tree_text
-from jupyter_durable.core.escaping import escaped, json_escaped, lines_escaped
+from jupyter_durable.core.escaping import escaped, finite, json_escaped, lines_escaped
 from jupyter_durable.core.model import Status
 
 if TYPE_CHECKING:
@@ -59,15 +58,6 @@ def write(said: Said, *, as_json: bool) -> None:
         for part in said.parts:
             for line in plain(part):
                 print(line)
-
-
-def finite(document: Any) -> Any:
-    """Numbers that JSON has not, as words: they stand in stores that somebody made, and in results."""
-    if isinstance(document, float):
-        return document if isfinite(document) else repr(document)
-    if isinstance(document, dict):
-        return {key: finite(value) for key, value in document.items()}
-    return [finite(value) for value in document] if isinstance(document, (list, tuple)) else document
 
 
 def terminal(*, stderr: bool = False) -> Console:

@@ -33,10 +33,10 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout,
 StoreUrl = Annotated[str | None, typer.Option("--store", metavar="URL", help="Where requests are kept.")]
 
 
-RUN_CODE: Final = frozenset({"run", "replay", "fork"})
-"""Commands that run code of the user's: their store is his own."""
+SECONDS: Final = {**dict.fromkeys(("run", "replay", "fork"), None), **dict.fromkeys(("gc", "delete"), 600.0)}
+"""How long one statement may take. None: commands that run code of the user's, whose store is his own."""
 LOOK_SECONDS: Final = 20.0
-"""How long one reading of a store may take for the others; they read in pages."""
+"""The same of the others; they read in pages."""
 
 
 class How(NamedTuple):
@@ -46,7 +46,8 @@ class How(NamedTuple):
     store: str | None = None
     makes_store: bool = False
     """A store that is not there is made."""
-    runs_code: bool = False
+    seconds: float | None = None
+    """For one statement; None: no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ def verb(command: Callable[..., Said]) -> Callable[..., None]:
         before = ctx.find_root().obj or Everywhere()
         json = given.pop("json") or before.json
         store = given.pop("store") or before.store
-        how = How(json, store, command.__name__ == "run", command.__name__ in RUN_CODE)
+        seconds = SECONDS.get(command.__name__, LOOK_SECONDS)
+        how = How(json, store, command.__name__ == "run", seconds)
         raise typer.Exit(perform(lambda asked: command(asked, **given), how))
 
     hints = typing.get_type_hints(command, include_extras=True)
@@ -120,7 +122,8 @@ def perform(action: Callable[[Asked], Said], how: How) -> int:
 def _engine(how: How) -> Iterator[Engine]:
     """The engine of this process on the store that was asked for, in an empty `__main__`."""
     engine = this_engine()
-    engine.limit = None if how.runs_code else lambda: LOOK_SECONDS
+    seconds = how.seconds
+    engine.limit = None if seconds is None else lambda: seconds
     main, warn = sys.modules["__main__"], engine.warn
     sys.modules["__main__"] = ModuleType("__main__")
     engine.warn = lambda text: print(f"Note: {lines_escaped(text)}", file=sys.stderr)

@@ -10,7 +10,8 @@ Rules of this file
 from __future__ import annotations
 
 import re
-from typing import Final
+from math import isfinite
+from typing import Any, Final
 
 _UNUSUAL: Final = re.compile(r"[^ -~]")
 _KEPT: Final = frozenset("\n\t")
@@ -52,3 +53,12 @@ def lines_escaped(text: str) -> str:
 def json_escaped(text: str) -> str:
     """A JSON document that means the same: in it these characters can stand in strings only."""
     return _UNUSUAL.sub(_escape_in_json, text)
+
+
+def finite(document: Any) -> Any:
+    """A document for JSON, with numbers that it has not as words: they stand in results, and in stores of others."""
+    if isinstance(document, float):
+        return document if isfinite(document) else repr(document)
+    if isinstance(document, dict):
+        return {key: finite(value) for key, value in document.items()}
+    return [finite(value) for value in document] if isinstance(document, (list, tuple)) else document

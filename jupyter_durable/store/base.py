@@ -43,6 +43,10 @@ class Settled(LeaseLost):
     """The call already has a durable outcome for this pass and attempt (as after an interrupt inside a commit)."""
 
 
+class TookTooLong(StoreError):
+    """Who only looks has given up: reading takes longer than it may."""
+
+
 class NotAsRead(SDKUsageError):
     """Somebody acted on the request since it was read; nothing was done. Read it again and decide anew."""
 

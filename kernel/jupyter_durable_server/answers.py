@@ -8,6 +8,8 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
+from operator import itemgetter
 from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
@@ -16,7 +18,7 @@ from jupyter_durable.client import verbs
 from jupyter_durable.client.engine import Engine
 from jupyter_durable.client.request import listed, status_of
 from jupyter_durable.core.model import RequestRow, Status
-from jupyter_durable.errors import DurableError, SDKUsageError
+from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.store.base import Filter
 from jupyter_durable.store.location import default_url
 from jupyter_durable_kernel import bundle, reading
@@ -47,22 +49,28 @@ class _Part(NamedTuple):
 
 def listing(stores: Stores, wanted: Wanted, root: str) -> Answer:
     """Requests of all stores, running first, then newest first. `root`: where the server's notebooks lie."""
-    opened, wrong = stores.all()
-    parts = []
-    for each in opened:
-        try:
-            parts.append(_part(each, wanted))
-        except DurableError as error:  # a damaged store costs itself only
-            wrong.append(str(error))
+    parts, wrong = stores.each(lambda store: _part(store, wanted))
     found = [one for part in parts for one in part.found]
-    found.sort(key=lambda one: (not one.running, -one.row.accepted_at))
+    found.sort(key=_order)
+    by_store: dict[str, list[_Found]] = {}
+    for one in found[: wanted.limit]:
+        by_store.setdefault(one.store.name, []).append(one)
+    shown, wrong_too = stores.some({name: partial(_shown_all, ones=ones, root=root) for name, ones in by_store.items()})
     return {
-        "requests": [_shown(one, root) for one in found[: wanted.limit]],
+        "requests": [answer for _, answer in sorted((pair for pairs in shown for pair in pairs), key=itemgetter(0))],
         "running": sum(part.running for part in parts),
         "more": len(found) > wanted.limit,
         "notebooks": sorted({name for part in parts for name in part.notebooks}),
-        "problems": wrong,
+        "problems": [*wrong, *wrong_too],
     }
+
+
+def _order(one: _Found) -> tuple[bool, float, str]:
+    return not one.running, -one.row.accepted_at, one.row.id
+
+
+def _shown_all(store: Opened, ones: list[_Found], root: str) -> list[tuple[tuple[bool, float, str], Answer]]:
+    return [(_order(one), _shown(one._replace(store=store), root)) for one in ones]
 
 
 def _part(store: Opened, wanted: Wanted) -> _Part:
@@ -112,73 +120,90 @@ def contents_path(notebook: str | None, root: str) -> str | None:
 
 def snapshot(stores: Stores, store: str, id: str) -> Answer:
     """The picture of a request, as a kernel makes it."""
-    engine, row = stores.holding(store, id)
 
-    def made() -> Answer:
-        with stores.uncollected():
-            return reading.snapshot(reading.state_of(engine, row), plain.PlainValues(engine, row))
+    def look(held: Opened, row: RequestRow) -> Answer:
+        engine = held.engine
 
-    status = status_of(row, engine)
-    answer = stores.recent.answer("snapshot", row, status, made)
-    return answer if status == Status.RUNNING else bundle.as_of(answer, engine.clock.now())
+        def made() -> Answer:
+            with stores.uncollected():
+                return reading.snapshot(reading.state_of(engine, row), plain.PlainValues(engine, row))
+
+        status = status_of(row, engine)
+        answer = stores.recent.answer((held.name, "snapshot"), row, status, made)
+        return answer if status == Status.RUNNING else bundle.as_of(answer, engine.clock.now())
+
+    return stores.holding(store, id, look, long=True)
 
 
 def info(stores: Stores, store: str, id: str, root: str) -> Answer:
     """A request as lists show it, and the URL of its store where a new kernel would look elsewhere."""
-    engine, row = stores.holding(store, id)
-    known = next(each for each in stores.all()[0] if each.engine is engine)
-    url = engine.settings.store
-    return {**_shown(_Found(known, row, False), root), "store_url": "" if url == default_url() else url}
+
+    def look(held: Opened, row: RequestRow) -> Answer:
+        url = held.engine.settings.store
+        return {**_shown(_Found(held, row, False), root), "store_url": "" if url == default_url() else url}
+
+    return stores.holding(store, id, look)
 
 
 def page(stores: Stores, store: str, id: str, wanted: Page) -> Answer:
     """Some calls of a request."""
-    engine, row = stores.holding(store, id)
 
-    def made() -> Answer:
-        with stores.uncollected():
-            return reading.calls(reading.state_of(engine, row), wanted.model_dump(), plain.PlainValues(engine, row))
+    def look(held: Opened, row: RequestRow) -> Answer:
+        engine = held.engine
 
-    return stores.recent.answer(wanted, row, status_of(row, engine), made)
+        def made() -> Answer:
+            with stores.uncollected():
+                return reading.calls(reading.state_of(engine, row), wanted.model_dump(), plain.PlainValues(engine, row))
+
+        return stores.recent.answer((held.name, wanted), row, status_of(row, engine), made)
+
+    return stores.holding(store, id, look, long=True)
 
 
 def preview(stores: Stores, store: str, id: str, wanted: Plan) -> Answer:
     """What a replay would do, without the code that only a kernel has."""
-    engine, row = stores.holding(store, id)
-    with stores.uncollected():
-        return reading.plan(replay_of.preview(engine, row, replay_of.Choice(upgrade=True), strict=wanted.strict))
+
+    def look(held: Opened, row: RequestRow) -> Answer:
+        with stores.uncollected():
+            chosen = replay_of.Choice(upgrade=True)
+            return reading.plan(replay_of.preview(held.engine, row, chosen, strict=wanted.strict))
+
+    return stores.holding(store, id, look, long=True)
 
 
 def detail(stores: Stores, store: str, id: str, wanted: Detail) -> Answer:
     """A closer look at one call."""
-    engine, row = stores.holding(store, id)
-    with stores.uncollected():
-        return plain.detail(engine, row, reading.node_of(reading.state_of(engine, row), wanted.call))
+
+    def look(held: Opened, row: RequestRow) -> Answer:
+        with stores.uncollected():
+            node = reading.node_of(reading.state_of(held.engine, row), wanted.call)
+            return plain.detail(held.engine, row, node)
+
+    return stores.holding(store, id, look, long=True)
 
 
 def cancel(stores: Stores, store: str, id: str) -> Answer:
     """Ask whoever runs the request to stop."""
-    engine, row = stores.holding(store, id)
-    return {"request": verbs.cancel(engine, row.id).id}
+    return stores.holding(store, id, lambda held, row: {"request": verbs.cancel(held.engine, row.id).id})
 
 
 def delete(stores: Stores, store: str, id: str) -> Answer:
     """Remove a request with its values."""
-    engine, row = stores.holding(store, id)
-    return {"request": verbs.delete(engine, row.id)}
+    return stores.holding(store, id, lambda held, row: {"request": verbs.delete(held.engine, row.id)}, long=True)
 
 
 def pin(stores: Stores, store: str, id: str, pinned: bool) -> Answer:
     """Keep a request from garbage collection, or no longer."""
-    engine, row = stores.holding(store, id)
-    return {"request": verbs.pin(engine, row.id, pinned).id}
+    return stores.holding(store, id, lambda held, row: {"request": verbs.pin(held.engine, row.id, pinned).id})
 
 
 def replay(stores: Stores, store: str, id: str) -> Answer:
     """Refused: it runs code. Raises `SDKUsageError`."""
-    engine, row = stores.holding(store, id)
-    del engine
-    raise SDKUsageError(
-        f"A replay runs code, which the Jupyter server does not. Open the notebook of {row.id} and press Replay there, "
-        f"or run `jupyter durable replay {row.id}` in a terminal."
-    )
+
+    def refuse(_: Opened, row: RequestRow) -> Answer:
+        raise SDKUsageError(
+            f"A replay runs code, which the Jupyter server does not. Open the notebook of {row.id} and press Replay "
+            f"there, or run `jupyter durable replay {row.id}` in a terminal."
+        )
+
+    return stores.holding(store, id, refuse)

@@ -3,7 +3,7 @@
 Rules of this file
 - Every route is for who is logged in and authorized (resource `jupyter_durable`); what changes something passes the
   server's XSRF check, as all of its own routes do.
-- The store is read and written on threads of its own, never on the event loop.
+- The stores are read and written on threads of their own, never on the event loop.
 - An error is JSON: `message`, a sentence that can be shown, and `ours`, which says that it is.
 """
 
@@ -22,6 +22,7 @@ from jupyter_server.utils import url_path_join
 from pydantic import BaseModel
 from tornado.web import authenticated
 
+from jupyter_durable.core.escaping import finite
 from jupyter_durable.errors import DurableError, StoreError
 from jupyter_durable_server import answers
 from jupyter_durable_server.asked import Detail, Nothing, Page, Pin, Plan, Refused, Wanted, read
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
 ROOT: Final = "jupyter-durable"
-THREADS: Final = 4
+THREADS: Final = 32
+"""That wait for what stores answer, each in threads of its own (`lanes`)."""
 _REQUEST: Final = rf"requests/(?P<store>[0-9a-f]{{16}}|{ANY})/(?P<id>req_[0-9a-f]{{1,64}})"
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -67,7 +69,8 @@ class _Route(APIHandler):
         """Read what was asked here, and answer it on a thread."""
         try:
             body = make()
-            self.finish(json.dumps(await asyncio.get_running_loop().run_in_executor(self._threads, body)))
+            answer = await asyncio.get_running_loop().run_in_executor(self._threads, body)
+            self.finish(json.dumps(finite(answer), allow_nan=False))
         except UnknownRequest as error:
             self._say(404, error)
         except Refused as error:

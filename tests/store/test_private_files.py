@@ -55,7 +55,7 @@ def a_blob() -> None:
 
 
 def a_server() -> None:
-    Stores().all()
+    Stores().each(lambda store: store.name)
 
 
 def a_command() -> None:

@@ -51,7 +51,8 @@ def write_failed(path: str, error: BaseException) -> StoreError:
     code = code_of(error)
     if code in _BROKEN:
         return broken(path, error)
-    reason = _REASONS.get(code, "the value cannot be written")
+    too_long = code == sqlite3.SQLITE_INTERRUPT
+    reason = _REASONS.get(code, "it took too long and was given up" if too_long else "the value cannot be written")
     failure = CheckpointError(
         f"the checkpoint could not be written to {path}: {reason} ({error})."
         " The result is kept in memory; replay the request to go on"

@@ -45,7 +45,7 @@ CHECKPOINT_EVERY: Final = 200
 LOOK_SECONDS: Final = 10.0
 """How long it may take to read what a file defines."""
 WORK_SECONDS: Final = 600.0
-"""How long deleting, collecting and checking may take where there is a limit."""
+"""How long a check of the whole file may take where there is a limit."""
 LOOKING_SLICE_SECONDS: Final = 0.2
 """As `SLICE_SECONDS`, of who only looks and may be interrupted."""
 
@@ -156,7 +156,7 @@ class Link:
             yield
             return
         try:
-            self.connection.set_progress_handler(Watch(WORK_SECONDS), STEPS)
+            self.connection.set_progress_handler(Watch(self.limit()), STEPS)
             yield
         finally:
             self.connection.set_progress_handler(None, 0)

@@ -15,13 +15,14 @@ from time import monotonic
 from typing import Any, Final, TypeAlias
 
 from jupyter_durable.errors import StoreError
+from jupyter_durable.store.base import TookTooLong
 from jupyter_durable.store.sqlite.faults import code_of
 
 STEPS: Final = 20_000
 MOST: Final = 1_000_000
 """Rows of one answer, where there is a limit: memory ends before time does."""
 Limit: TypeAlias = Callable[[], float]
-"""Seconds that the statement which begins now may take. Raises `StoreError` where nothing may be read any more."""
+"""Seconds that the statement which begins now may take. Raises `TookTooLong` where nothing may be read any more."""
 
 
 class Watch:
@@ -66,9 +67,9 @@ class Watch:
         """Whether `error` is ours: the time was over."""
         return self._over and code_of(error) == sqlite3.SQLITE_INTERRUPT
 
-    def over(self, name: str) -> StoreError:
+    def over(self, name: str) -> TookTooLong:
         """The error for that."""
-        return StoreError(
+        return TookTooLong(
             f"the store {name} was not read in {self._seconds:.3g} seconds, and reading it was given up. It is very"
             " large, or was made so that reading it never ends; `jupyter durable doctor` looks at it, and moving it"
             " aside takes it off the list"
