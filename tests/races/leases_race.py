@@ -34,8 +34,7 @@ from jupyter_durable.client import Engine, get_request, list_requests, ownership
 from jupyter_durable.client.session import Cell
 from jupyter_durable.clock import SystemClock
 from jupyter_durable.errors import DurableError, SDKUsageError
-from tests.crash.case import open_engine
-from tests.crash.server import PRELOADED
+from tests.crash.case import PRELOADED, open_engine
 from tests.crash.shapes import START
 from tests.crash.witness import STARTED, Witness, holder, read_log, witness
 from tests.races import leases_mutants
