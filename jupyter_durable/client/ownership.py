@@ -137,7 +137,9 @@ def status(row: RequestRow, now: float, *, ours: bool) -> str:
     if ours or row.status not in _OPEN:
         return row.status
     if row.status == Status.QUEUED:
-        return Status.INTERRUPTED if row.accepted_at + LEASE_SECONDS < now else row.status
+        # Also when it was accepted in the future: the clock was set back, and it would be queued until then. Whoever
+        # accepted it loses nothing: of those that begin what they read as queued one does.
+        return Status.INTERRUPTED if abs(now - row.accepted_at) > LEASE_SECONDS else row.status
     return row.status if holder(row, now, ours=ours) is not None else Status.INTERRUPTED
 
 

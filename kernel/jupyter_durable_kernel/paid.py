@@ -54,4 +54,5 @@ def _stopped_since(engine: Engine, last: RequestRow) -> bool:
 
 
 def _lasted(run: RunRow) -> float:
-    return run.finished_at - run.started_at if run.finished_at is not None else 0.0
+    """Seconds of a run; none where the clock was set back meanwhile."""
+    return max(0.0, run.finished_at - run.started_at) if run.finished_at is not None else 0.0

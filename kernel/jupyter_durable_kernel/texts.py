@@ -91,7 +91,7 @@ def shown(one: verbs.Shown) -> str:
         reused, executed, gained = (
             (info.reused, info.executed, info.saved) if last else (run.reused, run.executed, run.saved)
         )
-        lasted = f" · {spoken(run.finished_at - run.started_at)}" if run.finished_at is not None else ""
+        lasted = f" · {spoken(max(0.0, run.finished_at - run.started_at))}" if run.finished_at is not None else ""
         saved = f" · saved {spoken(gained)}" if gained >= 0.05 else ""
         lines.append(
             f"run {run.run}: {run.mode} {run.status} · {reused} from checkpoint · {executed} ran{lasted}{saved}"
