@@ -12,10 +12,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from jupyter_durable.client import list_requests, ownership, run_local_application
+from jupyter_durable.client import launching, list_requests, ownership, run_local_application
 from jupyter_durable.core.model import Status
 from jupyter_durable.errors import CheckpointError, DurableError, SDKUsageError, StoreError
 from jupyter_durable.store.sqlite import statements, writer, writing
@@ -406,6 +407,95 @@ def storm(folder: Path, count: str, each: str) -> Any:
     return [interrupts, open_transactions, output, refused if len(refused) > 2 else []]
 
 
+STEADY: Final = """
+@function()
+def part(i):
+    value = ran(f"part{i}")
+    time.sleep(0.01)
+    return value
+@application()
+def flow(n):
+    return [got(f"part{i}", part(i)) for i in range(n)]
+"""
+
+
+def quiet(folder: Path, count: str, lease: str) -> Any:
+    """Run a request of short calls under a lease of so many seconds; this process is stopped meanwhile."""
+    real = launching._settings
+    launching._settings = lambda engine: replace(real(engine), lease_seconds=float(lease))
+    flow = begin(folder, STEADY)["flow"]
+    print("ready", flush=True)
+    request = run_local_application(flow, int(count))
+    return [request.status, len(request.output()), len(request.runs)]
+
+
+def replay_plainly(folder: Path) -> Any:
+    """Replay the newest request, without taking it over: why that was refused, or its status and runs."""
+    begin(folder, STEADY)
+    request = list_requests()[0]
+    try:
+        request.replay()
+    except SDKUsageError as error:
+        return ["refused", str(error)]
+    return [request.status, len(request.output()), len(request.runs)]
+
+
+HUNGRY: Final = """
+import os
+@function()
+def part(i):
+    value = ran(f"part{i}")
+    if i == int(os.environ.get("HUNGRY", "-1")):
+        kept = []
+        while True:
+            kept.append(bytearray(os.urandom(1)) * (1 << 20))
+    return value
+@application()
+def flow(n):
+    return [got(f"part{i}", part(i)) for i in range(n)]
+"""
+
+
+def hungry(folder: Path, at: str, megabytes: str, how: str) -> Any:
+    """A call takes more memory than there is: a watcher kills as the system does, or the allocation fails."""
+    import resource
+    import signal
+    import threading
+
+    flow = begin(folder, HUNGRY)["flow"]
+    os.environ["HUNGRY"] = at
+    more, page = int(megabytes) * (1 << 20), resource.getpagesize()
+
+    def sizes() -> list[int]:
+        """What this process has mapped, and what of it is in memory."""
+        return [int(pages) * page for pages in Path("/proc/self/statm").read_text().split()[:2]]
+
+    def watch(limit: int) -> None:
+        while sizes()[1] < limit:
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def arm() -> None:
+        mapped, present = sizes()
+        if how == "killed":
+            threading.Thread(target=watch, args=(present + more,), daemon=True).start()
+        else:
+            resource.setrlimit(resource.RLIMIT_AS, (mapped + more, resource.RLIM_INFINITY))
+
+    holder[0].gates[f"part{at}"] = arm
+    request = run_local_application(flow, int(at) + 3)
+    return [request.status, type(request.error).__name__]
+
+
+def go_on(folder: Path) -> Any:
+    """Replay the newest request with memory enough: how it read before, and how it ended."""
+    begin(folder, HUNGRY)
+    request = list_requests()[0]
+    before = request.status
+    request.replay()
+    return [before, request.status, [value.split(":")[0] for value in request.output()]]
+
+
 def plant(mutant: str) -> None:
     """Planted bugs of these laws."""
     assert mutant == "no fencing"
@@ -420,10 +510,10 @@ def plant(mutant: str) -> None:
     journal.RECORD = writing_record  # type: ignore[attr-defined]
 
 
-SCRIPTS: Final = {
-    each.__name__: each
-    for each in (hold, take_over, status, map_with_failures, sets, full_disk, large, descriptors, storm)
-}
+_ALL: Final = (
+    hold, take_over, status, map_with_failures, sets, full_disk, large, descriptors, storm, quiet, replay_plainly, hungry, go_on,
+)  # fmt: skip
+SCRIPTS: Final = {each.__name__: each for each in _ALL}
 
 if __name__ == "__main__":
     _, name, folder, *arguments = sys.argv
