@@ -511,7 +511,8 @@ def plant(mutant: str) -> None:
 
 
 _ALL: Final = (
-    hold, take_over, status, map_with_failures, sets, full_disk, large, descriptors, storm, quiet, replay_plainly, hungry, go_on,
+    hold, take_over, status, map_with_failures, sets, full_disk, large, descriptors, storm, quiet, replay_plainly,
+    hungry, go_on,
 )  # fmt: skip
 SCRIPTS: Final = {each.__name__: each for each in _ALL}
 
