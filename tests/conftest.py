@@ -64,6 +64,18 @@ def _nothing_of_the_user_is_read_or_written(tmp_path_factory: pytest.TempPathFac
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _programs_start_without_a_grammar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What reads notebooks imports jsonschema, which builds a grammar of international addresses if it finds one: more
+    than a second of each start, for a format that nothing here has. Programs of the tests find none."""
+    folder = tmp_path_factory.mktemp("path")
+    (folder / "rfc3987_syntax.py").write_text("raise ImportError('not in tests')\n")
+    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(paths))
+        yield
+
+
 def environment(name: str, packages: Sequence[str], extras: str = "[notebook]") -> Path:
     """Interpreter of an environment with this project (editable) and `packages`, which constraints.txt does not bind.
 
