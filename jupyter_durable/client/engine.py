@@ -18,6 +18,7 @@ from typing import Any
 
 from jupyter_durable.client import conducting, launching, ownership, versions
 from jupyter_durable.client.counted import Counted
+from jupyter_durable.client.keys import HeldKey
 from jupyter_durable.client.launching import Launch
 from jupyter_durable.client.session import Sessions
 from jupyter_durable.client.settings import Settings
@@ -86,6 +87,7 @@ class Engine:
     counted: Counted = field(default_factory=Counted)
     _store: Store | None = None
     _signer: Signer | None = None
+    _key: HeldKey | None = None
     _workers: Workers | None = None
     unsaved: dict[str, tuple[int, list[Unsaved]]] = field(default_factory=dict)
     """By request: a run, and its outcomes that a full store refused; the next run commits them first."""
@@ -114,8 +116,18 @@ class Engine:
         """The store, opened on first use."""
         with self._lock:
             if self._store is None:
-                self._store = open_store(self.settings.store, self._tell, self.limit)
+                self._store = self._opened(self.settings.store)
             return self._store
+
+    def _opened(self, url: str) -> Store:
+        store = open_store(url, self._tell, self.limit)
+        store.watch(self._key_changed)
+        return store
+
+    def _key_changed(self) -> str | None:
+        """What happened to the signing key. Called by the store's thread, so no lock is taken."""
+        key = self._key
+        return None if key is None else key.changed()
 
     def _tell(self, text: str) -> None:
         self.warn(text)
@@ -125,7 +137,8 @@ class Engine:
         """What signs values: the key of this user, made on first use."""
         with self._lock:
             if self._signer is None:
-                self._signer = key_file().signer()
+                self._key = HeldKey(key_file())
+                self._signer = self._key.signer()
             return self._signer
 
     def forget_signer(self) -> None:
@@ -157,7 +170,7 @@ class Engine:
                     raise SDKUsageError(
                         f"configure(store=…): requests are running ({', '.join(self.active)}); wait or cancel"
                     )
-                opened = open_store(settings.store, self._tell, self.limit)
+                opened = self._opened(settings.store)
                 self.sessions.end(None)
                 if self._store is not None:
                     self._store.close()
@@ -168,11 +181,14 @@ class Engine:
             return settings
 
     def copy(self, place: str) -> Copied:
-        """Write the store as it is open here into a new one, by its path or URL.
+        """Write the store as it is open here into a new one, by its path or URL, and the key where its file lacks it.
 
         Raises `SDKUsageError`, `StoreError`.
         """
-        return self.store.copy(Path(place.removeprefix("sqlite:///")).expanduser().absolute())
+        copied = self.store.copy(Path(place.removeprefix("sqlite:///")).expanduser().absolute())
+        if self._key is not None and self._key.keep():
+            self.warn("the signing key was no longer in its file; it was put back, so that the copy can be loaded")
+        return copied
 
     def forked(self) -> None:
         """This process is a fork: runs, threads and locks are the other one's."""

@@ -165,8 +165,21 @@ class KeyFile:
         be made.
         """
         if not os.path.lexists(self.path):
-            self._create()
+            self._create(secrets.token_bytes(KEY_BYTES))
         return self._read()
+
+    def existing(self) -> tuple[bytes, ...]:
+        """As `keys`, and none is made. Raises `StoreError`."""
+        return self._read()
+
+    def keep(self, keys: Sequence[bytes]) -> None:
+        """Have these keys in the file, after those that are there. Raises `StoreError`."""
+        if not os.path.lexists(self.path):
+            self._create(b"".join(keys))
+        own = self._read()
+        missing = [key for key in keys if key not in own]
+        if missing:
+            self._replace(b"".join((*own, *missing)))
 
     def signer(self, namespace: str = "") -> HmacSigner:
         """Signs with the newest key, verifies with all."""
@@ -190,11 +203,11 @@ class KeyFile:
             self._replace(b"".join((*own, *added)))
         return tuple(key_id(key) for key in added)
 
-    def _create(self) -> None:
+    def _create(self, data: bytes) -> None:
         """Write beside, then link: a second process, or a crash, never sees half a key."""
         try:
             make_folder(self.path.parent)
-            written = self._write(secrets.token_bytes(KEY_BYTES))
+            written = self._write(data)
             try:
                 # Exclusive like O_EXCL: who comes second uses the key of the first.
                 with contextlib.suppress(FileExistsError):

@@ -285,6 +285,12 @@ class Store(Protocol):
         Raises `SDKUsageError` when `path` is there already, `StoreError` when it cannot be written.
         """
 
+    def watch(self, look: Callable[[], str | None]) -> None:
+        """Have `look` asked, too, whether what is needed to read the store later stands where it stood.
+
+        It says what happened, or None; in any thread, and it must not wait for the store.
+        """
+
     def gone(self) -> bool:
         """Whether the files were found to be no longer where they were opened; see `StoreGone`."""
 

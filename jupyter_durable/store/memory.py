@@ -313,6 +313,9 @@ class MemoryStore:
     def copy(self, path: Path) -> Copied:
         raise SDKUsageError(f"what is kept in memory cannot be copied to {path}; only stores at sqlite:///PATH can")
 
+    def watch(self, look: Callable[[], str | None]) -> None:
+        del look  # nothing of it is read later
+
     def gone(self) -> bool:
         return False
 

@@ -60,15 +60,17 @@ class Watched:
 
 
 class Place:
-    """The files of a store as they were when it was opened. `beside`: endings of the names of those beside it."""
+    """The files of a store as they were when it was opened. `beside`: endings of the names of those beside it.
 
-    def __init__(self, path: Path, beside: Sequence[str]) -> None:
+    `more`: who says what happened to what else has to stand; may grow.
+    """
+
+    def __init__(self, path: Path, beside: Sequence[str], more: Sequence[Callable[[], str | None]]) -> None:
         self._path = str(path)
         self._real = os.path.realpath(path)
         self._file = Watched(self._path, "the store")
         self._beside = [Watched(self._real + ending, _ROLES[ending]) for ending in beside]
-        self.more: list[Callable[[], str | None]] = []
-        """What else has to stand."""
+        self._more = more
 
     def changed(self) -> str | None:
         """What happened to the files since, in words; None for nothing."""
@@ -77,7 +79,7 @@ class Place:
         for each in self._beside:
             if (text := each.changed()) is not None:
                 return f"{text} while the store {self._path} was in use"
-        return next((text for look in self.more if (text := look()) is not None), None)
+        return next((text for look in self._more if (text := look()) is not None), None)
 
     def now_at(self) -> str | None:
         """Where the file of the store is now; "" when it has no name any more, None where that is not known."""

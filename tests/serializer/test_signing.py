@@ -210,6 +210,6 @@ def test_after_a_rotation_old_values_verify_and_new_ones_are_signed_with_the_new
 def test_who_comes_second_does_not_replace_the_key(tmp_path: Path) -> None:
     file = KeyFile(tmp_path / "durable" / "key")
     keys = file.keys()
-    file._create()
+    file._create(b"k" * KEY_BYTES)
     assert file.keys() == keys
     assert os.listdir(file.path.parent) == ["key"]

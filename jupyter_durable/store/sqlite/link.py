@@ -120,8 +120,8 @@ class Link:
         """Whether all that is open was copied since the files are gone."""
         self.running: Callable[[], Sequence[str]] = tuple
         """The requests that this process writes."""
-        self.beside: Callable[[], str | None] = _nothing_else
-        """What happened to what else belongs to the store."""
+        self.beside: list[Callable[[], str | None]] = []
+        """Say what happened to what else belongs to the store."""
         self._second: sqlite3.Connection | None = None
         self._schema = 0
         """What SQLite counts the changes of the schema with, when it was seen to be ours."""
@@ -184,8 +184,7 @@ class Link:
             raise
         self.connection = connection
         self.cursor = connection.cursor()
-        self._place = Place(self.path, () if self._network else ("-wal", "-shm"))
-        self._place.more.append(lambda: self.beside())
+        self._place = Place(self.path, () if self._network else ("-wal", "-shm"), self.beside)
 
     def _read_log_through(self, connection: sqlite3.Connection) -> None:
         """Whether all that the log holds can be read back. Raises `StoreError`, once, when it cannot."""
@@ -356,10 +355,6 @@ class Link:
             second.close()
         with contextlib.suppress(sqlite3.Error):  # an open transaction on a failing disk; the handle is gone anyway
             self.connection.close()
-
-
-def _nothing_else() -> None:
-    return None
 
 
 def _gone_text(what: str, running: Sequence[str]) -> str:

@@ -73,7 +73,7 @@ class SqliteStore:
         self._link = Link(path, network=network, tell=tell, limit=limit)
         self._writer = Writer(self._link)
         self._blobs = BlobFolder(_blobs_of(path))
-        self._link.beside = self._blobs.changed
+        self._link.beside.append(self._blobs.changed)
         atexit.register(self.close)
 
     def _read(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -227,6 +227,9 @@ class SqliteStore:
 
     def unkept(self) -> bool:
         return self._link.gone is not None and not self._link.copied
+
+    def watch(self, look: Callable[[], str | None]) -> None:
+        self._link.beside.append(look)
 
     def gone(self) -> bool:
         return self._link.gone is not None
