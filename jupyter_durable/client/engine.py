@@ -171,7 +171,10 @@ class Engine:
                         f"configure(store=…): requests are running ({', '.join(self.active)}); wait or cancel"
                     )
                 opened = self._opened(settings.store)
-                self.sessions.end(None)
+                try:
+                    self.sessions.end(None)
+                except StoreError as error:
+                    self.warn(f"the end of the request of this script was not recorded ({error})")
                 if self._store is not None:
                     self._store.close()
                 self._store = opened

@@ -47,36 +47,36 @@ def linked(path: Path) -> None:
 
 
 @function()
-def add(a: int) -> int:
+def add_with_key(a: int) -> int:
     return a + 1
 
 
 @application()
 @function()
-def adds(a: int) -> int:
-    return add(a) + add(a)
+def adds_with_key(a: int) -> int:
+    return add_with_key(a) + add_with_key(a)
 
 
 @pytest.mark.parametrize("way", [deleted, replaced, damaged, linked])
 def test_a_request_does_not_begin_or_end_without_the_key_it_is_signed_with(
     key: Path, way: Callable[[Path], None]
 ) -> None:
-    assert adds(1) == 4
+    assert adds_with_key(1) == 4
     way(key)
     with pytest.raises(StoreGone, match=r"the signing key .*could not be loaded later.*%durable copy"):
-        adds(2)
+        adds_with_key(2)
 
 
 def test_a_copy_puts_the_key_back_so_that_it_can_be_loaded(key: Path, tmp_path: Path) -> None:
-    assert adds(1) == 4
+    assert adds_with_key(1) == 4
     first = get_request("last").id
     replaced(key)
     with pytest.raises(StoreGone):
-        adds(2)
+        adds_with_key(2)
     this_engine().warn = lambda text: None
     made = copy_store(str(tmp_path / "new.db"))
     configure(store=f"sqlite:///{made}")
-    assert adds(2) == 6
+    assert adds_with_key(2) == 6
     other = Engine(Settings(store=f"sqlite:///{made}"))
     from jupyter_durable.client.request import Request
 
@@ -86,11 +86,11 @@ def test_a_copy_puts_the_key_back_so_that_it_can_be_loaded(key: Path, tmp_path: 
 
 
 def test_a_key_that_was_rotated_or_trusts_another_one_is_still_there(key: Path, tmp_path: Path) -> None:
-    assert adds(1) == 4
+    assert adds_with_key(1) == 4
     KeyFile(key).rotate()
-    assert adds(2) == 6
+    assert adds_with_key(2) == 6
     KeyFile(tmp_path / "theirs" / "key").keys()
     KeyFile(key).trust(tmp_path / "theirs" / "key")
-    assert adds(3) == 8
+    assert adds_with_key(3) == 8
     os.utime(key)
-    assert adds(4) == 10
+    assert adds_with_key(4) == 10
