@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from jupyter_durable.client import launching, list_requests, ownership, run_local_application
+from jupyter_durable.client import launching, list_requests, ownership, run_local_application, this_engine
 from jupyter_durable.core.model import Status
 from jupyter_durable.errors import CheckpointError, DurableError, SDKUsageError, StoreError
 from jupyter_durable.store.sqlite import statements, writer, writing
@@ -349,6 +349,34 @@ def descriptors(folder: Path) -> Any:
     return [said, owner, request.status, len(request.output())]
 
 
+TMPFS: Final = """
+@function()
+def part(i):
+    return ran(f"part{i}", SIZE)
+@application()
+def flow():
+    return [got(f"part{i}", part(i))[:40] for i in range(COUNT)]
+"""
+
+
+def small_tmpfs(folder: Path, size: str) -> Any:
+    """The store, its log and its large values on a file system that fills up, then is made larger."""
+    count = 4_000_000 // int(size)
+    flow = begin(folder, f"SIZE, COUNT = {size}, {count}\n{TMPFS}")["flow"]
+    said: list[str] = []
+    for _ in range(2):
+        try:
+            list_requests()[0].replay() if said else run_local_application(flow)
+        except StoreError as error:
+            said.append(f"{type(error).__name__}: {error}")
+    first = len(executions(folder))
+    subprocess.run(["mount", "-o", "remount,size=64m", str(folder / "home")], check=True)
+    request = list_requests()[0]
+    request.replay()
+    levels = {finding.level for finding in this_engine().store.check()}
+    return [said, first, count, request.status, len(request.output()), sorted(levels)]
+
+
 STORM: Final = """
 @function()
 def part(i):
@@ -511,8 +539,8 @@ def plant(mutant: str) -> None:
 
 
 _ALL: Final = (
-    hold, take_over, status, map_with_failures, sets, full_disk, large, descriptors, storm, quiet, replay_plainly,
-    hungry, go_on,
+    hold, take_over, status, map_with_failures, sets, full_disk, large, descriptors, small_tmpfs, storm, quiet,
+    replay_plainly, hungry, go_on,
 )  # fmt: skip
 SCRIPTS: Final = {each.__name__: each for each in _ALL}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -64,6 +65,27 @@ def test_without_file_descriptors_nothing_is_lost_and_it_goes_on_when_some_are_f
     assert owner == "True" or "cannot be told" in owner
     assert (status, length) == ("succeeded", 300)
     assert Counter(executions(tmp_path)) == Counter(f"part{i}" for i in range(300))
+
+
+@pytest.mark.parametrize("size", [5_000, 60_000, 200_000])
+def test_a_file_system_that_fills_up_loses_nothing_and_executes_nothing_twice(tmp_path: Path, size: int) -> None:
+    """With small values the log is what does not fit, with large ones a file of their own."""
+    home = tmp_path / "home"
+    home.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(home)], capture_output=True, check=False
+    )
+    if made.returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        said, first, count, status, length, levels = answer(start("small_tmpfs", tmp_path, size))
+    finally:
+        subprocess.run(["umount", "-l", str(home)], check=True)
+    assert len(said) == 2, said
+    assert all(text.startswith("CheckpointError") for text in said), said
+    assert 0 < first < count
+    assert (status, length, levels) == ("succeeded", count, ["ok"])
+    assert Counter(executions(tmp_path)) == Counter(f"part{i}" for i in range(count))
 
 
 def storm(folder: Path, calls: int, interrupts: int, each: int = 1) -> None:
