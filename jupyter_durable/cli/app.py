@@ -280,7 +280,7 @@ def cancel(asked: Asked, id: Id = "last") -> Said:
 def delete(asked: Asked, id: GivenId) -> Said:
     """Remove a request with its values."""
     deleted = verbs.delete(asked.engine, id)
-    return Said({"deleted": deleted}, [f"deleted {deleted}"])
+    return Said({"deleted": deleted}, [f"deleted {deleted}, with all that only it had: values, files, code"])
 
 
 @command()

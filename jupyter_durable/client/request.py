@@ -292,7 +292,10 @@ class Request:
         self._engine.store.pin(self._row.serial, pinned)
 
     def delete(self) -> None:
-        """Remove it with its values. Raises `SDKUsageError` while it runs."""
+        """Remove it and all that only it had from the disk: input, values, large ones too, code.
+
+        Raises `SDKUsageError` while it runs.
+        """
         self._engine.settle_ownerless(self.id)
         self._engine.store.delete(self._row.serial)
 

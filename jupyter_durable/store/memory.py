@@ -223,7 +223,9 @@ class MemoryStore:
             row = self.kept(serial).row
             if row.status in (Status.RUNNING, Status.WAITING):
                 raise SDKUsageError(f"{not_as_read(row)}; only then can it be deleted")
-            del self._requests[serial]
+            own = set(self._requests.pop(serial).blobs())
+            for key in own - {key for kept in self._requests.values() for key in kept.blobs()}:
+                self._blobs.pop(key, None)
 
     # journals, read
 

@@ -107,7 +107,7 @@ def _cancel(extension: Extension, words: Words) -> str:
 def _delete(extension: Extension, words: Words) -> str:
     if not words.plain:
         raise SDKUsageError("which request? %durable delete ID; %durable list shows what there is")
-    return f"{verbs.delete(extension.engine, words.id())} is deleted"
+    return f"{verbs.delete(extension.engine, words.id())} is deleted, with all that only it had: values, files, code"
 
 
 def _pin(extension: Extension, words: Words) -> str:

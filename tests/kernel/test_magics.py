@@ -86,7 +86,10 @@ def test_pin_cancel_delete_and_gc(kernel: Kernel) -> None:
     assert "open to" in kernel.run("%durable pin --off").stdout
     assert "would remove" in kernel.run("%durable gc --older-than 1s --dry-run").stdout
     assert "nothing to cancel" in kernel.run(f"%durable cancel {id}").stderr
-    assert kernel.run(f"%durable delete {id}").stdout == f"{id} is deleted\n"
+    assert (
+        kernel.run(f"%durable delete {id}").stdout
+        == f"{id} is deleted, with all that only it had: values, files, code\n"
+    )
     assert "there is no request" in kernel.run(f"%durable show {id}").stderr
 
 

@@ -3,6 +3,8 @@
 Rules of this file
 - Nothing is deleted by itself. A sweep takes only requests that ended (not the interrupted ones, which may go on) and
   are not pinned; blobs only when no row names them and they are older than a day, under the write lock.
+- What is deleted is overwritten in the file, its large values go with it, and the log is emptied: nothing of it is left
+  to be found. Of a sweep the last two happen later.
 - Deleting goes in chunks, so that the WAL stays small and others can write in between; a request that is half deleted
   is already invisible, and the next sweep finishes it.
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 import sqlite3
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from jupyter_durable.core.model import Status
 from jupyter_durable.errors import SDKUsageError
@@ -25,6 +27,8 @@ from jupyter_durable.store.sqlite.writer import Writer
 
 _DAY: Final = 86_400.0
 _CHUNK: Final = 1_000
+_A_MOMENT: Final = 2.0
+"""Seconds that the clocks of a request and of its files may differ by."""
 _SWEPT: Final = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
 _BLOB: Final = "lower(hex(blob))"
 """The name of a large value, whatever type a damaged file gives it."""
@@ -67,15 +71,51 @@ def _remove_chunk(cursor: sqlite3.Cursor, serial: int, table: str, key: str) -> 
         f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE request = ? LIMIT {_CHUNK})", (serial,)
     )
     removed = int(cursor.rowcount)
-    cursor.execute("PRAGMA secure_delete = OFF")
+    cursor.execute("PRAGMA secure_delete = FAST")
     return removed
 
 
 def _remove_row(cursor: sqlite3.Cursor, serial: int) -> None:
+    cursor.execute("PRAGMA secure_delete = ON")
     cursor.execute("DELETE FROM request WHERE serial = ? AND deleted", (serial,))
     cursor.execute(
         "DELETE FROM code WHERE key NOT IN (SELECT code_key FROM request) AND key NOT IN (SELECT code_key FROM run)"
     )
+    cursor.execute("PRAGMA secure_delete = FAST")
+
+
+class Own(NamedTuple):
+    """The large values that a request names, and when it last wrote one, Unix seconds."""
+
+    blobs: frozenset[str]
+    until: float
+
+
+def own_blobs(cursor: sqlite3.Cursor, serial: int) -> Own:
+    """What is to be looked at when the request is gone."""
+    row = requests.by_serial(cursor, serial)
+    named = {
+        blob
+        for table in ("call", "history")
+        for (blob,) in cursor.execute(f"SELECT {_BLOB} FROM {table} WHERE request = ? AND blob IS NOT NULL", (serial,))
+    }
+    return Own(frozenset(named), (row.finished_at or row.accepted_at) + _A_MOMENT)
+
+
+def discard_own(cursor: sqlite3.Cursor, blobs: BlobFolder, own: Own, now: float) -> None:
+    """Remove the large values that only a deleted request named. The transaction holds the write lock.
+
+    One that was written again after the request had ended stays for a day: its row may not be committed yet.
+    """
+    left = own.blobs - {
+        blob
+        for table in ("call", "history")
+        for (blob,) in cursor.execute(f"SELECT {_BLOB} FROM {table} WHERE blob IS NOT NULL")
+    }
+    for path, _, changed in blobs.files() if left else ():
+        before = max(own.until, now - _DAY)
+        if path.name.removesuffix(".damaged") in left and changed < before:
+            blobs.discard(path, before)
 
 
 def gc(writer: Writer, blobs: BlobFolder, *, older_than: float, now: float, dry_run: bool) -> Swept:

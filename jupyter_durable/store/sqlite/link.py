@@ -223,6 +223,9 @@ class Link:
             self._read_log_through(connection)  # before anything is written over what could not be read
         _set_journal_mode(connection, "TRUNCATE" if self._network else "WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(
+            "PRAGMA secure_delete = FAST"
+        )  # what a row was before it grew is overwritten, without a write
         if version < SCHEMA:
             from jupyter_durable.store.migrations import migrate
 
@@ -314,6 +317,15 @@ class Link:
         except BaseException:
             path.unlink()
             raise
+
+    def empty_log(self) -> None:
+        """Move the WAL into the file and cut it to nothing, so that nothing that was deleted is left in it.
+
+        The caller holds `lock`. This takes the write lock itself; where others read at that moment it is left to the
+        next checkpoint that finds nobody.
+        """
+        if not self._network:
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def reopen(self) -> None:
         """Close and open again, and move all that is readable now into the file, which syncs it anew.

@@ -150,9 +150,13 @@ class SqliteStore:
         return self._writer.run(partial(requests.move, rows=rows, new_notebook=new_notebook))
 
     def delete(self, serial: int) -> None:
+        own = self._writer.run(partial(care.own_blobs, serial=serial))
         self._writer.run(partial(care.condemn, serial=serial))
         care.remove(self._writer, serial)
+        self._writer.run(partial(care.discard_own, blobs=self._blobs, own=own, now=time.time()))
         self._writer.run(partial(care.sweep_blobs, blobs=self._blobs, without=[], now=time.time(), dry_run=False))
+        with self._link.lock:
+            self._link.empty_log()
 
     # journals, read
 
