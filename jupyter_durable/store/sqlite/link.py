@@ -223,9 +223,7 @@ class Link:
             self._read_log_through(connection)  # before anything is written over what could not be read
         _set_journal_mode(connection, "TRUNCATE" if self._network else "WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(
-            "PRAGMA secure_delete = FAST"
-        )  # what a row was before it grew is overwritten, without a write
+        connection.execute("PRAGMA secure_delete = FAST")  # what a row was before it grew is overwritten where it was
         if version < SCHEMA:
             from jupyter_durable.store.migrations import migrate
 
@@ -325,7 +323,8 @@ class Link:
         next checkpoint that finds nobody.
         """
         if not self._network:
-            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            with contextlib.suppress(sqlite3.Error):  # what was deleted is: this only cleans up after it
+                self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def reopen(self) -> None:
         """Close and open again, and move all that is readable now into the file, which syncs it anew.
