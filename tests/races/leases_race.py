@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import gc
-import importlib
 import json
 import os
 import random
@@ -34,7 +32,7 @@ from jupyter_durable.client import Engine, get_request, list_requests, ownership
 from jupyter_durable.client.session import Cell
 from jupyter_durable.clock import SystemClock
 from jupyter_durable.errors import DurableError, SDKUsageError
-from tests.crash.case import PRELOADED, open_engine
+from tests.crash.case import open_engine, preload
 from tests.crash.shapes import START
 from tests.crash.witness import STARTED, Witness, holder, read_log, witness
 from tests.races import leases_mutants
@@ -339,6 +337,9 @@ class Stage:
         wanted = {f"part{i}": 1 + twice * (f"part{i}" == HELD) for i in range(PARTS)}
         found = json.loads(self.said(99)) if self.said(99).startswith("[") else self.said(99)
         if race.deed == "cancel":
+            # Who comes after the cancel goes on with the request, and the call that was cut off executes again.
+            ran = sum(end == "ran" or end.startswith("Cancelled") for end in ends.values())
+            wanted[HELD] = 1 + max(1, ran)
             if any(executed[key] > most for key, most in wanted.items()):
                 yield f"executed {dict(executed)}"
         elif executed != wanted:
@@ -391,9 +392,7 @@ def played(base: Path, race: Race) -> list[str]:
 
 
 def main() -> None:
-    for name in PRELOADED:
-        importlib.import_module(name)
-    gc.freeze()
+    preload()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     base = Path(sys.argv[1])
