@@ -234,6 +234,7 @@ class Link:
         """The version of the schema. Raises `StoreError` for a file that is not ours, through and through."""
         watch = Watch(LOOK_SECONDS if self.limit is None else min(LOOK_SECONDS, self.limit()))
         try:
+            connection.execute("BEGIN")  # one moment for all: another process may be making the store just now
             # The first statement that needs the schema parses it: of a foreign file even that may never end.
             ((objects,),) = watch.read(connection, "SELECT count(*) FROM (SELECT 1 FROM sqlite_master LIMIT 1000)")
             ((version,),) = watch.read(connection, "PRAGMA user_version")
@@ -249,6 +250,9 @@ class Link:
             ((self._schema,),) = watch.read(connection, "PRAGMA schema_version")
         except sqlite3.OperationalError as error:
             raise watch.over(self.name) if watch.ended(error) else error from None
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
         return int(version)
 
     def checkpoint(self) -> tuple[int, int]:
