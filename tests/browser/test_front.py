@@ -212,7 +212,7 @@ def test_once_is_switched_by_a_command(lab: Lab, page: Page) -> None:
     assert not page.evaluate(toggled)
 
 
-@APPS
+@APPS_IN_FULL
 def test_commands_stand_in_the_palette_and_in_the_menus(lab: Lab, page: Page, app: str) -> None:
     name = lab.write(f"menus-{app[:3]}.ipynb", [SETUP, CHAIN, "total = chain(6)"])
     notebook = Notebook(page, lab, name, app=app)

@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.lab import APPS, APPS_IN_FULL, ARTIFACTS, SETUP, Lab, Notebook
+from tests.browser.lab import APPS_IN_FULL, ARTIFACTS, SETUP, Lab, Notebook
 
 APP = """import ipywidgets, threading
 @function()
@@ -68,7 +68,7 @@ def test_it_stands_beside_other_widgets_and_its_traits_go_both_ways(lab: Lab, pa
     expect(empty).to_be_visible()
 
 
-@APPS
+@APPS_IN_FULL
 def test_it_is_live_and_cancels_while_a_cell_runs(lab: Lab, page: Page, app: str) -> None:
     notebook, _ = opened(lab, page, f"widgets-{app[:3]}.ipynb", ["1", "1", "w2.status"], app)
     notebook.write(4, "broken = False\nr = whole.submit(2000)\nw2 = r.widget()\ndisplay(w2)\nr.wait()")
@@ -101,7 +101,7 @@ def test_saved_without_widget_state_a_notebook_says_what_stood_there(lab: Lab, p
     page.screenshot(path=ARTIFACTS / "widget-saved.png")
 
 
-@pytest.mark.parametrize("save_view", ["summary", "none"])
+@pytest.mark.parametrize("save_view", ["none", pytest.param("summary", marks=pytest.mark.full)])
 def test_what_is_not_saved_is_asked_of_the_kernel_and_shown(lab: Lab, page: Page, save_view: str) -> None:
     cells = [SETUP, APP, f"configure(save_view='{save_view}');", FAIL]
     name = f"{save_view}.ipynb"
