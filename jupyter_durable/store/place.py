@@ -7,6 +7,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -50,12 +51,14 @@ class Watched:
     def now_at(self) -> str | None:
         """Where the file is that this process has open, as far as the system says; "" when it has no name any more."""
         try:
-            for each in _OPEN_FILES.iterdir():
-                found = os.stat(each)
-                if (found.st_dev, found.st_ino) == self._then:
-                    return os.readlink(each) if found.st_nlink else ""
+            open_files = os.listdir(_OPEN_FILES)
         except OSError:
             return None
+        for each in open_files:
+            with contextlib.suppress(OSError):  # closed since
+                found = os.stat(_OPEN_FILES / each)
+                if (found.st_dev, found.st_ino) == self._then:
+                    return os.readlink(_OPEN_FILES / each) if found.st_nlink else ""
         return None
 
 
