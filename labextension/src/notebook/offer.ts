@@ -31,7 +31,7 @@ export async function askHow(
     element(
       'ul',
       '',
-      shown.map(line => element('li', '', line))
+      shown.map(line => element('li', '', withCode(line)))
     )
   ]);
   const recorded = Dialog.createButton({
@@ -54,4 +54,11 @@ export async function askHow(
     : button.accept && above > 0
       ? 'above'
       : null;
+}
+
+/** A line whose parts between backticks are code. */
+function withCode(line: string): (HTMLElement | string)[] {
+  return line
+    .split('`')
+    .map((part, index) => (index % 2 ? element('code', '', part) : part));
 }

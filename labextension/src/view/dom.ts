@@ -28,7 +28,7 @@ export function visible(text: string): string {
 export function element<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   name: string,
-  content: string | HTMLElement[] = []
+  content: string | (HTMLElement | string)[] = []
 ): HTMLElementTagNameMap[K] {
   const made = document.createElement(tag);
   if (name) {
