@@ -30,7 +30,7 @@ from jupyter_durable.serializer.pickler import (
     reason_of,
 )
 
-__all__ = ["OUT_OF_BAND_BYTES", "ValueSerializer", "explain"]
+__all__ = ["OUT_OF_BAND_BYTES", "ValueSerializer", "decode_unsigned", "explain"]
 
 FindClass = Callable[[str, str], Any]
 
@@ -39,6 +39,47 @@ _is_flat: Final = _ATOMS.issuperset
 # The opcodes that name a global: without one of these bytes a pickle has nothing that it could call.
 _NAMING: Final = b"ci\x82\x83\x84\x93"
 _SHORT: Final = 64
+_WRITTEN: Final = frozenset(
+    [
+        "PROTO",
+        "FRAME",
+        "STOP",
+        "MARK",
+        "NONE",
+        "NEWTRUE",
+        "NEWFALSE",
+        "BININT",
+        "BININT1",
+        "BININT2",
+        "LONG1",
+        "LONG4",
+        "BINFLOAT",
+        "SHORT_BINUNICODE",
+        "BINUNICODE",
+        "BINUNICODE8",
+        "SHORT_BINBYTES",
+        "BINBYTES",
+        "BINBYTES8",
+        "EMPTY_LIST",
+        "APPEND",
+        "APPENDS",
+        "EMPTY_TUPLE",
+        "TUPLE",
+        "TUPLE1",
+        "TUPLE2",
+        "TUPLE3",
+        "EMPTY_DICT",
+        "SETITEM",
+        "SETITEMS",
+        "EMPTY_SET",
+        "ADDITEMS",
+        "FROZENSET",
+        "MEMOIZE",
+        "BINGET",
+        "LONG_BINGET",
+    ]
+)
+"""All that is written for plain values. Not among them: what takes as much memory as a number in it says."""
 
 
 class ValueSerializer:
@@ -123,6 +164,23 @@ class ValueSerializer:
         except DeserializationError as error:
             text = f"{root} ({describe(value)}) holds an exception that cannot be loaded again: {error}"
             raise SerializationError(text) from error
+
+
+def decode_unsigned(head: bytes) -> object:
+    """A plain value for which no MAC vouches, as the failure of an attempt. Raises `DeserializationError`.
+
+    Eight bytes of a pickle can ask for 32 GB, without naming anything: what we never write is not loaded.
+    """
+    import pickletools  # only where attempts are shown
+
+    try:
+        odd = next((code.name for code, _, _ in pickletools.genops(head) if code.name not in _WRITTEN), None)
+    # Damaged bytes raise whatever the reader of their opcode does.
+    except Exception as error:
+        raise DeserializationError(f"the stored value cannot be rebuilt here: {reason_of(error)}") from error
+    if odd is not None:
+        raise DeserializationError(f"a plain value holds {odd}: it was not written by this library")
+    return ValueSerializer().decode(PLAIN, head, [])
 
 
 def main_class(module: str, qualname: str) -> Any:

@@ -13,9 +13,8 @@ from typing import Any, Final
 
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.code.texts import RESTORED
-from jupyter_durable.serializer.base import PLAIN
 from jupyter_durable.serializer.failure import failure_text
-from jupyter_durable.serializer.pickle import ValueSerializer
+from jupyter_durable.serializer.pickle import decode_unsigned
 
 _FRAME: Final = re.compile(r'^([ \t]*)File "([^"\n]*)", line (\d+)', re.MULTILINE)
 _CELL: Final = re.compile(r"ipykernel_\d+[/\\]\d+\.py$|<ipython-input-(?P<number>\d+)-\w+>$")
@@ -29,7 +28,7 @@ def placed(trace: str) -> str:
 
 def failure_text_of(data: bytes) -> str:
     """The failure of an attempt. Plain bytes: no name is resolved when they are loaded, so they need no signature."""
-    failure: Any = ValueSerializer().decode(PLAIN, data, [])
+    failure: Any = decode_unsigned(data)
     return masked(placed(failure_text(failure)))
 
 
