@@ -17,6 +17,7 @@ from jupyter_durable.function import Results
 from jupyter_durable.future import Future, in_copied_context
 from jupyter_durable.runner import mapping, waiting
 from jupyter_durable.runner.call import ActiveCall
+from jupyter_durable.runner.countdown import Countdown
 from jupyter_durable.runner.run import Run
 from jupyter_durable.store.memory import MemoryJournal
 from jupyter_durable.store.sqlite.journal import SqliteJournal
@@ -189,6 +190,16 @@ def _one_request_becomes_two() -> None:
     replace(Sessions, "__init__", init)
 
 
+def _progress_forgotten() -> None:
+    """Progress does not give the time back."""
+    replace(Countdown, "progressed", lambda self: None)
+
+
+def _turns_count() -> None:
+    """The time of a call runs while its function waits for its turn."""
+    replace(Countdown, "pause", lambda self: None)
+
+
 MUTANTS: Final = {
     "a map counts what is durable only": Mutant(_map_counts_what_is_durable_only, ("a_map", "a_map_of_maps")),
     "slots are counted without a lock": Mutant(_slots_without_a_lock, ("a_map_of_maps", "limited_maps", "a_map")),
@@ -201,5 +212,7 @@ MUTANTS: Final = {
     "an outcome is told of before it is written": Mutant(_told_before_the_commit, ("a_failing_map",)),
     "a slot is lost with its body": Mutant(_slot_lost, ("cancelled_futures", "a_cancelled_map_of_maps")),
     "errors come up anywhere": Mutant(_thrown_anywhere, ("a_cancelled_map", "a_cancelled_map_of_maps"), 400),
+    "progress does not reset a timeout": Mutant(_progress_forgotten, ("timeouts_that_progress_resets",)),
+    "waiting for a turn is part of a timeout": Mutant(_turns_count, ("calls_that_time_out",)),
     "one request of a cell becomes two": Mutant(_one_request_becomes_two, ("calls_of_a_cell",)),
 }
