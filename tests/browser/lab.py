@@ -7,6 +7,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -22,7 +23,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 from tests.conftest import ROOT
 
@@ -247,5 +248,11 @@ def debugged(page: Page, asked: str, answer: str) -> None:
     prompt.fill(asked)
     prompt.press("Enter")
     page.locator(".jp-OutputArea", has_text=answer).first.wait_for()
-    prompt.fill("q")
-    prompt.press("Enter")
+    left = page.locator(".jp-OutputArea", has_text=re.compile(r"ipdb>\s+q\b")).first
+    for seconds in (5, 20, 60):  # a prompt that has just come up may lose what is typed; who sees that types again
+        prompt.fill("q")
+        prompt.press("Enter")
+        with contextlib.suppress(TimeoutError):
+            left.wait_for(timeout=seconds * 1000)
+            return
+    raise AssertionError("the debugger was not left")

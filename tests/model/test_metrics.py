@@ -101,7 +101,15 @@ def test_many_names_are_told_in_part() -> None:
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(41200.0, "41,200"), (0.0, "0"), (0.01234, "0.0123"), (12.3456, "12.35"), (-3.0, "-3"), (1e20, f"{10**20:,}")],
+    [
+        (41200.0, "41,200"),
+        (0.0, "0"),
+        (0.01234, "0.0123"),
+        (12.3456, "12.35"),
+        (-3.0, "-3"),
+        (1e14, f"{10**14:,}"),
+        (1e20, "1e+20"),
+    ],
 )
 def test_numbers_say_as_much_as_they_know(value: float, said: str) -> None:
     assert metrics.number(value) == said

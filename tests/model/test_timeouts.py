@@ -277,7 +277,14 @@ def test_a_worker_that_is_lost_gives_its_slot_back() -> None:
     """An error is thrown into a thread after its body: the next body runs all the same, and on a new thread."""
     threads = ThreadExecutor(1)
     go = threading.Event()
-    lost = threads.submit(lambda: go.wait(LONG) and threading.get_ident())
+    worker: list[threading.Thread] = []
+
+    def body() -> int:
+        worker.append(threading.current_thread())
+        go.wait(LONG)
+        return threading.get_ident()
+
+    lost = threads.submit(body)
 
     def thrown(_: object) -> None:
         raise SystemExit
@@ -286,6 +293,7 @@ def test_a_worker_that_is_lost_gives_its_slot_back() -> None:
     go.set()
     assert threads.submit(threading.get_ident).result(LONG) != 0
     assert lost.result(LONG) is not None
+    worker[0].join(LONG)  # what it says at its end is said in this test
     assert threads._free <= threads.slots
 
 
@@ -294,7 +302,13 @@ def test_a_body_whose_worker_is_lost_says_so() -> None:
     """Its outcome could not be told: nobody waits for it for ever."""
     threads = ThreadExecutor(1)
     go = threading.Event()
-    lost = threads.submit(lambda: go.wait(LONG))
+    worker: list[threading.Thread] = []
+
+    def body() -> None:
+        worker.append(threading.current_thread())
+        go.wait(LONG)
+
+    lost = threads.submit(body)
 
     def thrown(_: object) -> None:
         raise SystemExit
@@ -303,6 +317,7 @@ def test_a_body_whose_worker_is_lost_says_so() -> None:
     go.set()
     with pytest.raises(jd.WorkerLost, match="SystemExit"):
         lost.result(LONG)
+    worker[0].join(LONG)  # as above
     assert threads.submit(lambda: 1).result(LONG) == 1
 
 

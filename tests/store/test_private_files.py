@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from typer.testing import CliRunner
@@ -246,12 +247,17 @@ except StoreError as error:
 """
 
 
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A folder that others can look into; those of pytest are its user's alone."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become somebody else")
-def test_a_key_that_its_user_may_not_read_or_make_says_what_to_do(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    for folder in tmp_path.parents[:2]:
-        folder.chmod(0o755)
-    home = tmp_path / "home"
+def test_a_key_that_its_user_may_not_read_or_make_says_what_to_do(open_to_all: Path) -> None:
+    home = open_to_all / "home"
     home.mkdir()
     home.chmod(0o500)
     os.chown(home, 65534, 65534)
