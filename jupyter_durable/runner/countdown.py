@@ -9,14 +9,19 @@ from jupyter_durable.core.deadline import Deadline
 
 
 class Countdown:
-    """`core.deadline.Deadline` for several threads. Who has paused it resumes it, not a newer one."""
+    """`core.deadline.Deadline` for several threads. Who has paused it resumes it, not a newer one.
+
+    It stands still until `resume` is called where the function begins: that a call waits for its turn is no fault of
+    its own.
+    """
 
     __slots__ = ("_deadline", "_lock", "_monotonic")
 
     def __init__(self, limit: float | None, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._deadline = Deadline.started(limit, monotonic())
+        now = monotonic()
+        self._deadline = Deadline.started(limit, now).paused(now)
 
     def pause(self) -> None:
         """A wait for a durable call begins."""

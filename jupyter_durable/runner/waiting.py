@@ -58,7 +58,6 @@ def _on_worker(call: CallScope, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     __tracebackhide__ = True
     _wait_for_stuck(call)
     visit, clock = _begin_visit(call)
-    clock.pause()  # until the function begins: that it waits for its turn is no fault of its own
     done: concurrent.futures.Future[Any] | None = None
 
     def body() -> Any:
@@ -164,6 +163,7 @@ def _inline_with_deadline(call: CallScope, args: tuple[Any, ...], kwargs: dict[s
 
     threading.Thread(target=watch, name="durable-watchdog", daemon=True).start()
     try:
+        clock.resume()
         value = visit.run(call.plan.fn, *args, **kwargs)
     except AttemptGivenUp:
         if not late.is_set():
@@ -211,7 +211,13 @@ async def _permit(call: CallScope) -> AsyncIterator[None]:
 
 async def _under_deadline(call: CallScope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     clock = call.deadline = Countdown(call.plan.timeout, call.run.monotonic)
-    body = asyncio.ensure_future(call.plan.fn(*args, **kwargs))
+
+    async def timed() -> Any:
+        __tracebackhide__ = True
+        clock.resume()
+        return await call.plan.fn(*args, **kwargs)
+
+    body = asyncio.ensure_future(timed())
     try:
         while not body.done():
             await asyncio.wait({body}, timeout=POLL_SECONDS)

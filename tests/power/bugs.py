@@ -6,7 +6,6 @@ Each names the journal of the stores in which it shows. The harness must find ev
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 import threading
 import time
@@ -156,10 +155,10 @@ def _renamed_before_its_sync() -> None:
 def _key_written_in_place() -> None:
     """The key is written where it belongs, and not synced."""
 
-    def create(self: signing.KeyFile) -> None:
+    def create(self: signing.KeyFile, data: bytes) -> None:
         files.make_folder(self.path.parent)
         descriptor = files.new_file(self.path)
-        os.write(descriptor, secrets.token_bytes(signing.KEY_BYTES))
+        os.write(descriptor, data)
         os.close(descriptor)
 
     replace(signing.KeyFile, "_create", create)

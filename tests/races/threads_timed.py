@@ -30,7 +30,10 @@ class Ticks:
         self.number = 0
         self._inside: Counter[int] = Counter()
         self._ready: set[int] = set()
+        self._silent: set[int] = set()
 
+        self._left: set[tuple[int, int]] = set()
+        """Attempts that have left their function."""
         self.beside: list[int] = []
         """Calls that were in their function twice at once."""
 
@@ -39,6 +42,8 @@ class Ticks:
         with self._lock:
             self._inside.clear()
             self._ready.clear()
+            self._silent.clear()
+            self._left.clear()
             self.beside = []
 
     def are_out(self) -> bool:
@@ -52,27 +57,31 @@ class Ticks:
             if self._inside[n] > 1:
                 self.beside.append(n)
 
-    def leave(self, n: int) -> None:
+    def leave(self, n: int, attempt: int) -> None:
         with self._lock:
             self._inside[n] -= 1
+            self._left.add((n, attempt))
             self._ready.discard(n)
+            self._silent.discard(n)
 
-    def ready(self, n: int) -> int:
-        """A call has reported; the number of moves so far."""
+    def ready(self, n: int, silent: bool) -> int:
+        """A call has reported, for the last time if it is `silent` from now on; the number of moves so far."""
         with self._lock:
             self._ready.add(n)
+            if silent:
+                self._silent.add(n)
             return self.number
 
-    def move(self, clock: FakeClock, silent: set[int], running: Callable[[], int]) -> None:
-        """Let time pass if all wait for it; those that are `silent` go on waiting. `running`: how many have begun,
-        and are in their functions or about to be."""
+    def move(self, clock: FakeClock, running: Callable[[], set[tuple[int, int]]]) -> None:
+        """Let time pass if all wait for it; those that are silent go on waiting. `running`: the attempts whose time
+        runs, in their functions, about to be, or just out of them. One that was given up may be in there still."""
         with self._lock:
             inside = {n for n, count in self._inside.items() if count}
-            if not inside or inside - self._ready or running() != len(inside):
+            if not inside or inside - self._ready or {n for n, _ in running() - self._left} != inside:
                 return
             clock.advance(MOVE)
             self.number += 1
-            self._ready &= silent
+            self._ready &= self._silent
 
 
 TICKS: Final = Ticks()
@@ -86,34 +95,40 @@ def _is_silent(n: int, attempt: int) -> bool:
 def steps(n: int) -> int:
     with WITNESS.inside("steps", n):
         TICKS.enter(n)
+        context = RequestContext.get()
+        attempt = context.attempt  # now: it is the call's, which may have another one before this has left
         try:
-            context = RequestContext.get()
             for at in range(n % 3 + 1):
                 context.progress.update(at, 9)
-                seen = TICKS.ready(n)
-                while TICKS.number == seen or _is_silent(n, context.attempt):
+                seen = TICKS.ready(n, _is_silent(n, attempt))
+                while TICKS.number == seen or _is_silent(n, attempt):
                     time.sleep(0.001)
             return n
         finally:
-            time.sleep(WITNESS.rest())
-            TICKS.leave(n)
+            try:
+                time.sleep(WITNESS.rest())
+            finally:
+                TICKS.leave(n, attempt)
 
 
 @function(timeout=TIMEOUT, retries=Retries(max_retries=1, initial_delay=0, jitter=False))
 async def steps_async(n: int) -> int:
     with WITNESS.inside("steps", n):
         TICKS.enter(n)
+        context = RequestContext.get()
+        attempt = context.attempt  # now: it is the call's, which may have another one before this has left
         try:
-            context = RequestContext.get()
             for at in range(n % 3 + 1):
                 context.progress.update(at, 9)
-                seen = TICKS.ready(n)
-                while TICKS.number == seen or _is_silent(n, context.attempt):
+                seen = TICKS.ready(n, _is_silent(n, attempt))
+                while TICKS.number == seen or _is_silent(n, attempt):
                     await asyncio.sleep(0.001)
             return n
         finally:
-            await asyncio.sleep(WITNESS.rest())
-            TICKS.leave(n)
+            try:
+                await asyncio.sleep(WITNESS.rest())
+            finally:
+                TICKS.leave(n, attempt)
 
 
 @function(timeout=TIMEOUT)
@@ -121,12 +136,12 @@ def silent(n: int) -> int:
     with WITNESS.inside("silent", n):
         TICKS.enter(n)
         try:
-            seen = TICKS.ready(n)
+            seen = TICKS.ready(n, n in WITNESS.failing)
             while TICKS.number == seen or n in WITNESS.failing:
                 time.sleep(0.001)
             return n
         finally:
-            TICKS.leave(n)
+            TICKS.leave(n, 1)
 
 
 @application()
@@ -153,18 +168,18 @@ def _timed(world: World, app: Any, result: Any, numbers: list[int]) -> None:
     WITNESS.failing = frozenset(world.draw.sample(numbers, world.draw.randrange(min(4, len(numbers) + 1))))
     TICKS.forget()
     request = app.submit(numbers, limit)
-    threads = world.engine.workers.threads
 
-    def running() -> int:
-        if app is maps_steps_async:
-            runs = list(world.engine.active.values())
-            return sum(call.deadline is not None for run in runs for call in list(run.open.values()))
-        return threads.slots - threads._free
+    def running() -> set[tuple[int, int]]:
+        calls = [call for run in list(world.engine.active.values()) for call in list(run.open.values())]
+        clocks = [
+            (call.args[0], call.attempts, call.deadline) for call in calls if call.parent is not None and call.args
+        ]
+        return {(n, attempt) for n, attempt, clock in clocks if clock is not None and not clock._deadline.waits}
 
     end = time.monotonic() + 60
     while request.status not in ("succeeded", "failed", "cancelled"):
         assert time.monotonic() < end, "it hangs"
-        TICKS.move(world.clock, set(WITNESS.failing), running)
+        TICKS.move(world.clock, running)
         time.sleep(0.002)
     request.wait(60)
     expected = result(WITNESS.failing)
