@@ -19,6 +19,7 @@ import random
 import select
 import shutil
 import signal
+import sqlite3
 import sys
 import time
 import traceback
@@ -256,7 +257,7 @@ class Stage:
         self.fork(0, Racing(self.folder, self.race, 0).own)
         wait_for((self.folder / "there").exists)
         if owner in ("stopped", "taken over"):
-            os.kill(self.pids[0], signal.SIGSTOP)
+            self._stop_owner()
         elif owner in ("dead", "zombie"):
             time.sleep(random.Random(self.race.seed).choice((0.0, 0.1)))  # with the mark of its call, or without
             os.kill(self.pids[0], signal.SIGKILL)
@@ -267,6 +268,16 @@ class Stage:
             self._ended(0)
         elif owner == "zombie":
             wait_for(lambda: "State:\tZ" in Path(f"/proc/{self.pids[0]}/status").read_text())
+
+    def _stop_owner(self) -> None:
+        """Not while it commits: who holds the file is waited for, and it is to be gone on with by others."""
+        with contextlib.closing(
+            sqlite3.connect(self.folder / "home" / "store.db", PATIENCE, isolation_level=None)
+        ) as store:
+            store.execute("BEGIN IMMEDIATE")
+            os.kill(self.pids[0], signal.SIGSTOP)
+            wait_for(lambda: "State:\tT" in Path(f"/proc/{self.pids[0]}/status").read_text())
+            store.execute("ROLLBACK")
 
     def _race(self) -> None:
         heard, said = os.pipe()
