@@ -249,7 +249,7 @@ class _TakenBack(BaseException):
 
 
 def _throw_all(throws: list[_Throw], seen: threading.Event) -> None:
-    sys.settrace(None)
+    _trace_no_more()
     seconds = FIRST_SECONDS
     while throws:
         for each in throws:
@@ -265,6 +265,15 @@ def _throw_all(throws: list[_Throw], seen: threading.Event) -> None:
         throws = [each for each in throws if not each.over]
         time.sleep(seconds if throws else 0)
         seconds = min(2 * seconds, LAST_SECONDS)
+
+
+def _trace_no_more() -> None:
+    """A debugger would hold who throws. CPython refuses to change what traces while another thread does."""
+    while sys.gettrace() is not None:
+        try:
+            sys.settrace(None)
+        except RuntimeError:
+            time.sleep(LOOK_SECONDS)
 
 
 def _look_no_more() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +15,9 @@ import pytest
 import jupyter_durable as jd
 from jupyter_durable import Retries, application, function, list_requests, run_local_application
 from jupyter_durable.executor.thread import ThreadExecutor
+from jupyter_durable.executor.visit import Visit, throw
 from jupyter_durable.runner.countdown import Countdown
+from jupyter_durable.runner.stop import AttemptGivenUp
 from jupyter_durable.testing import Bench, FakeClock, memory_store
 from tests.model.shared import double
 
@@ -356,3 +360,36 @@ def test_a_body_that_was_given_up_has_no_slot_and_its_thread_takes_no_other(benc
     stuck.result(LONG)
     assert threads.submit(lambda: 3).result(LONG) == 3
     assert threads._free <= 1
+
+
+def test_an_error_comes_up_although_another_thread_changes_what_traces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CPython refuses who throws that for the moment; were it not asked again, nothing would end the function."""
+    refused = [RuntimeError("another trace function is being installed") for _ in range(3)]
+    settrace, begun, left = sys.settrace, threading.Event(), threading.Event()
+
+    def refusing(tracer: Any) -> None:
+        if tracer is None and threading.current_thread().name == "durable-throw" and refused:
+            raise refused.pop()
+        settrace(tracer)
+
+    def endless() -> None:
+        begun.set()
+        while True:
+            time.sleep(0.001)
+
+    def body() -> None:
+        with contextlib.suppress(AttemptGivenUp):
+            visit.run(endless)
+        left.set()
+
+    monkeypatch.setattr(sys, "settrace", refusing)
+    before, visit = threading.gettrace(), Visit()
+    threading.settrace(lambda *_: None)
+    try:
+        threading.Thread(target=body, daemon=True).start()
+        assert begun.wait(LONG)
+        throw([visit], AttemptGivenUp)
+        assert left.wait(LONG)
+    finally:
+        threading.settrace(before)
+    assert refused == []
