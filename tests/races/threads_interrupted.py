@@ -1,4 +1,4 @@
-"""What is raced with an interrupt: ■ comes to the main thread at a random moment of everything but a plain map.
+"""What is raced with an interrupt: ■ comes to the main thread at a random moment.
 
 A cell is interrupted; what had succeeded in it is kept. It is run again until nothing interrupts it, and has the right
 result. Nothing that was kept executes again, and nothing begins after the cell has ended.
@@ -19,6 +19,7 @@ from tests.races.threads_scenarios import (
     Twice,
     add,
     diamonds_async,
+    once,
     row,
     scenario,
     settled,
@@ -74,6 +75,32 @@ def _interrupted_once(moment: Moment, body: Callable[[], Any], expected: Any) ->
     except KeyboardInterrupt as raised:
         return raised
     return None
+
+
+@scenario
+def an_interrupted_map(world: World) -> None:
+    """■ while the main thread waits for a map, or is at its beginning or end."""
+    numbers = values(world, 40)
+    expected = [n * n for n in numbers]
+    error = _interrupted_once(Moment(world, len(numbers)), lambda: list(square.map(numbers)), expected)
+    world.engine.sessions.end(error)
+    found = list_requests()
+    if not found:
+        return  # before the first call
+    kept = settled(world, found[0])
+    status = found[0].status
+    # "interrupted": the signal came while the request of the cell was being made
+    assert status in (("cancelled", "interrupted") if error is not None else ("succeeded",)), (
+        f"{status} after {error!r}"
+    )
+    WITNESS.forget()
+    world.cell()
+    assert list(square.map(numbers)) == expected
+    if len(list_requests()) == 1:
+        again = Counter((name, (what,)) for name, what in WITNESS.began)
+        if again & kept:
+            raise Twice(f"kept, and executed again: {again & kept}")
+    once("square", list(WITNESS.times("square")))
 
 
 @function()

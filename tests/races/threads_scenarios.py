@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import signal
 import threading
 import time
 from collections import Counter
@@ -568,52 +567,3 @@ def cancelled_async_futures(world: World) -> None:
 def cancelled_threads_of_the_user(world: World) -> None:
     numbers = values(world, 12)
     _cut_off(world, in_copied_contexts, (numbers,), len(numbers), [n * n for n in numbers])
-
-
-@scenario
-def an_interrupted_map(world: World) -> None:
-    """■ while the main thread waits for a map, or is at its beginning or end."""
-    numbers = values(world, 40)
-    moment = Moment(world, len(numbers))
-    main = threading.main_thread().ident
-    assert main is not None
-    begun, over = threading.Event(), threading.Event()
-
-    def interrupt() -> None:
-        begun.wait()
-        moment.wait()
-        if not over.is_set():
-            signal.pthread_kill(main, signal.SIGINT)
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    error: BaseException | None = None
-    try:
-        try:
-            begun.set()
-            assert list(square.map(numbers)) == [n * n for n in numbers]
-        finally:
-            over.set()
-            thread.join()
-            handler: Any = signal.getsignal(signal.SIGINT)
-            wait_until(lambda: not getattr(handler, "is_put_off", False))
-    except KeyboardInterrupt as raised:
-        error = raised
-    world.engine.sessions.end(error)
-    found = list_requests()
-    if not found:
-        return  # before the first call
-    kept = settled(world, found[0])
-    status = found[0].status
-    # "interrupted": the signal came while the request of the cell was being made
-    assert status in (("cancelled", "interrupted") if error is not None else ("succeeded",)), (
-        f"{status} after {error!r}"
-    )
-    WITNESS.forget()
-    world.cell()
-    assert list(square.map(numbers)) == [n * n for n in numbers]
-    if len(list_requests()) == 1:
-        again = Counter((name, (what,)) for name, what in WITNESS.began)
-        if again & kept:
-            raise Twice(f"kept, and executed again: {again & kept}")
-    once("square", list(WITNESS.times("square")))
