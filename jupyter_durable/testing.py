@@ -40,7 +40,7 @@ from jupyter_durable.core.model import CallRow, Kind, Lease, Status, Write
 from jupyter_durable.errors import SDKUsageError, StoreError
 from jupyter_durable.function import registry
 from jupyter_durable.runner.stop import RunStopped
-from jupyter_durable.serializer.signing import HmacSigner
+from jupyter_durable.serializer.signing import KeySigner
 from jupyter_durable.store.base import Finish, Heartbeat
 from jupyter_durable.store.memory import MemoryJournal, MemoryStore
 
@@ -198,7 +198,7 @@ class Bench:
         """What users would be told, in order."""
         self._settings = settings
         self._store = _MortalStore(self)
-        self._signer = HmacSigner(secrets.token_bytes(32))
+        self._signer = KeySigner(secrets.token_bytes(32))
         self.engine = self._engine()
 
     def _engine(self) -> Engine:

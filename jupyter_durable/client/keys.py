@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from jupyter_durable.errors import StoreError
-from jupyter_durable.serializer.signing import HmacSigner, KeyFile
+from jupyter_durable.serializer.signing import KeyFile, KeySigner
 
 _Look = tuple[int, int, int, int]
 
@@ -23,10 +23,10 @@ class HeldKey:
         self._keys = file.keys()
         self._seen = self._look()
 
-    def signer(self) -> HmacSigner:
+    def signer(self) -> KeySigner:
         """Signs with the newest key, verifies with all."""
         newest, *older = self._keys
-        return HmacSigner(newest, older=older)
+        return KeySigner(newest, older=older)
 
     def _look(self) -> _Look | None:
         try:

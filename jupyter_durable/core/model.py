@@ -111,7 +111,7 @@ class CallRow(NamedTuple):
     blob: bytes | None
     """BLAKE3 (32 bytes) of the file that holds a large value."""
     mac: bytes | None
-    """HMAC-SHA256 over the request's id and all of this row but its times (`runner.vouching`)."""
+    """MAC over the request's id and all of this row but its times (`runner.vouching`)."""
     inputs: bytes | None
     """Encoded arguments with their own codec byte, None when not kept."""
     writes: bytes | None
@@ -263,7 +263,7 @@ class NewRequest(NamedTuple):
     headers: str | None
     """JSON array of name, value pairs."""
     mac: bytes | None = None
-    """HMAC-SHA256 over its id and what decides what it executes (`runner.vouching`)."""
+    """MAC over its id and what decides what it executes (`runner.vouching`)."""
 
 
 class RequestRow(NamedTuple):

@@ -8,7 +8,7 @@ Rules of this file
 - `marshal` in version 2 is the bytes of a tuple without a second reading: each part says its type and length. It is
   four times as fast as anything written in Python, and has not changed since Python 2.5.
 - A request that a store of format 1 accepted has twelve digits in its id, later ones have fourteen, and the id is in
-  every MAC: nothing that was signed by format 2 can be made to look as if it need not be.
+  every MAC: nothing that was signed since can be made to look as if it need not be.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from jupyter_durable.client import list_requests, run_local_application
 from jupyter_durable.errors import DurableError
-from jupyter_durable.serializer.signing import HmacVoucher
+from jupyter_durable.serializer.signing import KeyVoucher
 from tests.crash.case import in_fork, open_engine, preload
 from tests.crash.shapes import START
 from tests.crash.witness import ACKNOWLEDGED, STARTED, Witness, holder, read_log, short
@@ -199,7 +199,7 @@ def record(base: Path) -> dict[str, str]:
 def replay(home: Path, log: Path, mutant: str | None) -> dict[str, Any]:
     """Replay a damaged store, and read it; what its errors were."""
     if mutant == "signatures not checked":
-        HmacVoucher.flaw = lambda *_: None  # type: ignore[method-assign]
+        KeyVoucher.flaw = lambda *_: None  # type: ignore[method-assign]
     os.environ["GO_ON"] = "1"
     holder[:] = [Witness(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT), 0, lambda: None)]
     outputs: dict[str, str] = {}

@@ -20,7 +20,7 @@ from jupyter_durable.client.settings import Settings
 from jupyter_durable.clock import Clock, SystemClock
 from jupyter_durable.core.model import Kind
 from jupyter_durable.errors import TimeoutError
-from jupyter_durable.serializer.signing import HmacSigner
+from jupyter_durable.serializer.signing import KeySigner
 from jupyter_durable.store import open_store
 
 LONGEST_REST: Final = 0.003
@@ -133,7 +133,7 @@ def world(draw: random.Random, folder: Path | None, *, clock: Clock | None = Non
     settings = Settings(store="memory:").changed({"max_concurrency": slots}, "world()")
     store = open_store(url)
     clock = clock if clock is not None else SystemClock()
-    engine = Engine(settings, clock, lambda text: None, _store=store, _signer=HmacSigner(b"r" * 32))
+    engine = Engine(settings, clock, lambda text: None, _store=store, _signer=KeySigner(b"r" * 32))
     WITNESS.forget()
     WITNESS.draw = draw
     token = context.current.set(None)

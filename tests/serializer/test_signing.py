@@ -15,21 +15,27 @@ from hypothesis import strategies as st
 
 from jupyter_durable.errors import DeserializationError, StoreError
 from jupyter_durable.serializer.base import Context
-from jupyter_durable.serializer.signing import CHANGED, KEY_BYTES, NOBODY, HmacSigner, KeyFile, key_id
+from jupyter_durable.serializer.signing import CHANGED, KEY_BYTES, NOBODY, KeyFile, KeySigner, key_id
 
 KEY = bytes(range(32))
-SIGNER = HmacSigner(KEY, namespace="n")
+SIGNER = KeySigner(KEY, namespace="n")
 VOUCHER = SIGNER.voucher("call", "request")
 
 
 @given(st.binary(), st.text(), st.text())
-def test_it_is_hmac_sha256_under_a_format_and_a_key_id(record: bytes, domain: str, request: str) -> None:
+def test_it_is_keyed_blake2b_under_a_format_and_a_key_id(record: bytes, domain: str, request: str) -> None:
     """Domain and request are in what is hashed, each after its length."""
     mac = SIGNER.voucher(domain, request).sign(record)
-    parts = [b"n", domain.encode(), request.encode()]
-    about = b"jupyter-durable 2" + b"".join(b" %d:%b" % (len(part), part) for part in parts) + b"|"
-    assert mac == b"\2" + bytes.fromhex(key_id(KEY)) + hmac.digest(KEY, about + record, "sha256")
+    said = placed(domain, request) + record
+    found = hashlib.blake2b(said, key=KEY, digest_size=32, person=b"durable-mac 3").digest()
+    assert mac == b"\3" + bytes.fromhex(key_id(KEY)) + found
     assert SIGNER.voucher(domain, request).flaw(record, mac) is None
+
+
+def placed(domain: str, request: str) -> bytes:
+    """What stands before a record that is signed."""
+    parts = [b"n", domain.encode(), request.encode()]
+    return b"".join(b" %d:%b" % (len(part), part) for part in parts) + b"|"
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, 1_000_000])
@@ -51,13 +57,28 @@ def test_a_record_of_another_domain_or_request_is_refused() -> None:
     mac = VOUCHER.sign(b"1")
     others = [("call", "requesu"), ("callrequest", ""), ("cal", "lrequest"), ("request", "call"), ("code", "")]
     assert all(SIGNER.voucher(*other).flaw(b"1", mac) == CHANGED for other in others)
-    assert HmacSigner(KEY, namespace="m").voucher("call", "request").flaw(b"1", mac) == CHANGED
+    assert KeySigner(KEY, namespace="m").voucher("call", "request").flaw(b"1", mac) == CHANGED
 
 
 def test_a_foreign_signature_names_its_key() -> None:
     """Whoever wants to trust it knows which one to ask for."""
-    said = HmacSigner(b"x" * 32).voucher("call", "request").flaw(b"1", VOUCHER.sign(b"1"))
+    said = KeySigner(b"x" * 32).voucher("call", "request").flaw(b"1", VOUCHER.sign(b"1"))
     assert said == f"was signed by key {key_id(KEY)}, which is not yours"
+
+
+def test_what_format_2_signed_verifies_in_its_place_only() -> None:
+    """It was HMAC-SHA256 over the same records."""
+    said = b"jupyter-durable 2" + placed("call", "request") + b"1"
+    mac = b"\2" + bytes.fromhex(key_id(KEY)) + hmac.digest(KEY, said, "sha256")
+    assert VOUCHER.flaw(b"1", mac) is None
+    assert VOUCHER.flaw(b"2", mac) == CHANGED
+    assert SIGNER.voucher("call", "requesu").flaw(b"1", mac) == CHANGED
+    assert KeySigner(b"x" * 32, older=(KEY,), namespace="n").voucher("call", "request").flaw(b"1", mac) is None
+    assert KeySigner(b"x" * 32).voucher("call", "request").flaw(b"1", mac) == (
+        f"was signed by key {key_id(KEY)}, which is not yours"
+    )
+    for at in range(len(mac)):
+        assert VOUCHER.flaw(b"1", mac[:at] + bytes([mac[at] ^ 1]) + mac[at + 1 :])
 
 
 class TestFormat1:
@@ -71,7 +92,7 @@ class TestFormat1:
         said = f"|{len(request)}:{request}|{identity}|{attempt}|{len(codec)}:{codec}|{len(data)}|".encode()
         return bytes.fromhex(key_id(KEY)) + hmac.digest(KEY, b"jupyter-durable 1 1:n" + said + data, "sha256")
 
-    def refuses(self, signer: HmacSigner, place: Context, codec: str, data: bytes, mac: bytes) -> str:
+    def refuses(self, signer: KeySigner, place: Context, codec: str, data: bytes, mac: bytes) -> str:
         with pytest.raises(DeserializationError) as caught:
             signer.verify(place, codec, data, mac)
         return str(caught.value)
@@ -89,7 +110,7 @@ class TestFormat1:
     def test_the_message_names_the_request_and_the_remedy(self) -> None:
         """A foreign key, a changed value, and no signature at all."""
         mac = self.sign(self.PLACE, "plain", b"1")
-        foreign = self.refuses(HmacSigner(b"x" * 32), self.PLACE, "plain", b"1", mac)
+        foreign = self.refuses(KeySigner(b"x" * 32), self.PLACE, "plain", b"1", mac)
         assert f"key {key_id(KEY)}" in foreign
         damaged = self.refuses(SIGNER, self.PLACE, "plain", b"2", mac)
         unsigned = self.refuses(SIGNER, self.PLACE, "plain", b"1", b"")
@@ -100,7 +121,7 @@ class TestFormat1:
 
 def test_a_key_of_another_length_is_refused() -> None:
     with pytest.raises(StoreError, match="31 bytes"):
-        HmacSigner(b"x" * 31)
+        KeySigner(b"x" * 31)
 
 
 def test_the_id_says_nothing_about_the_key() -> None:
