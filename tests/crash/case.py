@@ -46,7 +46,6 @@ PRELOADED: Final = (
     "jupyter_durable.store.migrations.v1",
     "jupyter_durable.store.sqlite.store",
     "pydantic",
-    "sqlite_utils",
     "zstandard",
 )
 PATIENCE: Final = 100.0

@@ -28,10 +28,6 @@ def test_importing_the_package_imports_no_jupyter(package: str) -> None:
     assert loaded.isdisjoint(HEAVY)
 
 
-def test_importing_the_library_does_not_import_sqlite_utils() -> None:
-    assert "sqlite_utils" not in imported_by("import jupyter_durable")
-
-
 @pytest.mark.parametrize(
     ("module", "statement", "contract"),
     [

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 
@@ -121,15 +122,18 @@ def test_who_looks_does_not_wait_for_ever_for_who_keeps_the_file(held: Path) -> 
         looking(held, 0.5)
 
 
-@pytest.mark.parametrize("version", range(1, len(VERSIONS) + 1))
-def test_the_schema_of_every_version_is_known_without_making_it_anew(version: int) -> None:
-    """To make it anew imports sqlite-utils, which costs as much as all of us."""
-    assert foreign.SCHEMAS[version] == foreign._made_anew(version)
+@pytest.mark.parametrize("version", range(len(VERSIONS) + 1))
+def test_the_schema_of_every_version_is_that_which_the_migrations_make(version: int) -> None:
+    """Versions that are released are never edited: their digests stand in the code."""
+    with closing(sqlite3.connect(":memory:")) as made:
+        for statement in chain.from_iterable(VERSIONS[:version]):
+            made.execute(statement)
+        assert foreign.SCHEMAS[version] == foreign.digest_of(made.execute(foreign.OBJECTS).fetchall())
 
 
 def test_quotes_and_blanks_of_other_writers_and_statistics_do_not_count(path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("ANALYZE")
         other.execute("PRAGMA writable_schema = ON")
-        other.execute("UPDATE sqlite_master SET sql = replace(sql, '\"key\"', '[key]  ') WHERE name = 'code'")
+        other.execute("UPDATE sqlite_master SET sql = replace(sql, 'key BLOB', '[key]   BLOB') WHERE name = 'code'")
     looking(path).close()

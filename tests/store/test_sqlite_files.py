@@ -260,11 +260,11 @@ sys.path.insert(0, sys.argv[2])
 from jupyter_durable.store import open_store
 store = open_store(f"sqlite:///{sys.argv[1]}")
 store.close()
-print("sqlite_utils" in sys.modules)
+print("jupyter_durable.store.migrations" in sys.modules)
 """
 
 
-def test_sqlite_utils_is_imported_for_a_new_store_only(path: Path) -> None:
+def test_the_migrations_are_imported_for_a_new_store_only(path: Path) -> None:
     assert run_python(_LAZY, path, Path.cwd()).stdout.strip() == "True"
     assert run_python(_LAZY, path, Path.cwd()).stdout.strip() == "False"
 

@@ -9,7 +9,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from sqlite_utils import Database
+from typing import Final
 
 _REQUEST = """
 CREATE TABLE request (
@@ -64,7 +64,7 @@ _CALL_COLUMNS = """
     below BLOB,
 """
 
-_TABLES = (
+STATEMENTS: Final = (
     _REQUEST,
     f"""CREATE TABLE call (
     request INTEGER NOT NULL, parent INTEGER NOT NULL, identity INTEGER NOT NULL,{_CALL_COLUMNS}
@@ -93,24 +93,31 @@ _TABLES = (
     mode TEXT NOT NULL, status TEXT NOT NULL, started_at REAL NOT NULL, finished_at REAL, code_key BLOB NOT NULL,
     executed INTEGER NOT NULL, reused INTEGER NOT NULL, saved REAL NOT NULL,
     PRIMARY KEY (request, run)) WITHOUT ROWID""",
+    """CREATE TABLE code (
+    key BLOB PRIMARY KEY,
+    data BLOB NOT NULL,
+    mac BLOB NOT NULL
+)""",
+    """CREATE TABLE log (
+    id INTEGER PRIMARY KEY,
+    request INTEGER,
+    identity INTEGER,
+    pass_no INTEGER,
+    at REAL,
+    stream TEXT,
+    text TEXT
+)""",
+    "CREATE INDEX idx_log_request_identity ON log (request, identity)",
+    """CREATE TABLE metric (
+    id INTEGER PRIMARY KEY,
+    request INTEGER,
+    identity INTEGER,
+    kind TEXT,
+    name TEXT,
+    value REAL
+)""",
+    "CREATE INDEX idx_metric_request ON metric (request)",
+    "CREATE UNIQUE INDEX request_by_idempotency_key ON request (application, idempotency_key)"
+    " WHERE idempotency_key IS NOT NULL",
 )
-
-
-def apply(database: Database) -> None:
-    """Create every table of version 1."""
-    for table in _TABLES:
-        database.conn.execute(table)
-    code = database.table("code")
-    code.create({"key": bytes, "data": bytes, "mac": bytes}, pk="key", not_null={"data", "mac"})
-    log = database.table("log")
-    log.create(
-        {"id": int, "request": int, "identity": int, "pass_no": int, "at": float, "stream": str, "text": str}, pk="id"
-    )
-    log.create_index(["request", "identity"])
-    metric = database.table("metric")
-    metric.create({"id": int, "request": int, "identity": int, "kind": str, "name": str, "value": float}, pk="id")
-    metric.create_index(["request"])
-    database.conn.execute(
-        "CREATE UNIQUE INDEX request_by_idempotency_key ON request (application, idempotency_key)"
-        " WHERE idempotency_key IS NOT NULL"
-    )
+"""Every table of version 1."""

@@ -6,10 +6,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from sqlite_utils import Database
+from typing import Final
 
-
-def apply(database: Database) -> None:
-    """Add `files` to the calls, and to those that were set aside."""
-    for table in ("call", "history"):
-        database.conn.execute(f"ALTER TABLE {table} ADD COLUMN files BLOB")
+STATEMENTS: Final = ("ALTER TABLE call ADD COLUMN files BLOB", "ALTER TABLE history ADD COLUMN files BLOB")
+"""Adds `files` to the calls, and to those that were set aside."""

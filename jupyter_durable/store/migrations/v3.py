@@ -6,10 +6,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from sqlite_utils import Database
+from typing import Final
 
-
-def apply(database: Database) -> None:
-    """Add `metrics` to the calls, and to those that were set aside."""
-    for table in ("call", "history"):
-        database.conn.execute(f"ALTER TABLE {table} ADD COLUMN metrics TEXT")
+STATEMENTS: Final = ("ALTER TABLE call ADD COLUMN metrics TEXT", "ALTER TABLE history ADD COLUMN metrics TEXT")
+"""Adds `metrics` to the calls, and to those that were set aside."""

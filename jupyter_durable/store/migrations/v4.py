@@ -6,9 +6,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from sqlite_utils import Database
+from typing import Final
 
-
-def apply(database: Database) -> None:
-    """Add `lease_boot`, seconds since the boot of the owner's machine, to the requests."""
-    database.conn.execute("ALTER TABLE request ADD COLUMN lease_boot REAL")
+STATEMENTS: Final = ("ALTER TABLE request ADD COLUMN lease_boot REAL",)
+"""Adds `lease_boot`, seconds since the boot of the owner's machine, to the requests."""

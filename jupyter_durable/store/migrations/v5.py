@@ -6,9 +6,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from sqlite_utils import Database
+from typing import Final
 
-
-def apply(database: Database) -> None:
-    """Add `mac` to the requests."""
-    database.conn.execute("ALTER TABLE request ADD COLUMN mac BLOB")
+STATEMENTS: Final = ("ALTER TABLE request ADD COLUMN mac BLOB",)
+"""Adds `mac` to the requests."""
