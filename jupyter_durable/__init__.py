@@ -51,7 +51,7 @@ if TYPE_CHECKING:
         list_requests,
         run_local_application,
     )
-    from jupyter_durable.context import Engine
+    from jupyter_durable.protocols import Engine
 
 # Tensorlake's names for what is called otherwise here: code written for it needs only another import.
 Function = DurableFunction

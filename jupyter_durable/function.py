@@ -17,12 +17,11 @@ import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from types import FunctionType, MethodType, ModuleType
-from typing import Any, Final, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from jupyter_durable import context, static
 from jupyter_durable.context import (
     Deferred,
-    MapOptions,
     begin_late,
     drive,
     drive_async,
@@ -45,56 +44,15 @@ from jupyter_durable.options import (
     bounded,
 )
 from jupyter_durable.owner import Owner
+from jupyter_durable.protocols import MapOptions, Scope
 from jupyter_durable.signature import DurableFunction
+from jupyter_durable.signature import Results as Results
+from jupyter_durable.spec import Spec as Spec
 from jupyter_durable.targets import require_function
 
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C", bound=type)
-
-
-class Spec:
-    """A durable function as the engine knows it: `wrapper.__durable__`."""
-
-    __slots__ = ("application", "fn", "is_async", "module", "name", "options", "owner", "params", "wrapper")
-
-    kind: Final = "function"
-
-    def __init__(self, fn: Callable[..., Any], options: FunctionOptions) -> None:
-        self.fn = fn
-        self.name: str = fn.__qualname__.removeprefix("<locals>.").rpartition("<locals>.")[2]
-        self.module: str = fn.__module__
-        self.options = options
-        self.application: ApplicationOptions | None = None
-        self.owner: Owner | None = None
-        self.is_async = inspect.iscoroutinefunction(fn)
-        self.params = _positional(fn)
-        self.wrapper: Any = None
-
-    def bind(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The arguments without the `self` of a `@cls` class."""
-        if self.owner is not None and args and isinstance(args[0], self.owner.cls):
-            return args[1:]
-        return args
-
-    def call(self, *args: Any, **kwargs: Any) -> Any:
-        """The undecorated function, on the instance of its class where it has one."""
-        if self.owner is not None:
-            return self.fn(self.owner.instance(), *args, **kwargs)
-        return self.fn(*args, **kwargs)
-
-
-def _positional(fn: Callable[..., Any]) -> tuple[str, ...]:
-    code = fn.__code__
-    return code.co_varnames[: code.co_argcount]
-
-
-class Results(list[R], Generic[R]):
-    """What a map returns: a list, in the order of the items, that can be reduced."""
-
-    def reduce(self, fn: DurableFunction[..., Any], *initial: Any) -> Any:
-        """`fn.reduce(self, initial)`."""
-        return fn.reduce(self, *initial)
 
 
 def _sync_wrapper(spec: Spec) -> Callable[..., Any]:
@@ -113,7 +71,7 @@ def _sync_wrapper(spec: Spec) -> Callable[..., Any]:
     return durable
 
 
-def _from_thread(scope: context.Scope, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _from_thread(scope: Scope, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A call by a function that an error may be thrown into: not while the engine is at it."""
     __tracebackhide__ = True
     with left(scope.visit):

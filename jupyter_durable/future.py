@@ -15,15 +15,14 @@ import math
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar
+from typing import Any, Final, Generic, NoReturn, TypeVar
 
-from jupyter_durable.context import Deferred, MapOptions, Scope, awaited, begin_late, current, drive, scope_here
+from jupyter_durable.context import Deferred, awaited, begin_late, current, drive, scope_here
 from jupyter_durable.coroutine import DurableCoroutine
 from jupyter_durable.entry import called_by_user
 from jupyter_durable.errors import Cancelled, SDKUsageError, SerializationError, TimeoutError
-
-if TYPE_CHECKING:
-    from jupyter_durable.function import Spec
+from jupyter_durable.protocols import MapOptions, Scope
+from jupyter_durable.spec import Spec
 
 R = TypeVar("R")
 

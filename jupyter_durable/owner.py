@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextvars
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from jupyter_durable.errors import TimeoutError
 from jupyter_durable.executor.thread import on_fresh_thread
-from jupyter_durable.future import in_copied_context
 
 
 class Owner:
@@ -41,7 +42,7 @@ class Owner:
         if self._timeout is None:
             self.init(made)
             return
-        done = on_fresh_thread(in_copied_context(lambda: self.init(made)))
+        done = on_fresh_thread(partial(contextvars.copy_context().run, self.init, made))
         concurrent.futures.wait([done], self._timeout)
         if not done.done():
             raise TimeoutError(

@@ -17,8 +17,9 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from jupyter_durable.context import Scope, current
+from jupyter_durable.context import current
 from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.protocols import Scope
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection, Listener

@@ -1,7 +1,7 @@
 """What a durable function can ask of the request it runs in: state, progress, metrics, and facts about its call.
 
 Rules of this file
-- Every question goes to the running call (`context.Scope`); what is wrong in it is said before anything is told on.
+- Every question goes to the running call (`protocols.Scope`); what is wrong in it is said before anything is told on.
 - A process that was forked, or was given the context by `multiprocessing`, asks the process of the call (`relay`).
 """
 
@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from jupyter_durable.context import Scope, current
+from jupyter_durable.context import current
 from jupyter_durable.errors import SDKUsageError, SerializationError
+from jupyter_durable.protocols import Scope
 from jupyter_durable.relay import Channel, RemoteScope, reached, relay
 
 if TYPE_CHECKING:

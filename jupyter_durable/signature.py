@@ -1,24 +1,34 @@
 """What a durable function looks like to a type checker: its own signature, and what the wrapper adds.
 
 Rules of this file
-- Types only. A call keeps the parameters and the result of the function; for an async one the result is awaited.
+- Types only, and the list that a map returns. A call keeps the parameters and the result of the function; for an async
+  one the result is awaited.
 - Maps, reduces and Futures take Futures among their arguments, so those are not checked; their results are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from jupyter_durable.future import Future
-
-if TYPE_CHECKING:
-    from jupyter_durable.function import Results, Spec
+from jupyter_durable.spec import Spec
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
 T = TypeVar("T")
+R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+
+
+class Results(list[R], Generic[R]):
+    """What a map returns: a list, in the order of the items, that can be reduced."""
+
+    __module__ = "jupyter_durable.function"  # its address in the pickles of stores
+
+    def reduce(self, fn: DurableFunction[..., Any], *initial: Any) -> Any:
+        """`fn.reduce(self, initial)`."""
+        return fn.reduce(self, *initial)
 
 
 class FutureFactory(Protocol[R_co]):

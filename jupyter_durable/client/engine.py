@@ -23,10 +23,10 @@ from jupyter_durable.client.launching import Launch
 from jupyter_durable.client.session import Sessions
 from jupyter_durable.client.settings import Settings
 from jupyter_durable.clock import Clock, SystemClock
-from jupyter_durable.context import Scope
 from jupyter_durable.core.model import CodeVersion, Kind, NewRequest, Owner, RequestRow, Status
 from jupyter_durable.errors import DeserializationError, SDKUsageError, StoreError
 from jupyter_durable.function import Spec
+from jupyter_durable.protocols import Scope
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.run import Run, Unsaved
 from jupyter_durable.runner.sealing import Sealer, not_loaded

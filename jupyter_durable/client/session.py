@@ -28,10 +28,10 @@ from jupyter_durable.client.launching import Launch
 from jupyter_durable.client.lingering import running_task
 from jupyter_durable.client.uncaught import Uncaught
 from jupyter_durable.code.statements import once_called
-from jupyter_durable.context import Scope
 from jupyter_durable.core.model import Kind, NewRequest, RequestRow, Status
 from jupyter_durable.errors import SDKUsageError, StoreError
 from jupyter_durable.function import Spec
+from jupyter_durable.protocols import Scope
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.run import Run
 from jupyter_durable.runner.stop import RunStopped

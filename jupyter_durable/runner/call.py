@@ -21,7 +21,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from jupyter_durable.context import Deferred, MapOptions, Scope, current, drive, drive_async, scope_here
+from jupyter_durable.context import Deferred, current, drive, drive_async, scope_here
 from jupyter_durable.core.model import (
     CallRow,
     Flag,
@@ -34,6 +34,7 @@ from jupyter_durable.coroutine import DurableCoroutine
 from jupyter_durable.errors import Cancelled, SDKUsageError
 from jupyter_durable.executor.visit import Visit, close_here
 from jupyter_durable.future import Future, in_copied_context, refuse_nested, settled, settled_async
+from jupyter_durable.protocols import MapOptions, Scope
 from jupyter_durable.runner import mapping, nodes, reducing, waiting
 from jupyter_durable.runner.arguments import kept
 from jupyter_durable.runner.body import Body
