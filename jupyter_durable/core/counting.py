@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, TypedDict
 
 from jupyter_durable.core import metrics
-from jupyter_durable.core.metrics import Measured, Sums
+from jupyter_durable.core.metrics import Measured, Sums, Totals
 from jupyter_durable.core.model import CallRow, Flag, Kind, Logged, Progressed, Status
 from jupyter_durable.core.nodes import GROUPS, called
 from jupyter_durable.core.replay import reusable
@@ -196,7 +196,7 @@ def counts_of(sorts: Mapping[Sort, int], saved: float, sums: Sums) -> Counts:
 
 def count(root: CallNode) -> Counts:
     """What the summary line says."""
-    sums = metrics.sums_of(metrics.recorded(root, {}), metrics.saved(root))
+    sums = metrics.sums_of(recorded_sums(root, {}), saved_sums(root))
     return with_root(counts_of(sorts_of(walk(root)[1:]), saved_below(root), sums), root)
 
 
@@ -215,6 +215,35 @@ def saved_below(root: CallNode) -> float:
         elif node.status == Status.SUCCEEDED:
             total += node.duration or 0.0
     return total
+
+
+def recorded_sums(root: CallNode, others: Mapping[int, Totals]) -> Totals:
+    """What the calls of a tree measured, whichever run they executed in; `others`: what calls did that have no node.
+
+    `others` are by parent, and count where that has not ended: when it has, its own sums hold theirs.
+    """
+    totals: Totals = {}
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        metrics.merge(totals, metrics.unpacked(node.row.metrics))
+        if node.duration is None:  # it runs, or was cut off: so far it has told of itself alone
+            metrics.merge(totals, others.get(node.identity, {}))
+            stack.extend(node.children)
+    return totals
+
+
+def saved_sums(root: CallNode) -> Totals:
+    """What the reused calls below measured when they ran; what a reused call covers is part of it."""
+    totals: Totals = {}
+    stack = list(root.children)
+    while stack:
+        node = stack.pop()
+        if node.source == RAN or node.kind in GROUPS:
+            stack.extend(node.children)
+        elif node.status == Status.SUCCEEDED:
+            metrics.merge(totals, metrics.unpacked(node.row.metrics))
+    return totals
 
 
 class Ahead(NamedTuple):

@@ -1,4 +1,4 @@
-"""What calls measured, summed: over a call and all below it, over a run, over what a run saved.
+"""What calls measured, summed: records into sums, sums into text.
 
 Rules of this file
 - Names and units are the user's: a counter is added up under its name, a timer is seconds.
@@ -11,14 +11,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from jupyter_durable.core.model import Status
-from jupyter_durable.core.nodes import GROUPS
 from jupyter_durable.core.words import spoken
-
-if TYPE_CHECKING:
-    from jupyter_durable.core.counting import CallNode
 
 COUNTER: Final = "counter"
 TIMER: Final = "timer"
@@ -65,35 +60,6 @@ def unpacked(text: str | None) -> Totals:
 def measured(totals: Mapping[tuple[str, str], float]) -> Measured:
     """Sums in order: counters, then timers, by name."""
     return tuple((kind, name, value) for (kind, name), value in sorted(totals.items()))
-
-
-def recorded(root: CallNode, others: Mapping[int, Totals]) -> Totals:
-    """What the calls of a tree measured, whichever run they executed in; `others`: what calls did that have no node.
-
-    `others` are by parent, and count where that has not ended: when it has, its own sums hold theirs.
-    """
-    totals: Totals = {}
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        merge(totals, unpacked(node.row.metrics))
-        if node.duration is None:  # it runs, or was cut off: so far it has told of itself alone
-            merge(totals, others.get(node.identity, {}))
-            stack.extend(node.children)
-    return totals
-
-
-def saved(root: CallNode) -> Totals:
-    """What the reused calls below measured when they ran; what a reused call covers is part of it."""
-    totals: Totals = {}
-    stack = list(root.children)
-    while stack:
-        node = stack.pop()
-        if node.source == "ran" or node.kind in GROUPS:
-            stack.extend(node.children)
-        elif node.status == Status.SUCCEEDED:
-            merge(totals, unpacked(node.row.metrics))
-    return totals
 
 
 class Sums(NamedTuple):

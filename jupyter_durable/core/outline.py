@@ -11,18 +11,35 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from jupyter_durable.core.counting import NOT_COUNTED, spoken
 from jupyter_durable.core.model import Kind
-
-if TYPE_CHECKING:
-    from jupyter_durable.core.selection import Verdict
 
 FOLD: Final = 50
 """More siblings of one name than this are one line."""
 LEAST_SAVED: Final = 0.05
 """Seconds that are worth a word."""
+
+
+class Verdict(NamedTuple):
+    """What a replay will do with one recorded call."""
+
+    identity: int
+    call: str
+    """`name[n]`."""
+    depth: int
+    verdict: str
+    """`reused`, `executed` or `depends on arguments`."""
+    why: str
+    """Why it is executed, or what to know about its reuse; may be empty."""
+    seconds: float | None
+    """How long it took when it ran."""
+    saves: float
+    """Seconds saved by reusing it; 0 where a reused caller already covers it."""
+    name: str
+    """The function, `name.map` or `name.reduce`."""
+    kind: str
 
 
 class Line(NamedTuple):

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from jupyter_durable.core import outline
 from jupyter_durable.core.model import CallRow, Flag, Kind, Status
 from jupyter_durable.core.nodes import GROUPS, Node, called, numbered, preorder
+from jupyter_durable.core.outline import Verdict
 from jupyter_durable.core.replay import reusable
 
 __all__ = [
@@ -103,26 +104,6 @@ def from_call(root: Node, identity: int) -> SetAside:
 
 def _set_aside(nodes: Iterable[Node]) -> SetAside:
     return tuple(sorted({(node.row.parent, node.row.identity) for node in nodes}))
-
-
-class Verdict(NamedTuple):
-    """What a replay will do with one recorded call."""
-
-    identity: int
-    call: str
-    """`name[n]`."""
-    depth: int
-    verdict: str
-    """`reused`, `executed` or `depends on arguments`."""
-    why: str
-    """Why it is executed, or what to know about its reuse; may be empty."""
-    seconds: float | None
-    """How long it took when it ran."""
-    saves: float
-    """Seconds saved by reusing it; 0 where a reused caller already covers it."""
-    name: str
-    """The function, `name.map` or `name.reduce`."""
-    kind: str
 
 
 class Preview(NamedTuple):

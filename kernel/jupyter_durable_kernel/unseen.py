@@ -25,7 +25,9 @@ from jupyter_durable.core.counting import (
     Sort,
     counts_of,
     drift_of,
+    recorded_sums,
     saved_below,
+    saved_sums,
     sorts_of,
     walk,
     with_root,
@@ -218,7 +220,7 @@ def _alone(status: str, source: str, flags: int) -> Sort:
 def whole(node: CallNode, unseen: Mapping[Group, Tally]) -> Below:
     """One call with everything below it, `unseen` among it."""
     nodes = walk(node)
-    made = Below(sorts_of(nodes, failed_below(unseen)), saved_below(node), metrics.saved(node), len(nodes) - 1)
+    made = Below(sorts_of(nodes, failed_below(unseen)), saved_below(node), saved_sums(node), len(nodes) - 1)
     for tally in unseen.values():
         made.add(tally.below)
         made.deeper += tally.told
@@ -242,14 +244,14 @@ def failed_below(tallies: Mapping[Group, Tally]) -> frozenset[int]:
 def counted(root: CallNode, tallies: Mapping[Group, Tally]) -> Counts:
     """All calls of the run, those that are only counted too."""
     sorts = sorts_of(walk(root)[1:], failed_below(tallies))
-    saved, saved_metrics = saved_below(root), metrics.saved(root)
+    saved, saved_metrics = saved_below(root), saved_sums(root)
     measured: dict[int, metrics.Totals] = {}
     for group, tally in tallies.items():
         sorts.update(tally.below.sorts)
         saved += tally.below.saved
         metrics.merge(saved_metrics, tally.below.saved_metrics)
         metrics.merge(measured.setdefault(group[0], {}), tally.measured)
-    sums = metrics.sums_of(metrics.recorded(root, measured), saved_metrics)
+    sums = metrics.sums_of(recorded_sums(root, measured), saved_metrics)
     return with_root(counts_of(sorts, saved, sums), root)
 
 
