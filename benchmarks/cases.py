@@ -12,6 +12,7 @@ from benchmarks.measure import SIZES
 CASES: Final = {
     "script": "benchmarks.calls:run",
     "kernel": "benchmarks.kernel:run",
+    "notebook": "benchmarks.notebook:run",
     "replay": "benchmarks.replays:run",
     "map": "benchmarks.maps:run",
     "array": "benchmarks.arrays:run",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.measure import Figure, Size, read_figure
+from jupyter_client.manager import KernelManager
+
+from benchmarks.measure import Figure, Size, read_figure, seconds_of
 
 START_SECONDS: Final = 60
 CELL_SECONDS: Final = 600
@@ -40,39 +43,55 @@ for figure in await calls.figures_awaited({case!r}, Path({folder!r}), SIZES[{siz
 """
 
 
-def _execute(client: Any, source: str) -> str:
-    """What a cell printed. Raises `RuntimeError` with its traceback."""
-    texts: list[str] = []
+class Kernel:
+    """A kernel that cells are sent to as a front end sends them."""
 
-    def output(message: dict[str, Any]) -> None:
-        if message["msg_type"] == "stream":
-            texts.append(message["content"]["text"])
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._manager = KernelManager(kernel_name="python3")
+        path = os.pathsep.join(filter(None, [os.getcwd(), os.getenv("PYTHONPATH")]))
+        self._environment = {**os.environ, "PYTHONPATH": path, **environment}
 
-    reply = client.execute_interactive(source, store_history=True, output_hook=output, timeout=CELL_SECONDS)
-    if reply["content"]["status"] != "ok":
-        raise RuntimeError("\n".join(reply["content"].get("traceback", ["the cell was aborted"])))
-    return "".join(texts)
+    def __enter__(self) -> Kernel:
+        self._manager.start_kernel(env=self._environment)
+        self._client = self._manager.blocking_client()
+        self._client.start_channels()
+        try:
+            self._client.wait_for_ready(timeout=START_SECONDS)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.stop_channels()
+        self._manager.shutdown_kernel()
+
+    def execute(self, source: str) -> str:
+        """What a cell printed. Raises `RuntimeError` with its traceback."""
+        texts: list[str] = []
+
+        def output(message: dict[str, Any]) -> None:
+            if message["msg_type"] == "stream":
+                texts.append(message["content"]["text"])
+
+        reply = self._client.execute_interactive(source, store_history=True, output_hook=output, timeout=CELL_SECONDS)
+        if reply["content"]["status"] != "ok":
+            raise RuntimeError("\n".join(reply["content"].get("traceback", ["the cell was aborted"])))
+        return "".join(texts)
+
+    def timed(self, source: str) -> float:
+        """Seconds from the request to the answer."""
+        return seconds_of(lambda: self.execute(source))
 
 
 def run(size: Size, folder: Path) -> list[Figure]:
     """With the extension loaded, so that the live view is on."""
-    from jupyter_client.manager import KernelManager
-
-    manager = KernelManager(kernel_name="python3")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [os.getcwd(), os.getenv("PYTHONPATH")]))}
-    manager.start_kernel(env=environment)
-    client = manager.blocking_client()
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=START_SECONDS)
+    with Kernel({}) as kernel:
         try:
-            _execute(client, "%load_ext jupyter_durable")
+            kernel.execute("%load_ext jupyter_durable")
             case = "kernel"
         except RuntimeError:
             case = "kernel without the extension"  # said in the table: the view is off
         names = {"store": f"sqlite:///{folder}/store.db", "folder": str(folder), "size": size.name, "case": case}
-        printed = [_execute(client, source.format(**names)) for source in (DEFINE, SEQUENTIAL, AWAITED)]
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel()
+        printed = [kernel.execute(source.format(**names)) for source in (DEFINE, SEQUENTIAL, AWAITED)]
     return [figure for line in "".join(printed).splitlines() if (figure := read_figure(line)) is not None]

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Figure, Size, resident, seconds_of
+from benchmarks.floor import BareTable, recorded_row
+from benchmarks.measure import Figure, Size, paired, resident, seconds_of
 from jupyter_durable import Request, RequestError, application, function, run_local_application
 from jupyter_durable.client import this_engine
 from jupyter_durable.core.model import ROOT
@@ -45,12 +46,22 @@ def _measured(request: Request) -> dict[str, Any]:
     return found
 
 
-def run(size: Size, _: Path) -> list[Figure]:
-    """A request of some calls, replayed several times."""
+def run(size: Size, folder: Path) -> list[Figure]:
+    """A request of some calls, replayed several times, in turn with reading and loading as many rows."""
+    recorded(1)
+    bare = BareTable(folder / "bare-replay.db", recorded_row())
+    bare.together(size.recorded)
     request = run_local_application(many, size.recorded)
-    replays = [statistics.mean(_measured(request.replay())["parts"]) for _ in range(REPLAYS)]
-    name = f"reused call at {size.recorded:,}"
-    return [Figure("replay", name, statistics.median(replays) * 1e6, "us", BAR_US)]
+    pairs = paired(
+        {
+            "bare": lambda: bare.load(size.recorded),
+            "reused": lambda: statistics.mean(_measured(request.replay())["parts"]),
+        },
+        REPLAYS,
+    )
+    name, against = f"reused call at {size.recorded:,}", "point read and load"
+    took, floor = pairs.median("reused") * 1e6, pairs.median("bare") * 1e6
+    return [Figure("replay", name, took, "us", None, floor, against, pairs.ratio("reused", "bare"), 2.0)]
 
 
 def run_million(size: Size, _: Path) -> list[Figure]:
