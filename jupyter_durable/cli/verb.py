@@ -34,8 +34,8 @@ StoreUrl = Annotated[str | None, typer.Option("--store", metavar="URL", help="Wh
 
 
 SECONDS: Final = {**dict.fromkeys(("run", "replay", "fork"), None), **dict.fromkeys(("gc", "delete"), 600.0)}
-"""How long one statement may take. None: commands that run code of the user's, whose store is his own."""
-LOOK_SECONDS: Final = 20.0
+"""Seconds of a processor for one statement. None: commands that run code of the user's, whose store is his own."""
+LOOK_SECONDS: Final = 1.0
 """The same of the others; they read in pages."""
 
 

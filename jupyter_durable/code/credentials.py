@@ -28,7 +28,7 @@ _FIELD: Final = re.compile(
 )
 _LOOKS: Final = re.compile(
     r"\bsk-[A-Za-z0-9_-]{8,}|\bgh[pousr]_[A-Za-z0-9]{8,}|\bgithub_pat_\w{8,}|\b(AKIA|ASIA)[A-Z0-9]{12,}"
-    r"|\beyJ[\w-]{5,}\.eyJ[\w-]{5,}\.[\w-]*|\bxox[abprs]-[\w-]{8,}|\bhf_[A-Za-z0-9]{16,}|\bAIza[\w-]{20,}"
+    r"|\beyJ[\w-]{5,4000}\.eyJ[\w-]{5,}\.[\w-]*|\bxox[abprs]-[\w-]{8,}|\bhf_[A-Za-z0-9]{16,}|\bAIza[\w-]{20,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
 )
 _SAID: Final = re.compile(

@@ -4,7 +4,8 @@ Rules of this file
 - Pure: a state and previews in, values of JSON out. The kernel shows it live, a notebook keeps it.
 - At most `BYTES` where it is saved: failures come first, then what runs, then program order; what is left out can be
   asked for in pages. A field of a call that says nothing (no error, not changed) is left out: the page knows.
-- Free text is masked before it is cut: half of a credential is none that can be told.
+- Free text is masked before it is cut: half of a credential is none that can be told. Of a log its end is, which may be
+  of any length: a pattern holds up all threads while it looks.
 - A snapshot is whole. Its number grows with time, so that one that is late or repeated is known as such.
 """
 
@@ -39,6 +40,8 @@ _OF_A_GROUP: Final = 25
 _TEXT: Final = 200
 _ERROR: Final = 2_000
 _LOG: Final = 1_000
+_BEFORE: Final = 16_384
+"""Characters before what is shown of a log that are masked with it: longer than any credential that can be told."""
 _ATTRIBUTES: Final = 10
 _SAYS_NOTHING: Final[Mapping[str, Any]] = {
     "logs": [], "progress": None, "arguments": "", "output": "", "error": "", "duration": None,
@@ -163,7 +166,7 @@ def logs_of(logs: Sequence[Logged], room: int) -> list[tuple[str, str]]:
     for log in reversed(logs):
         if room <= 0:
             break
-        text = masked(log.text)[-room:]
+        text = masked(log.text[-(room + _BEFORE) :])[-room:]
         found.append((log.stream, text))
         room -= len(text)
     return found[::-1]

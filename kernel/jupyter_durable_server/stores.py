@@ -37,7 +37,7 @@ SOON_SECONDS: Final = 20.0
 """How long a list, and what is done to a request, may take in one store."""
 LONG_SECONDS: Final = 60.0
 """The same of a look at one request, which may have 100,000 calls."""
-PATIENCE_SECONDS: Final = 3.0
+PATIENCE_SECONDS: Final = 1.0
 """How long a list waits for a store; then it goes without, and says so."""
 LATE_SECONDS: Final = 0.05
 """The same of a store that was waited for in vain, and is still at it."""
@@ -149,7 +149,7 @@ class Stores:
     def places(self) -> list[Place]:
         """Those that are listed now; those listed before where that cannot be found out soon."""
         try:
-            urls = self._finder.ask(self._known).result(PATIENCE_SECONDS)
+            urls = self._finder.wait(self._finder.ask(self._known), PATIENCE_SECONDS)
         except (NotYet, TookTooLong):
             urls = self._urls
         with self._lock:
@@ -199,7 +199,8 @@ def _gathered(asked: Sequence[tuple[Place, Callable[[], Future[T]]]]) -> tuple[l
             wrong.append(str(error))
     for place, future in futures:
         try:
-            found.append(future.result(LATE_SECONDS if place.soon.late else max(0.0, until - monotonic())))
+            waits = LATE_SECONDS if place.soon.late else max(0.0, until - monotonic())
+            found.append(place.soon.wait(future, waits))
         except NotYet:
             place.soon.late = True
             wrong.append(f"the store {place.path} has not answered yet; the others are shown without it")

@@ -169,6 +169,20 @@ def _long_error(path: Path) -> None:
         connection.execute("UPDATE request SET application = ?", ("\u202e" * 17_000_000,))
 
 
+def printed(rows: int, text: str) -> Maker:
+    """The second call printed `text`, an expression of SQL, so many times."""
+    return _sql(
+        f"{ENDLESS.replace('FROM n)', f'FROM n LIMIT {rows})')}"
+        f" INSERT INTO log (request, identity, pass_no, at, stream, text) SELECT 1, 2, 1, 1.0, 'stdout', {text} FROM n"
+    )
+
+
+SLOW: Final[dict[str, Maker]] = {
+    "long texts that were printed": printed(12, "printf('%.5000000c', '-')"),
+    "printed texts that a pattern reads again and again": printed(1, "replace(hex(zeroblob(300000)), '00', '-eyJa')"),
+    "many printed lines": printed(400_000, "'x'"),
+}
+"""What takes long in few steps of SQLite, or in what is made of it."""
 ODD: Final[dict[str, Maker]] = {
     "empty": _empty,
     "hot journal": _hot_journal,
@@ -191,6 +205,17 @@ ODD: Final[dict[str, Maker]] = {
     "every call below every other": lambda path: with_every_caller(path),
 }
 """What reads, somehow: each verb gives an answer or a sentence."""
+
+
+def more_calls(path: Path, calls: int) -> None:
+    """As many calls as a large request of ours has, after the others."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(call)")]
+        other = {"identity": "x + 100", "seq": "x + 100"}
+        connection.execute(
+            f"{ENDLESS.replace('FROM n)', f'FROM n LIMIT {calls})')} INSERT INTO call ({', '.join(columns)})"
+            f" SELECT {', '.join(other.get(name, name) for name in columns)} FROM call, n WHERE identity = 2"
+        )
 
 
 def with_every_caller(path: Path, calls: int = 60) -> None:

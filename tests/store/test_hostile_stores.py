@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from itertools import chain
 from pathlib import Path
-from time import monotonic
+from time import monotonic, thread_time
 
 import pytest
 
@@ -18,6 +18,8 @@ from jupyter_durable.store import open_store
 from jupyter_durable.store.base import Filter, Store
 from jupyter_durable.store.migrations import VERSIONS
 from jupyter_durable.store.sqlite import foreign
+from jupyter_durable.store.sqlite.watch import Watch
+from jupyter_durable_server import lanes
 from tests.store import hostile
 
 SECONDS = 1.0
@@ -82,6 +84,37 @@ def test_a_table_whose_pages_lead_in_circles_is_given_up_with_a_sentence(path: P
     store = looking(path, 0.2)
     with pytest.raises(StoreError, match=r"not read in 0\.2 seconds"):
         store.requests(Filter(text="nothing"))
+    store.close()
+
+
+@pytest.mark.parametrize("name", hostile.SLOW)
+def test_no_statement_takes_much_longer_than_it_may_however_few_steps_it_has(path: Path, name: str) -> None:
+    hostile.SLOW[name](path)
+    store = looking(path, 0.1)
+    began = thread_time()
+    with suppress(StoreError):
+        store.logs(1)
+    assert thread_time() - began < 0.4
+    store.close()
+
+
+def test_a_statement_that_waits_for_a_processor_is_not_given_up_and_one_that_uses_it_is() -> None:
+    watch = Watch(0.05)
+    threading.Event().wait(0.1)
+    assert not watch()
+    until = thread_time() + 0.06
+    while thread_time() < until:
+        pass
+    assert watch()
+
+
+def test_a_sound_store_with_a_hundred_thousand_lines_and_calls_is_read_in_a_fraction_of_the_limit(path: Path) -> None:
+    hostile.printed(100_000, "printf('%.80c', 'p')")(path)
+    hostile.more_calls(path, 100_000)
+    store = looking(path, lanes.STATEMENT_SECONDS / 2)
+    assert len(store.logs(1)) == 100_000
+    assert len(store.children(1, 1, 0, 10_000)) == 10_000
+    assert store.requests(Filter(text="nothing")) == []
     store.close()
 
 

@@ -42,12 +42,14 @@ SCHEMA: Final = 5
 CHECKPOINT_EVERY: Final = 200
 """Commits between checkpoints: a recycled WAL halves the cost of a commit, and a fresh one is not recycled yet."""
 
-LOOK_SECONDS: Final = 10.0
-"""How long it may take to read what a file defines."""
+LOOK_SECONDS: Final = 1.0
+"""How long it may take to read what a file defines, seconds of a processor: it takes less than a thousandth."""
 WORK_SECONDS: Final = 600.0
 """How long a check of the whole file may take where there is a limit."""
 LOOKING_SLICE_SECONDS: Final = 0.2
 """As `SLICE_SECONDS`, of who only looks and may be interrupted."""
+WAITS: Final = 5.0
+"""How many times longer than a statement takes who only looks waits for who holds the file: it may be a sound one."""
 
 
 class _Forked:
@@ -143,7 +145,7 @@ class Link:
 
     def patience(self) -> Patience:
         """For one piece of work."""
-        return Patience(self.path, self.tell, LIVING_SECONDS if self.limit is None else self.limit())
+        return Patience(self.path, self.tell, LIVING_SECONDS if self.limit is None else WAITS * self.limit())
 
     def watch(self) -> Watch:
         """For one statement that reads."""

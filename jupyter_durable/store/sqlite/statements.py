@@ -58,7 +58,7 @@ def needed(record: type[Any]) -> tuple[int, ...]:
 
 LONGEST: Final = 16_384
 """Characters of a text as who only looks reads it; no name, place or error of ours is longer."""
-LONGEST_PRINTED: Final = 1 << 24
+LONGEST_PRINTED: Final = 1 << 20
 """The same of what a call printed at once."""
 LARGEST: Final = 1 << 20
 """Bytes of a value in a row, as who only looks reads it; ours are smaller. The code of a request is read whole."""
