@@ -21,18 +21,19 @@ from jupyter_durable.client.durable_source import DECORATOR, Verdict
 from jupyter_durable.core.model import Kind, Status
 from jupyter_durable.errors import Cancelled, DurableError, SDKUsageError
 from jupyter_durable.runner.stop import RunStopped
-from jupyter_durable_kernel import cells, representation, tracebacks
-from jupyter_durable_kernel.beside import Beside
-from jupyter_durable_kernel.control import Control
-from jupyter_durable_kernel.displays import Displays, Told
-from jupyter_durable_kernel.headers import Head, as_comments
+from jupyter_durable_kernel.cells import decorating, tracebacks
+from jupyter_durable_kernel.cells.callees import Reached
+from jupyter_durable_kernel.cells.displayed import Displays, Told
+from jupyter_durable_kernel.cells.head import Head, as_comments
+from jupyter_durable_kernel.cells.printed import Tee
+from jupyter_durable_kernel.cells.printed_again import Reprint
+from jupyter_durable_kernel.cells.remarks import Remarks
+from jupyter_durable_kernel.cells.time_and_capture import Beside
+from jupyter_durable_kernel.cells.titles import NAMELESS, title_of
+from jupyter_durable_kernel.control.channel import Control
 from jupyter_durable_kernel.magics import DurableMagics, complete
-from jupyter_durable_kernel.reach import Reached
-from jupyter_durable_kernel.remarks import Remarks
-from jupyter_durable_kernel.reprint import Reprint
-from jupyter_durable_kernel.streams import Tee
-from jupyter_durable_kernel.titles import NAMELESS, title_of
-from jupyter_durable_kernel.views import Views
+from jupyter_durable_kernel.view import as_value
+from jupyter_durable_kernel.view.live_views import Views
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -62,7 +63,7 @@ class Extension:
         told = Told(self._output_comes, self._result_comes, self.views.cleared)
         self._displays = Displays(self.shell, told)
         self._beside = Beside(self.shell)
-        self._decorating = cells.Decorating(self._body_begins)
+        self._decorating = decorating.Decorating(self._body_begins)
         self._depth = 0
         self._key = ""
         self._anew = False
@@ -98,7 +99,7 @@ class Extension:
         self._before["warn"] = engine.warn
         engine.warn = self.views.warn
         engine.observers.append(self.views.observe)
-        representation.register(shell)
+        as_value.register(shell)
         self._displays.install()
         engine.sessions.on_begin.append(self.begun)
         if self._control is not None:
@@ -117,7 +118,7 @@ class Extension:
         shell.showtraceback = self._before["showtraceback"]
         engine.warn = self._before["warn"]
         engine.observers.remove(self.views.observe)
-        representation.unregister(shell)
+        as_value.unregister(shell)
         engine.sessions.on_begin.remove(self.begun)
         self._tee.remove()
         self._displays.remove()
@@ -134,7 +135,7 @@ class Extension:
         if source:
             self._begin((source, source), parent.get("metadata", {}).get("cellId"))
         else:
-            self.engine.sessions.begin(cells.made_cell(None, "", (self.directory, NAMELESS, ""), False))
+            self.engine.sessions.begin(decorating.made_cell(None, "", (self.directory, NAMELESS, ""), False))
             self.engine.sessions.end(None)
 
     # a cell
@@ -167,14 +168,14 @@ class Extension:
 
     def _begin(self, texts: tuple[str, str], cell_id: str | None) -> None:
         """`texts`: the cell as written, and as Python."""
-        text = cells.text_of(*texts, self.shell.transform_cell)
+        text = decorating.text_of(*texts, self.shell.transform_cell)
         said = self._understood(text.head)
         namespace = self.shell.user_ns
-        self._reach = cells.reach_of(text.source, said, namespace)
+        self._reach = decorating.reach_of(text.source, said, namespace)
         name = said.name if said is not None else None
-        path = cells.notebook_path(namespace, self.directory)
+        path = decorating.notebook_path(namespace, self.directory)
         place = (path, title_of(name, text.source, self._reach), text.source)
-        cell = cells.made_cell(said, cells.cell_key(name, cell_id, text.key), place, self.once)
+        cell = decorating.made_cell(said, decorating.cell_key(name, cell_id, text.key), place, self.once)
         self._swallows = text.head is None and texts[0].lstrip().startswith("%%")
         wanted = self._control.begins(cell.key, cell_id) if self._control is not None else None
         self._wanted = wanted.id if wanted is not None else None
@@ -196,7 +197,7 @@ class Extension:
 
     def _understood(self, head: Head | None) -> CellOptions | None:
         """What the head of a cell says, and how its tree is changed; None where it is not durable, or does not run."""
-        options = cells.options_of(head)
+        options = decorating.options_of(head)
         if head is not None and isinstance(options, CellOptions):
             try:
                 self._beside.prepare(head.others)

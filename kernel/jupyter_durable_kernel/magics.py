@@ -19,9 +19,9 @@ from jupyter_durable.client import verbs
 from jupyter_durable.client.settings import DISPLAYS
 from jupyter_durable.errors import DurableError, SDKUsageError
 from jupyter_durable.store.base import Filter
-from jupyter_durable_kernel import debugging, environments, manual, texts
-from jupyter_durable_kernel.cells import NOT_FIRST
-from jupyter_durable_kernel.manual import ENTRIES
+from jupyter_durable_kernel.cells.decorating import NOT_FIRST
+from jupyter_durable_kernel.verbs import answers, debugger, manual, page_part
+from jupyter_durable_kernel.verbs.manual import ENTRIES
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
@@ -72,11 +72,11 @@ def _list(extension: Extension, words: Words) -> str:
         since=since,
         limit=int(limit),
     )
-    return texts.table(verbs.listing(extension.engine, wanted), now)
+    return answers.table(verbs.listing(extension.engine, wanted), now)
 
 
 def _show(extension: Extension, words: Words) -> str:
-    return texts.shown(verbs.show(extension.engine, words.id()))
+    return answers.shown(verbs.show(extension.engine, words.id()))
 
 
 def _tree(extension: Extension, words: Words) -> str:
@@ -127,11 +127,11 @@ def _output(extension: Extension, words: Words) -> None:
 
 
 def _logs(extension: Extension, words: Words) -> str:
-    return texts.logs(verbs.logs(extension.engine, *words.id_or_call()))
+    return answers.logs(verbs.logs(extension.engine, *words.id_or_call()))
 
 
 def _debug(extension: Extension, words: Words) -> None:
-    debugging.debug(extension.shell, extension.engine, *words.id_and_call())
+    debugger.debug(extension.shell, extension.engine, *words.id_and_call())
 
 
 def _store(extension: Extension, words: Words) -> str:
@@ -177,12 +177,13 @@ def _once(extension: Extension, words: Words) -> str:
 
 def _gc(extension: Extension, words: Words) -> str:
     age = verbs.seconds_of(words.options.get("older-than", "30d"))
-    return texts.swept(verbs.gc(extension.engine, age, dry_run="dry-run" in words.options), "dry-run" in words.options)
+    dry_run = "dry-run" in words.options
+    return answers.swept(verbs.gc(extension.engine, age, dry_run=dry_run), dry_run)
 
 
 def _doctor(extension: Extension, words: Words) -> str:
     del words
-    return texts.findings([*verbs.doctor(extension.engine), *environments.findings(os.environ)])
+    return answers.findings([*verbs.doctor(extension.engine), *page_part.findings(os.environ)])
 
 
 Verb = Callable[["Extension", Words], "str | None"]
@@ -266,7 +267,7 @@ class DurableMagics:
     def _run(self, words: list[str]) -> str | None:
         extension = self._extension
         if not words:
-            return texts.overview(verbs.overview(extension.engine), extension.engine.clock.now())
+            return answers.overview(verbs.overview(extension.engine), extension.engine.clock.now())
         name, *rest = words
         if name in _HELP:
             return manual.of_verb(rest[0]) if rest and rest[0] in VERBS else manual.WHOLE

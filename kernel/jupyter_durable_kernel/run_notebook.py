@@ -29,9 +29,9 @@ from jupyter_durable.cli.verb import Asked
 from jupyter_durable.client.engine import Engine
 from jupyter_durable.client.settings import PREFIX, load
 from jupyter_durable.errors import Cancelled, SDKUsageError
-from jupyter_durable_kernel import holders, notebook_file
-from jupyter_durable_kernel.headless import Execution
-from jupyter_durable_kernel.run_view import RunView
+from jupyter_durable_kernel.run import notebook_file, other_holders
+from jupyter_durable_kernel.run.in_kernel import Execution
+from jupyter_durable_kernel.run.progress import RunView
 
 LISTEN_SECONDS: Final = 10.0
 """How long a kernel may take to heed an interrupt."""
@@ -53,7 +53,7 @@ def run(asked: Asked, wanted: NotebookRun) -> Said:
     notebook = notebook_file.read(wanted.notebook, wanted.parameters)
     url = _store(asked.engine, wanted.notebook.parent)
     execution = Execution(str(wanted.notebook), variant(wanted.parameters), wanted.fresh)
-    holders.make_way(asked.engine, execution)
+    other_holders.make_way(asked.engine, execution)
     notebook_file.write(notebook, wanted.out)
     view = RunView(asked.engine, execution, len(notebook.cells))
     running = _Running(notebook, wanted, execution, view)

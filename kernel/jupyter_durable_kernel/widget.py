@@ -17,11 +17,11 @@ import anywidget
 import traitlets
 
 from jupyter_durable.client.request import Request
-from jupyter_durable_kernel import bundle, page, representation
-from jupyter_durable_kernel.saving import FULL, HTML, TEXT
+from jupyter_durable_kernel.view import as_json, as_value, mime_bundle
+from jupyter_durable_kernel.view.saved_forms import FULL, HTML, TEXT
 
 if TYPE_CHECKING:
-    from jupyter_durable_kernel.views import Views
+    from jupyter_durable_kernel.view.live_views import Views
 
 STATIC: Final = Path(__file__).parent / "static"
 
@@ -48,13 +48,12 @@ class RequestWidget(anywidget.AnyWidget):
 
     def refresh(self) -> None:
         """Take the state of now from the store. Not needed for what runs in this kernel."""
-        state, values = representation.state_of(self.request)
+        state, values = as_value.state_of(self.request)
         save_view = self.request._engine.settings.save_view
-        told = page.headline(state)
         if save_view == FULL:
-            self.take(bundle.snapshot(state, values, told))
+            self.take(as_json.snapshot(state, values))
         else:
-            self.take(bundle.reduced(state, values, told, save_view))
+            self.take(as_json.reduced(state, values, save_view))
 
     def take(self, snapshot: dict[str, Any]) -> None:
         """Show a newer state."""
@@ -71,8 +70,8 @@ class RequestWidget(anywidget.AnyWidget):
         return None if made is None else ({**made[0], **self._fallback()}, made[1])
 
     def _fallback(self) -> dict[str, Any]:
-        state, values = representation.state_of(self.request)
-        shown = page.bundle(state, values, self.request._engine.settings.save_view)
+        state, values = as_value.state_of(self.request)
+        shown = mime_bundle.bundle(state, values, self.request._engine.settings.save_view)
         return {HTML: shown[HTML], TEXT: shown[TEXT]}
 
 

@@ -21,7 +21,7 @@ from jupyter_durable.core.model import RequestRow, Status
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.store.base import Filter
 from jupyter_durable.store.location import default_url
-from jupyter_durable_kernel import bundle, reading
+from jupyter_durable_kernel.view import as_json, from_store
 from jupyter_durable_server import plain
 from jupyter_durable_server.asked import Detail, Page, Plan, Wanted
 from jupyter_durable_server.stores import Opened, Stores
@@ -126,11 +126,11 @@ def snapshot(stores: Stores, store: str, id: str) -> Answer:
 
         def made() -> Answer:
             with stores.uncollected():
-                return reading.snapshot(reading.state_of(engine, row), plain.PlainValues(engine, row))
+                return as_json.snapshot(from_store.state_of(engine, row), plain.PlainValues(engine, row))
 
         status = status_of(row, engine)
         answer = stores.recent.answer((held.name, "snapshot"), row, status, made)
-        return answer if status == Status.RUNNING else bundle.as_of(answer, engine.clock.now())
+        return answer if status == Status.RUNNING else as_json.as_of(answer, engine.clock.now())
 
     return stores.holding(store, id, look, long=True)
 
@@ -153,7 +153,8 @@ def page(stores: Stores, store: str, id: str, wanted: Page) -> Answer:
 
         def made() -> Answer:
             with stores.uncollected():
-                return reading.calls(reading.state_of(engine, row), wanted.model_dump(), plain.PlainValues(engine, row))
+                values = plain.PlainValues(engine, row)
+                return from_store.calls(from_store.state_of(engine, row), wanted.model_dump(), values)
 
         return stores.recent.answer((held.name, wanted), row, status_of(row, engine), made)
 
@@ -166,7 +167,7 @@ def preview(stores: Stores, store: str, id: str, wanted: Plan) -> Answer:
     def look(held: Opened, row: RequestRow) -> Answer:
         with stores.uncollected():
             chosen = replay_of.Choice(upgrade=True)
-            return reading.plan(replay_of.preview(held.engine, row, chosen, strict=wanted.strict))
+            return from_store.plan(replay_of.preview(held.engine, row, chosen, strict=wanted.strict))
 
     return stores.holding(store, id, look, long=True)
 
@@ -176,7 +177,7 @@ def detail(stores: Stores, store: str, id: str, wanted: Detail) -> Answer:
 
     def look(held: Opened, row: RequestRow) -> Answer:
         with stores.uncollected():
-            node = reading.node_of(reading.state_of(held.engine, row), wanted.call)
+            node = from_store.node_of(from_store.state_of(held.engine, row), wanted.call)
             return plain.detail(held.engine, row, node)
 
     return stores.holding(store, id, look, long=True)

@@ -17,8 +17,8 @@ from jupyter_durable.core.nodes import GROUPS
 from jupyter_durable.errors import DeserializationError, DurableError
 from jupyter_durable.serializer.base import PLAIN
 from jupyter_durable.serializer.pickle import ValueSerializer
-from jupyter_durable_kernel import looks
-from jupyter_durable_kernel.values import Values
+from jupyter_durable_kernel.view import call_details
+from jupyter_durable_kernel.view.call_values import Values
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
@@ -54,7 +54,7 @@ class PlainValues(Values):
 
 def detail(engine: Engine, row: RequestRow, node: CallNode) -> dict[str, Any]:
     """One call as far as it can be shown here; what cannot says where it can."""
-    made = looks.detail(Call(PlainRequest(engine, row), node, None))
+    made = call_details.detail(Call(PlainRequest(engine, row), node, None))
     if node.kind in GROUPS:
         return made
     elsewhere = {"type": "text", "text": ELSEWHERE}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from jupyter_durable_kernel.saving import MIME
+from jupyter_durable_kernel.view.saved_forms import MIME
 from tests.browser.front_ends import FRONT_ENDS, python_of
 from tests.browser.lab import ARTIFACTS, Lab, Notebook, again, entry, running_lab, unfold, wait_for
 from tests.browser.test_front import command, mark, state

@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 
 from jupyter_durable.cli.app import app
 from jupyter_durable.client import Request, ownership
-from jupyter_durable_kernel import holders
-from jupyter_durable_kernel.headless import Execution
+from jupyter_durable_kernel.run import other_holders
+from jupyter_durable_kernel.run.in_kernel import Execution
 from tests.cli.notebooks import CELLS, Notebook, kill, until
 
 pytestmark = pytest.mark.timeout(900)
@@ -273,7 +273,7 @@ def test_a_request_that_runs_elsewhere_is_not_replayed_here(notebook: Notebook, 
 @pytest.mark.skipif(sys.platform != "linux", reason="who started a process is read from /proc")
 def test_a_kernel_without_its_runner_makes_way(notebook: Notebook, held: subprocess.Popen[str]):
     """One that does not end by itself is ended; its request is then free."""
-    holders.make_way(notebook.engine, Execution(str(notebook.path), "", False))
+    other_holders.make_way(notebook.engine, Execution(str(notebook.path), "", False))
     assert held.wait(timeout=10) == -signal.SIGKILL
     notebook.mend()
     notebook.run()
@@ -282,5 +282,5 @@ def test_a_kernel_without_its_runner_makes_way(notebook: Notebook, held: subproc
 def test_a_process_of_another_execution_is_not_in_the_way(notebook: Notebook):
     """With other parameters the requests are others."""
     execution = Execution(str(notebook.path), "n=2", False)
-    holders.make_way(notebook.engine, execution)
+    other_holders.make_way(notebook.engine, execution)
     assert json.loads(json.loads(execution.setup.partition(", ")[2].removesuffix(")"))) == list(execution)

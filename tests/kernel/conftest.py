@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from jupyter_client.manager import KernelManager
 
-from jupyter_durable_kernel.saving import MIME, is_empty
+from jupyter_durable_kernel.view.saved_forms import MIME, is_empty
 
 VERSIONS = ["ipykernel7", pytest.param("ipykernel6", marks=pytest.mark.full)]
 ANSI = re.compile(r"\x1b\[[0-9;]*m")

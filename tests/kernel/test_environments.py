@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_durable.store.base import Finding
-from jupyter_durable_kernel.environments import findings
+from jupyter_durable_kernel.verbs.page_part import findings
 
 
 class Server:

@@ -8,8 +8,9 @@ from typing import Any, cast
 
 from jupyter_durable.core.calltree import walk
 from jupyter_durable.core.model import ROOT, CallRow, Kind, Status
-from jupyter_durable_kernel import page, previews
-from jupyter_durable_kernel.folding import KEPT, SIBLINGS, Folding
+from jupyter_durable_kernel.view import short_values
+from jupyter_durable_kernel.view.live_tree import KEPT, SIBLINGS, Folding
+from jupyter_durable_kernel.view.tallies import counted
 
 RUN = 1 << 16
 
@@ -42,7 +43,7 @@ def test_every_call_is_either_a_node_or_counted_whatever_the_order() -> None:
         fold.settled(row(0, ROOT, 0))
         tree = fold.tree()
         assert tree is not None
-        counts = page.counted(tree, fold.tallies)
+        counts = counted(tree, fold.tallies)
         assert (counts.executed, counts.failed) == (len(rows), failed)
         assert fold.failed == failed
         assert len(walk(tree)) <= 3 * SIBLINGS + 100 + 1
@@ -72,13 +73,13 @@ def test_previews_call_no_method_of_a_users_object() -> None:
         def __len__(self) -> int:
             raise AssertionError("a length was asked for")
 
-    assert previews.preview(Loud()).endswith("Loud>")
-    assert "Loud>" in previews.arguments(([Loud()],), {"x": {"y": Loud()}})
+    assert short_values.preview(Loud()).endswith("Loud>")
+    assert "Loud>" in short_values.arguments(([Loud()],), {"x": {"y": Loud()}})
 
 
 def test_previews_are_short_and_mask_credentials() -> None:
-    assert previews.arguments(("x" * 1000, list(range(50))), {}).endswith("[50 items])")
-    assert len(previews.arguments(tuple("abcdefgh" * 3), {"y": "z" * 500})) <= previews.LENGTH + 2
-    told = previews.arguments(("sk-abcdefgh12345678",), {"password": "hunter2", "config": {"api_key": "abc"}})
+    assert short_values.arguments(("x" * 1000, list(range(50))), {}).endswith("[50 items])")
+    assert len(short_values.arguments(tuple("abcdefgh" * 3), {"y": "z" * 500})) <= short_values.LENGTH + 2
+    told = short_values.arguments(("sk-abcdefgh12345678",), {"password": "hunter2", "config": {"api_key": "abc"}})
     for secret in ("sk-abcdefgh", "hunter2", "'abc'"):
         assert secret not in told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_durable_kernel.values import KEPT, Words
+from jupyter_durable_kernel.view.call_values import KEPT, Words
 from tests.core.support import row
 from tests.kernel.conftest import Kernel
 

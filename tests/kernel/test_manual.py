@@ -13,8 +13,8 @@ import typer
 from typer.testing import CliRunner
 
 from jupyter_durable.cli.app import app
-from jupyter_durable_kernel import manual
 from jupyter_durable_kernel.magics import VERBS
+from jupyter_durable_kernel.verbs import manual
 from tests.kernel.conftest import ANSI, Kernel
 
 COLUMNS = 80

@@ -6,8 +6,8 @@ import pytest
 
 from jupyter_durable import function
 from jupyter_durable.client.cell_options import CellOptions
-from jupyter_durable_kernel.cells import reach_of
-from jupyter_durable_kernel.titles import LENGTH, title_of
+from jupyter_durable_kernel.cells.decorating import reach_of
+from jupyter_durable_kernel.cells.titles import LENGTH, title_of
 from tests.kernel.conftest import Kernel
 
 

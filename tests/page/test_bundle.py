@@ -10,9 +10,10 @@ import pytest
 from jupyter_durable.client.render import tree_text
 from jupyter_durable.core.calltree import CallTree, to_json
 from jupyter_durable.core.model import CallRow, Kind, Logged, RequestRow, Status
-from jupyter_durable_kernel import bundle, page, saving
-from jupyter_durable_kernel.folding import Tally
-from jupyter_durable_kernel.values import Told
+from jupyter_durable_kernel.view import as_json, saved_forms
+from jupyter_durable_kernel.view.call_values import Told
+from jupyter_durable_kernel.view.state import State
+from jupyter_durable_kernel.view.tallies import Tally, counted
 from tests.core.support import row
 
 REQUEST = RequestRow(
@@ -42,8 +43,8 @@ def picture(rows: list[CallRow], size: int = 10, tallies: Any = None) -> dict[st
     node = tree.tree(1, live=False)
     assert node is not None
     tallies = tallies or {}
-    state = page.State(REQUEST, Status.FAILED, node, tallies, page.counted(node, tallies), False, 12.3456)
-    return bundle.snapshot(state, Said(size), page.headline(state))  # type: ignore[arg-type]
+    state = State(REQUEST, Status.FAILED, node, tallies, counted(node, tallies), False, 12.3456)
+    return as_json.snapshot(state, Said(size))  # type: ignore[arg-type]
 
 
 def test_calls_are_those_of_the_tree_with_previews() -> None:
@@ -63,7 +64,7 @@ def test_calls_are_those_of_the_tree_with_previews() -> None:
 @pytest.mark.parametrize("size", [10, 100_000])
 def test_it_stays_below_its_limit(count: int, size: int) -> None:
     made = picture([call(n + 2) for n in range(count)], size)
-    assert saving.saved_size(made) <= bundle.BYTES
+    assert saved_forms.saved_size(made) <= as_json.BYTES
     assert made["calls"][0]["depth"] == 0
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_durable_kernel.saving import MIME
+from jupyter_durable_kernel.view.saved_forms import MIME
 from tests.kernel.conftest import Kernel
 
 CELL = """from jupyter_durable import Retries, application, function, get_request

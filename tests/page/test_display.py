@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_durable_kernel.saving import HTML, MIME, TEXT
+from jupyter_durable_kernel.view.saved_forms import HTML, MIME, TEXT
 from tests.kernel.conftest import Kernel
 from tests.page.test_control import ask
 

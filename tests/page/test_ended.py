@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from jupyter_durable_kernel.bundle import MIME
-from jupyter_durable_kernel.saving import TEXT
+from jupyter_durable_kernel.view.as_json import MIME
+from jupyter_durable_kernel.view.saved_forms import TEXT
 from tests.kernel.conftest import Kernel
 
 CELL = """from jupyter_durable import application, function

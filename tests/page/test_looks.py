@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jupyter_durable_kernel.looks import look
+from jupyter_durable_kernel.view.call_details import look
 
 KEY = "sk-abcdefghijklmnopqrstuvwxyz0123456789"
 

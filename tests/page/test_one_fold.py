@@ -18,10 +18,11 @@ from jupyter_durable.cli.said import Tree, shown_json
 from jupyter_durable.client import Request, this_engine, verbs
 from jupyter_durable.core.counting import summary
 from jupyter_durable.runner.stop import RunStopped
-from jupyter_durable_kernel import folding, page, reading, texts, views
-from jupyter_durable_kernel.saving import HTML, MIME, TEXT
-from jupyter_durable_kernel.values import Values
-from jupyter_durable_kernel.views import Views
+from jupyter_durable_kernel.verbs import answers
+from jupyter_durable_kernel.view import from_store, live_tree, live_views, mime_bundle
+from jupyter_durable_kernel.view.call_values import Values
+from jupyter_durable_kernel.view.live_views import Views
+from jupyter_durable_kernel.view.saved_forms import HTML, MIME, TEXT
 from tests.engine.conftest import Notebook
 from tests.page import requests_at_random as at_random
 
@@ -98,8 +99,8 @@ def agree(watched: Watched, request: Request) -> None:
     assert shown.root is not None
     told = shown_json(shown)
     counts, said = told["counts"], told["summary"]
-    state = reading.state_of(engine, engine.store.request(request.id))
-    forms = page.bundle(state, Values(engine, state.row))
+    state = from_store.state_of(engine, engine.store.request(request.id))
+    forms = mime_bundle.bundle(state, Values(engine, state.row))
     live = watched.screen.outputs[f"{request.id}-{shown.info.runs}"]
     truth = {
         call["id"]: (call["label"], call["status"], call["source"], call["attempts"], call["children"])
@@ -122,7 +123,7 @@ def agree(watched: Watched, request: Request) -> None:
     assert said in repr(request)
     tree = request.tree()
     assert "\n".join(plain(Tree(shown.root))) == tree
-    assert tree in texts.shown(shown) or len(tree.split("\n")) > texts.LINES
+    assert tree in answers.shown(shown) or len(tree.split("\n")) > answers.LINES
     info = shown.info
     assert (info.reused, info.executed) == (counts["reused"], counts["executed"])
     assert info.saved == pytest.approx(counts["saved"])
@@ -168,10 +169,10 @@ def test_views_texts_trees_lists_and_the_cli_say_the_same(watched: Watched, seed
 @pytest.fixture
 def little_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """The live view keeps a few calls of a request, and nothing is read back at its end."""
-    monkeypatch.setattr(folding, "SIBLINGS", 2)
-    monkeypatch.setattr(folding, "KEPT", 12)
-    monkeypatch.setattr(folding, "FAILURES", 2)
-    monkeypatch.setattr(views, "WHOLE", 0)
+    monkeypatch.setattr(live_tree, "SIBLINGS", 2)
+    monkeypatch.setattr(live_tree, "KEPT", 12)
+    monkeypatch.setattr(live_tree, "FAILURES", 2)
+    monkeypatch.setattr(live_views, "WHOLE", 0)
 
 
 @pytest.mark.usefixtures("little_room")

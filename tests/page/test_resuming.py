@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_durable_kernel.saving import MIME
+from jupyter_durable_kernel.view.saved_forms import MIME
 from tests.kernel.conftest import Kernel
 from tests.page.test_control import ask
 

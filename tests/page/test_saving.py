@@ -12,8 +12,10 @@ import pytest
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.calltree import CallTree
 from jupyter_durable.core.model import CallRow, Logged, Progressed, Status
-from jupyter_durable_kernel import page, previews, saving
-from jupyter_durable_kernel.values import Told
+from jupyter_durable_kernel.view import mime_bundle, saved_forms, short_values
+from jupyter_durable_kernel.view.call_values import Told
+from jupyter_durable_kernel.view.state import State
+from jupyter_durable_kernel.view.tallies import counted
 from tests.core.support import row
 from tests.page.test_bundle import REQUEST
 
@@ -38,8 +40,8 @@ def bundle_of(rows: list[CallRow], text: str, records: Any = (), error: str = "V
     root = tree.tree(1, live=True)
     assert root is not None
     request = REQUEST._replace(error=error)
-    state = page.State(request, Status.FAILED, root, {}, page.counted(root, {}), False, 12.3)
-    return page.bundle(state, Words(text))  # type: ignore[arg-type]
+    state = State(request, Status.FAILED, root, {}, counted(root, {}), False, 12.3)
+    return mime_bundle.bundle(state, Words(text))  # type: ignore[arg-type]
 
 
 def saved_bytes(bundle: dict[str, Any]) -> int:
@@ -78,14 +80,14 @@ def all_failed(n: int) -> CallRow:
 @pytest.mark.parametrize("make", [flat, named, in_groups, deep, all_failed])
 def test_ten_thousand_calls_take_at_most_100_kb(make: Callable[[int], CallRow], text: str) -> None:
     bundle = bundle_of([make(n) for n in range(MANY)], text, error=text)
-    assert saved_bytes(bundle) <= page.BYTES
-    assert bundle[saving.MIME]["calls"][0]["depth"] == 0
+    assert saved_bytes(bundle) <= mime_bundle.BYTES
+    assert bundle[saved_forms.MIME]["calls"][0]["depth"] == 0
     assert f"{MANY:,}" in bundle["text/html"] or "more" in bundle["text/html"]
 
 
 def test_a_view_of_ordinary_calls_uses_the_room_it_has() -> None:
     bundle = bundle_of([named(n) for n in range(MANY)], "(17, 'page.html')")
-    assert len(bundle[saving.MIME]["calls"]) >= 60
+    assert len(bundle[saved_forms.MIME]["calls"]) >= 60
     assert bundle["text/html"].count("<code>") >= 40
 
 
@@ -93,7 +95,7 @@ def test_a_view_of_ordinary_calls_uses_the_room_it_has() -> None:
 def test_failures_are_in_every_form(make: Callable[[int], CallRow]) -> None:
     rows = [make(n) for n in range(MANY)]
     bundle = bundle_of(rows, "x" * 1000)
-    calls = [one for one in bundle[saving.MIME]["calls"] if one["status"] == "failed" and one["depth"]]
+    calls = [one for one in bundle[saved_forms.MIME]["calls"] if one["status"] == "failed" and one["depth"]]
     assert [one["id"] for one in calls] == [MANY - 700 + 2, MANY - 1 + 2]
     assert bundle["text/html"].count('<span class="err">✕</span> <code>') >= 2
     assert bundle["text/plain"].count("✕") >= 3
@@ -101,7 +103,7 @@ def test_failures_are_in_every_form(make: Callable[[int], CallRow]) -> None:
 
 def test_the_size_is_that_of_the_notebooks_file() -> None:
     bundle = bundle_of([named(n) for n in range(80)], 'some <text> "here"\n')
-    told = sum(saving.saved_size(form) for form in bundle.values())
+    told = sum(saved_forms.saved_size(form) for form in bundle.values())
     assert abs(saved_bytes(bundle) - told) < 500
 
 
@@ -140,5 +142,5 @@ def test_no_credential_is_in_any_form() -> None:
 
 
 def test_arguments_are_masked_by_the_names_of_their_parameters() -> None:
-    assert previews.arguments(("hunter2", 3), {}, ("password", "n")) == "(***, 3)"
-    assert previews.arguments((f"GET /?api_key={SECRETS[0]}",), {}) == "('GET /?api_key=***')"
+    assert short_values.arguments(("hunter2", 3), {}, ("password", "n")) == "(***, 3)"
+    assert short_values.arguments((f"GET /?api_key={SECRETS[0]}",), {}) == "('GET /?api_key=***')"

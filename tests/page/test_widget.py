@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_durable_kernel.saving import HTML, MIME, TEXT
+from jupyter_durable_kernel.view.saved_forms import HTML, MIME, TEXT
 from tests.kernel.conftest import Kernel
 
 VIEW = "application/vnd.jupyter.widget-view+json"

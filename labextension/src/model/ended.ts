@@ -2,7 +2,7 @@
  * Where a request ended that did not succeed.
  *
  * Rules of this file
- * - No DOM. As `page.py` of the kernel does it: both name the same call.
+ * - No DOM. As `view/state.py` of the kernel does it: both name the same call.
  */
 
 import { IShownCall, ISnapshot } from '../protocol/protocol';

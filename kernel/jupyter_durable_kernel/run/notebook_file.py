@@ -20,7 +20,7 @@ import nbformat
 
 from jupyter_durable.code.statements import top_level_bindings
 from jupyter_durable.errors import SDKUsageError
-from jupyter_durable_kernel.saving import is_empty
+from jupyter_durable_kernel.view.saved_forms import is_empty
 
 TAG: Final = "parameters"
 INJECTED: Final = "injected-parameters"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from jupyter_durable.core.model import RequestRow
     from jupyter_durable.runner.run import Run
 
-_ENGINE: Final = (str(Path(jupyter_durable.__file__).parent), str(Path(__file__).parent))
+_ENGINE: Final = (str(Path(jupyter_durable.__file__).parent), str(Path(__file__).parents[1]))
 _WAITING: Final = tuple(
     str(Path(file).parent) if Path(file).name == "__init__.py" else file
     for file in (asyncio.__file__, concurrent.futures.__file__, threading.__file__)

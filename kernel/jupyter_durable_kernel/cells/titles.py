@@ -17,8 +17,8 @@ from typing import Final
 
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.code.texts import parsed
-from jupyter_durable_kernel.previews import shortened
-from jupyter_durable_kernel.reach import Reached, executed
+from jupyter_durable_kernel.cells.callees import Reached, executed
+from jupyter_durable_kernel.view.short_values import shortened
 
 LENGTH: Final = 48
 """Characters of a name at most."""

@@ -13,14 +13,15 @@ from typing import Any
 from jupyter_durable.client.request import Request
 from jupyter_durable.core.selection import Preview
 from jupyter_durable.errors import DurableError
-from jupyter_durable_kernel import foreseen, outputs, page, reading, saving
-from jupyter_durable_kernel.values import Values
+from jupyter_durable_kernel.view import cell_outputs, from_store, mime_bundle, preview_as_value, saved_forms
+from jupyter_durable_kernel.view.call_values import Values
+from jupyter_durable_kernel.view.state import State
 
 
 def register(shell: Any) -> None:
     """Show requests from now on."""
     shell.display_formatter.mimebundle_formatter.for_type(Request, bundle_of)
-    shell.display_formatter.mimebundle_formatter.for_type(Preview, foreseen.bundle_of)
+    shell.display_formatter.mimebundle_formatter.for_type(Preview, preview_as_value.bundle_of)
 
 
 def unregister(shell: Any) -> None:
@@ -29,18 +30,18 @@ def unregister(shell: Any) -> None:
         shell.display_formatter.mimebundle_formatter.pop(shown, None)
 
 
-def state_of(request: Request) -> tuple[page.State, Values]:
+def state_of(request: Request) -> tuple[State, Values]:
     """A request as it is now, with its previews. Raises what the store raises."""
     engine, row = request._engine, request._now()
-    return reading.state_of(engine, row), Values(engine, row)
+    return from_store.state_of(engine, row), Values(engine, row)
 
 
 def bundle_of(request: Request) -> dict[str, Any] | None:
     """The MIME bundle of a request as it is now; None when it cannot be read."""
     settings = request._engine.settings
     try:
-        widget = outputs.as_widget(request) if settings.display == saving.WIDGET else None
-        made = widget or page.bundle(*state_of(request), settings.save_view)
+        widget = cell_outputs.as_widget(request) if settings.display == saved_forms.WIDGET else None
+        made = widget or mime_bundle.bundle(*state_of(request), settings.save_view)
     except DurableError:
         return None
-    return saving.shaped(made, settings.display)
+    return saved_forms.shaped(made, settings.display)

@@ -12,8 +12,8 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from jupyter_durable.client import versions
 from jupyter_durable.core.model import RequestRow
-from jupyter_durable_kernel.cells import text_of
-from jupyter_durable_kernel.headers import as_comments
+from jupyter_durable_kernel.cells.decorating import text_of
+from jupyter_durable_kernel.cells.head import as_comments
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine

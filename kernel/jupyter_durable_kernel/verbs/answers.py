@@ -18,7 +18,7 @@ from jupyter_durable.core.escaping import escaped
 from jupyter_durable.core.model import RequestRow, Status
 from jupyter_durable.core.words import FAR
 from jupyter_durable.store.base import Finding, Swept
-from jupyter_durable_kernel.previews import shortened
+from jupyter_durable_kernel.view.short_values import shortened
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine

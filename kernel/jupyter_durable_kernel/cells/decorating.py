@@ -22,8 +22,8 @@ from jupyter_durable.client.durable_source import Verdict, decorate, is_durable_
 from jupyter_durable.client.session import Cell
 from jupyter_durable.code.texts import parsed, tree_of
 from jupyter_durable.errors import SDKUsageError
-from jupyter_durable_kernel.headers import DURABLE, Head, head_of, wrapped
-from jupyter_durable_kernel.reach import Reached, reached
+from jupyter_durable_kernel.cells.callees import Reached, reached
+from jupyter_durable_kernel.cells.head import DURABLE, Head, head_of, wrapped
 
 NOT_FIRST: Final = (
     "%%durable must be the first line of the cell; only comments, empty lines, %%time and %%capture may stand above it"

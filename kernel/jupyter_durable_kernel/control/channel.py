@@ -24,12 +24,14 @@ from jupyter_durable.core.calltree import CallNode, walk
 from jupyter_durable.core.model import ENDED, RequestRow, Status
 from jupyter_durable.errors import DurableError, SDKUsageError
 from jupyter_durable.store.base import Filter
-from jupyter_durable_kernel import bundle, changes, looks, needs, reading, representation
-from jupyter_durable_kernel.values import Values
+from jupyter_durable_kernel.cells import missing_names
+from jupyter_durable_kernel.control import differences
+from jupyter_durable_kernel.view import as_json, as_value, call_details, from_store
+from jupyter_durable_kernel.view.call_values import Values
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
-    from jupyter_durable_kernel.views import Views
+    from jupyter_durable_kernel.view.live_views import Views
 
 MESSAGE: Final = "durable_request"
 REPLY: Final = "durable_reply"
@@ -133,23 +135,24 @@ class Control:
         """The state of now."""
         request = verbs.find(self._engine, content["request"])
         row = request._now()
-        return reading.snapshot(reading.state_of(self._engine, row), Values(self._engine, row, self._views.words))
+        return as_json.snapshot(from_store.state_of(self._engine, row), Values(self._engine, row, self._views.words))
 
     def _page(self, content: Content) -> Content:
         """Some of the calls of one parent, or of those of one name."""
         request = verbs.find(self._engine, content["request"])
         row = request._now()
-        return reading.calls(reading.state_of(self._engine, row), content, Values(self._engine, row, self._views.words))
+        values = Values(self._engine, row, self._views.words)
+        return from_store.calls(from_store.state_of(self._engine, row), content, values)
 
     def _detail(self, content: Content) -> Content:
         """Inputs, output, error and log of one call."""
         request = verbs.find(self._engine, content["request"])
-        return looks.detail(Call(request, _node(request, content["call"]), None))
+        return call_details.detail(Call(request, _node(request, content["call"]), None))
 
     def _preview(self, content: Content) -> Content:
         """What a replay would do."""
         request = verbs.find(self._engine, content["request"])
-        return reading.plan(verbs.preview(self._engine, request.id, _wish(request, content)))
+        return from_store.plan(verbs.preview(self._engine, request.id, _wish(request, content)))
 
     def _keep(self, content: Content) -> Content:
         """What belongs into a place that somebody left empty although its request has ended: for one, who writes it."""
@@ -159,11 +162,11 @@ class Control:
             return {"data": None}
         request = verbs.find(self._engine, shown)
         ended = request._now().status in ENDED
-        return {"data": representation.bundle_of(request) if ended and self._views.outputs.hand_on(place) else None}
+        return {"data": as_value.bundle_of(request) if ended and self._views.outputs.hand_on(place) else None}
 
     def _changes(self, content: Content) -> Content:
         """Names of functions whose code is another one now, and of those that are not defined here."""
-        return dict(changes.changes(self._engine, verbs.find(self._engine, content["request"])))
+        return dict(differences.changes(self._engine, verbs.find(self._engine, content["request"])))
 
     def _resume(self, content: Content) -> Content:
         """The cell `cell`, whose text is `source`, goes on with a request when it executes next; the page sees to that.
@@ -179,7 +182,7 @@ class Control:
             raise SDKUsageError(
                 f"request {row.id} runs ({info.held_by or 'in this kernel'}); cancel it, or wait for its end"
             )
-        missing = [] if content.get("anyway") else needs.missing(self._engine, row, str(content["source"]))
+        missing = [] if content.get("anyway") else missing_names.missing(self._engine, row, str(content["source"]))
         if not missing:
             self._wanted = Wanted(row, str(content["cell"]))
         return {"request": row.id, "missing": missing}
@@ -192,7 +195,7 @@ class Control:
         wish = _wish(request, content)
         display = str(content.get("display") or "")
         run = request._now().run + 1
-        key = bundle.display_of(request.id, run)
+        key = as_json.display_of(request.id, run)
         if display:
             self._views.outputs.continued[key] = self._views.outputs.continued.get(display, display)
         try:
@@ -205,7 +208,7 @@ class Control:
     def _fork(self, content: Content) -> Content:
         """The same with other input, in a new request, on a thread."""
         request = verbs.find(self._engine, content["request"])
-        given = changes.given(request._now(), str(content["input"]))
+        given = differences.given(request._now(), str(content["input"]))
         home = self._views.outputs.begun_for(str(content.get("display") or ""))
         _begun(lambda: verbs.fork(self._engine, request.id, input=given), home)
         newest = self._engine.store.requests(Filter(limit=20))
@@ -266,7 +269,7 @@ def _wish(request: Request, content: Content) -> verbs.Wish:
 
 
 def _mended(request: Request, names: set[str]) -> bool:
-    return bool(names) and not names.isdisjoint(changes.changes(request._engine, request)["changed"])
+    return bool(names) and not names.isdisjoint(differences.changes(request._engine, request)["changed"])
 
 
 def _is_call(chosen: Any) -> bool:

@@ -21,9 +21,9 @@ from jupyter_durable.core.calltree import CallNode
 from jupyter_durable.core.model import Attempted, Status
 from jupyter_durable.core.nodes import GROUPS
 from jupyter_durable.errors import DurableError
-from jupyter_durable_kernel.bundle import logs_of
-from jupyter_durable_kernel.frames import failure_text_of, placed
-from jupyter_durable_kernel.previews import preview, shortened, shortened_trace
+from jupyter_durable_kernel.view.as_json import logs_of
+from jupyter_durable_kernel.view.error_places import failure_text_of, placed
+from jupyter_durable_kernel.view.short_values import preview, shortened, shortened_trace
 
 TEXT: Final = 6_000
 ROWS: Final = 8

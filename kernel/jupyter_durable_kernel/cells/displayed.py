@@ -1,4 +1,4 @@
-"""What a cell displays, as it is about to be put out; what it prints comes through `streams`.
+"""What a cell displays, as it is about to be put out; what it prints comes through `printed`.
 
 Rules of this file
 - IPython has no hook that holds for all threads, so two methods of its publisher and one of its display hook are

@@ -1,7 +1,7 @@
 """Who else holds the requests of a notebook that is to be executed.
 
 Rules of this file
-- A kernel whose runner is gone is on its way out (`headless.die_with_parent`). It is waited for; one that does not go
+- A kernel whose runner is gone is on its way out (`in_kernel.die_with_parent`). It is waited for; one that does not go
   is ended by its number, after its start time was checked once more. Checkpoints survive that as any crash.
 - Anybody else who is alive is left alone, and named.
 """
@@ -19,7 +19,7 @@ from jupyter_durable.client.engine import Engine
 from jupyter_durable.core.model import Owner, RequestRow, Status
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.store.base import Filter
-from jupyter_durable_kernel.headless import Execution, belongs
+from jupyter_durable_kernel.run.in_kernel import Execution, belongs
 
 GRACE_SECONDS: Final = 2.5
 """ipykernel looks once a second whether its parent is gone."""

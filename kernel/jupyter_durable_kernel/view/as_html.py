@@ -1,6 +1,7 @@
-"""The inline view as HTML: nested `<details>`, no script.
+"""A state of a request as HTML: nested `<details>`, no script.
 
 Rules of this file
+- Pure. At most `BYTES`: which calls are shown is said in `ranked.py`.
 - All text that is not ours goes through `_text` or `_block`, which mask credentials and escape markup, control and
   direction characters.
 - The texts and glyphs alone say everything: colours and bars are lost where a front end drops the style sheet.
@@ -18,12 +19,16 @@ from jupyter_durable.client.render import FOLD, MARKS, drift
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.core import metrics
 from jupyter_durable.core.calltree import CallNode, spoken, walk
+from jupyter_durable.core.counting import summary
 from jupyter_durable.core.escaping import escaped
 from jupyter_durable.core.model import Progressed, RequestRow, Status
 from jupyter_durable.core.nodes import GROUPS, called
-from jupyter_durable_kernel.previews import shortened, shortened_trace
-from jupyter_durable_kernel.unseen import Group, Tally, Together, together
-from jupyter_durable_kernel.values import Values
+from jupyter_durable_kernel.view.call_values import Values
+from jupyter_durable_kernel.view.ranked import chosen, laid_out
+from jupyter_durable_kernel.view.saved_forms import fitted
+from jupyter_durable_kernel.view.short_values import shortened, shortened_trace
+from jupyter_durable_kernel.view.state import State, fault, headline
+from jupyter_durable_kernel.view.tallies import Group, Tally, Together, together
 
 ERROR_CHARACTERS: Final = 2_000
 LOG_CHARACTERS: Final = 1_000
@@ -36,6 +41,9 @@ MUCH_MORE: Final = 1.2
 """Calls of a group that took so much longer than the group did: several ran at once, so the sum is told too."""
 INDENT: Final = 18
 """Pixels a level."""
+BYTES: Final = 34_000
+_ROWS: Final = 80
+"""Calls shown at most."""
 
 STYLE: Final = """<style>
 .jpd{--f:var(--jp-ui-font-color1,#212121);--g:var(--jp-ui-font-color2,#6f6f6f);--b:var(--jp-layout-color1,#fff);--l:var(--jp-layout-color2,#f5f5f5);--o:var(--jp-border-color2,#e0e0e0);--run:var(--jp-brand-color1,#1976d2);--ok:var(--jp-success-color1,#2e7d32);--err:var(--jp-error-color1,#c62828);--warn:var(--jp-warn-color1,#b26a00);font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--f);background:var(--b);border:1px solid var(--o);border-radius:6px;overflow:hidden;max-width:940px;margin:4px 0}
@@ -63,7 +71,7 @@ _Part = tuple[CallNode, int] | str
 
 
 class Shown(NamedTuple):
-    """What a page shows."""
+    """What a view shows."""
 
     row: RequestRow
     status: str
@@ -102,8 +110,20 @@ class _Axis(NamedTuple):
         return f'<div class="t"><i class="{kind}" style="left:{left:.1f}%;width:{width:.1f}%"></i></div>'
 
 
-def page(shown: Shown, values: Values) -> str:
-    """The whole output."""
+def view(state: State, values: Values) -> str:
+    """A state with its calls, as many of them as fit."""
+    laid = laid_out(state)
+
+    def made(limit: int) -> str:
+        what = (state.row, state.status, state.root, state.tallies, headline(state), summary(state.counts))
+        shown = Shown(*what, chosen(laid, limit), limit, state.now, state.seconds, fault(state, values))
+        return _page(shown, values)
+
+    page: str = fitted(made, _ROWS, BYTES)
+    return page
+
+
+def _page(shown: Shown, values: Values) -> str:
     body = _Tree(shown, values).render() if shown.root is not None else ""
     opened = "" if shown.status == Status.SUCCEEDED and "changed" not in shown.summary else " open"
     return (

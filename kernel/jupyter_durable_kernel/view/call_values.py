@@ -17,8 +17,8 @@ from jupyter_durable.core.calltree import CallNode
 from jupyter_durable.core.model import ROOT, CallRow, Kind, RequestRow, Status
 from jupyter_durable.core.nodes import GROUPS
 from jupyter_durable.errors import DurableError
-from jupyter_durable_kernel import previews
-from jupyter_durable_kernel.frames import failure_text_of, placed
+from jupyter_durable_kernel.view import short_values
+from jupyter_durable_kernel.view.error_places import failure_text_of, placed
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
@@ -63,7 +63,7 @@ class Words:
 
     def keep(self, request: str, row: CallRow, value: Any) -> str:
         """The preview of the result of a call."""
-        text = _attempted(lambda: previews.preview(value) if value is not None else "")
+        text = _attempted(lambda: short_values.preview(value) if value is not None else "")
         with self._lock:
             self._known[request, row.identity, row.pass_no, row.attempts] = text
             if len(self._known) > KEPT:
@@ -108,7 +108,7 @@ class Values:
             return Told(tries=tries)
         call = Call(self._request, node, None)
         return Told(
-            _attempted(lambda: previews.arguments(*call.inputs(), names=self._params(node.name))),
+            _attempted(lambda: short_values.arguments(*call.inputs(), names=self._params(node.name))),
             _attempted(lambda: self._output(node)) if node.status == Status.SUCCEEDED else "",
             masked(placed(_attempted(lambda: call.error_text or ""))),
             tries,
@@ -157,4 +157,4 @@ def _attempted(make: Any) -> str:
 def _last_line(failure: bytes) -> str:
     """The last line of a traceback, which names the error."""
     lines = _attempted(lambda: failure_text_of(failure)).rstrip().split("\n")
-    return previews.shortened(masked(lines[-1]), TRY_ERROR)
+    return short_values.shortened(masked(lines[-1]), TRY_ERROR)

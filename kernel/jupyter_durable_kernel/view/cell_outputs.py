@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_durable.client.request import Request
 from jupyter_durable.core.model import Status
-from jupyter_durable_kernel.saving import EMPTY, HTML, MIME, TEXT, WIDGET, Bundle, empty, shaped
+from jupyter_durable_kernel.view.saved_forms import EMPTY, HTML, MIME, TEXT, WIDGET, Bundle, empty, shaped
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine

@@ -14,11 +14,14 @@ from jupyter_durable.client.journal import load_tree
 from jupyter_durable.client.request import status_of
 from jupyter_durable.core import outline
 from jupyter_durable.core.calltree import CallNode, walk
+from jupyter_durable.core.counting import NOTHING
 from jupyter_durable.core.model import RequestRow, Status
 from jupyter_durable.core.selection import Preview
 from jupyter_durable.errors import SDKUsageError
-from jupyter_durable_kernel import bundle, page
-from jupyter_durable_kernel.values import Values
+from jupyter_durable_kernel.view import as_json
+from jupyter_durable_kernel.view.call_values import Values
+from jupyter_durable_kernel.view.state import State
+from jupyter_durable_kernel.view.tallies import counted
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
@@ -27,21 +30,16 @@ PAGE: Final = 50
 PREVIEW_ROWS: Final = 300
 
 
-def state_of(engine: Engine, row: RequestRow) -> page.State:
+def state_of(engine: Engine, row: RequestRow) -> State:
     """A request as it is now."""
     status = status_of(row, engine)
     root = load_tree(engine.store, row, live=status == Status.RUNNING)[1]
-    counts = page.counted(root, {}) if root is not None else page.NOTHING
+    counts = counted(root, {}) if root is not None else NOTHING
     span = span_of(engine.store.runs(row.serial))
-    return page.State(row, status, root, {}, counts, row.run > 1, engine.clock.now(), span)
+    return State(row, status, root, {}, counts, row.run > 1, engine.clock.now(), span)
 
 
-def snapshot(state: page.State, values: Values) -> dict[str, Any]:
-    """Its picture."""
-    return bundle.snapshot(state, values, page.headline(state))
-
-
-def calls(state: page.State, wanted: Mapping[str, Any], values: Values) -> dict[str, Any]:
+def calls(state: State, wanted: Mapping[str, Any], values: Values) -> dict[str, Any]:
     """Some of the calls of one `parent`, or of those of one `name` and `kind`; `failed`: of those that failed."""
     found = [
         child
@@ -52,7 +50,7 @@ def calls(state: page.State, wanted: Mapping[str, Any], values: Values) -> dict[
     if wanted.get("failures_first"):
         found.sort(key=lambda child: child.status != Status.FAILED)
     first = int(wanted.get("offset", 0))
-    shown = [bundle.shown_call(node, values) for node in found[first : first + PAGE]]
+    shown = [as_json.shown_call(node, values) for node in found[first : first + PAGE]]
     return {"calls": shown, "total": len(found)}
 
 
@@ -67,7 +65,7 @@ def plan(found: Preview) -> dict[str, Any]:
     return {"rows": rows, "counts": counts, "saved": found.saved, "more": max(0, len(lines) - PREVIEW_ROWS)}
 
 
-def node_of(state: page.State, identity: object) -> CallNode:
+def node_of(state: State, identity: object) -> CallNode:
     """The call of an identity. Raises `SDKUsageError`."""
     for node in walk(state.root) if state.root is not None else ():
         if node.identity == identity:

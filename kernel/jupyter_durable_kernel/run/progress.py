@@ -24,7 +24,7 @@ from jupyter_durable.core.escaping import escaped
 from jupyter_durable.core.model import ENDED
 from jupyter_durable.errors import StoreError
 from jupyter_durable.store.base import Filter
-from jupyter_durable_kernel.headless import Execution, belongs
+from jupyter_durable_kernel.run.in_kernel import Execution, belongs
 
 POLL_SECONDS: Final = 0.5
 SHARE: Final = 20

@@ -20,7 +20,7 @@ from IPython.core.magics.execution import ExecutionMagics
 from IPython.utils.capture import capture_output
 
 from jupyter_durable.errors import SDKUsageError
-from jupyter_durable_kernel.headers import Magic
+from jupyter_durable_kernel.cells.head import Magic
 
 _PARSED: Final[Any] = parse_argstring  # it has no types
 _UNITS: Final = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))

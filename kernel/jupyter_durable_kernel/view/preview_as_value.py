@@ -14,7 +14,7 @@ from jupyter_durable.code.credentials import masked
 from jupyter_durable.core import outline
 from jupyter_durable.core.escaping import escaped
 from jupyter_durable.core.selection import Preview
-from jupyter_durable_kernel.saving import HTML, TEXT
+from jupyter_durable_kernel.view.saved_forms import HTML, TEXT
 
 SHOWN: Final = 300
 """Lines that a notebook shows and keeps."""

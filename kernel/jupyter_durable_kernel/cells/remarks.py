@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 from jupyter_durable.client.durable_source import Verdict
 from jupyter_durable.errors import Cancelled, DurableError
-from jupyter_durable_kernel import paid
-from jupyter_durable_kernel.reach import Plain, Reached
-from jupyter_durable_kernel.texts import cancelled_line
+from jupyter_durable_kernel.cells import paid_again
+from jupyter_durable_kernel.cells.callees import Plain, Reached
+from jupyter_durable_kernel.verbs.answers import cancelled_line
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
     from jupyter_durable.core.model import RequestRow
-    from jupyter_durable_kernel.views import Views
+    from jupyter_durable_kernel.view.live_views import Views
 
 NAMED: Final = 5
 """Functions and classes that are not durable and told by name."""
@@ -84,7 +84,7 @@ class Remarks:
         """A cell that had succeeded begins anew after another one did not end. Told once in a kernel."""
         if not self._offered:
             with contextlib.suppress(DurableError):  # a store that fails says so when it is needed
-                lines = paid.again(self._engine, row)
+                lines = paid_again.again(self._engine, row)
                 self._offered = bool(lines)
                 self._untold += lines
 

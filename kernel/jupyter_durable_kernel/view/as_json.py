@@ -11,23 +11,21 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final
 
-from jupyter_durable.client.render import FOLD, drift
 from jupyter_durable.code.credentials import masked
-from jupyter_durable.core.calltree import CHECKPOINT, CallNode, call_json, walk
+from jupyter_durable.core.calltree import CHECKPOINT, CallNode, call_json
 from jupyter_durable.core.counting import ahead, counts_json
 from jupyter_durable.core.model import ENDED, Logged, Progressed, Status
-from jupyter_durable_kernel.previews import shortened, shortened_trace
-from jupyter_durable_kernel.saving import MIME as MIME
-from jupyter_durable_kernel.saving import NONE, fitted
-from jupyter_durable_kernel.unseen import Group, Tally, together
-from jupyter_durable_kernel.values import Values
-
-if TYPE_CHECKING:
-    from jupyter_durable_kernel.page import State
+from jupyter_durable_kernel.view.call_values import Values
+from jupyter_durable_kernel.view.ranked import Laid, chosen, laid_out
+from jupyter_durable_kernel.view.saved_forms import MIME as MIME
+from jupyter_durable_kernel.view.saved_forms import NONE, fitted
+from jupyter_durable_kernel.view.short_values import shortened, shortened_trace
+from jupyter_durable_kernel.view.state import State, headline
+from jupyter_durable_kernel.view.tallies import Group, Tally, together
 
 VERSION: Final = 1
 BYTES: Final = 58_000
@@ -35,8 +33,6 @@ _CALLS: Final = 150
 """Calls sent at most."""
 _GROUPS: Final = 60
 """Groups sent at most, those with failures first."""
-_OF_A_GROUP: Final = 25
-"""Calls sent of one group: its failures, else its first."""
 _TEXT: Final = 200
 _ERROR: Final = 2_000
 _LOG: Final = 1_000
@@ -56,19 +52,19 @@ def display_of(request: str, run: int) -> str:
     return f"{request}-{run}"
 
 
-def snapshot(state: State, values: Values, headline: str) -> dict[str, Any]:
+def snapshot(state: State, values: Values) -> dict[str, Any]:
     """The picture."""
     laid = laid_out(state)
-    made: dict[str, Any] = fitted(lambda limit: _made(state, values, headline, (laid, limit)), _CALLS, BYTES)
+    made: dict[str, Any] = fitted(lambda limit: _made(state, values, (laid, limit)), _CALLS, BYTES)
     return made
 
 
-def reduced(state: State, values: Values, headline: str, save_view: str) -> dict[str, Any]:
+def reduced(state: State, values: Values, save_view: str) -> dict[str, Any]:
     """The picture without its calls, of which no value is told; for `none` without what was made of it, too.
 
     `partial` tells the page to ask whoever knows the rest.
     """
-    made = {**_made(state, values, headline, (laid_out(state), 1)), "partial": True, "groups": []}
+    made = {**_made(state, values, (laid_out(state), 1)), "partial": True, "groups": []}
     secret = ("arguments", "output", "error", "logs", "tries", "last_try_at")
     made["calls"] = [{name: value for name, value in call.items() if name not in secret} for call in made["calls"]]
     if save_view == NONE:
@@ -93,7 +89,7 @@ def as_of(made: Mapping[str, Any], now: float) -> dict[str, Any]:
     return {**made, "sequence": int(now * 1000), "at": now}
 
 
-def _made(state: State, values: Values, headline: str, part: tuple[Laid, int]) -> dict[str, Any]:
+def _made(state: State, values: Values, part: tuple[Laid, int]) -> dict[str, Any]:
     """`part`: the calls there are, and how many of them are sent at most."""
     row = state.row
     (nodes, groups, _), limit = part
@@ -120,7 +116,7 @@ def _made(state: State, values: Values, headline: str, part: tuple[Laid, int]) -
         },
         "counts": counts_json(state.counts),
         "ahead": _ahead(state),
-        "summary": headline,
+        "summary": headline(state),
         "calls": [shown_call(node, values, below[node.identity]) for node in calls],
         "groups": _some([_group(key, *found, state.now) for key, found in groups.items()], limit),
         "omitted": len(nodes) - len(calls) + sum(tally.told + tally.below.deeper for tally in state.tallies.values()),
@@ -179,22 +175,6 @@ def _ahead(state: State) -> dict[str, int] | None:
     return dict(ahead(state.root)._asdict())
 
 
-_Siblings = dict[tuple[int, Group], tuple[list[CallNode], Tally]]
-
-
-def _groups(nodes: list[CallNode], tallies: Mapping[Group, Tally]) -> _Siblings:
-    """Siblings of one name that are too many for rows of their own."""
-    found: dict[tuple[int, Group], list[CallNode]] = defaultdict(list)
-    for node in nodes:
-        if node.depth:
-            found[node.parent, (node.parent, node.kind, node.name)].append(node)
-    for key in tallies:
-        found.setdefault((key[0], key), [])
-    nothing = Tally()
-    known = {key: (calls, tallies.get(key[1], nothing)) for key, calls in found.items()}
-    return {key: (calls, tally) for key, (calls, tally) in known.items() if len(calls) + tally.size > FOLD}
-
-
 def _some(groups: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
     """Some of the groups, in their order: failures first, then what runs."""
     most = min(limit, _GROUPS)
@@ -211,49 +191,3 @@ def _group(key: tuple[int, Group], calls: list[CallNode], tally: Tally, now: flo
         "kind": group[1],
         **together(calls, tally, now)._asdict(),
     }
-
-
-class Laid(NamedTuple):
-    """The calls of a tree, ready to be chosen from."""
-
-    nodes: Sequence[CallNode]
-    groups: _Siblings
-    ranked: Sequence[CallNode]
-    """In the order in which they are worth a row; of many siblings of one name only some."""
-
-
-def laid_out(state: State) -> Laid:
-    """The calls of a state."""
-    nodes = walk(state.root) if state.root is not None else []
-    groups = _groups(nodes, state.tallies)
-    spared: set[int] = set()
-    for calls, _ in groups.values():
-        worthy = sorted(calls, key=lambda call: call.status not in (Status.FAILED, Status.RUNNING))
-        spared.update(call.identity for call in worthy[_OF_A_GROUP:])
-    return Laid(nodes, groups, sorted((node for node in nodes if node.identity not in spared), key=_urgency))
-
-
-def chosen(laid: Laid, limit: int) -> frozenset[int]:
-    """Identities of at most `limit` calls to show, their callers among them: failures first."""
-    parents = {node.identity: node.parent for node in laid.nodes}
-    found: set[int] = set()
-    for node in laid.ranked:
-        room = limit - len(found)
-        if room <= 0:
-            break
-        path = []
-        identity = node.identity
-        while identity in parents and identity not in found:
-            path.append(identity)
-            identity = parents[identity]
-        found.update(path[-room:])  # of a chain that is too long, its callers
-    return frozenset(found)
-
-
-def _urgency(node: CallNode) -> tuple[int, int]:
-    """What went wrong, what runs or drifted, and then callers before what they call: a tree is read from its root."""
-    if node.status in (Status.FAILED, Status.CANCELLED, Status.INTERRUPTED):
-        return 0, 0
-    if node.status == Status.RUNNING or drift(node):
-        return 1, 0
-    return 2, node.depth

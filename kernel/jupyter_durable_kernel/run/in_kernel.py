@@ -37,7 +37,7 @@ class Execution(NamedTuple):
     def setup(self) -> str:
         """What the kernel executes first."""
         given = json.dumps(json.dumps(self))
-        return f"__import__('jupyter_durable_kernel.headless').headless.prepare(get_ipython(), {given})"
+        return f"__import__('jupyter_durable_kernel.run.in_kernel').run.in_kernel.prepare(get_ipython(), {given})"
 
 
 def prepare(shell: Any, execution: str) -> None:

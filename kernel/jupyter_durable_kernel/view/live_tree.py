@@ -19,7 +19,7 @@ from jupyter_durable.core.counting import CHECKPOINT, RAN, CallNode, drift_of, w
 from jupyter_durable.core.metrics import packed
 from jupyter_durable.core.model import ROOT, CallRow, Kind, Logged, Progressed, Reached, Status, Write
 from jupyter_durable.core.nodes import called
-from jupyter_durable_kernel.unseen import CUT_OFF, Below, Group, Mark, Stretches, Tally, names_of, whole
+from jupyter_durable_kernel.view.tallies import CUT_OFF, Below, Group, Mark, Stretches, Tally, names_of, whole
 
 if TYPE_CHECKING:
     from jupyter_durable.runner.run import Run

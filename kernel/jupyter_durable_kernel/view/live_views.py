@@ -25,12 +25,13 @@ from jupyter_durable.core.counting import NOTHING, CallNode
 from jupyter_durable.core.model import CallRow, Kind, Logged, Progressed, RequestRow, Status
 from jupyter_durable.errors import DurableError
 from jupyter_durable.runner.stop import RunStopped
-from jupyter_durable_kernel import bundle, page
-from jupyter_durable_kernel.folding import Folding
-from jupyter_durable_kernel.outputs import Outputs
-from jupyter_durable_kernel.thrift import Thrift
-from jupyter_durable_kernel.unseen import Group, Tally, counted
-from jupyter_durable_kernel.values import Values, Words
+from jupyter_durable_kernel.view import as_json, mime_bundle
+from jupyter_durable_kernel.view.call_values import Values, Words
+from jupyter_durable_kernel.view.cell_outputs import Outputs
+from jupyter_durable_kernel.view.live_tree import Folding
+from jupyter_durable_kernel.view.short_calls import Thrift
+from jupyter_durable_kernel.view.state import Span, State
+from jupyter_durable_kernel.view.tallies import Group, Tally, counted
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
@@ -69,10 +70,10 @@ class LiveView:
         self._thrift = Thrift(views.told)
         self._context = contextvars.copy_context()
         self._lock = threading.Lock()
-        self._span: page.Span = (None, None)
+        self._span: Span = (None, None)
         self._said: dict[str, Any] = {}
         """What was drawn last, without the time of day."""
-        self._place = views.outputs.reserve(bundle.display_of(row.id, run.number))
+        self._place = views.outputs.reserve(as_json.display_of(row.id, run.number))
         self._shown = False
         self._published = 0.0
         self._not_before = 0.0
@@ -171,18 +172,18 @@ class LiveView:
         if self._span[0] is None or status != Status.RUNNING:
             self._span = span_of(engine.store.runs(self.row.serial))
         counts = counted(root, tallies) if root is not None else NOTHING
-        state = page.State(self.row, status, root, tallies, counts, self.resumed, engine.clock.now(), self._span)
-        made = page.bundle(state, self._values, engine.settings.save_view)
-        said = bundle.timeless(made[bundle.MIME])
+        state = State(self.row, status, root, tallies, counts, self.resumed, engine.clock.now(), self._span)
+        made = mime_bundle.bundle(state, self._values, engine.settings.save_view)
+        said = as_json.timeless(made[as_json.MIME])
         if said != self._said or began > self._published + CLOCK_SECONDS:
             if seen:
                 self._context.run(self._views.outputs.publish, made, self._place)
                 self._shown = True
-            self._context.run(self._views.tell, self.row.id, made[bundle.MIME])
+            self._context.run(self._views.tell, self.row.id, made[as_json.MIME])
             self._said, self._published = said, began
         # A large tree takes long to draw: never more than a tenth of the time goes into views.
         # What is saved in part the page asks for in full, each time.
-        wait = PARTIAL_SECONDS if made[bundle.MIME].get("partial") else 0.0
+        wait = PARTIAL_SECONDS if made[as_json.MIME].get("partial") else 0.0
         self._not_before = time.monotonic() + max(wait, 10 * (time.monotonic() - began))
 
 
@@ -304,8 +305,8 @@ class Views:
 
     def notice(self, lines: Sequence[str]) -> None:
         """A quiet remark under the cell."""
-        self.outputs.say(page.notice(lines))
+        self.outputs.say(mime_bundle.notice(lines))
 
     def warn(self, text: str) -> None:
         """Something the user should know."""
-        self.outputs.say(page.notice([text], warning=True))
+        self.outputs.say(mime_bundle.notice([text], warning=True))
