@@ -21,7 +21,7 @@ from jupyter_durable.client.durable_source import DECORATOR, Verdict
 from jupyter_durable.core.model import Kind, Status
 from jupyter_durable.errors import Cancelled, DurableError, SDKUsageError
 from jupyter_durable.runner.stop import RunStopped
-from jupyter_durable_kernel.cells import decorating, tracebacks
+from jupyter_durable_kernel.cells import decorating, identity, tracebacks
 from jupyter_durable_kernel.cells.callees import Reached
 from jupyter_durable_kernel.cells.displayed import Displays, Told
 from jupyter_durable_kernel.cells.head import Head, as_comments
@@ -32,6 +32,7 @@ from jupyter_durable_kernel.cells.time_and_capture import Beside
 from jupyter_durable_kernel.cells.titles import NAMELESS, title_of
 from jupyter_durable_kernel.control.channel import Control
 from jupyter_durable_kernel.magics import DurableMagics, complete
+from jupyter_durable_kernel.verbs.notebook import Notebook
 from jupyter_durable_kernel.view import as_value
 from jupyter_durable_kernel.view.live_views import Views
 
@@ -53,8 +54,7 @@ class Extension:
     def __init__(self, shell: InteractiveShell, engine: Engine) -> None:
         self.shell: Any = shell
         self.engine = engine
-        self.once = False
-        """`%durable once on`: every cell goes on with its last request."""
+        self._notebook = Notebook(shell, engine)
         self.directory = os.getcwd()
         self.views = Views(self.shell, engine)
         kernel = getattr(shell, "kernel", None)
@@ -92,13 +92,11 @@ class Extension:
         shell.events.register("post_run_cell", self.post_run_cell)
         shell.input_transformers_cleanup.append(self.comment_head)
         shell.ast_transformers.append(self._decorating)
-        DurableMagics(self).register(shell)
+        DurableMagics(self._notebook).register(shell)
         shell.set_hook("complete_command", self.complete, str_key="%durable")
         self._before["showtraceback"] = shell.showtraceback
         shell.showtraceback = self.showtraceback
-        self._before["warn"] = engine.warn
-        engine.warn = self.views.warn
-        engine.observers.append(self.views.observe)
+        self.views.install()
         as_value.register(shell)
         self._displays.install()
         engine.sessions.on_begin.append(self.begun)
@@ -116,8 +114,7 @@ class Extension:
         for kind in ("line", "cell"):
             shell.magics_manager.magics[kind].pop("durable", None)
         shell.showtraceback = self._before["showtraceback"]
-        engine.warn = self._before["warn"]
-        engine.observers.remove(self.views.observe)
+        self.views.remove()
         as_value.unregister(shell)
         engine.sessions.on_begin.remove(self.begun)
         self._tee.remove()
@@ -135,7 +132,7 @@ class Extension:
         if source:
             self._begin((source, source), parent.get("metadata", {}).get("cellId"))
         else:
-            self.engine.sessions.begin(decorating.made_cell(None, "", (self.directory, NAMELESS, ""), False))
+            self.engine.sessions.begin(identity.made_cell(None, "", (self.directory, NAMELESS, ""), False))
             self.engine.sessions.end(None)
 
     # a cell
@@ -173,9 +170,9 @@ class Extension:
         namespace = self.shell.user_ns
         self._reach = decorating.reach_of(text.source, said, namespace)
         name = said.name if said is not None else None
-        path = decorating.notebook_path(namespace, self.directory)
+        path = identity.notebook_path(namespace, self.directory)
         place = (path, title_of(name, text.source, self._reach), text.source)
-        cell = decorating.made_cell(said, decorating.cell_key(name, cell_id, text.key), place, self.once)
+        cell = identity.made_cell(said, identity.cell_key(name, cell_id, text.key), place, self._notebook.once)
         self._swallows = text.head is None and texts[0].lstrip().startswith("%%")
         wanted = self._control.begins(cell.key, cell_id) if self._control is not None else None
         self._wanted = wanted.id if wanted is not None else None
@@ -298,18 +295,6 @@ class Extension:
         """What may come next in a line of `%durable`; IPython passes the shell first."""
         del shell
         return complete(self.engine, event.text_until_cursor.lstrip())
-
-    def evaluated(self, expression: str) -> Any:
-        """The value of an expression in the user's namespace. Raises `SDKUsageError`."""
-        try:
-            return eval(expression, self.shell.user_global_ns, self.shell.user_ns)
-        # The user's expression was evaluated; it may raise anything.
-        except Exception as error:
-            raise SDKUsageError(f"{expression!r} raises {type(error).__name__}: {error}") from error
-
-    def show_value(self, value: Any) -> None:
-        """Show a value as the last expression of a cell would be."""
-        self.shell.displayhook(value)
 
     # errors
 

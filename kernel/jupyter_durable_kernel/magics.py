@@ -22,10 +22,10 @@ from jupyter_durable.store.base import Filter
 from jupyter_durable_kernel.cells.decorating import NOT_FIRST
 from jupyter_durable_kernel.verbs import answers, debugger, manual, page_part
 from jupyter_durable_kernel.verbs.manual import ENTRIES
+from jupyter_durable_kernel.verbs.notebook import Notebook
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
-    from jupyter_durable_kernel.extension import Extension
 
 
 class Words(NamedTuple):
@@ -59,8 +59,8 @@ class Words(NamedTuple):
         )
 
 
-def _list(extension: Extension, words: Words) -> str:
-    options, now = words.options, extension.engine.clock.now()
+def _list(notebook: Notebook, words: Words) -> str:
+    options, now = words.options, notebook.engine.clock.now()
     since = verbs.time_of(options["since"], now) if "since" in options else None
     limit = options.get("limit", str(verbs.LISTED))
     if not limit.isdigit() or not int(limit):
@@ -72,121 +72,121 @@ def _list(extension: Extension, words: Words) -> str:
         since=since,
         limit=int(limit),
     )
-    return answers.table(verbs.listing(extension.engine, wanted), now)
+    return answers.table(verbs.listing(notebook.engine, wanted), now)
 
 
-def _show(extension: Extension, words: Words) -> str:
-    return answers.shown(verbs.show(extension.engine, words.id()))
+def _show(notebook: Notebook, words: Words) -> str:
+    return answers.shown(verbs.show(notebook.engine, words.id()))
 
 
-def _tree(extension: Extension, words: Words) -> str:
-    return verbs.find(extension.engine, words.id()).tree()
+def _tree(notebook: Notebook, words: Words) -> str:
+    return verbs.find(notebook.engine, words.id()).tree()
 
 
-def _replay(extension: Extension, words: Words) -> str:
-    request = verbs.replay(extension.engine, words.id(), words.wish())
+def _replay(notebook: Notebook, words: Words) -> str:
+    request = verbs.replay(notebook.engine, words.id(), words.wish())
     return repr(request)
 
 
-def _preview(extension: Extension, words: Words) -> str:
-    return str(verbs.preview(extension.engine, words.id(), words.wish()))
+def _preview(notebook: Notebook, words: Words) -> str:
+    return str(verbs.preview(notebook.engine, words.id(), words.wish()))
 
 
-def _fork(extension: Extension, words: Words) -> str:
+def _fork(notebook: Notebook, words: Words) -> str:
     options = words.options
     given = options.get("input")
-    input = extension.evaluated(given) if given is not None else None
-    return repr(verbs.fork(extension.engine, words.id(), wish=words.wish(), input=input))
+    input = notebook.evaluated(given) if given is not None else None
+    return repr(verbs.fork(notebook.engine, words.id(), wish=words.wish(), input=input))
 
 
-def _cancel(extension: Extension, words: Words) -> str:
-    request = verbs.cancel(extension.engine, words.id())
+def _cancel(notebook: Notebook, words: Words) -> str:
+    request = verbs.cancel(notebook.engine, words.id())
     return f"{request.id}: asked to stop; what has succeeded is kept, %durable replay {request.id} goes on"
 
 
-def _delete(extension: Extension, words: Words) -> str:
+def _delete(notebook: Notebook, words: Words) -> str:
     if not words.plain:
         raise SDKUsageError("which request? %durable delete ID; %durable list shows what there is")
-    return f"{verbs.delete(extension.engine, words.id())} is deleted, with all that only it had: values, files, code"
+    return f"{verbs.delete(notebook.engine, words.id())} is deleted, with all that only it had: values, files, code"
 
 
-def _pin(extension: Extension, words: Words) -> str:
+def _pin(notebook: Notebook, words: Words) -> str:
     pinned = "off" not in words.options
-    request = verbs.pin(extension.engine, words.id(), pinned)
+    request = verbs.pin(notebook.engine, words.id(), pinned)
     return f"{request.id} is {'kept from' if pinned else 'open to'} garbage collection"
 
 
-def _inputs(extension: Extension, words: Words) -> str:
-    args, kwargs = verbs.inputs(extension.engine, *words.id_and_call())
+def _inputs(notebook: Notebook, words: Words) -> str:
+    args, kwargs = verbs.inputs(notebook.engine, *words.id_and_call())
     parts = [repr(value) for value in args] + [f"{name}={value!r}" for name, value in kwargs.items()]
     return f"({', '.join(parts)})"
 
 
-def _output(extension: Extension, words: Words) -> None:
-    extension.show_value(verbs.output(extension.engine, *words.id_or_call()))
+def _output(notebook: Notebook, words: Words) -> None:
+    notebook.show_value(verbs.output(notebook.engine, *words.id_or_call()))
 
 
-def _logs(extension: Extension, words: Words) -> str:
-    return answers.logs(verbs.logs(extension.engine, *words.id_or_call()))
+def _logs(notebook: Notebook, words: Words) -> str:
+    return answers.logs(verbs.logs(notebook.engine, *words.id_or_call()))
 
 
-def _debug(extension: Extension, words: Words) -> None:
-    debugger.debug(extension.shell, extension.engine, *words.id_and_call())
+def _debug(notebook: Notebook, words: Words) -> None:
+    debugger.debug(notebook.shell, notebook.engine, *words.id_and_call())
 
 
-def _store(extension: Extension, words: Words) -> str:
+def _store(notebook: Notebook, words: Words) -> str:
     if not words.plain:
-        return f"store: {extension.engine.settings.store}"
-    return f"store: {verbs.use_store(extension.engine, words.plain[0])}"
+        return f"store: {notebook.engine.settings.store}"
+    return f"store: {verbs.use_store(notebook.engine, words.plain[0])}"
 
 
-def _copy(extension: Extension, words: Words) -> str:
+def _copy(notebook: Notebook, words: Words) -> str:
     if not words.plain:
         raise SDKUsageError("where to? %durable copy NEW, a path where nothing is yet")
-    copied = verbs.copy(extension.engine, words.plain[0])
+    copied = verbs.copy(notebook.engine, words.plain[0])
     lost = f"; {copied.missing} large values were not found any more" if copied.missing else ""
     return f"copied to {copied.path}{lost}. `%durable store sqlite:///{copied.path}` goes on with it"
 
 
-def _trust(extension: Extension, words: Words) -> str:
+def _trust(notebook: Notebook, words: Words) -> str:
     if not words.plain:
         raise SDKUsageError(
             "whose key? Values that another user signed are loaded once you have that user's key file: "
             "%durable trust PATH_OF_KEY. Values that are damaged cannot be trusted; replay with --rerun NAME"
         )
-    added = verbs.trust(extension.engine, words.plain[0])
+    added = verbs.trust(notebook.engine, words.plain[0])
     return f"trusted: key {', '.join(added)}" if added else "that key is trusted already"
 
 
-def _display(extension: Extension, words: Words) -> str:
+def _display(notebook: Notebook, words: Words) -> str:
     wanted = {"display": "".join(words.plain), "save_view": words.options.get("save-view", "")}
     changes = {name: value for name, value in wanted.items() if value}
-    settings = extension.engine.configure(changes) if changes else extension.engine.settings
+    settings = notebook.engine.configure(changes) if changes else notebook.engine.settings
     return f"display = {settings.display}, save_view = {settings.save_view}"
 
 
-def _once(extension: Extension, words: Words) -> str:
+def _once(notebook: Notebook, words: Words) -> str:
     if words.plain and words.plain[0] not in ("on", "off"):
         raise SDKUsageError(f"%durable once takes on or off, not {words.plain[0]!r}")
     if words.plain:
-        extension.once = words.plain[0] == "on"
-    if extension.once:
+        notebook.once = words.plain[0] == "on"
+    if notebook.once:
         return "once is on: every cell goes on with its last request, and executes only what changed"
     return "once is off: after a success a cell starts a new request"
 
 
-def _gc(extension: Extension, words: Words) -> str:
+def _gc(notebook: Notebook, words: Words) -> str:
     age = verbs.seconds_of(words.options.get("older-than", "30d"))
     dry_run = "dry-run" in words.options
-    return answers.swept(verbs.gc(extension.engine, age, dry_run=dry_run), dry_run)
+    return answers.swept(verbs.gc(notebook.engine, age, dry_run=dry_run), dry_run)
 
 
-def _doctor(extension: Extension, words: Words) -> str:
+def _doctor(notebook: Notebook, words: Words) -> str:
     del words
-    return answers.findings([*verbs.doctor(extension.engine), *page_part.findings(os.environ)])
+    return answers.findings([*verbs.doctor(notebook.engine), *page_part.findings(os.environ)])
 
 
-Verb = Callable[["Extension", Words], "str | None"]
+Verb = Callable[[Notebook, Words], str | None]
 VERBS: Final[Mapping[str, Verb]] = {
     "list": _list,
     "show": _show,
@@ -242,8 +242,8 @@ def read(verb: str, words: Iterable[str]) -> Words:
 class DurableMagics:
     """`%durable` and `%%durable`."""
 
-    def __init__(self, extension: Extension) -> None:
-        self._extension = extension
+    def __init__(self, notebook: Notebook) -> None:
+        self._notebook = notebook
 
     def register(self, shell: Any) -> None:
         """Add both to a shell."""
@@ -265,9 +265,9 @@ class DurableMagics:
     line.__doc__ = manual.WHOLE
 
     def _run(self, words: list[str]) -> str | None:
-        extension = self._extension
+        notebook = self._notebook
         if not words:
-            return answers.overview(verbs.overview(extension.engine), extension.engine.clock.now())
+            return answers.overview(verbs.overview(notebook.engine), notebook.engine.clock.now())
         name, *rest = words
         if name in _HELP:
             return manual.of_verb(rest[0]) if rest and rest[0] in VERBS else manual.WHOLE
@@ -276,7 +276,7 @@ class DurableMagics:
             raise SDKUsageError(f"%durable {name}: there is no such verb; there are {', '.join(VERBS)}{cell}")
         if not _HELP.isdisjoint(rest[:1]):
             return manual.of_verb(name)
-        return VERBS[name](extension, read(name, rest))
+        return VERBS[name](notebook, read(name, rest))
 
     def cell(self, line: str, cell: str) -> None:
         del line, cell

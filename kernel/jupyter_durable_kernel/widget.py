@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import anywidget
 import traitlets
 
 from jupyter_durable.client.request import Request
 from jupyter_durable_kernel.view import as_json, as_value, mime_bundle
+from jupyter_durable_kernel.view.live_views import Views, views_of
 from jupyter_durable_kernel.view.saved_forms import FULL, HTML, TEXT
-
-if TYPE_CHECKING:
-    from jupyter_durable_kernel.view.live_views import Views
 
 STATIC: Final = Path(__file__).parent / "static"
 
@@ -86,15 +84,5 @@ def request_widget(request: Request) -> RequestWidget:
 
 def _views() -> Views | None:
     """The views of this kernel, when the extension is loaded."""
-    from jupyter_durable_kernel.extension import loaded
-
     ipython: Any = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    extension = loaded(shell)
-    return extension.views if extension is not None else None
-
-
-def shown_as_widget(request: Request) -> dict[str, Any]:
-    """The bundle of a new widget, with what stands for it where it is not shown."""
-    made = request_widget(request)._repr_mimebundle_()
-    return made[0] if made is not None else {}
+    return views_of(ipython.get_ipython()) if ipython is not None else None

@@ -1,4 +1,4 @@
-"""Cells: which request is theirs, and what `%%durable` makes of their source.
+"""What `%%durable` makes of the source of a cell.
 
 Rules of this file
 - Text and tree are changed at two places of one execution, so that there is one execution: the head becomes comments
@@ -9,18 +9,14 @@ Rules of this file
 from __future__ import annotations
 
 import ast
-import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from IPython.core.error import InputRejected
 
 from jupyter_durable.client.cell_options import CellOptions, parsed_options
 from jupyter_durable.client.durable_source import Verdict, decorate, is_durable_cell, verdicts
-from jupyter_durable.client.session import Cell
-from jupyter_durable.code.texts import parsed, tree_of
+from jupyter_durable.code.texts import parsed
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable_kernel.cells.callees import Reached, reached
 from jupyter_durable_kernel.cells.head import DURABLE, Head, head_of, wrapped
@@ -35,25 +31,6 @@ class CellRejected(InputRejected):
 
     def _render_traceback_(self) -> list[str]:
         return [f"UsageError: {self}"]
-
-
-def notebook_path(namespace: Mapping[str, Any], directory: str) -> str:
-    """Path of the notebook; where no front end tells it, the directory the kernel started in."""
-    named = os.environ.get("JPY_SESSION_NAME") or namespace.get("__vsc_ipynb_file__")
-    return str(Path(directory, str(named))) if named else directory
-
-
-def cell_key(name: str | None, cell_id: str | None, source: str) -> str:
-    """What finds the request of a cell again: its NAME, its id, or its text without comments and spacing."""
-    if name is not None:
-        return f"name:{name}"
-    if cell_id:
-        return f"cell:{cell_id}"
-    try:
-        text = ast.dump(tree_of(source), include_attributes=False)
-    except (SyntaxError, ValueError):
-        text = source
-    return f"text:{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"
 
 
 class Text(NamedTuple):
@@ -101,21 +78,6 @@ def options_of(head: Head | None) -> CellOptions | SDKUsageError | None:
         return head.trouble or parsed_options(f"%%durable {head.durable.line}")
     except SDKUsageError as error:
         return error
-
-
-def made_cell(options: CellOptions | None, key: str, place: tuple[str, str, str], once: bool) -> Cell:
-    """A cell that begins to execute; `place` is notebook, name and source, `once` what holds for the notebook."""
-    notebook, title, source = place
-    said = options or CellOptions()
-    return Cell(
-        notebook,
-        key,
-        title,
-        source,
-        durable_body=options is not None,
-        once=(once or said.once) and not said.fresh,
-        fresh=said.fresh,
-    )
 
 
 def _cell_magic(statement: ast.stmt) -> str | None:

@@ -13,18 +13,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from jupyter_durable.client.durable_source import Verdict
+from jupyter_durable.client.journal import load_tree
+from jupyter_durable.core.counting import NOT_COUNTED, walk
+from jupyter_durable.core.model import RequestRow, Status
 from jupyter_durable.errors import Cancelled, DurableError
 from jupyter_durable_kernel.cells import paid_again
 from jupyter_durable_kernel.cells.callees import Plain, Reached
-from jupyter_durable_kernel.verbs.answers import cancelled_line
+from jupyter_durable_kernel.view.live_views import Views
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
-    from jupyter_durable.core.model import RequestRow
-    from jupyter_durable_kernel.view.live_views import Views
 
 NAMED: Final = 5
 """Functions and classes that are not durable and told by name."""
+COUNTED_BACK: Final = 5_000
+"""Of a run with more calls nobody counts those that are kept."""
 
 
 class Remarks:
@@ -126,3 +129,24 @@ def _remedies(found: Sequence[Plain]) -> list[str]:
     told = ["@cls() above a class, @function() above its methods"] if classes else []
     told += [f"@function() in {', '.join(modules)}"] if modules else []
     return told + (["%%durable in the cell that defines the function"] if cells else [])
+
+
+def cancelled_line(engine: Engine, row: RequestRow) -> str:
+    """What became of a cell whose request was cancelled, and how to go on, in one line."""
+    kept = _kept(engine, row)
+    again = "run the cell again" if row.cell is not None else "call it again"
+    return f"cancelled · {kept} · {again} to go on, or %durable replay {row.id}"
+
+
+def _kept(engine: Engine, row: RequestRow) -> str:
+    last = engine.store.runs(row.serial)[-1:]
+    if not last or last[0].executed + last[0].reused > COUNTED_BACK:
+        return "what had succeeded is kept"
+    root = load_tree(engine.store, row, live=False)[1]
+    done = sum(
+        node.status == Status.SUCCEEDED and node.kind not in NOT_COUNTED and node.depth > 0
+        for node in (walk(root) if root is not None else ())
+    )
+    if not done:
+        return "no call had ended"
+    return f"{done:,} finished call{'s are' if done > 1 else ' is'} kept"

@@ -28,10 +28,10 @@ from jupyter_durable_kernel.cells import missing_names
 from jupyter_durable_kernel.control import differences
 from jupyter_durable_kernel.view import as_json, as_value, call_details, from_store
 from jupyter_durable_kernel.view.call_values import Values
+from jupyter_durable_kernel.view.live_views import Views
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
-    from jupyter_durable_kernel.view.live_views import Views
 
 MESSAGE: Final = "durable_request"
 REPLY: Final = "durable_reply"

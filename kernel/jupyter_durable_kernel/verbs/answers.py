@@ -10,23 +10,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from jupyter_durable.client import verbs
-from jupyter_durable.client.journal import load_tree
 from jupyter_durable.client.render import MARKS, tree_text
 from jupyter_durable.client.words import moment
-from jupyter_durable.core.counting import NOT_COUNTED, count, spoken, summary, walk
+from jupyter_durable.core.counting import count, spoken, summary
 from jupyter_durable.core.escaping import escaped
-from jupyter_durable.core.model import RequestRow, Status
 from jupyter_durable.core.words import FAR
 from jupyter_durable.store.base import Finding, Swept
 from jupyter_durable_kernel.view.short_values import shortened
 
 if TYPE_CHECKING:
-    from jupyter_durable.client.engine import Engine
+    pass
 
 LINES: Final = 60
 """Calls shown by `show`; `tree` shows all."""
-COUNTED_BACK: Final = 5_000
-"""Of a run with more calls nobody counts those that are kept."""
 
 
 def ago(at: float, now: float) -> str:
@@ -117,27 +113,6 @@ def logs(printed: Sequence[verbs.Printed]) -> str:
             call = one.call
         lines.append("\n".join(escaped(part) for part in one.text.expandtabs(4).split("\n")))
     return "".join(lines).rstrip("\n")
-
-
-def cancelled_line(engine: Engine, row: RequestRow) -> str:
-    """What became of a cell whose request was cancelled, and how to go on, in one line."""
-    kept = _kept(engine, row)
-    again = "run the cell again" if row.cell is not None else "call it again"
-    return f"cancelled · {kept} · {again} to go on, or %durable replay {row.id}"
-
-
-def _kept(engine: Engine, row: RequestRow) -> str:
-    last = engine.store.runs(row.serial)[-1:]
-    if not last or last[0].executed + last[0].reused > COUNTED_BACK:
-        return "what had succeeded is kept"
-    root = load_tree(engine.store, row, live=False)[1]
-    done = sum(
-        node.status == Status.SUCCEEDED and node.kind not in NOT_COUNTED and node.depth > 0
-        for node in (walk(root) if root is not None else ())
-    )
-    if not done:
-        return "no call had ended"
-    return f"{done:,} finished call{'s are' if done > 1 else ' is'} kept"
 
 
 def swept(found: Swept, dry_run: bool) -> str:

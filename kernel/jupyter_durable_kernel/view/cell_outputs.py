@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_durable.client.request import Request
 from jupyter_durable.core.model import Status
+from jupyter_durable.errors import SDKUsageError
 from jupyter_durable_kernel.view.saved_forms import EMPTY, HTML, MIME, TEXT, WIDGET, Bundle, empty, shaped
 
 if TYPE_CHECKING:
@@ -198,9 +199,9 @@ class Outputs:
 
 
 def as_widget(request: Request) -> Bundle | None:
-    """The bundle of a new widget of a request; None where anywidget is not installed."""
+    """The bundle of a new widget of a request, with what stands for it; None where anywidget is not installed."""
     try:
-        from jupyter_durable_kernel.widget import shown_as_widget
-    except ImportError:
+        made = request.widget()._repr_mimebundle_()
+    except SDKUsageError:  # it says what to install, which nobody asked for here
         return None
-    return shown_as_widget(request)
+    return made[0] if made is not None else {}

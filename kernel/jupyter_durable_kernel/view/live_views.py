@@ -49,6 +49,8 @@ PARTIAL_SECONDS: Final = 0.5
 WHOLE: Final = 5_000
 """A request of up to so many calls is read back from the store for its last state."""
 VIEWS_OF_A_CELL: Final = 12
+_SLOT: Final = "jupyter_durable_views"
+"""Under this name the views of a kernel stand on its shell."""
 
 
 class LiveView:
@@ -205,6 +207,21 @@ class Views:
         """What takes each new state of a request, by the request's id."""
         self.told: set[str] = set()
         """Functions whose cost was told."""
+        self._shell = shell
+        self._warn_before: Callable[[str], None] = engine.warn
+
+    def install(self) -> None:
+        """Show what runs from now on; what the engine warns of stands below the cell."""
+        self._warn_before = self.engine.warn
+        self.engine.warn = self.warn
+        self.engine.observers.append(self.observe)
+        setattr(self._shell, _SLOT, self)
+
+    def remove(self) -> None:
+        """Show nothing that begins from now on."""
+        self.engine.warn = self._warn_before
+        self.engine.observers.remove(self.observe)
+        delattr(self._shell, _SLOT)
 
     def begin_cell(self, *, durable_body: bool, expecting: bool) -> None:
         """A cell begins; `expecting`: it may well make a request."""
@@ -310,3 +327,9 @@ class Views:
     def warn(self, text: str) -> None:
         """Something the user should know."""
         self.outputs.say(mime_bundle.notice([text], warning=True))
+
+
+def views_of(shell: Any) -> Views | None:
+    """The views of the kernel that a shell is in; None where the extension is not loaded."""
+    found: Views | None = getattr(shell, _SLOT, None)
+    return found
