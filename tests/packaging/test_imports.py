@@ -40,20 +40,49 @@ def test_importing_the_package_imports_no_jupyter(package: str) -> None:
     ],
 )
 def test_a_forbidden_import_breaks_its_contract(tmp_path: Path, module: str, statement: str, contract: str) -> None:
+    assert contract in broken_by(tmp_path, f"jupyter_durable/{module}", statement)
+
+
+@pytest.mark.parametrize(
+    ("module", "statement", "contract"),
+    [
+        (
+            "magics.py",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import jupyter_durable_kernel.extension",
+            "No circles",
+        ),
+        ("view/state.py", "def late():\n    import jupyter_durable_kernel.view.as_json", "No circles"),
+        ("view/state.py", "import jupyter_durable_kernel.cells.head", "The kernel's rooms"),
+        ("view/state.py", "import traitlets", "What shows a request needs no kernel"),
+    ],
+)
+def test_a_step_out_of_a_room_of_the_kernel_breaks_its_contract(
+    tmp_path: Path, module: str, statement: str, contract: str
+) -> None:
+    assert contract in broken_by(tmp_path, f"jupyter_durable_kernel/{module}", statement)
+
+
+def broken_by(tmp_path: Path, module: str, statement: str) -> str:
+    """The contracts that are broken when `statement` stands at the end of a module, a line each."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     packages = tmp_path / "packages"
     ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "jupyter_durable", packages / "jupyter_durable", ignore=ignore)
-    shutil.copytree(ROOT / "kernel" / "jupyter_durable_kernel", packages / "jupyter_durable_kernel", ignore=ignore)
-    with (packages / "jupyter_durable" / module).open("a") as file:
+    for package in (ROOT / "jupyter_durable", ROOT / "kernel" / "jupyter_durable_kernel"):
+        shutil.copytree(package, packages / package.name, ignore=ignore)
+    with (packages / module).open("a") as file:
         file.write(f"\n{statement}\n")
-    lint_imports = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run(
-        [lint_imports, "--no-logo", "--no-cache", "--config", tmp_path / "pyproject.toml"],
+        [
+            Path(sys.executable).with_name("lint-imports"),
+            "--no-logo",
+            "--no-cache",
+            "--config",
+            tmp_path / "pyproject.toml",
+        ],
         cwd=packages,
         env={"PYTHONPATH": str(packages), "PATH": ""},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 1, done.stderr
-    assert any(line.startswith(contract) and line.endswith("BROKEN") for line in done.stdout.splitlines()), done.stdout
+    return "\n".join(line for line in done.stdout.splitlines() if line.endswith("BROKEN"))
