@@ -9,13 +9,13 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_durable.client import conducting, ownership, replay
-from jupyter_durable.client.cell_options import parsed_options
-from jupyter_durable.client.durable_source import DECORATOR, commented, decorate, is_durable_cell
 from jupyter_durable.client.launching import Launch
 from jupyter_durable.code.statements import once_called
 from jupyter_durable.code.texts import RESTORED, remember_source, tree_of
 from jupyter_durable.context import current
 from jupyter_durable.core.model import Kind, RequestRow
+from jupyter_durable.durable_cell.definitions import DECORATOR, commented, decorate, is_durable_cell
+from jupyter_durable.durable_cell.line import parsed_options
 from jupyter_durable.errors import ReplayError, SDKUsageError, StoreError
 from jupyter_durable.runner.stop import RunStopped
 

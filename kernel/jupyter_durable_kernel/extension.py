@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_durable.client import this_engine
-from jupyter_durable.client.cell_options import CellOptions
-from jupyter_durable.client.durable_source import DECORATOR, Verdict
 from jupyter_durable.core.model import Kind, Status
+from jupyter_durable.durable_cell.definitions import DECORATOR, Verdict
+from jupyter_durable.durable_cell.line import CellOptions
 from jupyter_durable.errors import Cancelled, DurableError, SDKUsageError
 from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable_kernel.cells import decorating, identity, tracebacks

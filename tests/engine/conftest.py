@@ -14,9 +14,9 @@ import pytest
 
 from jupyter_durable import context
 from jupyter_durable.client import Engine, Request, this_engine
-from jupyter_durable.client.durable_source import DECORATOR, with_decorators
 from jupyter_durable.client.session import Cell
 from jupyter_durable.client.settings import Settings
+from jupyter_durable.durable_cell.definitions import DECORATOR, with_decorators
 from jupyter_durable.function import make_durable, registry
 from jupyter_durable.options import FunctionOptions
 

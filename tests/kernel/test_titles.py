@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jupyter_durable import function
-from jupyter_durable.client.cell_options import CellOptions
+from jupyter_durable.durable_cell.line import CellOptions
 from jupyter_durable_kernel.cells.decorating import reach_of
 from jupyter_durable_kernel.cells.titles import LENGTH, title_of
 from tests.kernel.conftest import Kernel

@@ -17,8 +17,8 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final, NamedTuple
 
 from jupyter_durable import static
-from jupyter_durable.client.durable_source import is_ours
 from jupyter_durable.code.modules import is_local
+from jupyter_durable.durable_cell.definitions import is_ours
 from jupyter_durable.function import Spec
 
 MOST: Final = 300

@@ -14,9 +14,9 @@ from typing import Any, Final, NamedTuple
 
 from IPython.core.error import InputRejected
 
-from jupyter_durable.client.cell_options import CellOptions, parsed_options
-from jupyter_durable.client.durable_source import Verdict, decorate, is_durable_cell, verdicts
 from jupyter_durable.code.texts import parsed
+from jupyter_durable.durable_cell.definitions import Verdict, decorate, is_durable_cell, verdicts
+from jupyter_durable.durable_cell.line import CellOptions, parsed_options
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable_kernel.cells.callees import Reached, reached
 from jupyter_durable_kernel.cells.head import DURABLE, Head, head_of, wrapped

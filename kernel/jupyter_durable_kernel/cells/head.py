@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from jupyter_durable.client.cell_options import line_said
+from jupyter_durable.durable_cell.line import line_said
 from jupyter_durable.errors import SDKUsageError
 
 DURABLE: Final = "durable"

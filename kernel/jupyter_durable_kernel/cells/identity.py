@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jupyter_durable.client.cell_options import CellOptions
 from jupyter_durable.client.session import Cell
 from jupyter_durable.code.texts import tree_of
+from jupyter_durable.durable_cell.line import CellOptions
 
 
 def notebook_path(namespace: Mapping[str, Any], directory: str) -> str:

@@ -12,10 +12,10 @@ import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from jupyter_durable.client.durable_source import Verdict
 from jupyter_durable.client.journal import load_tree
 from jupyter_durable.core.counting import NOT_COUNTED, walk
 from jupyter_durable.core.model import RequestRow, Status
+from jupyter_durable.durable_cell.definitions import Verdict
 from jupyter_durable.errors import Cancelled, DurableError
 from jupyter_durable_kernel.cells import paid_again
 from jupyter_durable_kernel.cells.callees import Plain, Reached
