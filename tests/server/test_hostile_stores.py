@@ -14,7 +14,7 @@ import pytest
 
 from jupyter_durable.core.model import Logged
 from jupyter_durable.errors import DurableError, SDKUsageError, StoreError
-from jupyter_durable_kernel import bundle
+from jupyter_durable_kernel.view import as_json
 from jupyter_durable_server import answers, lanes, stores
 from jupyter_durable_server.asked import Detail, Page, Plan, Wanted
 from jupyter_durable_server.lanes import Lane
@@ -100,7 +100,7 @@ def test_what_a_foreign_text_is_masked_with_holds_the_interpreter_for_a_moment_o
     """A pattern runs in one piece: nobody else in the server goes on until it is done."""
     for text in ("-eyJaaaaa", "://a", "token ", "bearer "):
         began = thread_time()
-        bundle.logs_of([Logged(2, 1, 1.0, "stdout", text * 1_000_000)], 1_000)
+        as_json.logs_of([Logged(2, 1, 1.0, "stdout", text * 1_000_000)], 1_000)
         assert thread_time() - began < 0.5
 
 
