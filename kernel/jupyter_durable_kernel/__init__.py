@@ -3,6 +3,7 @@
 Rules of this package
 - All that imports IPython or ipykernel lives here; `jupyter_durable` never imports it, and finds it by name.
 - Importing this package imports neither of them.
+- Doors stand in this folder, what they lead to in rooms; `docs/design.md` draws which room may see which.
 """
 
 from __future__ import annotations
