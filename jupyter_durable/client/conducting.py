@@ -41,7 +41,7 @@ def served(run: Run, root: ActiveCall) -> CallRow | None:
         raise
     if row.files and changed_file(row.files, below=True) is not None:
         run.file_changed += 1
-        run.later(Reached(0, run.number << 16, 0, ROOT, 1, Flag.FILE_CHANGED))
+        run.later_all(run.sealer.placed([Reached(0, run.number << 16, 0, ROOT, 1, Flag.FILE_CHANGED)]))
     run.end_served(Finish(None, Status.SUCCEEDED, Status.SUCCEEDED, None, run.now(), 0, run.reused, run.saved))
     return row
 

@@ -68,7 +68,7 @@ def key_file() -> KeyFile:
 
 def new_id() -> str:
     """An id for a request."""
-    return f"req_{secrets.token_hex(7)}"  # 14 digits say that it is signed (`runner.vouching`)
+    return f"req_{secrets.token_hex(8)}"  # 16 digits say what of it is signed (`runner.vouching`)
 
 
 @dataclass(slots=True)

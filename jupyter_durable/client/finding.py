@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_durable.client import launching, versions
+from jupyter_durable.client.journal import root_row
 from jupyter_durable.core.model import Kind, RequestRow, Status
 from jupyter_durable.function import Spec
 from jupyter_durable.serializer.digest import Digesting, args_digest
@@ -102,7 +103,21 @@ def _goes_on(engine: Engine, row: RequestRow, cell: Cell) -> bool:
     owner = engine.holder(row)
     if owner is not None:
         raise launching.refusal(engine, row, owner, IN_SCRIPT if cell.kind == Kind.SCRIPT else IN_CELL)
-    return row.status != Status.SUCCEEDED or cell.once or cell.resumes is not None
+    return cell.once or cell.resumes is not None or not _has_succeeded(engine, row)
+
+
+def _has_succeeded(engine: Engine, row: RequestRow) -> bool:
+    """Whether its root call did, which is signed: else a changed status would make all of it execute again.
+
+    Raises `DeserializationError`.
+    """
+    if row.status != Status.SUCCEEDED:
+        return False
+    root = root_row(engine.store, row.serial)
+    if root is None or root.status != Status.SUCCEEDED:
+        return False
+    engine.sealer(row.id, versions.live_code(None)).check(root)
+    return True
 
 
 def _named(engine: Engine, cell: Cell) -> RequestRow | None:

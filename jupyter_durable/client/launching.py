@@ -25,6 +25,7 @@ from jupyter_durable.runner.interrupts import guard
 from jupyter_durable.runner.run import Run, Unsaved
 from jupyter_durable.runner.settings import Environment, RunOptions, RunSettings
 from jupyter_durable.runner.stop import RunStopped
+from jupyter_durable.runner.vouching import may_lack_places
 from jupyter_durable.store.base import BlobRefused
 from jupyter_durable.values import Headers
 
@@ -113,11 +114,10 @@ def _acquired(engine: Engine, row: RequestRow, wanted: Launch, spec: Spec | None
     refused = _refused(engine, lease)
     used = max((max(each.row.parent, each.row.identity) for each in refused), default=0)
     lease = lease._replace(next_identity=max(lease.next_identity, used + 1))
-    good = frozenset(run.run for run in store.runs(row.serial) if run.status not in (Status.DIVERGED, Status.RUNNING))
     retries = spec.application.retries if spec is not None and spec.application is not None else None
     options = RunOptions(
         strict=wanted.strict,
-        good_runs=good,
+        good_runs=_good_runs(engine, row, wanted, lease.run) if wanted.strict else frozenset(),
         place_rule=wanted.place_rule,
         reuse_changed=wanted.reuse_changed,
         match_by_place=wanted.match_by_place,
@@ -126,6 +126,15 @@ def _acquired(engine: Engine, row: RequestRow, wanted: Launch, spec: Spec | None
     )
     environment = Environment(store, wanted.code.serializer, engine.signer, settings, engine.workers)
     return Run(environment, lease, options, wanted.code), refused
+
+
+def _good_runs(engine: Engine, row: RequestRow, wanted: Launch, number: int) -> frozenset[int]:
+    """The runs before run `number` whose paths a strict replay is compared with. Raises `DeserializationError`."""
+    said = engine.sealer(row.id, wanted.code).sound(engine.store.decided(row.serial, 0))
+    diverged = {one.pass_no >> 16 for one in said}
+    if may_lack_places(row.id):
+        diverged |= {run.run for run in engine.store.runs(row.serial) if run.status == Status.DIVERGED}
+    return frozenset(range(1, number)) - diverged
 
 
 def _vouched(engine: Engine, row: RequestRow, wanted: Launch) -> bytes:

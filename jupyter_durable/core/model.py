@@ -157,6 +157,8 @@ class Reached(NamedTuple):
     count: int  # type: ignore[assignment]  # the column is called so, and nobody counts with it
     flags: int
     """Drift marks shared by all of them: `Flag.ARGS_CHANGED`, `NOT_COMPARABLE`, `CODE_CHANGED`, `FILE_CHANGED`."""
+    mac: bytes | None = None
+    """HMAC-SHA256 over the request's id and the rest (`runner.vouching`); None in a request of before schema 6."""
 
 
 class Attempted(NamedTuple):
@@ -209,6 +211,13 @@ class ArgumentsDecide(NamedTuple):
     name: str
     pass_no: int
     """The body in which it was found; what that body executed is claimed again by arguments only."""
+    mac: bytes | None = None
+    """As in `Reached`."""
+
+
+def diverged(run: int) -> ArgumentsDecide:
+    """The mark of a run whose path is no reference for a strict replay; it stands where no call does."""
+    return ArgumentsDecide(0, Status.DIVERGED, run << 16)
 
 
 class Dropped(NamedTuple):

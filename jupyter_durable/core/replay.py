@@ -236,13 +236,14 @@ class AdaptiveMatcher(Matcher):
         """The next recorded row of the straight path; None when there is none, or when it has just been left."""
         while not self._exhausted:
             page = self._recorded.page(self._claimed_up_to, PAGE)
-            self._exhausted = len(page) < PAGE
             rows = [row for row in page if row.pass_no < self._body.pass_no]  # the others are this body's own
             if rows and not self._begun:
+                decided = self._recorded.decided()  # may raise, then again for the next call
                 self._begun = True
-                if self._recorded.decided():
+                if decided:
                     self._leave_path()
                     return None
+            self._exhausted = len(page) < PAGE
             if rows:
                 self._rows, self._at = rows, 0
                 return rows[0]

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from jupyter_durable.core.model import ArgumentsDecide, CallRow, Reached
 from jupyter_durable.core.replay import Matched
 from jupyter_durable.errors import InternalError
+from jupyter_durable.runner.sealing import Sealer
 from jupyter_durable.store.base import Store
 
 
@@ -34,24 +35,25 @@ class Matcher(Protocol):
 class Journalled:
     """The recorded children of one parent, read from the store (`core.replay.Recorded`)."""
 
-    __slots__ = ("_parent", "_serial", "_store")
+    __slots__ = ("_parent", "_sealer", "_serial", "_store")
 
-    def __init__(self, store: Store, serial: int, parent: int) -> None:
+    def __init__(self, store: Store, serial: int, parent: int, sealer: Sealer) -> None:
         self._store = store
         self._serial = serial
         self._parent = parent
+        self._sealer = sealer
 
     def page(self, after: int, limit: int) -> Sequence[CallRow]:
         """Rows in order of identity."""
         return self._store.children(self._serial, self._parent, after, limit)
 
     def reached(self) -> Sequence[Reached]:
-        """Stretches of reused calls."""
-        return self._store.reached(self._serial, self._parent)
+        """Stretches of reused calls. Raises `DeserializationError`."""
+        return self._sealer.sound(self._store.reached(self._serial, self._parent))
 
     def decided(self) -> Sequence[ArgumentsDecide]:
-        """Functions for which arguments decide."""
-        return self._store.decided(self._serial, self._parent)
+        """Functions for which arguments decide. Raises `DeserializationError`."""
+        return self._sealer.sound(self._store.decided(self._serial, self._parent))
 
     def row(self, identity: int) -> CallRow:
         """One row with its value."""

@@ -122,7 +122,7 @@ class ActiveCall(CallSettling):
                     again = body.matcher.stands_at(seq, Kind.FUNCTION, plan.name)
                 # What was served so far is known at the latest with the outcome of what executes after it: a wrong
                 # match of a pass that is killed is found through these.
-                run.later_all(body.matcher.take_reached())
+                run.later_all(run.sealer.placed(body.matcher.take_reached()))
         if weak:
             run.unread.refuse(plan.name, spec.params, (args, kwargs))
         if again is not None:

@@ -83,7 +83,7 @@ def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[t
             call.row = row
             begun.append(call)
         if body.matcher is not None:
-            run.later_all(body.matcher.take_reached())
+            run.later_all(run.sealer.placed(body.matcher.take_reached()))
     for identity, seq, sure in again[:2]:
         run.notices.ran_again(node, identity, spec, ((items[seq],), {}), sure=sure)
     for item, call in zip(items, begun, strict=True):

@@ -35,7 +35,7 @@ def new_body(call: CallRecord, number: int, recorded: bool) -> Body:
     pass_no = run.number << 16 | number
     if not recorded:
         return Body(pass_no, None)
-    rows = Journalled(run.store, run.lease.serial, call.identity)
+    rows = Journalled(run.store, run.lease.serial, call.identity, run.sealer)
     place = BodyPlace(pass_no, _place_rule(call))
     retried = call.attempts > 1 or (call.row is not None and call.row.attempts > 1)
     if run.options.strict and not retried and number == 0:
@@ -52,7 +52,7 @@ def bodies_before(call: CallRecord) -> int:
     """
     run = call.run
     run.flush()
-    rows = Journalled(run.store, run.lease.serial, call.identity)
+    rows = Journalled(run.store, run.lease.serial, call.identity, run.sealer)
     passes = [one.pass_no for one in rows.reached()]
     after = 0
     while page := rows.page(after, PAGE):

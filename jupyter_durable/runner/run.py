@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from jupyter_durable.code.credentials import masked
-from jupyter_durable.core.model import ROOT, CallRow, Flag, Kind, Lease, Logged, Progressed, Status, Write
+from jupyter_durable.core.model import ROOT, CallRow, Flag, Kind, Lease, Logged, Progressed, Status, Write, diverged
 from jupyter_durable.errors import Cancelled, DurableError, ReplayError, StoreError
 from jupyter_durable.executor.thread import ThreadExecutor, blocked
 from jupyter_durable.executor.visit import Visit
@@ -352,6 +352,8 @@ class Run:
         self._pulse.stop()
         self.later_all(writes)
         run_status = Status.DIVERGED if isinstance(error, ReplayError) else status
+        if run_status == Status.DIVERGED:
+            self.later_all(self.sealer.placed([diverged(self.number)]))
         line = _one_line(error) if error is not None else None
         try:
             self.journal.finish(

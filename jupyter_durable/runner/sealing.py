@@ -14,14 +14,34 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, NoReturn
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 from jupyter_durable.code.credentials import masked
-from jupyter_durable.core.model import CallRow, Dropped, Flag, Kind, NewRequest, RequestRow, Status
+from jupyter_durable.core.model import (
+    ArgumentsDecide,
+    CallRow,
+    Dropped,
+    Flag,
+    Kind,
+    NewRequest,
+    Reached,
+    RequestRow,
+    Status,
+)
 from jupyter_durable.errors import DeserializationError
-from jupyter_durable.runner.vouching import CALL, REQUEST, call_record, is_old, request_record
-from jupyter_durable.serializer.base import PICKLE, PLAIN, Context, Signer
+from jupyter_durable.runner.vouching import (
+    CALL,
+    PLACE,
+    REQUEST,
+    call_record,
+    is_old,
+    may_lack_places,
+    place_record,
+    request_record,
+)
+from jupyter_durable.serializer.base import PICKLE, PLAIN, Context, Signer, Voucher
 from jupyter_durable.serializer.pickle import ValueSerializer
 from jupyter_durable.serializer.signing import CHANGED
 from jupyter_durable.store.base import INLINE_BYTES, BlobRefused, Buffer, Store
@@ -31,6 +51,7 @@ PREVIEW: Final = "preview"
 _CODECS: Final = (PLAIN, PICKLE, PREVIEW)
 PREVIEW_CHARACTERS: Final = 500
 _new: Final = tuple.__new__
+_Place = TypeVar("_Place", Reached, ArgumentsDecide)
 
 
 class Preview(str):
@@ -122,6 +143,28 @@ class Sealer:
             return None
         codec, head = self._unpacked(row, packed)
         return _packed(codec, head)
+
+    # where calls stood
+
+    @cached_property
+    def _places(self) -> Voucher:
+        return self._signer.voucher(PLACE, self._request)
+
+    def placed(self, places: Iterable[_Place]) -> list[_Place]:
+        """Stretches of reused calls, or decisions for arguments, each with its MAC."""
+        return [place._replace(mac=self._places.sign(place_record(place))) for place in places]
+
+    def sound(self, places: Sequence[_Place]) -> Sequence[_Place]:
+        """The same as they were read. Raises `DeserializationError` for one that this user's key does not vouch for."""
+        for place in places:
+            flaw = self._places.flaw(place_record(place), place.mac)
+            if flaw is None or (place.mac is None and may_lack_places(self._request)):
+                continue
+            raise DeserializationError(
+                f"where the calls below call {place.parent} of request {self._request} stood in an earlier run "
+                f"{flaw}, so nothing is served by it. `%durable fork {self._request}` goes on without it"
+            )
+        return places
 
     # the request
 

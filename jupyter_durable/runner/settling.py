@@ -113,11 +113,11 @@ class CallSettling(CallScope):
             end_strict(self.run, body)
         if self.run.notices.missed:
             self.run.notices.ended(self)
-        return list(body.take_reached())
+        return [*self.run.sealer.placed(body.take_reached())]
 
     def close_reached(self) -> list[Write]:
         """The stretches of reused calls of a body that was cut off."""
-        return list(self.body.take_reached()) if self.body is not None else []
+        return [*self.run.sealer.placed(self.body.take_reached())] if self.body is not None else []
 
     def _take_out(self) -> None:
         if self.run.open.pop(self.identity, None) is None:
@@ -235,8 +235,8 @@ class CallSettling(CallScope):
         run, wrong, body = self.run, self.start_over, self.body
         waiting.settle_children(self)
         if wrong is not None and body is not None:
-            run.later_all(body.take_reached())
-            run.later(ArgumentsDecide(self.identity, wrong.name, body.pass_no))
+            run.later_all(run.sealer.placed(body.take_reached()))
+            run.later_all(run.sealer.placed([ArgumentsDecide(self.identity, wrong.name, body.pass_no)]))
         self.start_over = None
         self.body = None
         self._forget_pass()
@@ -246,7 +246,7 @@ class CallSettling(CallScope):
     def _record_attempt(self, error: BaseException) -> None:
         run, body = self.run, self.body
         if body is not None:
-            run.later_all(body.take_reached())
+            run.later_all(run.sealer.placed(body.take_reached()))
         run.later(
             Attempted(
                 self.identity,

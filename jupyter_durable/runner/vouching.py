@@ -7,8 +7,11 @@ Rules of this file
   line about its error: nothing is served for them), and the path of its notebook, which may move.
 - `marshal` in version 2 is the bytes of a tuple without a second reading: each part says its type and length. It is
   four times as fast as anything written in Python, and has not changed since Python 2.5.
-- A request that a store of format 1 accepted has twelve digits in its id, later ones have fourteen, and the id is in
-  every MAC: nothing that was signed since can be made to look as if it need not be.
+- Where calls stood in earlier runs, and where arguments alone decide, is signed as well: it tells which recorded call
+  a call takes that has other arguments, what a strict replay compares with, and which marks a served call has.
+- A request that a store of format 1 accepted has twelve digits in its id, those of before schema 6, whose places are
+  not signed, fourteen, later ones sixteen, and the id is in every MAC: nothing that was signed can be made to look as
+  if it need not be.
 """
 
 from __future__ import annotations
@@ -17,20 +20,26 @@ import re
 from marshal import dumps
 from typing import Any, Final
 
-from jupyter_durable.core.model import FINGERPRINT_RULE, CallRow, Flag, NewRequest, RequestRow
+from jupyter_durable.core.model import FINGERPRINT_RULE, ArgumentsDecide, CallRow, Flag, NewRequest, Reached, RequestRow
 
 CALL: Final = "call"
 REQUEST: Final = "request"
 CODE: Final = "code"
-ATTEMPT: Final = "attempt"
+PLACE: Final = "place"
 _VERSION: Final = 2
 _SIGNED_FLAGS: Final = ~Flag.SET_ASIDE
 _OLD: Final = re.compile("req_[0-9a-f]{12}")
+_WITHOUT_PLACES: Final = re.compile("req_([0-9a-f]{12}|[0-9a-f]{14})")
 
 
 def is_old(request: str) -> bool:
     """Whether a request may have been accepted before format 2, so that format 1 vouches for what it wrote then."""
     return _OLD.fullmatch(request) is not None
+
+
+def may_lack_places(request: str) -> bool:
+    """Whether a request may have been accepted before schema 6, so that nothing vouches for where its calls stood."""
+    return _WITHOUT_PLACES.fullmatch(request) is not None
 
 
 def call_record(row: CallRow | tuple[Any, ...]) -> bytes:
@@ -46,6 +55,13 @@ def call_record(row: CallRow | tuple[Any, ...]) -> bytes:
         ),
         _VERSION,
     )  # fmt: skip
+
+
+def place_record(place: Reached | ArgumentsDecide) -> bytes:
+    """What is signed of a stretch of reused calls, or of a decision for arguments."""
+    if isinstance(place, Reached):
+        return dumps((*place[:5], int(place.flags)), _VERSION)  # no marks may be False, which the store keeps as 0
+    return dumps((place.parent, _text(place.name), place.pass_no), _VERSION)
 
 
 def request_record(request: NewRequest | RequestRow) -> bytes:

@@ -245,7 +245,7 @@ class MemoryStore:
 
     def decided(self, serial: int, parent: int) -> list[ArgumentsDecide]:
         with self.held():
-            return sorted(d for d in self._read(serial).decided if d.parent == parent)
+            return sorted((d for d in self._read(serial).decided if d.parent == parent), key=lambda d: d[:3])
 
     def runs(self, serial: int) -> list[RunRow]:
         with self.held():

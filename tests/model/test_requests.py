@@ -45,7 +45,7 @@ def doubled(n: int, times: int = 1) -> list[Any]:
 def test_a_request_says_all_of_itself(bench: Bench) -> None:
     """Every attribute of the design is there, with its meaning."""
     request = run_local_application(doubled, 3)
-    assert re.fullmatch(r"req_[0-9a-f]{14}", request.id)
+    assert re.fullmatch(r"req_[0-9a-f]{16}", request.id)
     assert (request.application, request.status, request.error) == ("doubled", "succeeded", None)
     assert request.started_at is not None
     assert request.finished_at is not None

@@ -13,9 +13,9 @@ import sqlite3
 from itertools import chain
 from typing import Final
 
-from jupyter_durable.store.migrations import v1, v2, v3, v4, v5
+from jupyter_durable.store.migrations import v1, v2, v3, v4, v5, v6
 
-VERSIONS: Final = (v1.STATEMENTS, v2.STATEMENTS, v3.STATEMENTS, v4.STATEMENTS, v5.STATEMENTS)
+VERSIONS: Final = (v1.STATEMENTS, v2.STATEMENTS, v3.STATEMENTS, v4.STATEMENTS, v5.STATEMENTS, v6.STATEMENTS)
 """`VERSIONS[n]` takes a store from version n to n + 1."""
 
 

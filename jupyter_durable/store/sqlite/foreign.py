@@ -25,6 +25,7 @@ SCHEMAS: Final = {
     3: "f54e27e4a2f9291db7b2eee34b5dd477",
     4: "ee672fca764d153d32336177bf8056af",
     5: "b8f98f131cf03d652b1dc1c40c14eaf4",
+    6: "b210cff26b9580fc4181b5b23383411f",
 }
 """Digest of the schema of each version, as `store/migrations` makes it; 0 has nothing yet."""
 OBJECTS: Final = (

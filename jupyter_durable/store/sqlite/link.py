@@ -38,7 +38,7 @@ from jupyter_durable.store.sqlite.watch import STEPS, Limit, Watch
 
 APPLICATION_ID: Final = 0x4A44_5552
 """The bytes JDUR in the header of the file."""
-SCHEMA: Final = 5
+SCHEMA: Final = 6
 CHECKPOINT_EVERY: Final = 200
 """Commits between checkpoints: a recycled WAL halves the cost of a commit, and a fresh one is not recycled yet."""
 

@@ -30,6 +30,8 @@ from jupyter_durable.store.sqlite.writing import Fence, lost, record
 
 _SELECT: Final = statements.REQUESTS
 _OWNER: Final = RequestRow._fields.index("owner")
+MOST_RUNS: Final = 1 << 20
+"""Runs of one request. A larger number in a file was put there by damage."""
 _NO_OWNER: Final = (
     "host = NULL, boot_id = NULL, pid_namespace = NULL, pid = NULL, pid_started = NULL, lease_until = 0,"
     " lease_boot = NULL"
@@ -98,25 +100,39 @@ def begin(
     if run.code is not None:
         keep_code(cursor, run.code)
     code_key = row.code_key if run.code is None else run.code.key
+    number, free = _free(cursor, row)
     cursor.execute(
         "UPDATE request SET epoch = ?, run = ?, status = ?, started_at = coalesce(started_at, ?), finished_at = NULL,"
         " error = NULL, cancel_requested = 0, code_key = ?, mac = coalesce(?, mac), lease_until = ?, lease_boot = ?,"
         " host = ?, boot_id = ?, pid_namespace = ?, pid = ?, pid_started = ? WHERE serial = ?",
-        (row.epoch + 1, row.run + 1, Status.RUNNING, run.started_at, code_key, run.mac, lease_until, run.lease_boot,
+        (row.epoch + 1, number, Status.RUNNING, run.started_at, code_key, run.mac, lease_until, run.lease_boot,
          *owner, serial),
     )  # fmt: skip
     cursor.execute(
         "UPDATE run SET status = ? WHERE request = ? AND status = ?", (Status.INTERRUPTED, serial, Status.RUNNING)
     )
     cursor.execute(
-        "INSERT INTO run VALUES (?, ?, ?, ?, ?, NULL, ?, 0, 0, 0)",
-        (serial, row.run + 1, run.mode, Status.RUNNING, run.started_at, code_key),
+        "INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?, ?, NULL, ?, 0, 0, 0)",
+        (serial, number, run.mode, Status.RUNNING, run.started_at, code_key),
     )
     for call in run.set_aside:
         cursor.execute(statements.SET_ASIDE_COPY, (serial, *call))
         cursor.execute(statements.SET_ASIDE_FLAG, (serial, *call))
-    highest = cursor.execute("SELECT max(max(parent), max(identity)) FROM call WHERE request = ?", (serial,)).fetchone()
-    return Lease(serial, row.id, row.epoch + 1, row.run + 1, max(highest[0] or 0, 1) + 1)
+    return Lease(serial, row.id, row.epoch + 1, number, free)
+
+
+def _free(cursor: sqlite3.Cursor, row: RequestRow) -> tuple[int, int]:
+    """The number of the next run, and the first free identity.
+
+    What is recorded has a say: calls of a run that is still to come would be none, and would all execute again.
+    """
+    highest, last_pass = cursor.execute(
+        "SELECT max(max(parent), max(identity)), max(CASE WHEN pass_no < ? THEN pass_no END) FROM call"
+        " WHERE request = ?",
+        (MOST_RUNS << 16, row.serial),
+    ).fetchone()
+    runs = (number for number in (row.run, (last_pass or 0) >> 16) if 0 <= number < MOST_RUNS - 1)
+    return max(runs, default=0) + 1, max(highest or 0, 1) + 1
 
 
 def settle(cursor: sqlite3.Cursor, serial: int, epoch: int, status: str, at: float) -> None:

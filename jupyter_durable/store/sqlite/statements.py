@@ -123,12 +123,12 @@ METRICS_OF: Final = f"SELECT {_read(Metric)} FROM metric WHERE request = ? ORDER
 CODE: Final = f"SELECT {_read(CodeVersion)} FROM code WHERE key = ?"
 REQUESTS: Final = f"SELECT {_read(RequestRow)} FROM request WHERE NOT deleted"
 
-REACHED: Final = "INSERT OR REPLACE INTO reached VALUES (?, ?, ?, ?, ?, ?, ?)"
+REACHED: Final = "INSERT OR REPLACE INTO reached VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 ATTEMPTED: Final = "INSERT OR REPLACE INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?)"
 LOGGED: Final = "INSERT INTO log (request, identity, pass_no, at, stream, text) VALUES (?, ?, ?, ?, ?, ?)"
 PROGRESSED: Final = "INSERT OR REPLACE INTO progress VALUES (?, ?, ?, ?, ?, ?, ?)"
 METRIC: Final = "INSERT INTO metric (request, identity, kind, name, value) VALUES (?, ?, ?, ?, ?)"
-DECIDED: Final = "INSERT OR REPLACE INTO decided VALUES (?, ?, ?, ?)"
+DECIDED: Final = "INSERT OR REPLACE INTO decided VALUES (?, ?, ?, ?, ?)"
 DROPPED: Final = (
     "UPDATE call SET codec = '', value = NULL, blob = NULL, mac = :mac"
     " WHERE request = :request AND parent = :parent AND identity = :identity"
