@@ -40,7 +40,7 @@ from jupyter_durable.runner.settings import Code, Environment, Listener, RunOpti
 from jupyter_durable.runner.state import StateLog
 from jupyter_durable.runner.stop import RunStopped, leave_all
 from jupyter_durable.serializer.canonical import Digesting
-from jupyter_durable.store.base import BlobRefused, Finish, Journal
+from jupyter_durable.store.base import BlobLost, BlobRefused, Finish, Journal
 
 ENGINE_FOLDERS: Final = tuple(
     str(Path(file).resolve().parent) + os.sep
@@ -216,9 +216,14 @@ class Run:
         try:
             self.journal.record(row, writes)
         except StoreError as error:
-            self.unsaved.append(Unsaved(row))
+            self._keep(row, error)
             self.stop(error)
             raise RunStopped(error) from None
+
+    def _keep(self, row: CallRow, error: BaseException) -> None:
+        """Keep an outcome that was refused, except one whose large value is gone."""
+        if not isinstance(error, BlobLost):
+            self.unsaved.append(Unsaved(row))
 
     def refuse(self, row: CallRow) -> None:
         """Stop where the large value of an outcome was refused; both are kept in memory."""
@@ -235,7 +240,7 @@ class Run:
 
         def told(error: BaseException | None) -> None:
             if error is not None:
-                self.unsaved.append(Unsaved(row))
+                self._keep(row, error)
             done(error)
 
         self.journal.post(row, told, writes)
@@ -361,7 +366,7 @@ class Run:
             )
         except StoreError as failure:
             if root is not None and status == Status.SUCCEEDED and self.root_call and self.root_call.spec is not None:
-                self.unsaved.append(Unsaved(root))
+                self._keep(root, failure)
             self.stop(failure)
             raise RunStopped(failure) from None
         finally:

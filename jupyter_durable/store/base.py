@@ -61,6 +61,10 @@ def not_as_read(row: RequestRow) -> NotAsRead:
     )
 
 
+class BlobLost(CheckpointError):
+    """A large value was removed before its row was committed, and is nowhere any more: its call executes again."""
+
+
 class BlobRefused(CheckpointError):
     """A large value could not be written. It is in here, whole, to be written when there is room again."""
 

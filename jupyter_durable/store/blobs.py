@@ -9,6 +9,9 @@ Rules of this file
 - Nothing is handed out before its hash was checked. The head is copied out first and hashed from that copy: with a
   shared mapping another process could change opcodes after the check.
 - A damaged file is moved aside, never deleted, so that writing the value again repairs it.
+- From its writing to the commit of its row no row names a value: a sweep whose clock is a day ahead, or that ran while
+  this process was stopped for as long, takes it. So its file is kept open until then, and `ensure`, asked in the
+  transaction of the row, which keeps sweeps away, puts it back.
 - File names are hex of hashes; nothing from outside becomes a path.
 """
 
@@ -21,7 +24,8 @@ import secrets
 import shutil
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +33,7 @@ from blake3 import blake3
 
 from jupyter_durable.errors import CheckpointError, DeserializationError, StoreError, StoreGone
 from jupyter_durable.files import NotRegular, make_folder, new_file, open_file, remedy, sync_directory
-from jupyter_durable.store.base import BlobRefused, Buffer
+from jupyter_durable.store.base import BlobLost, BlobRefused, Buffer
 from jupyter_durable.store.place import Watched
 
 _MAGIC: Final = b"JDBLOB1\n"
@@ -37,6 +41,8 @@ _START: Final = struct.Struct("<8sQQ")
 _ENTRY: Final = struct.Struct("<QQ")
 _ALIGN: Final = 64
 _CHUNK: Final = 4 << 20
+_MOST_HELD: Final = 64
+"""Files kept open at most. What is swept beyond them before its row commits is an error, and not acknowledged."""
 
 
 class BlobFolder:
@@ -45,6 +51,9 @@ class BlobFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._place: Watched | None = None
+        self._held: OrderedDict[bytes, int] = OrderedDict()
+        """Descriptors of values whose rows are not committed yet, oldest first."""
+        self._holding = threading.Lock()
 
     def changed(self) -> str | None:
         """What happened to the folder since it was first seen, in words; None for nothing."""
@@ -67,6 +76,8 @@ class BlobFolder:
                 key = _write(temporary, _pieces(head, buffers))
                 target = self._file(key)
                 make_folder(target.parent)
+                held = open_file(temporary)
+                self._hold(key, held)
                 os.replace(temporary, target)
                 sync_directory(target.parent)
             except BaseException:
@@ -81,6 +92,59 @@ class BlobFolder:
         if self._place is None:
             self.changed()  # seen from now on
         return key
+
+    def _hold(self, key: bytes, descriptor: int) -> None:
+        with self._holding:
+            left = [self._held.pop(key, None)]
+            self._held[key] = descriptor
+            while len(self._held) > _MOST_HELD:
+                left.append(self._held.popitem(last=False)[1])
+        _close(left)
+
+    def ensure(self, key: bytes) -> None:
+        """The value of a row that is about to commit is there; put back where it was swept since it was written.
+
+        The caller holds the write lock of the store. Raises `BlobLost`.
+        """
+        target = self._file(key)
+        if target.exists():
+            return
+        with self._holding:
+            descriptor = self._held.get(key)
+            if descriptor is None:
+                raise BlobLost(
+                    f"the large value {target} was removed before its result was recorded, so it is not: replay the "
+                    "request, which executes the call again"
+                )
+            temporary = self.path / f"{secrets.token_hex(16)}.new"
+            try:
+                make_folder(target.parent)
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                with os.fdopen(os.dup(descriptor), "rb") as old, os.fdopen(new_file(temporary), "wb") as new:
+                    shutil.copyfileobj(old, new, _CHUNK)
+                    new.flush()
+                    os.fsync(new.fileno())
+                os.replace(temporary, target)
+                sync_directory(target.parent)
+            except OSError as error:
+                temporary.unlink(missing_ok=True)
+                raise CheckpointError(
+                    f"the large value {target} was removed before its result was recorded, and could not be written "
+                    f"again: {error.strerror or error}; {remedy(error)}. Replay the request to go on"
+                ) from error
+
+    def release(self, key: bytes) -> None:
+        """The row that names a value is durable: no sweep takes it any more."""
+        with self._holding:
+            left = self._held.pop(key, None)
+        _close([left])
+
+    def close(self) -> None:
+        """Let go of all."""
+        with self._holding:
+            left = list(self._held.values())
+            self._held.clear()
+        _close(left)
 
     def get(self, key: bytes) -> tuple[bytes, list[memoryview]]:
         """Head and buffers (writable, copy on write). Raises `DeserializationError`."""
@@ -166,6 +230,12 @@ class BlobFolder:
         return DeserializationError(
             f"the value {path} is damaged; it was moved to {aside.name}. Run the call again (rerun=) to make it anew"
         )
+
+
+def _close(descriptors: Iterable[int | None]) -> None:
+    for descriptor in descriptors:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _refused(reason: StoreError, head: bytes, buffers: Sequence[Buffer]) -> BlobRefused:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import random
 import stat
+import time
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
 from jupyter_durable.errors import CheckpointError, DeserializationError
-from jupyter_durable.store.blobs import BlobFolder
+from jupyter_durable.store.base import BlobLost
+from jupyter_durable.store.blobs import _MOST_HELD, BlobFolder
 from jupyter_durable.store.sqlite.store import SqliteStore
 from tests.store.rows import ended, outcome, started
 
@@ -162,3 +165,66 @@ def test_doctor_names_missing_and_damaged_values(tmp_path: Path) -> None:
     assert key.hex() in found["error"]
     assert ".damaged" in found["warning"]
     store.close()
+
+
+COMMITS = ("record", "post", "finish")
+
+
+def committed(store: SqliteStore, how: str, key: bytes) -> None:
+    """Commit a row that names a large value, in one of the ways there are. Raises what the store says."""
+    journal = started(store)
+    row = outcome(1 if how == "finish" else 2, 0 if how == "finish" else 1, blob=key, value=None)
+    if how == "record":
+        journal.record(row)
+    elif how == "finish":
+        journal.finish(ended(row))
+    else:
+        told: SimpleQueue[BaseException | None] = SimpleQueue()
+        journal.post(row, told.put)
+        if (error := told.get(timeout=60)) is not None:
+            raise error
+
+
+@pytest.mark.parametrize("how", COMMITS)
+@pytest.mark.parametrize("writings", [1, 2])
+def test_a_value_that_is_swept_before_its_row_commits_is_there_when_the_row_is(
+    tmp_path: Path, how: str, writings: int
+) -> None:
+    """The clock of another process is two days ahead, or this one was stopped for as long."""
+    store, other = (SqliteStore(tmp_path / "store.db") for _ in range(2))
+    for _ in range(writings):
+        key = store.put_blob(b"head", [b"x" * 100_000])
+    assert other.gc(older_than=1.0, now=time.time() + 200_000, dry_run=False).blobs == 1
+    committed(store, how, key)
+    assert other.gc(older_than=1e12, now=time.time() + 200_000, dry_run=False).blobs == 0
+    head, (buffer,) = other.get_blob(key)
+    assert (head, bytes(buffer)) == (b"head", b"x" * 100_000)
+    assert len(list(store._blobs.files())) == 1
+    assert not store._blobs._held
+    store.close()
+    other.close()
+
+
+@pytest.mark.parametrize("how", COMMITS)
+def test_a_value_that_is_gone_for_good_is_not_acknowledged(tmp_path: Path, how: str) -> None:
+    """An error says so, and no row names it."""
+    store = SqliteStore(tmp_path / "store.db")
+    key = store.put_blob(b"head", [b"x" * 100])
+    store._blobs.close()
+    store.gc(older_than=1.0, now=time.time() + 200_000, dry_run=False)
+    with pytest.raises(BlobLost, match="executes the call again"):
+        committed(store, how, key)
+    assert store.children(1, 0, 0, 9) + store.children(1, 1, 0, 9) == []
+    store.close()
+
+
+def test_values_whose_rows_never_commit_keep_few_files_open(tmp_path: Path) -> None:
+    """Calls that were given up leave theirs behind; closing the store lets go of all."""
+    store = SqliteStore(tmp_path / "store.db")
+    open_files = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else 0
+    for number in range(_MOST_HELD + 5):
+        store.put_blob(b"%d" % number, [])
+    assert len(store._blobs._held) == _MOST_HELD
+    store.close()
+    assert not store._blobs._held
+    assert not open_files or len(os.listdir("/proc/self/fd")) <= open_files

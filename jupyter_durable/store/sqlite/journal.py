@@ -1,6 +1,7 @@
 """The journal of one acquired request on SQLite.
 
 Rules of this file
+- The row of a large value is committed by the store's thread, which looks in its transaction whether the value is there.
 - `record` is the hot path: everything it does in Python costs about five times its warm time in a real call.
 - Alone, the calling thread commits one autocommit statement; with anything queued the store's thread commits a group.
 - Ending a run raises the epoch of the request, so that a late write is refused by the fence and nothing need ask.
@@ -39,7 +40,7 @@ class SqliteJournal:
     def record(self, row: CallRow, writes: Sequence[Write] = ()) -> None:
         self._marks.pop(row[1], None)
         link = self._link
-        if not writes and not link.lock.locked():
+        if not writes and row[15] is None and not link.lock.locked():
             try:
                 with link.lock:
                     # Asked under the lock: a group that failed has given back what it took.
@@ -88,10 +89,15 @@ class SqliteJournal:
             raise failure
 
     def finish(self, finish: Finish) -> None:
-        self._writer.run(
-            partial(requests.finish, fence=self._pending.fence, run=self.lease.run, end=finish), self._pending
-        )
+        self._writer.run(partial(self._finish, end=finish), self._pending)
+        if finish.root is not None and finish.root.blob is not None:
+            self._writer.blobs.release(finish.root.blob)
         self._writer.journals.pop(id(self), None)
+
+    def _finish(self, cursor: sqlite3.Cursor, end: Finish) -> None:
+        if end.root is not None and end.root.blob is not None:
+            self._writer.blobs.ensure(end.root.blob)
+        requests.finish(cursor, self._pending.fence, self.lease.run, end)
 
     def renew(self, lease_until: float, lease_boot: float | None = None) -> Heartbeat:
         return self._writer.run(

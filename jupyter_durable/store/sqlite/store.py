@@ -71,8 +71,8 @@ class SqliteStore:
     ) -> None:
         self.url = f"sqlite:///{path}"
         self._link = Link(path, network=network, tell=tell, limit=limit)
-        self._writer = Writer(self._link)
         self._blobs = BlobFolder(_blobs_of(path))
+        self._writer = Writer(self._link, self._blobs)
         self._link.beside.append(self._blobs.changed)
         atexit.register(self.close)
 
@@ -251,3 +251,4 @@ class SqliteStore:
             if self._link.unusable is None:
                 with self._link.lock:
                     self._link.close()
+        self._blobs.close()

@@ -19,8 +19,9 @@ from queue import Empty, SimpleQueue
 from typing import Final, TypeVar, cast
 
 from jupyter_durable.core.model import Write
-from jupyter_durable.errors import DurableError, InternalError, LeaseLost, StoreError, StoreGone
+from jupyter_durable.errors import CheckpointError, DurableError, InternalError, LeaseLost, StoreError, StoreGone
 from jupyter_durable.store.base import FLUSH_SECONDS
+from jupyter_durable.store.blobs import BlobFolder
 from jupyter_durable.store.sqlite.faults import FAULTS, PASSING, code_of, is_io_error
 from jupyter_durable.store.sqlite.link import CHECKPOINT_EVERY, Link
 from jupyter_durable.store.sqlite.patience import Patience
@@ -38,8 +39,9 @@ _logger: Final = logging.getLogger(__name__)
 class Writer:
     """Owns the thread. Started on first need; a daemon, so that it never keeps a kernel from ending."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, blobs: BlobFolder) -> None:
         self.link = link
+        self.blobs = blobs
         self.armed = False
         """Whether a flush is due within `FLUSH_SECONDS`; so that a busy loop wakes the thread 20 times a second."""
         self.journals: dict[int, Pending] = {}
@@ -157,6 +159,8 @@ class Writer:
                 outcomes = self._together(group, taken, patience)
         self._in_hand = []
         for post, error in zip(group, outcomes, strict=True):
+            if error is None and post.row.blob is not None:
+                self.blobs.release(post.row.blob)
             _tell(post.done, error)
 
     def _together(
@@ -173,7 +177,7 @@ class Writer:
                 for pending, writes in taken:
                     _write_pending(cursor, pending, writes)
                 for post in group:
-                    outcomes.append(_write_post(cursor, post))
+                    outcomes.append(self._write_post(cursor, post))
         except (*FAULTS, StoreGone) as error:
             if patience.again(error):
                 for pending, writes in taken:
@@ -215,6 +219,17 @@ class Writer:
                     pending.restore(writes)
         return [held.get(id(post.pending)) or failure or self._post_singly(post, verify=verify) for post in group]
 
+    def _write_post(self, cursor: sqlite3.Cursor, post: Post) -> StoreError | None:
+        if post.row.blob is not None:
+            try:
+                self.blobs.ensure(post.row.blob)
+            except CheckpointError as error:
+                return error
+        refused = record(cursor, post.pending.fence, post.row)
+        if refused is None:
+            write_all(cursor, post.pending.fence, post.writes)
+        return refused
+
     def _pending_singly(self, pending: Pending, writes: list[Write]) -> StoreError | None:
         for n, write in enumerate(writes):
             try:
@@ -233,7 +248,7 @@ class Writer:
             if verify and is_there(self.link.cursor, post.pending.fence, post.row):
                 return None
             with _Transaction(self.link) as cursor:
-                return _write_post(cursor, post)
+                return self._write_post(cursor, post)
         except (*FAULTS, StoreGone) as error:
             if is_io_error(error) and self._reopened() is None and not verify:
                 return self._post_singly(post, verify=True)
@@ -340,13 +355,6 @@ def _write_pending(cursor: sqlite3.Cursor, pending: Pending, writes: Iterable[Wr
         write_all(cursor, pending.fence, writes)
     else:
         pending.failure = refused
-
-
-def _write_post(cursor: sqlite3.Cursor, post: Post) -> LeaseLost | None:
-    refused = record(cursor, post.pending.fence, post.row)
-    if refused is None:
-        write_all(cursor, post.pending.fence, post.writes)
-    return refused
 
 
 def _tell(done: Callable[[BaseException | None], None], error: BaseException | None) -> None:
