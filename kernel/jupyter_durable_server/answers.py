@@ -61,7 +61,7 @@ def listing(stores: Stores, wanted: Wanted, root: str) -> Answer:
         "running": sum(part.running for part in parts),
         "more": len(found) > wanted.limit,
         "notebooks": sorted({name for part in parts for name in part.notebooks}),
-        "problems": [*wrong, *wrong_too],
+        "problems": list(dict.fromkeys((*wrong, *wrong_too))),
     }
 
 

@@ -28,6 +28,7 @@ from jupyter_durable.core.model import RequestRow
 from jupyter_durable.errors import DurableError, SDKUsageError, StoreError
 from jupyter_durable.store import listed
 from jupyter_durable.store.base import TookTooLong
+from jupyter_durable.store.sqlite.frames import kept_logs
 from jupyter_durable_server.lanes import Lane, left
 from jupyter_durable_server.recent import Recent, Uncollected
 
@@ -201,6 +202,7 @@ def _gathered(asked: Sequence[tuple[Place, Callable[[], Future[T]]]]) -> tuple[l
         try:
             waits = LATE_SECONDS if place.soon.late else max(0.0, until - monotonic())
             found.append(place.soon.wait(future, waits))
+            wrong += kept_logs(Path(place.path))
         except NotYet:
             place.soon.late = True
             wrong.append(f"the store {place.path} has not answered yet; the others are shown without it")

@@ -86,6 +86,20 @@ def test_a_store_that_took_too_long_says_so_and_is_tried_again_when_it_changed_o
     assert answers.listing(known, wanted, "")["problems"] != [said]
 
 
+def test_results_that_a_damaged_log_lost_are_told_of_while_the_log_is_there(tmp_path: Path) -> None:
+    """Whoever opened the store first had the error; the panel says it in each list."""
+    path = tmp_path / "sound.db"
+    hostile.sound(path)
+    kept = tmp_path / "sound.db-wal.damaged-01234567"
+    kept.write_bytes(b"a log")
+    known = Stores(lambda: [url(path)])
+    for _ in range(2):
+        (said,) = answers.listing(known, Wanted(text="", limit=100), "")["problems"]
+        assert str(kept) in said
+    kept.unlink()
+    assert answers.listing(known, Wanted(text="", limit=100), "")["problems"] == []
+
+
 class Hanging:
     """A store whose file system hangs: nothing that is asked of it ends."""
 

@@ -128,6 +128,24 @@ def test_it_is_told_once_and_the_damaged_log_is_kept(tmp_path: Path, crashed: Cr
     store.close()
 
 
+def test_everybody_who_opens_it_later_is_told_while_the_damaged_log_is_there(tmp_path: Path, crashed: Crashed) -> None:
+    """The error was for the first; who opens it next, who only reads, and who names it by a link hear of it, too."""
+    (tmp_path / "link.db").symlink_to(tmp_path / "store.db")
+    damaged = flipped(crashed.log, (32 + 100 * _FRAME + 500) * 8)
+    assert "cannot be read back" in str(found(tmp_path, crashed.store, damaged))
+    (kept,) = tmp_path.glob("store.db-wal.damaged-*")
+    for name, limit in (("store.db", None), ("store.db", None), ("store.db", lambda: 5.0), ("link.db", None)):
+        told: list[str] = []
+        SqliteStore(tmp_path / name, tell=told.append, limit=limit).close()
+        (text,) = told
+        assert str(kept) in text
+        assert "execute again" in text
+    kept.rename(tmp_path / "looked at")
+    told.clear()
+    SqliteStore(tmp_path / "store.db", tell=told.append).close()
+    assert told == []
+
+
 def test_a_live_process_reads_its_own_log_as_it_is(tmp_path: Path) -> None:
     """A second one that opens the store beside it finds all, and nothing to complain of."""
     first = SqliteStore(tmp_path / "store.db")

@@ -21,6 +21,7 @@ from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.store.base import Finding, Swept, not_as_read
 from jupyter_durable.store.blobs import BlobFolder
 from jupyter_durable.store.sqlite import requests
+from jupyter_durable.store.sqlite.frames import kept_logs
 from jupyter_durable.store.sqlite.link import WORK_SECONDS, Link
 from jupyter_durable.store.sqlite.watch import Watch
 from jupyter_durable.store.sqlite.writer import Writer
@@ -201,9 +202,7 @@ def check(link: Link, blobs: BlobFolder) -> list[Finding]:
     ]
     damaged = [path for path, _, _ in blobs.files() if path.suffix == ".damaged"]
     found += [Finding("warning", f"{path} is a damaged value that was moved aside") for path in damaged]
-    logs = sorted(link.path.parent.glob(f"{link.path.name}-wal.damaged-*"))
-    found += [Finding("warning", f"{path} is a damaged log that was kept: results in it are missing") for path in logs]
-    return found
+    return found + [Finding("warning", text) for text in kept_logs(link.path)]
 
 
 def _checked(link: Link, sql: str) -> list[tuple[Any, ...]]:

@@ -13,6 +13,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import glob
 import os
 import struct
 import sys
@@ -120,6 +121,15 @@ def checksum(data: bytes, before: Sum) -> Sum:
         one = (one + first + two) & _WORD
         two = (two + next(words) + one) & _WORD
     return one, two
+
+
+def kept_logs(store: Path) -> list[str]:
+    """What is told, while they stand beside it, to whoever opens a store whose damaged logs were kept."""
+    return [
+        f"results that were recorded in the store {store} are missing: its log was damaged, and is kept as {path}. The "
+        "calls that are missing execute again. Move that file away to be told no more"
+        for path in sorted(glob.glob(f"{glob.escape(os.path.realpath(store))}-wal.damaged-*"))
+    ]
 
 
 def kept_aside(log: Path) -> Path | None:

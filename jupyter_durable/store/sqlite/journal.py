@@ -1,7 +1,7 @@
 """The journal of one acquired request on SQLite.
 
 Rules of this file
-- The row of a large value is committed by the store's thread, which looks in its transaction whether the value is there.
+- The row of a large value is committed by the store's thread, which sees in its transaction that the value is there.
 - `record` is the hot path: everything it does in Python costs about five times its warm time in a real call.
 - Alone, the calling thread commits one autocommit statement; with anything queued the store's thread commits a group.
 - Ending a run raises the epoch of the request, so that a late write is refused by the fence and nothing need ask.

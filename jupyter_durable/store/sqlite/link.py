@@ -32,7 +32,7 @@ from jupyter_durable.store.mounts import is_network
 from jupyter_durable.store.place import Place
 from jupyter_durable.store.sqlite.faults import broken, code_of, read_failed, write_failed
 from jupyter_durable.store.sqlite.foreign import OBJECTS, refuse_other_schemas, restrict
-from jupyter_durable.store.sqlite.frames import file_size, kept_aside, lost_commits
+from jupyter_durable.store.sqlite.frames import file_size, kept_aside, kept_logs, lost_commits
 from jupyter_durable.store.sqlite.patience import LIVING_SECONDS, SLICE_SECONDS, Patience, Tell, log
 from jupyter_durable.store.sqlite.watch import STEPS, Limit, Watch
 
@@ -105,7 +105,7 @@ class Link:
     ) -> None:
         self.path = path
         self.tell = tell
-        """Told when another process has to be waited for."""
+        """Told when another process has to be waited for, and of logs that were damaged."""
         self.limit = limit
         """Set by who only looks."""
         self.name = str(path)
@@ -133,6 +133,8 @@ class Link:
             self._open()
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise (_read_only(path) or read_failed(self.name, error)) from error
+        for text in kept_logs(path):  # the error was for who opened it first
+            tell(text)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_Forked(self))
         if self._network:
@@ -189,7 +191,10 @@ class Link:
         self._place = Place(self.path, () if self._network else ("-wal", "-shm"), self.beside)
 
     def _read_log_through(self, connection: sqlite3.Connection) -> None:
-        """Whether all that the log holds can be read back. Raises `StoreError`, once, when it cannot."""
+        """Whether all that the log holds can be read back. Raises `StoreError` when it cannot, to who sees it first.
+
+        Others are told by `kept_logs`.
+        """
         log = Path(os.path.realpath(self.path) + "-wal")
         with contextlib.suppress(sqlite3.OperationalError):  # others write: they found it good, or are to say so
             connection.execute("BEGIN IMMEDIATE")

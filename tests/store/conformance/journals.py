@@ -29,8 +29,9 @@ class JournalLaws:
 
     def test_a_recorded_call_reads_back_field_by_field(self, store: Store) -> None:
         journal = started(store)
+        blob = store.put_blob(b"head", [])
         full = outcome(
-            2, flags=5, inputs=b"in", writes=b"w", children=3, result=b"r" * 16, blob=b"b" * 32, value=None, attempts=4
+            2, flags=5, inputs=b"in", writes=b"w", children=3, result=b"r" * 16, blob=blob, value=None, attempts=4
         )
         journal.record(full)
         assert store.call(journal.lease.serial, 1, 2) == full
