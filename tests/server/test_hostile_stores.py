@@ -86,6 +86,7 @@ def test_a_store_that_took_too_long_says_so_and_is_tried_again_when_it_changed_o
     assert answers.listing(known, wanted, "")["problems"] != [said]
 
 
+@pytest.mark.filterwarnings("ignore:results that were recorded")
 def test_results_that_a_damaged_log_lost_are_told_of_while_the_log_is_there(tmp_path: Path) -> None:
     """Whoever opened the store first had the error; the panel says it in each list."""
     path = tmp_path / "sound.db"
