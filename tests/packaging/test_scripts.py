@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from tests.conftest import ROOT
 
@@ -37,3 +41,15 @@ def test_the_environment_is_entered_from_any_directory(tmp_path: Path) -> None:
     command = ["bash", "-c", program, "bash", str(ROOT / "scripts" / "_env")]
     done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
     assert done.stdout.splitlines() == [str(ROOT), str(ROOT / ".venv" / "bin" / "python")]
+
+
+def test_every_pinned_version_is_for_the_oldest_python_of_the_project() -> None:
+    """A pin that wanted 3.11.5 left whoever has the Python 3.11.2 of Debian 12 without an environment."""
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    oldest = f"{wanted.removeprefix('>=')}.0"
+    pins = [line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line]
+    there = {(canonicalize_name(found.name), found.version): found.metadata for found in distributions()}
+    pinned = {(name, version): there.get((canonicalize_name(name), version)) for name, version in pins}
+    assert [pin for pin, found in pinned.items() if found is None] == []
+    pythons = {pin: SpecifierSet(found["Requires-Python"] or "") for pin, found in pinned.items() if found is not None}
+    assert [pin for pin, python in pythons.items() if oldest not in python] == []
