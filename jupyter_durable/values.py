@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from jupyter_durable.errors import DeserializationError, SDKUsageError
 
@@ -64,8 +65,14 @@ def _check_bytes(kind: str, content: object) -> None:
         raise SDKUsageError(f"{kind}(content=…) takes bytes, not {type(content).__qualname__}")
 
 
+_TELLING: Final = re.compile(r"authorization|cookie|token|secret|key|passw|credential|signature|session")
+
+
 class Headers(Mapping[str, str]):
-    """HTTP headers: names in any case, each with one value or several. Reading one gives its first value."""
+    """HTTP headers: names in any case, each with one value or several. Reading one gives its first value.
+
+    The repr masks what by its name is a credential; what is read is as it came.
+    """
 
     __slots__ = ("_items",)
 
@@ -105,7 +112,7 @@ class Headers(Mapping[str, str]):
         return hash(tuple(sorted(self._items)))
 
     def __repr__(self) -> str:
-        return f"Headers({list(self._items)!r})"
+        return f"Headers({[(name, '***' if _TELLING.search(name) else value) for name, value in self._items]!r})"
 
     def getlist(self, name: str) -> list[str]:
         """All values of one header, in order; empty when it is not there."""

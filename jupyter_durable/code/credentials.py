@@ -13,19 +13,21 @@ import ast
 import os
 import re
 from collections.abc import Collection, Iterator
-from typing import Final
+from typing import Final, TypeGuard
 
 from jupyter_durable import static
-from jupyter_durable.code.plain import texts_in
+from jupyter_durable.code.plain import HEADER, texts_in
 from jupyter_durable.code.texts import parsed
 
 MASK: Final = "***"
-_NAME: Final = re.compile(r"key|token|secret|passw|pwd|credential", re.IGNORECASE)
+_NAME: Final = re.compile(r"key|token|secret|passw|pwd|credential|authorization", re.IGNORECASE)
 _FIELD: Final = re.compile(
     r"(api|access|private|auth|account|secret)[_-]?key|(^|[_-])(auth|access|bearer|api)?_?token$"
-    r"|(^|[_-])(secret|password|passwd|pwd|credentials?)($|[_-])",
+    r"|(^|[_-])(secret|password|passwd|pwd|credentials?)($|[_-])|^(proxy[_-])?authorization$",
     re.IGNORECASE,
 )
+_COOKIE: Final = re.compile(r"(^|[_-])cookies?$", re.IGNORECASE)
+"""One where `name=value` stands in it."""
 _LOOKS: Final = re.compile(
     r"\bsk-[A-Za-z0-9_-]{8,}|\bgh[pousr]_[A-Za-z0-9]{8,}|\bgithub_pat_\w{8,}|\b(AKIA|ASIA)[A-Z0-9]{12,}"
     r"|\beyJ[\w-]{5,4000}\.eyJ[\w-]{5,}\.[\w-]*|\bxox[abprs]-[\w-]{8,}|\bhf_[A-Za-z0-9]{16,}|\bAIza[\w-]{20,}"
@@ -40,12 +42,23 @@ _SAID: Final = re.compile(
 _BEARER: Final = re.compile(
     r"(\bauthorization[\"']?\s*[:=]\s*[\"']?(?:\w+ )?|\bbearer\s+(?=\S*\d))[\w.~+/=-]{8,}", re.IGNORECASE
 )
+_COOKIES: Final = re.compile(
+    r"""(\b(?:set-)?cookie["']?\s*[:=]\s*)(?:b?"[^"\n]*=[^"\n]*"|b?'[^'\n]*=[^'\n]*'|[^\n"'=]{0,200}=[^\n"']*)""",
+    re.IGNORECASE,
+)
+"""Up to the end of the line, or of the quotes."""
+_PAIR: Final = re.compile(
+    r"""((["'])(?:(?:proxy-)?authorization|(?:set-)?cookie|x-[a-z-]{0,40}(?:key|token|secret))\2\s*,\s*b?)"""
+    r"""(?:"[^"\n]*"|'[^'\n]*')""",
+    re.IGNORECASE,
+)
+"""A header as a pair of texts."""
 _PRIVATE_KEY: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL
 )
 _HINTS: Final = (
-    "key", "token", "secret", "passw", "pwd", "credential", "authorization", "bearer", "://", "sk-", "gh", "github_pat",
-    "akia", "asia", "eyj", "xox", "hf_", "aiza",
+    "key", "token", "secret", "passw", "pwd", "credential", "authorization", "bearer", "cookie", "://", "sk-", "gh",
+    "github_pat", "akia", "asia", "eyj", "xox", "hf_", "aiza",
 )  # fmt: skip
 """Without one of these in it, in small letters, no pattern above finds anything."""
 _VARIABLE: Final = re.compile(r"[A-Z]+(_[A-Z]+)+")
@@ -83,13 +96,20 @@ def masked(text: str) -> str:
     low = text.lower()
     if not any(hint in low for hint in _HINTS):  # most texts are done here, at a fiftieth of the time
         return text
+    text = _COOKIES.sub(rf"\1{MASK}", _PAIR.sub(rf"\1'{MASK}'", text))
     text = _LOOKS.sub(MASK, _PRIVATE_KEY.sub(MASK, text))
     return _SAID.sub(rf"\1\2{MASK}", _BEARER.sub(rf"\1{MASK}", text))
 
 
 def is_secret_field(name: str, value: object) -> bool:
     """Whether a parameter, variable or field of that name, with that value, is a credential."""
-    return static.is_a(value, str) and str.__len__(value) > 0 and _FIELD.search(name) is not None
+    if static.is_a(value, str):
+        return str.__len__(value) > 0 and (_FIELD.search(name) is not None or _is_cookie(name, value))
+    return static.is_a(value, bytes) and is_secret_field(name, bytes.decode(value[:1000], "latin-1"))
+
+
+def _is_cookie(name: str, text: str) -> bool:
+    return _COOKIE.search(name) is not None and str.__contains__(text, "=")
 
 
 def holds_credential(source: str) -> bool:
@@ -106,27 +126,36 @@ def redacted(source: str, *, all_text: bool = False) -> str:
     found = _literals(parsed(source)) if all_text else _telling(parsed(source), _NAME)
     for node in sorted(found, key=lambda node: (node.lineno, node.col_offset), reverse=True):
         first, last = lines[node.lineno - 1], lines[(node.end_lineno or node.lineno) - 1]
-        masked = first[: node.col_offset] + repr(MASK).encode() + last[node.end_col_offset or 0 :]
+        mask = repr(MASK if isinstance(node.value, str) else MASK.encode()).encode()
+        masked = first[: node.col_offset] + mask + last[node.end_col_offset or 0 :]
         lines[node.lineno - 1 : node.end_lineno] = [masked]
     return _LOOKS.sub(MASK, b"\n".join(lines).decode())
 
 
 class _Literal(ast.Constant):
-    value: str
+    value: str | bytes
+
+
+def _is_literal(node: ast.AST | None) -> TypeGuard[_Literal]:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("latin-1")
 
 
 def _literals(tree: ast.AST | None) -> Iterator[_Literal]:
     for node in ast.walk(tree) if tree is not None else ():
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and not _VARIABLE.fullmatch(node.value):
-            yield node  # type: ignore[misc]
+        if _is_literal(node) and not _VARIABLE.fullmatch(_text(node.value)):
+            yield node
 
 
 def _telling(tree: ast.AST | None, pattern: re.Pattern[str]) -> Iterator[_Literal]:
     """Text literals that are given to a telling name: by assignment, keyword, default or field."""
     for node in ast.walk(tree) if tree is not None else ():
         for name, value in _given(node):
-            if isinstance(value, ast.Constant) and isinstance(value.value, str) and pattern.search(name):
-                yield value  # type: ignore[misc]
+            if _is_literal(value) and (pattern.search(name) or _is_cookie(name, _text(value.value))):
+                yield value
 
 
 def _given(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
@@ -139,8 +168,12 @@ def _given(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
         yield from _target(node.target, node.value)
     elif isinstance(node, ast.Dict):
         for key, item in zip(node.keys, node.values, strict=True):
-            if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                yield key.value, item
+            if _is_literal(key):
+                yield _text(key.value), item
+    elif isinstance(node, ast.Tuple) and len(node.elts) == 2 and _is_literal(node.elts[0]):
+        name = _text(node.elts[0].value)
+        if HEADER.fullmatch(name):
+            yield name, node.elts[1]
     elif isinstance(node, ast.arguments):
         positional = [*node.posonlyargs, *node.args]
         given = zip(positional[len(positional) - len(node.defaults) :], node.defaults, strict=True)

@@ -31,6 +31,8 @@ from jupyter_durable.code.modules import is_local
 from jupyter_durable.static import Kinds, is_a
 
 ATOMS: Final = Kinds(type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented))
+HEADER: Final = re.compile(r"(proxy-)?authorization|(set-)?cookie|x-[a-z-]*(key|token|secret)", re.IGNORECASE)
+"""Names of headers that are credentials, as they stand in a pair."""
 VALUE_TYPES: Final = Kinds(
     range,
     datetime.date,
@@ -148,10 +150,17 @@ def _parts_of(value: object, field: str) -> Iterator[tuple[str, object]]:
     rows: Mapping[Any, object] | None = mapping if mapping is not None else fields_of(value)
     if rows is None:
         items = items_of(value) or ()
+        if type(value) is tuple and len(value) == 2 and HEADER.fullmatch(_name(value[0])):
+            yield _name(value[0]), value[1]
         yield from ((field, item) for item in (() if NUMBERS.hold(items) else items))
     else:
-        yield from ((static.label(key), item) for key, item in rows.items())
+        yield from ((_name(key), item) for key, item in rows.items())
         yield from (("", key) for key in rows)
+
+
+def _name(key: object) -> str:
+    """The name that a key is: raw headers have bytes."""
+    return key.decode("latin-1") if type(key) is bytes else static.label(key)
 
 
 def is_plain(value: object, limit: int = 1_000_000) -> bool:

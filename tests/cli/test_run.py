@@ -92,6 +92,27 @@ def test_a_run_that_failed_goes_on_where_it_stopped(notebook: Notebook):
     assert sorted(notebook.ran[10:]) == sorted([*LOADS, *MAPPED, "check"])
 
 
+def test_what_is_written_and_told_beside_the_notebooks_own_output_holds_no_credential(notebook: Notebook):
+    """S16: what a cell printed and raised is the notebook's; views, metadata and what the command says are ours."""
+    written = notebook.read()
+    source = (
+        "%%durable\ndef asks(api_key):\n    print('token=' + api_key)\n    raise ValueError('Cookie: sid=' + api_key)"
+    )
+    written.cells = [written.cells[1], *written.cells[-2:]]
+    written.cells[0].source, written.cells[1].source = source, "api_key = '77c1d9canary'\nasks(api_key)"
+    notebook.write(written)
+    process = notebook.start()
+    told = "".join(process.communicate(timeout=100))
+    assert process.returncode == 1
+    assert "Cookie: ***" in told
+    assert "77c1d9canary" not in told
+    executed = notebook.executed()
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", ())]
+    views = [output for output in outputs if output["output_type"] not in ("stream", "error")]
+    assert views
+    assert "77c1d9canary" not in json.dumps([views, executed.metadata, [cell.metadata for cell in executed.cells]])
+
+
 def test_a_cell_that_is_cancelled_is_told_in_one_line_and_nothing_of_a_silent_view_is_written(notebook: Notebook):
     """The cells after it do not run; a cell that printed beside short calls has what it printed alone."""
     written = notebook.read()

@@ -25,6 +25,12 @@ from tests.code.notebook import Notebook, bring_back
         ("a", {"db": {"password": "x"}}),
         ("a", "postgresql://me:letmein@host/db"),
         ("a", "-----BEGIN RSA PRIVATE KEY-----"),
+        ("a", {"Authorization": "Bearer x"}),
+        ("a", {b"authorization": b"Bearer x"}),
+        ("a", [("Cookie", "sid=x"), ("X-Id", "7")]),
+        ("a", [(b"x-api-key", b"x")]),
+        ("a", {"cookie": "sid=x"}),
+        ("authorization", "x"),
     ],
 )
 def test_credentials(name, value):
@@ -40,6 +46,8 @@ def test_credentials(name, value):
         ("a", {"key": "name", "value": "x"}),
         ("a", "https://host/path"),
         ("password", None),
+        ("a", {"cookie": "chocolate"}),
+        ("a", [("token", "NN"), ("key", "NN")]),
     ],
 )
 def test_not_credentials(name, value):
@@ -56,6 +64,10 @@ def test_not_credentials(name, value):
         ("postgres://me:letmein@host/db", "postgres://***@host/db"),
         ("no: sk-abcdefghij1234", "no: ***"),
         ("-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----\nafter", "***\nafter"),
+        ("Set-Cookie: sid=abc; path=/\nnext", "Set-Cookie: ***\nnext"),
+        ("{'Cookie': 'sid=abc', 'n': 3}", "{'Cookie': ***, 'n': 3}"),
+        ("[(b'authorization', b'Basic x'), ('n', '1')]", "[(b'authorization', b'***'), ('n', '1')]"),
+        ("a cookie: chocolate", "a cookie: chocolate"),
         ("max_tokens=5", "max_tokens=5"),
         ("KeyError: 'api_key'", "KeyError: 'api_key'"),
         ("the bearer certificates", "the bearer certificates"),
@@ -77,6 +89,9 @@ def test_what_is_named_in_secrets_is_one_and_so_is_its_value_from_the_environmen
     ("source", "shown"),
     [
         ("API_KEY = 'hunter2'", "API_KEY = '***'"),
+        ("API_KEY = b'hunter2'", "API_KEY = b'***'"),
+        ("h = {b'Authorization': b'x', 'Cookie': 'a=x'}", "h = {b'Authorization': b'***', 'Cookie': '***'}"),
+        ("h = [('X-Api-Key', 'x'), ('n', 'm')]", "h = [('X-Api-Key', '***'), ('n', 'm')]"),
         ("c = Client(api_key='ü-hunter2', n=1)", "c = Client(api_key='***', n=1)"),
         ("c = Client(os.environ['OPENAI_API_KEY'])", "c = Client(os.environ['OPENAI_API_KEY'])"),
         ("d = {'password': 'x', 'user': 'y'}", "d = {'password': '***', 'user': 'y'}"),

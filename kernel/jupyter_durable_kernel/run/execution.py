@@ -19,6 +19,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from jupyter_durable.cli.running import NotebookRun
+from jupyter_durable.code.credentials import masked
 from jupyter_durable.errors import Cancelled, SDKUsageError
 from jupyter_durable_kernel.run import notebook_file
 from jupyter_durable_kernel.run.in_kernel import Execution
@@ -125,7 +126,7 @@ class Running:
             if self._late:
                 return Ended(1, 0, f"it took longer than {limit:g} s (--timeout)")
             cancelled = error.ename == Cancelled.__name__
-            return Ended(1, 0, error.evalue if cancelled else f"{error.ename}: {error.evalue}")
+            return Ended(1, 0, error.evalue if cancelled else masked(f"{error.ename}: {error.evalue}"))
         except DeadKernelError:
             if self._signal is not None:
                 return self._interrupted()

@@ -23,7 +23,7 @@ from jupyter_durable.core.nodes import GROUPS
 from jupyter_durable.errors import DurableError
 from jupyter_durable_kernel.view.as_json import logs_of
 from jupyter_durable_kernel.view.error_places import failure_text_of, placed
-from jupyter_durable_kernel.view.short_values import preview, shortened, shortened_trace
+from jupyter_durable_kernel.view.short_values import name_of, preview, shortened, shortened_trace
 
 TEXT: Final = 6_000
 ROWS: Final = 8
@@ -183,7 +183,7 @@ def _lines(value: Any, depth: int, out: list[str], name: str = "") -> list[str]:
             out.append(f"{pad}  … {len(value) - n:,} more")
             break
         label = "" if key is None else f"{preview(key, 0)}: "
-        masked = key is not None and is_secret_field(str(key), item)
+        masked = key is not None and is_secret_field(name_of(key), item)
         _lines(MASK if masked else item, depth + 1, out, label)
     out.append(f"{pad}{opened[1]}")
     return out

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from jupyter_durable.code.credentials import MASK, is_secret_field, looks_secret, masked
+from jupyter_durable.code.plain import HEADER
 from jupyter_durable.function import Results
 
 LENGTH: Final = 90
@@ -50,14 +51,21 @@ def _collection(value: Any, kind: type, depth: int) -> str:
         return f"<{kind.__name__} of {count:,}>" if kind in (set, frozenset, dict) else f"[{count:,} items]"
     if kind is dict:
         items = [
-            f"{preview(key, 0)}: {MASK if is_secret_field(str(key), item) else preview(item, depth - 1)}"
+            f"{preview(key, 0)}: {MASK if is_secret_field(name_of(key), item) else preview(item, depth - 1)}"
             for key, item in value.items()
         ]
         return "{" + ", ".join(items) + "}"
+    if kind is tuple and count == 2 and HEADER.fullmatch(name_of(value[0])):
+        return f"({preview(value[0], 0)}, {MASK})"
     inner = ", ".join(preview(item, depth - 1) for item in value)
     if kind is tuple:
         return f"({inner}{',' if count == 1 else ''})"
     return f"[{inner}]" if kind is list else "{" + inner + "}"
+
+
+def name_of(key: Any) -> str:
+    """The name that a key of a table is, "" for what is no name: no method of it is called."""
+    return key.decode("latin-1") if type(key) is bytes else key if type(key) is str else ""
 
 
 def _described(value: Any, kind: type) -> str:
