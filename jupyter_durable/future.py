@@ -286,6 +286,8 @@ def refuse_nested(name: str, values: Iterable[Any]) -> None:
     seen = set(map(id, pending))
     for value in pending:  # grows while it is read: values are deep, and may hold themselves
         parts = value.values() if isinstance(value, dict) else value
+        if _is_flat(map(type, parts)):
+            continue
         for part in parts:
             if isinstance(part, Deferred):
                 raise SerializationError(
@@ -298,6 +300,7 @@ def refuse_nested(name: str, values: Iterable[Any]) -> None:
 
 
 _CONTAINERS: Final = (list, tuple, set, frozenset)
+_is_flat: Final = frozenset({type(None), bool, int, float, str, bytes}).issuperset
 
 
 def refuse_returned(name: str, value: Any) -> None:

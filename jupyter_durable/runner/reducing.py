@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jupyter_durable.context import Deferred, drive, drive_async
-from jupyter_durable.core.model import CallRow, Kind
+from jupyter_durable.core.model import CallRow, Flag, Kind
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.future import settled, settled_async
@@ -37,6 +37,11 @@ class _Chain:
         self.done = 0
         self.taken_over: list[CallRow] = []
         self.newest: CallRow | None = None
+
+    def _told(self, item: Any, weak: int) -> None:
+        """What is too large for a digest is named, as the arguments of a call are."""
+        if weak & Flag.TOO_LARGE:
+            self.node.run.notices.too_large(self.spec, (self.accumulated, item), {})
 
     def _link(self, item: Any) -> tuple[bytes, int]:
         digest, weak = value_digest(item, self.node.run.digesting)
@@ -84,6 +89,7 @@ class _Chain:
 
         node = self.node
         digest, weak = self._link(item)
+        self._told(item, weak)
         place = (node.open_body().pass_no, self.done, digest, self.plan.flags | weak)
         call = ActiveCall(node, node.run, self.spec, Kind.REDUCE_STEP, self.plan, place)
         call.enter(self.taken_over.pop(0) if self.taken_over else None, (self.accumulated, item), {})

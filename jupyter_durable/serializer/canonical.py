@@ -38,8 +38,9 @@ from jupyter_durable.serializer.parts import (
     wrapped,
 )
 from jupyter_durable.serializer.reduced import reduced
+from jupyter_durable.serializer.weights import Weigh, weight_of
 
-__all__ = ["BUDGET_SECONDS", "FLAT", "CodeOf", "Digesting", "OverBudgetError", "Walk", "frame"]
+__all__ = ["BUDGET_SECONDS", "FLAT", "CodeOf", "Digesting", "OverBudgetError", "Walk", "frame", "short"]
 
 CodeOf: TypeAlias = Callable[[Any], bytes | None]
 """The code of a function or class of the notebook or of a local module; None where its name says it all."""
@@ -47,14 +48,17 @@ CodeOf: TypeAlias = Callable[[Any], bytes | None]
 BUDGET_SECONDS: Final = 0.05
 INLINE: Final = 4096
 """Longer encodings stand as their hash in what holds them."""
-WORK_A_SECOND: Final = 280_000
-"""Objects walked in a second, on a machine of 2024, with some room for what comes after a walk that is given up."""
+WORK_A_SECOND: Final = 210_000
+"""Units of work in a second of the budget: a walk takes three fifths of it, what comes after one that was given up the
+rest, with room for a slower machine."""
+OPENED: Final = 2
+"""An object whose parts are walked one by one costs twice as much as one that is looked at at once."""
 DESCRIBED: Final = 10
-"""An object that is asked how to make it again costs as much as so many others."""
+"""An object that is asked how to make it again costs so much more."""
 FLAT_ITEMS: Final = 4
-"""So many flat items that are looked at one by one cost as much as one object."""
+"""So many flat items that are looked at one by one cost a unit."""
 FLAT_BYTES: Final = 512
-"""So many bytes of text of flat items that are looked at together cost as much."""
+"""So many bytes of text of flat items that are looked at together cost a unit."""
 
 
 class Digesting:
@@ -69,8 +73,8 @@ class Digesting:
     def __init__(self, code_of: CodeOf | None = None, budget: float = BUDGET_SECONDS) -> None:
         self.code_of = code_of
         self.budget = budget
-        self.encoders: dict[type, Encode | None] = {}
-        """By type; None where it has no canonical form."""
+        self.encoders: dict[type, tuple[Encode | None, Weigh | None]] = {}
+        """By type, no encoder where it has no canonical form, with what it costs to begin one that costs much."""
 
 
 class OverBudgetError(Exception):
@@ -100,7 +104,7 @@ class Walk:
         how = how if how is not None else Digesting()
         self.weak = False
         self.code_of: CodeOf = how.code_of if how.code_of is not None else _no_code
-        self._left = how.budget * WORK_A_SECOND
+        self._left = self._whole = how.budget * WORK_A_SECOND
         self._met = 0
         self._known: dict[int, tuple[Any, bytes | _Node]] = {}
         """By `id`, with the object itself, which keeps its `id` from being another one's."""
@@ -131,6 +135,21 @@ class Walk:
                 stack.pop()
                 self._close(node, stack[-1])
 
+    @property
+    def spare(self) -> float:
+        """The share of the budget that is left."""
+        return max(self._left, 0) / self._whole
+
+    def go_on(self, share: float) -> None:
+        """After a walk that was given up: forget what was on its way, and take a share of the budget for other values.
+
+        What was seen whole costs nothing any more.
+        """
+        for node in self._open:
+            self._known.pop(id(node.value), None)
+        self._open.clear()
+        self._left = share * self._whole
+
     def _look(self, kind: type, part: Any, holder: _Node) -> bytes | _Node | None:
         """The bytes of a part, or an object that is on its way; None where it has been opened just now."""
         if kind is Parts:
@@ -141,11 +160,16 @@ class Walk:
                 return self._seen_again(part, known[1], holder)
             made = self._made(kind, part)
             if type(made) is bytes:
-                self._spend(1 + len(made) // FLAT_BYTES)
-                made = _short(made)
+                self._left -= 1 + len(made) // FLAT_BYTES
+                if self._left < 0:
+                    raise OverBudgetError
+                if len(made) > INLINE:
+                    made = short(made)
                 self._known[id(part)] = (part, made)
                 return made
-        self._spend(1 + len(made.parts) // FLAT_ITEMS)
+        self._left -= OPENED + len(made.parts) // FLAT_ITEMS
+        if self._left < 0:
+            raise OverBudgetError
         node = _Node(part, made, self._met)
         self._met += 1
         self._open.append(node)
@@ -177,7 +201,7 @@ class Walk:
         if self._open[-1] is node and not node.cyclic:
             encoding = node.made.whole(node.got)  # type: ignore[arg-type]
             if len(encoding) > INLINE and holder.index >= 0:
-                encoding = _short(encoding)
+                encoding = short(encoding)
             self._open.pop()
         else:
             while node.low >= 0:
@@ -209,7 +233,7 @@ class Walk:
         order = [root]
         encoded = []
         for node in order:  # grows while it is read
-            self._spend(1)
+            self._spend(1 + len(node.got) // FLAT_ITEMS)
             got = []
             for each in node.got:
                 if isinstance(each, bytes):
@@ -220,20 +244,22 @@ class Walk:
                     order.append(each)
                 got.append(frame(b"^", b"%d" % numbers[each]))
             encoded.append(node.made.whole(got))
-        return _short(frame(b"Y", *encoded))
+        return short(frame(b"Y", *encoded))
 
     def _spend(self, work: int) -> None:
+        if self._left < work:
+            raise OverBudgetError  # what is not done is not spent
         self._left -= work
-        if self._left < 0:
-            raise OverBudgetError
 
     # what a value is made of
 
     def _made(self, kind: type, value: Any) -> Encoded:
         try:
-            encode = self._encoders[kind]
+            encode, weigh = self._encoders[kind]
         except KeyError:
-            encode = self._encoders[kind] = _encoder(kind)
+            encode, weigh = self._encoders[kind] = _encoder(kind), weight_of(kind)
+        if weigh is not None:
+            self._spend(weigh(value))
         return self.described(value) if encode is None else encode(self, value)
 
     def described(self, value: Any) -> Encoded:
@@ -270,7 +296,8 @@ def _by_bytes(pair: Sequence[Any]) -> tuple[Any, ...]:
     return (key, item) if isinstance(item, bytes) else (key, b"")
 
 
-def _short(encoding: bytes) -> bytes:
+def short(encoding: bytes) -> bytes:
+    """An encoding as it stands in what holds it."""
     if len(encoding) <= INLINE:
         return encoding
     return b"#" + blake2b(encoding, digest_size=32).digest()

@@ -5,8 +5,10 @@ Rules of this file
   BLAKE2b. It tells 1, True, 1.0 and "1" apart.
 - Everything else is walked by `canonical`. What has no canonical bytes is described as the pickler sees it, and the
   digest is called weak (`Flag.WEAK`): equal weak digests prove equal arguments, other ones prove nothing.
-- A walk that would take longer than the budget is given up. Then each argument is walked by itself, and what is too
-  large counts by its pickled bytes, or, where these are too many, equals nothing (`Flag.TOO_LARGE`).
+- A walk that would take longer than the budget is given up. Then each argument is known by itself as far as it was
+  walked or a small rest of the budget goes, and what is too large counts by its pickled bytes, or, where these are too
+  many, equals nothing (`Flag.TOO_LARGE`). All that comes after the walk has one budget, however many arguments there
+  are.
 """
 
 from __future__ import annotations
@@ -17,15 +19,17 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from jupyter_durable.core.model import Flag
-from jupyter_durable.serializer.canonical import Digesting, OverBudgetError, Walk
-from jupyter_durable.serializer.parts import FLAT, frame, odd_nan
-from jupyter_durable.serializer.pickled import pickled_digest
+from jupyter_durable.serializer.canonical import Digesting, OverBudgetError, Walk, short
+from jupyter_durable.serializer.parts import FLAT, MANY, frame, is_plain, odd_nan
+from jupyter_durable.serializer.pickled import Pickling
 from jupyter_durable.serializer.shape import shape_of
 
 __all__ = ["DIGEST_BYTES", "Digesting", "args_digest", "named_arguments", "over_budget", "shape_of", "value_digest"]
 
 DIGEST_BYTES: Final = 16
-_is_flat: Final = FLAT.issuperset
+REST: Final = 1 / 8
+"""The share of the budget in which arguments are looked at one by one, after all of them were too large."""
+_is_number: Final = (FLAT - {str, bytes}).issuperset
 _is_text: Final = frozenset({str}).issuperset
 _WALKED: Final = b"\0"
 """Begins what the walk made; `ascii` of a tuple begins with a parenthesis, so the two never meet."""
@@ -44,7 +48,7 @@ def args_digest(
         args, kwargs = _in_position(names, args, kwargs)
         if kwargs:
             return _with_keywords(args, kwargs, how)
-    shallow = args if _is_flat(map(type, args)) else _shallow(args)
+    shallow = args if _is_number(map(type, args)) or is_plain(args) else _shallow(args)
     if shallow is not None:
         try:
             text = ascii(shallow)
@@ -64,8 +68,16 @@ def over_budget(
     names: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any], how: Digesting | None = None
 ) -> list[str]:
     """Names of the arguments that are too large for a walk."""
-    named = named_arguments(names, args, kwargs)
-    return [name for name, value in named.items() if _within_budget(value, how) is None]
+    if kwargs:
+        args, kwargs = _in_position(names, args, kwargs)
+    named = named_arguments(names, args, dict(sorted(kwargs.items())))
+    walk = Walk(how)
+    try:
+        walk.bytes_of((args, dict(kwargs)) if kwargs else args)
+    except OverBudgetError:
+        found = _one_by_one(walk, tuple(named.values()))
+        return [name for name, known in zip(named, found, strict=True) if known is None]
+    return []
 
 
 def named_arguments(names: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,7 +101,7 @@ def _in_position(
 def _with_keywords(args: tuple[Any, ...], kwargs: Mapping[str, Any], how: Digesting | None) -> tuple[bytes, int]:
     named = sorted(kwargs.items())
     values = (*args, *[value for _, value in named])
-    if _is_flat(map(type, values)):
+    if _is_number(map(type, values)) or is_plain(values):
         try:
             text = ascii((args, named))
         except ValueError:
@@ -100,13 +112,18 @@ def _with_keywords(args: tuple[Any, ...], kwargs: Mapping[str, Any], how: Digest
 
 
 def _shallow(args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """Arguments that are flat, or lists, tuples and dicts with flat content: `ascii` is their value, once sorted."""
+    """Arguments that are flat, or short lists, tuples and dicts with flat content: `ascii` is their value, once sorted.
+
+    A long text or container is walked, which ends.
+    """
     found = []
     for value in args:
         kind = type(value)
-        if kind is dict and _is_text(map(type, value)) and _is_flat(map(type, value.values())):
+        if kind in FLAT and is_plain((value,)):
+            found.append(value)
+        elif kind is dict and len(value) <= MANY and _is_text(map(type, value)) and is_plain(value.values()):
             found.append(dict(sorted(value.items())))
-        elif kind in FLAT or ((kind is list or kind is tuple) and _is_flat(map(type, value))):
+        elif (kind is list or kind is tuple) and len(value) <= MANY and is_plain(value):
             found.append(value)
         else:
             return None
@@ -132,21 +149,36 @@ def _walked(value: tuple[Any, ...], parts: tuple[Any, ...], how: Digesting | Non
         data = walk.bytes_of(value)
         flags: int = Flag.WEAK if walk.weak else False
     except OverBudgetError:
-        # One part is what was too large; of several each may be, and what is not is known by its canonical bytes.
-        alone = len(parts) == 1
-        data = frame(b"P", *[(not alone and _within_budget(part, how)) or _pickled(part, how) for part in parts])
+        pickling = Pickling(how if how is not None else Digesting(), walk.spare)
+        found = _one_by_one(walk, parts)
+        data = frame(
+            b"P",
+            *[_pickled(part, pickling) if known is None else known for part, known in zip(parts, found, strict=True)],
+        )
         flags = Flag.WEAK | Flag.TOO_LARGE
     return blake2b(_WALKED + data, digest_size=DIGEST_BYTES).digest(), flags
 
 
-def _within_budget(value: Any, how: Digesting | None) -> bytes | None:
+def _one_by_one(walk: Walk, parts: tuple[Any, ...]) -> list[bytes | None]:
+    """The canonical bytes of each part of what was over the budget; None for what is too large.
+
+    One alone is what was too large. Of several each may be: what was seen whole costs nothing, and the others have
+    equal shares of the rest, so that none is too large because of where it stands.
+    """
+    if len(parts) == 1:
+        return [None]
+    return [_again(walk, part, REST / len(parts)) for part in parts]
+
+
+def _again(walk: Walk, part: Any, share: float) -> bytes | None:
+    walk.go_on(share)
     try:
-        return Walk(how).bytes_of(value)
+        return short(walk.bytes_of(part))
     except OverBudgetError:
         return None
 
 
-def _pickled(value: Any, how: Digesting | None) -> bytes:
+def _pickled(value: Any, pickling: Pickling) -> bytes:
     """The pickled bytes as a hash. What cannot be pickled in time equals nothing."""
-    found = pickled_digest(value, how if how is not None else Digesting())
+    found = pickling.digest(value)
     return frame(b"P", os.urandom(16) if found is None else found)

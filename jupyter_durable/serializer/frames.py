@@ -125,9 +125,9 @@ def _polars(pl: Any, kind: type) -> Take | None:
     if issubclass(kind, pl.Series):
         return lambda value: _series(pl, value)
     if issubclass(kind, pl.LazyFrame):
-        return lambda value: ("plan", value.serialize())
+        return lambda value: ("plan", blake3(value.serialize()).digest())
     if issubclass(kind, pl.Expr):
-        return lambda value: ("expression", value.meta.serialize())
+        return lambda value: ("expression", blake3(value.meta.serialize()).digest())
     return (lambda value: (repr(value),)) if issubclass(kind, pl.DataType) else None
 
 

@@ -75,8 +75,9 @@ def _has_state(kind: type) -> bool:
 
 def state_of(value: Any, shape: Shape) -> dict[str, Any]:
     """Attributes and slots of an instance of that shape."""
-    attributes = {} if shape.attributes is None else shape.attributes.__get__(value)
-    state = {**attributes, **dict(_slots(value, shape))}
+    state = {} if shape.attributes is None else dict(shape.attributes.__get__(value))
+    if shape.slots:
+        state.update(_slots(value, shape))
     if shape.caches.isdisjoint(state):
         return state
     return {name: item for name, item in state.items() if name not in shape.caches}

@@ -33,11 +33,13 @@ from jupyter_durable.serializer.parts import (
     Encoded,
     Names,
     Parts,
+    Piece,
     atom,
     frame,
     group,
     known,
     mapping,
+    piece,
     sequence,
     sorted_items,
     tagged,
@@ -204,6 +206,7 @@ def _range(_: Names, value: range) -> Encoded:
 
 
 EXACT: Final[dict[type, Encode]] = {
+    Piece: piece,
     list: _wrapped(b"l", sequence),
     tuple: _wrapped(b"t", sequence),
     dict: _wrapped(b"m", mapping),

@@ -2,8 +2,9 @@
 
 Rules of this file
 - The pickler is C, so it gets over far more than a walk. Its bytes differ for equal values, so they make a digest weak.
-- Bytes in the pickle and objects that are asked how to make them are counted, not time. Buffers outside do not count:
-  hashing them is as fast as reading them.
+- Bytes in the pickle and objects that are asked how to make them are counted, not time. Buffers outside do not count,
+  and long texts and bytes hardly: hashing them is as fast as reading them.
+- The budget is that of a call, however many of its arguments are too large.
 - A class of the notebook counts by its code.
 """
 
@@ -19,10 +20,18 @@ from blake3 import blake3
 from jupyter_durable.serializer.canonical import CodeOf, Digesting
 from jupyter_durable.serializer.pickler import PROTOCOL, refusal
 
-__all__ = ["pickled_digest"]
+__all__ = ["Pickling"]
 
-BYTES_A_SECOND: Final = 100 * 1024 * 1024
-OBJECTS_A_SECOND: Final = 50_000
+BYTES_A_SECOND: Final = 30_000_000
+"""So many bytes of small parts for each second of the budget: a fifth of it, after a walk that was given up."""
+IN_PLACE_OF_A_WALK: Final = 2
+"""A walk that is not begun leaves time for so many times as much."""
+OBJECT: Final = 500
+"""An object that is asked how to make it takes as long as so many bytes."""
+LONG: Final = 64 * 1024
+"""The pickler hands on longer parts as they are; a piece of the pickle is no longer by more than a small part."""
+OF_LONG: Final = 16
+"""So many bytes of these take as long as one of a small part."""
 
 
 class _StoppedError(Exception):
@@ -30,25 +39,29 @@ class _StoppedError(Exception):
 
 
 class _Hash(io.RawIOBase):
-    """A file that keeps only the hash of what is written, and takes no more than `limit` bytes."""
+    """A file that keeps only the hash of what is written, as long as there is something left of the budget."""
 
-    def __init__(self, limit: float) -> None:
+    def __init__(self, left: float) -> None:
         self.hash = blake3()
-        self._left = limit
+        self.left = left
+
+    def spend(self, work: float) -> None:
+        """Raises `_StoppedError` where that is too much."""
+        self.left -= work
+        if self.left < 0:
+            raise _StoppedError
 
     def write(self, data: Any) -> int:
         size = memoryview(data).nbytes
-        self._left -= size
-        if self._left < 0:
-            raise _StoppedError
+        self.spend(size if size <= 2 * LONG else size / OF_LONG)
         self.hash.update(data)
         return size
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    def __init__(self, file: _Hash, limit: float, code_of: CodeOf | None) -> None:
+    def __init__(self, file: _Hash, code_of: CodeOf | None) -> None:
         super().__init__(file, protocol=PROTOCOL, buffer_callback=lambda buffer: self._apart(file, buffer))
-        self._left = limit
+        self._file = file
         self._code_of = code_of
 
     @staticmethod
@@ -59,8 +72,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return False
 
     def reducer_override(self, obj: Any) -> Any:
-        self._left -= 1
-        if self._left < 0 or refusal(obj) is not None:
+        self._file.spend(OBJECT)
+        if refusal(obj) is not None:
             raise _StoppedError
         if isinstance(obj, type):
             code = None if self._code_of is None else self._code_of(obj)
@@ -69,12 +82,21 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return super().reducer_override(obj)
 
 
-def pickled_digest(value: Any, how: Digesting) -> bytes | None:
-    """32 bytes over the pickled value; None where it cannot be pickled within the budget."""
-    file = _Hash(how.budget * BYTES_A_SECOND)
-    try:
-        _Pickler(file, how.budget * OBJECTS_A_SECOND, how.code_of).dump(value)
-    # Pickling runs `__reduce__` and `__getstate__` of the user's classes, which may raise anything.
-    except Exception:  # noqa: BLE001
-        return None
-    return file.hash.digest()
+class Pickling:
+    """Hashes of pickled values, as far as one budget goes for all of them. `spare`: the share that a walk has left."""
+
+    def __init__(self, how: Digesting, spare: float) -> None:
+        self._left = how.budget * BYTES_A_SECOND * (1 + IN_PLACE_OF_A_WALK * spare)
+        self._code_of = how.code_of
+
+    def digest(self, value: Any) -> bytes | None:
+        """32 bytes over the pickled value; None where it cannot be pickled with what is left."""
+        file = _Hash(self._left)
+        try:
+            _Pickler(file, self._code_of).dump(value)
+        # Pickling runs `__reduce__` and `__getstate__` of the user's classes, which may raise anything.
+        except Exception:  # noqa: BLE001
+            return None
+        finally:
+            self._left = file.left
+        return file.hash.digest()

@@ -123,6 +123,32 @@ def test_an_argument_over_the_budget_is_named_once(sweep):
     assert sweep.namespace["out"] == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("score(1, client=big)", "client"),
+        ("score(client=big, n=big)", "n"),
+        ("pair.map([[1, big], [2, big]])", "item"),
+        ("join.reduce([[0], big, big])", "item"),
+        ("join.reduce([[0], [1]], big)", "total"),
+        ("many(1, 2, big, k=big)", "argument 2"),
+    ],
+)
+def test_no_argument_over_the_budget_is_passed_over_in_silence(sweep, source, name):
+    """However it reaches a call: as keyword, as item, as what a reduce has accumulated."""
+    sweep.cell(
+        "%%durable\ndef pair(item): return 1\ndef join(total, item): return len(item)\n"
+        "def many(n, *args, **more): return 1",
+        key="more",
+    )
+    sweep.cell("big = [(n, str(n)) for n in range(12_000)]", key="big")
+    sweep.cell(source)
+    sweep.cell(source)
+    said = [text for text in sweep.warnings if "too many parts to be compared within 50 ms" in text]
+    assert any(f"its argument `{name}`" in text for text in said)
+    assert all("configure(digest_budget=" in text for text in said)
+
+
 def test_the_items_of_a_map_are_served_by_their_place_with_a_mark(sweep):
     """Nothing runs again, so there is nothing to explain."""
     source = "out = objective.map([Trial(n) for n in range(5)])"
