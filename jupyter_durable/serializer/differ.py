@@ -52,11 +52,14 @@ def incomparable(name: str, value: Any, how: Digesting) -> Difference | None:
     if _comparable(value, how):
         return None
     path = name
+    seen = {id(value): value}
     for _ in range(MAX_STEPS):
-        step = next(((label, part) for label, part in _labelled(value).items() if not _comparable(part, how)), None)
+        parts = [(label, part) for label, part in _labelled(value).items() if id(part) not in seen]
+        step = next(((label, part) for label, part in parts if not _comparable(part, how)), None)
         if step is None:
             break
         path, value = path + step[0], step[1]
+        seen[id(value)] = value  # a path that comes back to where it was says nothing more
     return Difference(path, describe(value))
 
 

@@ -155,7 +155,9 @@ def _walked(value: tuple[Any, ...], parts: tuple[Any, ...], how: Digesting | Non
             b"P",
             *[_pickled(part, pickling) if known is None else known for part, known in zip(parts, found, strict=True)],
         )
-        flags = Flag.WEAK | Flag.TOO_LARGE
+        flags = Flag.WEAK if walk.weak else False  # of what was walked: several may be too large only together
+        if None in found:
+            flags = Flag.WEAK | Flag.TOO_LARGE
     return blake2b(_WALKED + data, digest_size=DIGEST_BYTES).digest(), flags
 
 

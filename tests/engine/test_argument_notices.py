@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from types import SimpleNamespace
+
 import pytest
+
+from jupyter_durable.serializer.differ import incomparable
+from jupyter_durable.serializer.digest import Digesting
 
 TRIAL = """
 import datetime, threading
@@ -79,6 +85,15 @@ def test_what_cannot_be_compared_is_named(sweep):
     (said,) = sweep.warnings
     assert "`client._lock (threading.Lock)`" in said or "`client._lock` (threading.Lock)" in said
     assert "global" in said
+
+
+def test_a_path_to_what_cannot_be_compared_does_not_go_in_circles():
+    """Objects that hold each other: each is named once."""
+    inner = SimpleNamespace()
+    outer = inner.outer = SimpleNamespace(inner=inner, lock=threading.Lock())
+    found = incomparable("client", outer, Digesting())
+    assert found is not None
+    assert found.path == "client.inner"
 
 
 @pytest.mark.parametrize("edited", ["[1, 2, 3, 4]", "[9, 1, 2, 3]", "[3, 1]", "[1, 2, 3]"])

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from jupyter_durable.core.model import Flag
-from jupyter_durable.serializer.canonical import BUDGET_SECONDS
-from jupyter_durable.serializer.digest import args_digest, over_budget, value_digest
+from jupyter_durable.serializer.canonical import BUDGET_SECONDS, WORK_A_SECOND
+from jupyter_durable.serializer.digest import Digesting, args_digest, over_budget, value_digest
 
 
 class Slotted:
@@ -35,6 +35,17 @@ def test_of_several_arguments_those_that_are_too_large_are_named() -> None:
         assert over_budget(names, args, {}) == large
         assert args_digest(names, args, {}) == args_digest(names, args, {})
         assert over_budget((), (), dict(zip(names, args, strict=True))) == large
+
+
+def test_arguments_that_are_too_many_only_together_are_compared() -> None:
+    """None of them is to blame, so none is named, and nothing is weak."""
+    args = [[n] for n in range(760)], [[n] for n in range(40)]
+    how = Digesting(budget=1_000 / WORK_A_SECOND)
+    assert over_budget((), (args,), {}, how) == ["argument 0"]
+    assert over_budget((), args, {}, how) == []
+    assert args_digest((), args, {}, how)[1] == 0
+    assert args_digest((), args, {}, how) == args_digest((), copy.deepcopy(args), {}, how)
+    assert args_digest((), args, {}, how)[0] != args_digest((), (args[0], args[1][1:]), {}, how)[0]
 
 
 def test_what_is_shared_by_arguments_and_was_given_up_is_looked_at_again() -> None:
