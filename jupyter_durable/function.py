@@ -5,6 +5,7 @@ Rules of this file
 - What a wrapper does is begin a call in the running scope and drive it; what is decided is decided by the `Execution`.
 - Wrappers reach the engine through the module `context` alone: cloudpickle takes modules by name, so that joblib can
   send a durable function of a notebook to its processes, where it is plain.
+- `Spec` and `Results` are found here, too: the pickles in stores name them so.
 """
 
 from __future__ import annotations
