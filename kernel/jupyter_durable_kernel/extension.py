@@ -9,7 +9,6 @@ Rules of this file
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from jupyter_durable.durable_cell.line import CellOptions
 from jupyter_durable.errors import Cancelled, DurableError, SDKUsageError
 from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable_kernel.cells import decorating, identity, tracebacks
+from jupyter_durable_kernel.cells.beat import Beat
 from jupyter_durable_kernel.cells.callees import Reached
 from jupyter_durable_kernel.cells.displayed import Displays, Told
 from jupyter_durable_kernel.cells.head import Head, as_comments
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from jupyter_durable.core.model import RequestRow
     from jupyter_durable.runner.run import Run
 
-BEAT_SECONDS: Final = 0.15
-"""While a cell runs its loop wakes this often, so that an interrupt is seen during `await`."""
 _SLOT: Final = "jupyter_durable_extension"
 
 
@@ -80,7 +78,7 @@ class Extension:
         """The request whose cancel ends this cell."""
         self._wanted: str | None = None
         """The request that this cell was told to go on with."""
-        self._beat: asyncio.TimerHandle | None = None
+        self._beat = Beat()
         self._before: dict[str, Any] = {}
 
     # adding and taking away
@@ -125,12 +123,10 @@ class Extension:
 
     def _begin_loading_cell(self) -> None:
         """The cell that loads the extension has begun already: its durable calls are one request, too."""
-        kernel = getattr(self.shell, "kernel", None)
-        parent = kernel.get_parent("shell") if kernel is not None else {}
-        source = parent.get("content", {}).get("code", "")
+        source, cell_id = identity.told(self.shell)
         self._depth = 1 if source else 0
         if source:
-            self._begin((source, source), parent.get("metadata", {}).get("cellId"))
+            self._begin((source, source), cell_id)
         else:
             self.engine.sessions.begin(identity.made_cell(None, "", (self.directory, NAMELESS, ""), False))
             self.engine.sessions.end(None)
@@ -154,14 +150,8 @@ class Extension:
             except SyntaxError:
                 transformed = info.raw_cell
             self._depth = 1
-        cell_id = getattr(info, "cell_id", None) or self._cell_id()
+        cell_id = getattr(info, "cell_id", None) or identity.told(self.shell)[1]
         self._begin((info.raw_cell, transformed), cell_id)
-
-    def _cell_id(self) -> str | None:
-        kernel = getattr(self.shell, "kernel", None)
-        parent = kernel.get_parent("shell") if kernel is not None else {}
-        found = parent.get("metadata", {}).get("cellId")
-        return str(found) if found else None
 
     def _begin(self, texts: tuple[str, str], cell_id: str | None) -> None:
         """`texts`: the cell as written, and as Python."""
@@ -188,7 +178,7 @@ class Extension:
         expecting = self._reach is not None and self._reach.durable
         self.views.begin_cell(durable_body=self._durable_body, expecting=expecting)
         self._tee.install()
-        self._start_beating()
+        self._beat.start()
         if said is not None:
             self._remarks.absent(None)
 
@@ -223,9 +213,7 @@ class Extension:
         self._decorating.switch(None)
         self._remarks.tell()
         error = error or (self._shown if self._swallows else None)
-        if self._beat is not None:
-            self._beat.cancel()
-            self._beat = None
+        self._beat.stop()
         run, row = self.engine.sessions.run, self.engine.sessions.row
         try:
             self.engine.sessions.end(error)
@@ -246,19 +234,6 @@ class Extension:
         self.shell._last_traceback = [str(error)]
         if result is not None and result.error_in_exec is not None:
             result.error_in_exec = error
-
-    def _start_beating(self) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return  # a terminal: an interrupt wakes its loop by itself
-
-        def beat() -> None:
-            self._beat = loop.call_later(BEAT_SECONDS, beat)
-
-        if self._beat is not None:
-            self._beat.cancel()
-        beat()
 
     def begun(self, row: RequestRow, run: Run, resumed: bool) -> None:
         """A request of this cell begins."""
@@ -311,21 +286,10 @@ class Extension:
         shown = tracebacks.tidied(found[1], found[2], run.stopped if run is not None else None)
         if run is not None or self._begun:
             self._output_comes()
-        id = self._failing()
+        id = tracebacks.failing(self.engine, self._begun)
         line = f"request {id} · resume: run the cell again, or %durable replay {id}" if id is not None else None
         with tracebacks.noted(shown[1], line):
             return self._before["showtraceback"](shown, *args, **kwargs)
-
-    def _failing(self) -> str | None:
-        """The request that fails with the exception that is shown now."""
-        row = self.engine.sessions.row
-        if row is not None:
-            return row.id
-        with contextlib.suppress(DurableError):  # a store that fails must not hide the traceback
-            for begun, _ in reversed(self._begun):
-                if self.engine.store.request(begun.id).status != Status.SUCCEEDED:
-                    return begun.id
-        return None
 
 
 def loaded(shell: Any) -> Extension | None:

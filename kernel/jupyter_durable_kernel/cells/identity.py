@@ -18,6 +18,14 @@ from jupyter_durable.code.texts import tree_of
 from jupyter_durable.durable_cell.line import CellOptions
 
 
+def told(shell: Any) -> tuple[str, str | None]:
+    """What the front end said of the cell that executes: its text, and its id where it has one."""
+    kernel = getattr(shell, "kernel", None)
+    message = kernel.get_parent("shell") if kernel is not None else {}
+    id = message.get("metadata", {}).get("cellId")
+    return message.get("content", {}).get("code", ""), str(id) if id else None
+
+
 def notebook_path(namespace: Mapping[str, Any], directory: str) -> str:
     """Path of the notebook; where no front end tells it, the directory the kernel started in."""
     named = os.environ.get("JPY_SESSION_NAME") or namespace.get("__vsc_ipynb_file__")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,11 +19,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 import jupyter_durable
-from jupyter_durable.errors import Cancelled, FunctionError, StoreError
+from jupyter_durable.core.model import RequestRow, Status
+from jupyter_durable.errors import Cancelled, DurableError, FunctionError, StoreError
 from jupyter_durable.runner.stop import RunStopped
 
 if TYPE_CHECKING:
-    from jupyter_durable.core.model import RequestRow
+    from jupyter_durable.client.engine import Engine
     from jupyter_durable.runner.run import Run
 
 _ENGINE: Final = (str(Path(jupyter_durable.__file__).parent), str(Path(__file__).parents[1]))
@@ -63,6 +65,18 @@ def cancelled(error: BaseException, begun: Sequence[tuple[RequestRow, Run]]) -> 
     if not isinstance(error, Cancelled | RunStopped | KeyboardInterrupt | asyncio.CancelledError):
         return None
     return next((row for row, run in reversed(begun) if isinstance(run.stopped, Cancelled)), None)
+
+
+def failing(engine: Engine, begun: Sequence[tuple[RequestRow, Run]]) -> str | None:
+    """The request that fails with the exception that is shown now: that of the cell, or the last that it began."""
+    row = engine.sessions.row
+    if row is not None:
+        return row.id
+    with contextlib.suppress(DurableError):  # a store that fails must not hide the traceback
+        for each, _ in reversed(begun):
+            if engine.store.request(each.id).status != Status.SUCCEEDED:
+                return each.id
+    return None
 
 
 def _entries(trace: TracebackType | None) -> Iterator[TracebackType]:

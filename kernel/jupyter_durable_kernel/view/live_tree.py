@@ -62,6 +62,39 @@ class _Body:
     """Where the others stand."""
 
 
+class _Told:
+    """What calls reported and printed, of so many calls and so much of each."""
+
+    def __init__(self) -> None:
+        self.whole = True
+        """Whether nothing was left out."""
+        self._progress: dict[int, Progressed] = {}
+        self._logs: dict[int, deque[Logged]] = {}
+
+    def add(self, record: Progressed | Logged) -> None:
+        """A call reported progress, or printed."""
+        if isinstance(record, Progressed):
+            if record.identity in self._progress or len(self._progress) < KEPT:
+                self._progress[record.identity] = record
+        elif record.identity in self._logs or len(self._logs) < KEPT:
+            logs = self._logs.setdefault(record.identity, deque(maxlen=LOGS))
+            self.whole = self.whole and len(logs) < LOGS
+            logs.append(record)
+        else:
+            self.whole = False
+
+    def of(self, identity: int) -> Iterable[Write]:
+        """What is kept of one call."""
+        yield from self._logs.get(identity, ())
+        if identity in self._progress:
+            yield self._progress[identity]
+
+    def forget(self, identity: int) -> None:
+        """A call is not kept, or told anew."""
+        self._progress.pop(identity, None)
+        self._logs.pop(identity, None)
+
+
 class Folding:
     """Takes records, gives trees. Not for several threads at once."""
 
@@ -78,8 +111,7 @@ class Folding:
         self._failures = self._records = 0
         self._partial = False
         """Whether the store may know more than the tree and the tallies."""
-        self.progress: dict[int, Progressed] = {}
-        self._logs: dict[int, deque[Logged]] = {}
+        self._told = _Told()
         self._queued: dict[Group, int] = {}
         self.failed = 0
 
@@ -93,7 +125,7 @@ class Folding:
     @property
     def whole(self) -> bool:
         """Whether the tree holds all that the store knows of this run."""
-        return not self._partial and not any(body.tallies for body in self._below.values())
+        return not self._partial and self._told.whole and not any(body.tallies for body in self._below.values())
 
     # what is told
 
@@ -132,15 +164,7 @@ class Folding:
 
     def told(self, record: Progressed | Logged) -> None:
         """A call reported progress, or printed."""
-        if isinstance(record, Progressed):
-            if record.identity in self.progress or len(self.progress) < KEPT:
-                self.progress[record.identity] = record
-        elif record.identity in self._logs or len(self._logs) < KEPT:
-            logs = self._logs.setdefault(record.identity, deque(maxlen=LOGS))
-            self._partial = self._partial or len(logs) == LOGS
-            logs.append(record)
-        else:
-            self._partial = True
+        self._told.add(record)
 
     def _body(self, parent: int, pass_no: int) -> _Body | None:
         """The newest body of `parent`, None for an older one: what that did is shown no more."""
@@ -189,7 +213,7 @@ class Folding:
         else:
             tally.add(row, place.mark)
             body.places.add(place.seq, called(row.kind, row.name))
-        self._forget_told(row.identity)
+        self._told.forget(row.identity)
 
     def _all_below(self, row: CallRow, place: _Place) -> tuple[Below, Counter[str]]:
         """A call with everything below it, and how many calls of each name that is."""
@@ -262,11 +286,7 @@ class Folding:
         self._rows.pop(identity, None)
         self._served.pop(identity, None)
         self._covered.pop(identity, None)
-        self._forget_told(identity)
-
-    def _forget_told(self, identity: int) -> None:
-        self.progress.pop(identity, None)
-        self._logs.pop(identity, None)
+        self._told.forget(identity)
 
     # the tree
 
@@ -314,9 +334,7 @@ class Folding:
         pending = [identity]
         while pending:
             parent = pending.pop()
-            yield from self._logs.get(parent, ())
-            if parent in self.progress:
-                yield self.progress[parent]
+            yield from self._told.of(parent)
             yield from self._covered.get(parent, ())
             for child in below(parent):
                 yield rows[child]
