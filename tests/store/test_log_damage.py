@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,6 +71,11 @@ def flipped(log: bytes, bit: int) -> bytes:
     return bytes(turned)
 
 
+def commits(log: bytes, frame: int) -> bool:
+    """Whether a frame ends a commit."""
+    return any(log[32 + frame * _FRAME + 4 : 32 + frame * _FRAME + 8])
+
+
 def seen(folder: Path, crashed: Crashed, bits: list[int]) -> None:
     unseen = 0
     for bit in bits:
@@ -84,9 +91,11 @@ def seen(folder: Path, crashed: Crashed, bits: list[int]) -> None:
 def test_a_bit_of_the_log_that_turned_is_an_error_unless_it_is_of_the_last_commit(
     tmp_path: Path, crashed: Crashed
 ) -> None:
-    """In its header, in the frames that hold the schema, and anywhere."""
+    """In its header, in the frames that hold the schema, in the marks of a commit of several frames, and anywhere."""
     draw = random.Random(5)
-    bits = [*range(0, 256, 37), *(draw.randrange(256, 20 * _FRAME * 8) for _ in range(8))]
+    end = next(n for n in range(100, 235) if not commits(crashed.log, n - 1) and commits(crashed.log, n))
+    bits = [(32 + (end - before) * _FRAME + at) * 8 for before in range(3) for at in (0, 4, 8, 13, 16, 24)]
+    bits += [*range(0, 256, 37), 120, *(draw.randrange(256, 20 * _FRAME * 8) for _ in range(8))]
     seen(tmp_path, crashed, bits + [draw.randrange(len(crashed.log) * 8) for _ in range(20)])
 
 
@@ -108,11 +117,19 @@ def test_what_a_crash_leaves_of_a_log_is_no_damage(tmp_path: Path, crashed: Cras
     for log in logs:
         result = found(tmp_path, crashed.store, log)
         assert isinstance(result, int), result
+    for each in tmp_path.glob("store.db*"):
+        each.unlink()
+    store = tmp_path / "store.db"
+    store.write_bytes(crashed.store)
+    store.with_name("store.db-wal").write_bytes(crashed.log)
+    with closing(sqlite3.connect(store)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        moved = connection.serialize()
     number, salt = (int.from_bytes(crashed.log[at : at + 4]) + 1 for at in (12, 16))
     began = crashed.log[:12] + number.to_bytes(4) + salt.to_bytes(4) + draw.randbytes(12)
     for size in range(16, 32):
         path.write_bytes(began[:size] + crashed.log[size:])
-        assert lost_commits(path, 0) == 0, size
+        assert lost_commits(path, 0, lambda: moved) == 0, size
 
 
 def test_it_is_told_once_and_the_damaged_log_is_kept(tmp_path: Path, crashed: Crashed) -> None:

@@ -209,17 +209,27 @@ def test_a_changed_column_is_answered_by_a_command_of_its_own_process(
 # the server
 
 
+def copied(server: Server, made: Path) -> Path:
+    """A folder with a copy of the store, beside that of the server."""
+    beside = server.default_store.parent.with_name("beside")
+    shutil.rmtree(beside, ignore_errors=True)
+    shutil.copytree(store_of(made).parent, beside)
+    return beside
+
+
+def put(server: Server, folder: Path) -> None:
+    """The store of a folder takes the place of the one that the server lists."""
+    for path in server.default_store.parent.glob("store.db*"):
+        path.unlink()
+    os.replace(folder / "store.db", server.default_store)
+
+
 def served(server: Server, made: Path, ids: dict[str, str], case: tuple[str, str, int]) -> Counter[str]:
     """Change a copy of the store, put it where the server finds it, and ask all that can be read."""
     counts: Counter[str] = Counter(changes=1)
-    folder = server.default_store.parent
-    beside = folder.with_name("beside")
-    shutil.rmtree(beside, ignore_errors=True)
-    shutil.copytree(store_of(made).parent, beside)
+    beside = copied(server, made)
     changed = Changed(beside, *case)
-    for path in folder.glob("store.db*"):
-        path.unlink()
-    os.replace(beside / "store.db", folder / "store.db")
+    put(server, beside)
     try:
         listed = answered(server, counts, "requests", limit=100)
         assert listed is not None
@@ -255,13 +265,13 @@ def right(name: str, arguments: str, output: str) -> None:
         assert ast.literal_eval(output) == {"page": int(given[1])}, (arguments, output)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def known(server: Server, made: Path) -> dict[str, str]:
     """The requests of the store that the server lists from now on, with its key."""
     folder = server.default_store.parent
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.copy2(store_of(made).with_name("key"), folder / "key")
-    shutil.copy2(store_of(made), server.default_store)
+    put(server, copied(server, made))
     ids = ids_of(made)
     page = server.ask(f"requests/any/{ids['report']}/page", parent=1).body
     assert [call["output"] for call in page["calls"] if call["name"] == "load"] == [

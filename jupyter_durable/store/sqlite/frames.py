@@ -8,7 +8,8 @@ goes on from that of the frame before it, as it stands there: so a good frame af
 Rules of this file
 - The log is read, never written. It carries no locks, so that opening it costs none.
 - What a crash can leave is no damage: a last commit that is not whole, frames of before the log began anew, a header
-  of which only a part was written. So damage of the last commit of all is not seen.
+  of which only a part was written. So damage of the last commit of all is not seen. A header that may be one or the
+  other tells by the store: before the next round begins, all of this one is in it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import glob
 import os
 import struct
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
@@ -51,10 +53,10 @@ def file_size(path: str) -> int:
         return 0
 
 
-def lost_commits(log: Path, recovered: int) -> int:
+def lost_commits(log: Path, recovered: int, stored: Callable[[], bytes]) -> int:
     """How many commits stand after the first `recovered` frames though later ones were written; 0 for a good log.
 
-    The caller keeps others from writing. Raises `OSError`.
+    `stored` reads all pages of the store without its log. The caller keeps others from writing. Raises `OSError`.
     """
     with os.fdopen(open_file(log), "rb") as file:
         header = file.read(_HEADER.size)
@@ -62,7 +64,7 @@ def lost_commits(log: Path, recovered: int) -> int:
             return 0
         page = _HEADER.unpack(header)[2]
         page = page if page in _PAGES else 4096
-        salts = _salts(header, file, page)
+        salts = _salts(header, file, page, stored)
         if salts is None or (recovered and salts != _HEADER.unpack(header)[4:6]):
             return 0
         file.seek(_HEADER.size + recovered * (_FRAME.size + page))
@@ -70,14 +72,17 @@ def lost_commits(log: Path, recovered: int) -> int:
 
 
 def _lost(file: BinaryIO, page: int, salts: Sum) -> int:
-    before = _next(file, page)  # the damaged one, whatever it says
-    commits, proved = int(before is not None and before.commit), False
+    before = _next(file, page)  # the damaged one, or one of its commit
+    commits, odd, proved = int(before is not None and before.commit), 0, False
     while before is not None:
         frame = _next(file, page)
-        if frame is None or frame.salts != salts:
-            break
-        proved = proved or (before.commit and checksum(frame.data, before.checksum) == frame.checksum)
-        commits += frame.commit
+        if frame is None or (frame.salts != salts and before.salts != salts):
+            break  # two in a row are of an earlier round; one is damaged
+        if frame.salts != salts:
+            odd = int(frame.commit)
+        else:
+            proved = proved or (before.commit and checksum(frame.data, before.checksum) == frame.checksum)
+            commits, odd = commits + odd + frame.commit, 0
         before = frame
     return max(1, commits) if proved else 0
 
@@ -90,7 +95,7 @@ def _next(file: BinaryIO, page: int) -> _Frame | None:
     return _Frame(size != 0, (first, second), (summed[0], summed[1]), head[:8] + content)
 
 
-def _salts(header: bytes, file: BinaryIO, page: int) -> Sum | None:
+def _salts(header: bytes, file: BinaryIO, page: int, stored: Callable[[], bytes]) -> Sum | None:
     """What the frames of this log are marked with; None where its header is one that was being written."""
     *_, first, second, one, two = _HEADER.unpack(header)
     if checksum(header[:24], (0, 0)) == (one, two) and header[:8] == struct.pack(">2I", _MAGIC, _VERSION):
@@ -100,10 +105,26 @@ def _salts(header: bytes, file: BinaryIO, page: int) -> Sum | None:
         return None
     sequence = _HEADER.unpack(header)[3]
     if _differs(header, page, (sequence - 1) & _WORD, frame.salts) <= _FLIPPED:
-        return None  # the next round had begun to write its header: all of this one was in the file by then
+        # Either the next round had begun to write its header, or a bit of the number of this one turned.
+        return None if _all_in(stored(), file, page, frame.salts) else frame.salts
     numbers = (sequence, *(sequence ^ 1 << bit for bit in range(32)))
     damaged = min(_differs(header, page, each, frame.salts) for each in numbers) <= _FLIPPED
     return frame.salts if damaged else None
+
+
+def _all_in(stored: bytes, file: BinaryIO, page: int, salts: Sum) -> bool:
+    """Whether all that the commits of a log wrote is in the store."""
+    file.seek(_HEADER.size)
+    newest: dict[int, bytes] = {}
+    begun: dict[int, bytes] = {}
+    size = 0
+    while (frame := _next(file, page)) is not None and frame.salts == salts:
+        number, pages = struct.unpack(">2I", frame.data[:8])
+        begun[number] = frame.data[8:]
+        if frame.commit:
+            newest |= begun
+            begun, size = {}, pages
+    return all(stored[(number - 1) * page : number * page] == data for number, data in newest.items() if number <= size)
 
 
 def _differs(header: bytes, page: int, sequence: int, salts: Sum) -> int:

@@ -201,7 +201,7 @@ class Link:
             try:
                 with contextlib.closing(sqlite3.connect(self.name, timeout=0, isolation_level=None)) as second:
                     (_, frames, _) = second.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                lost = lost_commits(log, max(0, frames))
+                    lost = lost_commits(log, max(0, frames), lambda: second.serialize())
                 aside = kept_aside(log) if lost else None
             finally:
                 connection.execute("ROLLBACK")
