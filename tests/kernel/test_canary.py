@@ -6,6 +6,7 @@ What functions are given, return and raise are values: they are stored as they a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -169,3 +170,17 @@ def test_headers_of_a_request_are_what_they_are_for_its_code_and_stand_in_nothin
     assert notebook.executed() == [f"Bearer {GIVEN}"]
     shown = {**shown_by_the_kernel(request), "text": str(request), "logs": notebook.engine.store.logs(row.serial)}
     hidden_in(shown)
+
+
+def test_a_copy_holds_no_signing_key(notebook: Notebook, tmp_path: Path) -> None:
+    """S18: what is handed on is requests and values, not what vouches for them."""
+    copied = tmp_path / "handed" / "on.db"
+    copied.parent.mkdir()
+    notebook.engine.store.copy(copied)
+    (key_file,) = [path for path in (tmp_path / "jupyter").rglob("key*") if path.is_file()]
+    keys = re.findall(rb"[0-9a-f]{64}", key_file.read_bytes()) or [key_file.read_bytes()]
+    for path in copied.parent.rglob("*"):
+        data = path.read_bytes() if path.is_file() else b""
+        for key in keys:
+            assert key not in data
+            assert len(key) < 64 or bytes.fromhex(key.decode()) not in data

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, NamedTuple
@@ -95,14 +96,20 @@ def sent(request: urllib.request.Request) -> Reply:
 
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Jupyter server for all tests of the package."""
+    with serving(tmp_path_factory.mktemp("server")) as (made, _):
+        yield made
+
+
+@contextmanager
+def serving(directory: Path) -> Iterator[tuple[Server, subprocess.Popen[bytes]]]:
     """A Jupyter server as a process, ended by its id."""
-    directory = tmp_path_factory.mktemp("server")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     made = Server(directory, port)
     notebooks = directory / "notebooks"
-    notebooks.mkdir()
+    notebooks.mkdir(exist_ok=True)
     command = [
         sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}",
@@ -117,7 +124,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             assert process.poll() is None, (directory / "server.log").read_text()
             assert monotonic() < end, "the server never answered"
             sleep(0.05)
-        yield made
+        yield made, process
     finally:
         process.terminate()
         process.wait(100)
