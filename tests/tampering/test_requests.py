@@ -108,3 +108,19 @@ def test_a_value_that_was_taken_out_is_none_of_any_kind(notebook):
         for look in (request.output, request.call("app").output):
             with pytest.raises(DeserializationError, match=request.id):
                 look()
+
+
+@pytest.mark.parametrize("root", ["", "; UPDATE call SET status = 'succeeded' WHERE identity = 1"])
+def test_a_cell_whose_request_only_reads_as_succeeded_executes_nothing_again(notebook, root):
+    """It goes on with what it had, or says that it was changed; it does not begin anew."""
+    code = "@function()\ndef f(x):\n    ran(x)\n    return x\n"
+    notebook.cell(code, key=None)
+    with pytest.raises(ZeroDivisionError):
+        notebook.cell("a = f(1)\n1/0")
+    notebook.executed()
+    for sql in ("UPDATE request SET status = 'succeeded'", *filter(None, [root.removeprefix("; ")])):
+        change(notebook, sql)
+    notebook.cell(code, key=None)
+    with pytest.raises(DeserializationError if root else ZeroDivisionError):
+        notebook.cell("a = f(1)\n1/0")
+    assert notebook.executed() == []
