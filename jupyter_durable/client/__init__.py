@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_durable.client import settings as _settings
-from jupyter_durable.client.engine import Engine, Origin
+from jupyter_durable.client.accepting import Origin
+from jupyter_durable.client.engine import Engine
 from jupyter_durable.client.request import Call, ReplayMode, Request, listed, requests_of
 from jupyter_durable.client.settings import Settings
 from jupyter_durable.client.uncaught import watch_uncaught

@@ -6,20 +6,19 @@ Rules of this file
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
+from jupyter_durable.client.stored import Stored
 from jupyter_durable.core.calltree import CallNode
 from jupyter_durable.core.model import Progressed, Status
-
-if TYPE_CHECKING:
-    from jupyter_durable.client.request import Request
 
 
 class Call:
     """One call of a request: `name[n]`, n counting from 0 the calls of that name in program order."""
 
-    def __init__(self, request: Request, node: CallNode, parent: Call | None) -> None:
-        self._request = request
+    def __init__(self, stored: Stored, node: CallNode, parent: Call | None) -> None:
+        self._stored = stored
         self._node = node
         self.parent = parent
 
@@ -54,7 +53,7 @@ class Call:
     @property
     def children(self) -> list[Call]:
         """The calls it made, in program order."""
-        return [Call(self._request, child, self) for child in self._node.children]
+        return [Call(self._stored, child, self) for child in self._node.children]
 
     @property
     def status(self) -> str:
@@ -109,22 +108,31 @@ class Call:
     @property
     def error(self) -> BaseException | None:
         """What a failed call raised."""
-        return self._request._failure(self._node) if self._node.status == Status.FAILED else None
+        return self._stored.failure(self._node) if self._node.status == Status.FAILED else None
 
     @property
     def error_text(self) -> str | None:
         """What a failed call raised, as text; needs none of its classes."""
-        return self._request._failure_text(self._node) if self._node.status == Status.FAILED else None
+        return self._stored.failure_text(self._node) if self._node.status == Status.FAILED else None
 
     def inputs(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The recorded arguments; texts stand for what could not be stored. Raises `SDKUsageError`."""
-        return self._request._inputs(self._node)
+        return self._stored.inputs(self._node)
 
     def output(self) -> Any:
         """The recorded result. Raises what the call raised, or `RequestNotFinished`."""
-        return self._request._value(self._node)
+        return self._stored.value(self._node)
 
     @property
     def logs(self) -> str:
         """What the call printed."""
         return "".join(entry.text for entry in self._node.logs)
+
+
+def below(root: Call) -> Iterator[Call]:
+    """Every call that is made below one, in program order."""
+    pending = list(reversed(root.children))
+    while pending:
+        call = pending.pop()
+        yield call
+        pending.extend(reversed(call.children))

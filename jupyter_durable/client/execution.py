@@ -6,10 +6,12 @@ import ast
 import hashlib
 import inspect
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from jupyter_durable.client import conducting, ownership, replay
+from jupyter_durable.client import conducting, launching, ownership, replay
 from jupyter_durable.client.launching import Launch
+from jupyter_durable.client.process import Process
+from jupyter_durable.client.versions import Loaded
 from jupyter_durable.code.statements import once_called
 from jupyter_durable.code.texts import RESTORED, remember_source, tree_of
 from jupyter_durable.context import current
@@ -17,19 +19,15 @@ from jupyter_durable.core.model import Kind, RequestRow
 from jupyter_durable.durable_cell.definitions import DECORATOR, commented, decorate, is_durable_cell
 from jupyter_durable.durable_cell.line import parsed_options
 from jupyter_durable.errors import ReplayError, SDKUsageError, StoreError
+from jupyter_durable.runner.call import ActiveCall
+from jupyter_durable.runner.run import Run
 from jupyter_durable.runner.stop import RunStopped
-
-if TYPE_CHECKING:
-    from jupyter_durable.client.engine import Engine
-    from jupyter_durable.client.versions import Loaded
-    from jupyter_durable.runner.call import ActiveCall
-    from jupyter_durable.runner.run import Run
 
 DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def run_recorded(
-    engine: Engine,
+    process: Process,
     id: str,
     choice: replay.Choice,
     *,
@@ -40,10 +38,10 @@ def run_recorded(
     """Run a request to its end. A failure of user code is kept in the request; a divergence is raised."""
 
     def begun() -> tuple[Run, ActiveCall, Loaded]:
-        row = engine.store.request(id)
-        wanted = _launch(engine, row, choice, other_input)._replace(strict=strict, take_over=take_over)
+        row = process.store.request(id)
+        wanted = _launch(process, row, choice, other_input)._replace(strict=strict, take_over=take_over)
         spec = wanted.code.spec(row.application) if row.kind == Kind.FUNCTION else None
-        return *engine.launch(row, wanted, spec), wanted.code
+        return *launching.launch(process, row, wanted, spec), wanted.code
 
     run, root, code = ownership.as_read(begun)
     if root.spec is not None:
@@ -54,12 +52,22 @@ def run_recorded(
         raise run.stopped
 
 
-def _launch(engine: Engine, row: RequestRow, choice: replay.Choice, other_input: bool) -> Launch:
+def run_forked(process: Process, row: RequestRow, choice: replay.Choice, input: Any) -> str:
+    """Do the same in a new request, run to its end; its id. `input`: as `Request.fork` takes it."""
+    code = replay.code_for(process, row, False)
+    replay.set_asides(process, row, choice, code)  # may raise
+    arguments = replay.arguments_of(process, row, input, code)
+    id = replay.forked(process, row, arguments).id
+    run_recorded(process, id, choice, other_input=arguments is not None)
+    return id
+
+
+def _launch(process: Process, row: RequestRow, choice: replay.Choice, other_input: bool) -> Launch:
     """What a run of the request as `row` says it is, is to be."""
-    code = replay.code_for(engine, row, choice.upgrade)
-    aside = set(replay.set_asides(engine, row, choice, code))
+    code = replay.code_for(process, row, choice.upgrade)
+    aside = set(replay.set_asides(process, row, choice, code))
     if other_input:
-        aside.update(replay.input_set_asides(engine, row))
+        aside.update(replay.input_set_asides(process, row))
     rule = once_called(code.body) if code.body is not None else None
     if row.kind != Kind.FUNCTION and code.body is None:
         raise SDKUsageError(f"request {row.id}: the source of its cell was not stored; run the cell again instead")

@@ -12,18 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Container
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from jupyter_durable.client import launching, versions
+from jupyter_durable.client import accepting, launching, trusted, versions
+from jupyter_durable.client.accepting import Given
 from jupyter_durable.client.journal import root_row
+from jupyter_durable.client.process import Process
+from jupyter_durable.client.session import Cell
 from jupyter_durable.core.model import Kind, RequestRow, Status
 from jupyter_durable.function import Spec
 from jupyter_durable.serializer.digest import Digesting, args_digest
 from jupyter_durable.store.base import Filter, Seen
-
-if TYPE_CHECKING:
-    from jupyter_durable.client.engine import Engine
-    from jupyter_durable.client.session import Cell
 
 IN_CELL: Final = (
     "wait for it and run the cell again, cancel it (`%durable cancel {id}`), take it over (`%durable replay {id} "
@@ -46,24 +45,24 @@ class Found(NamedTuple):
     """What was looked for, to be compared when the new request is accepted. None: whatever there is."""
 
 
-def of_cell(engine: Engine, cell: Cell) -> Found:
+def of_cell(process: Process, cell: Cell) -> Found:
     """The request that this execution goes on with. Raises `SDKUsageError` when another process runs it."""
-    named = _named(engine, cell)
-    if named is not None and named.kind == cell.kind and _goes_on(engine, named, cell):
+    named = _named(process, cell)
+    if named is not None and named.kind == cell.kind and _goes_on(process, named, cell):
         return Found(named, None)
-    if cell.key is None or cell.fresh or engine.settings.fresh:
+    if cell.key is None or cell.fresh or process.settings.fresh:
         return Found(None, None)
     wanted = Filter(notebook=cell.notebook, cell=cell.key, limit=5)
-    rows = _listed(engine, wanted, cell)
+    rows = _listed(process, wanted, cell)
     row = next((row for row in rows if row.kind == cell.kind), None)
-    goes_on = row is not None and _goes_on(engine, row, cell)
+    goes_on = row is not None and _goes_on(process, row, cell)
     return Found(row if goes_on else None, _seen(wanted, rows))
 
 
 def of_application(
-    engine: Engine,
+    process: Process,
     spec: Spec,
-    given: tuple[tuple[Any, ...], dict[str, Any]],
+    given: Given,
     place: Cell,
     taken: Container[str] = (),
 ) -> Found:
@@ -72,17 +71,17 @@ def of_application(
     `taken`: requests that other calls of this execution have made or gone on with. Raises `SDKUsageError` when another
     process runs it.
     """
-    if place.key is None or place.fresh or engine.settings.fresh:
+    if place.key is None or place.fresh or process.settings.fresh:
         return Found(None, None)
     how = Digesting(versions.live_code(None).as_argument)
-    digest, _ = args_digest(spec.params, *engine.as_taken(spec, given), how)
+    digest, _ = args_digest(spec.params, *accepting.as_taken(process, spec, given), how)
     wanted = Filter(notebook=place.notebook, cell=place.key, application=spec.name, limit=20)
-    rows = _listed(engine, wanted, place)
-    named = _named(engine, place)
+    rows = _listed(process, wanted, place)
+    named = _named(process, place)
     known = rows if named is None else [row for row in (named, *rows) if row.id not in taken]
     like = (Kind.FUNCTION, spec.name, digest)
     row = next((row for row in known if (row.kind, row.application, row.input_digest) == like), None)
-    goes_on = row is not None and _goes_on(engine, row, place)
+    goes_on = row is not None and _goes_on(process, row, place)
     return Found(row if goes_on else None, _seen(wanted, rows))
 
 
@@ -90,53 +89,53 @@ def _seen(wanted: Filter, rows: list[RequestRow]) -> Seen:
     return Seen(wanted, rows[0].serial if rows else 0)
 
 
-def _listed(engine: Engine, wanted: Filter, cell: Cell) -> list[RequestRow]:
-    rows = engine.store.requests(wanted)
-    if not rows and _adopted(engine, cell):
-        rows = engine.store.requests(wanted)
+def _listed(process: Process, wanted: Filter, cell: Cell) -> list[RequestRow]:
+    rows = process.store.requests(wanted)
+    if not rows and _adopted(process, cell):
+        rows = process.store.requests(wanted)
     return rows
 
 
-def _goes_on(engine: Engine, row: RequestRow, cell: Cell) -> bool:
-    if engine.runs(row.id):
+def _goes_on(process: Process, row: RequestRow, cell: Cell) -> bool:
+    if process.runs(row.id):
         return False
-    owner = engine.holder(row)
+    owner = process.holder(row)
     if owner is not None:
-        raise launching.refusal(engine, row, owner, IN_SCRIPT if cell.kind == Kind.SCRIPT else IN_CELL)
-    return cell.once or cell.resumes is not None or not _has_succeeded(engine, row)
+        raise launching.refusal(process, row, owner, IN_SCRIPT if cell.kind == Kind.SCRIPT else IN_CELL)
+    return cell.once or cell.resumes is not None or not _has_succeeded(process, row)
 
 
-def _has_succeeded(engine: Engine, row: RequestRow) -> bool:
+def _has_succeeded(process: Process, row: RequestRow) -> bool:
     """Whether its root call did, which is signed: else a changed status would make all of it execute again.
 
     Raises `DeserializationError`.
     """
     if row.status != Status.SUCCEEDED:
         return False
-    root = root_row(engine.store, row.serial)
+    root = root_row(process.store, row.serial)
     if root is None or root.status != Status.SUCCEEDED:
         return False
-    engine.sealer(row.id, versions.live_code(None)).check(root)
+    trusted.sealer_of(process, row.id, versions.live_code(None)).check(root)
     return True
 
 
-def _named(engine: Engine, cell: Cell) -> RequestRow | None:
+def _named(process: Process, cell: Cell) -> RequestRow | None:
     """The request that the user told the cell to go on with."""
-    return engine.store.request(cell.resumes) if cell.resumes is not None else None
+    return process.store.request(cell.resumes) if cell.resumes is not None else None
 
 
-def _adopted(engine: Engine, cell: Cell) -> bool:
+def _adopted(process: Process, cell: Cell) -> bool:
     """Requests of a notebook that was moved here are its own from now on: its cells have kept their ids, and the old
     path is gone. Those that somebody runs stay where they are. Whether there were any, whoever adopted them."""
     if cell.notebook is None or not (cell.key or "").startswith("cell:") or not Path(cell.notebook).exists():
         return False
-    for row in engine.store.requests(Filter(cell=cell.key, limit=20)):
+    for row in process.store.requests(Filter(cell=cell.key, limit=20)):
         before = row.notebook
         if before == cell.notebook:
             return True
-        if before is None or not before.endswith(".ipynb") or Path(before).exists() or engine.holder(row) is not None:
+        if before is None or not before.endswith(".ipynb") or Path(before).exists() or process.holder(row) is not None:
             continue
-        moved = engine.store.requests(Filter(notebook=before, limit=_MANY))
-        engine.store.move([each for each in moved if engine.holder(each) is None], cell.notebook)
+        moved = process.store.requests(Filter(notebook=before, limit=_MANY))
+        process.store.move([each for each in moved if process.holder(each) is None], cell.notebook)
         return True
     return False

@@ -11,12 +11,12 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from jupyter_durable.client import ownership, versions
+from jupyter_durable.client import accepting, left_over, ownership, trusted, versions
 from jupyter_durable.client.journal import root_row
+from jupyter_durable.client.process import Process
 from jupyter_durable.clock import lease_end
-from jupyter_durable.context import current
 from jupyter_durable.core.model import Lease, NewRun, Owner, RequestRow, Status
 from jupyter_durable.errors import SDKUsageError, StoreError
 from jupyter_durable.function import Spec
@@ -28,9 +28,6 @@ from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable.runner.vouching import may_lack_places
 from jupyter_durable.store.base import BlobRefused
 from jupyter_durable.values import Headers
-
-if TYPE_CHECKING:
-    from jupyter_durable.client.engine import Engine
 
 REMEDY = "wait for it, cancel it, or take it over: .replay(take_over=True), `replay {id} --take-over`"
 
@@ -47,131 +44,119 @@ class Launch(NamedTuple):
     take_over: bool = False
 
 
-def launch(engine: Engine, row: RequestRow, wanted: Launch, spec: Spec | None) -> tuple[Run, ActiveCall]:
+def launch(process: Process, row: RequestRow, wanted: Launch, spec: Spec | None) -> tuple[Run, ActiveCall]:
     """Acquire the request as it was read and begin a run."""
     guard()
-    with _starting(engine, row.id):
-        end_left_over(engine, row.id)
-        run, refused = _acquired(engine, row, wanted, spec)
-        engine.active[row.id] = run
-        run.on_end.append(lambda: _forget(engine, run))
+    with _starting(process, row.id):
+        left_over.end_left_over(process, row.id)
+        run, refused = _acquired(process, row, wanted, spec)
+        process.active[row.id] = run
+        run.on_end.append(lambda: _forget(process, run))
     try:
         _save(run, refused)
-        return run, _begin(engine, run, row, spec)
+        return run, _begin(process, run, row, spec)
     except BaseException:  # an interrupt too: else the request would count as running while this process lives
-        engine.let_go(run)
+        left_over.let_go(process, run)
         raise
 
 
 @contextlib.contextmanager
-def _starting(engine: Engine, id: str) -> Iterator[None]:
+def _starting(process: Process, id: str) -> Iterator[None]:
     """No other thread of this process begins a run of the request meanwhile."""
     here = threading.get_ident()
-    if engine.starting.setdefault(id, here) != here:
+    if process.starting.setdefault(id, here) != here:
         raise SDKUsageError(f"another thread of this process has just begun to run request {id}; wait for it")
     try:
         yield
     finally:
-        engine.starting.pop(id, None)
+        process.starting.pop(id, None)
 
 
-def end_left_over(engine: Engine, id: str) -> None:
-    """An interrupt can throw a run out of its own end; the thread that ran it ends it here when it comes back."""
-    left = engine.active.get(id)
-    if left is None:
-        return
-    scope = current.get()
-    inside = scope is not None and scope.request_id == id
-    if inside or left is engine.sessions.run or left.thread_id != threading.get_ident():
-        raise SDKUsageError(f"request {id} is running in this process; wait for it, or cancel it first")
-    engine.let_go(left)
-
-
-def refusal(engine: Engine, row: RequestRow, owner: Owner, remedy: str = REMEDY) -> SDKUsageError:
+def refusal(process: Process, row: RequestRow, owner: Owner, remedy: str = REMEDY) -> SDKUsageError:
     """The error for a request that `owner` runs."""
-    runs = engine.store.runs(row.serial)
+    runs = process.store.runs(row.serial)
     since = runs[-1].started_at if runs else None
     return SDKUsageError(
         f"request {row.id} is being run by {ownership.described(owner, since)}; {remedy.format(id=row.id)}"
     )
 
 
-def _acquired(engine: Engine, row: RequestRow, wanted: Launch, spec: Spec | None) -> tuple[Run, list[Unsaved]]:
+def _acquired(process: Process, row: RequestRow, wanted: Launch, spec: Spec | None) -> tuple[Run, list[Unsaved]]:
     """The run, not begun, and the outcomes that the store refused in the run before.
 
     An owner that is gone is no owner; nor is this process when it runs nothing of the request, which is how an
     interrupt leaves it that came while the store's thread went on to begin.
     """
-    owner = engine.holder(row)
+    owner = process.holder(row)
     if owner is not None and not wanted.take_over:
-        raise refusal(engine, row, owner)
-    now, store = engine.clock.now(), engine.store
-    headers, settings = _headers(row), _settings(engine)
+        raise refusal(process, row, owner)
+    now, store = process.clock.now(), process.store
+    headers, settings = _headers(row), _settings(process)
     until, boot = lease_end(now, settings.lease_seconds)
-    mac = _vouched(engine, row, wanted)
+    mac = _vouched(process, row, wanted)
     new = NewRun("strict" if wanted.strict else "adaptive", now, wanted.code.version, wanted.set_aside, boot, mac)
     lease = store.begin(row.serial, ownership.this_owner(), new, until, epoch=row.epoch)
-    refused = _refused(engine, lease)
+    refused = _refused(process, lease)
     used = max((max(each.row.parent, each.row.identity) for each in refused), default=0)
     lease = lease._replace(next_identity=max(lease.next_identity, used + 1))
     retries = spec.application.retries if spec is not None and spec.application is not None else None
     options = RunOptions(
         strict=wanted.strict,
-        good_runs=_good_runs(engine, row, wanted, lease.run) if wanted.strict else frozenset(),
+        good_runs=_good_runs(process, row, wanted, lease.run) if wanted.strict else frozenset(),
         place_rule=wanted.place_rule,
         reuse_changed=wanted.reuse_changed,
         match_by_place=wanted.match_by_place,
         retries=retries.policy() if retries is not None else None,
         headers=headers,
     )
-    environment = Environment(store, wanted.code.serializer, engine.signer, settings, engine.workers)
+    environment = Environment(store, wanted.code.serializer, process.signer, settings, process.workers)
     return Run(environment, lease, options, wanted.code), refused
 
 
-def _good_runs(engine: Engine, row: RequestRow, wanted: Launch, number: int) -> frozenset[int]:
+def _good_runs(process: Process, row: RequestRow, wanted: Launch, number: int) -> frozenset[int]:
     """The runs before run `number` whose paths a strict replay is compared with. Raises `DeserializationError`."""
-    said = engine.sealer(row.id, wanted.code).sound(engine.store.decided(row.serial, 0))
+    said = trusted.sealer_of(process, row.id, wanted.code).sound(process.store.decided(row.serial, 0))
     diverged = {one.pass_no >> 16 for one in said}
     if may_lack_places(row.id):
-        diverged |= {run.run for run in engine.store.runs(row.serial) if run.status == Status.DIVERGED}
+        diverged |= {run.run for run in process.store.runs(row.serial) if run.status == Status.DIVERGED}
     return frozenset(range(1, number)) - diverged
 
 
-def _vouched(engine: Engine, row: RequestRow, wanted: Launch) -> bytes:
+def _vouched(process: Process, row: RequestRow, wanted: Launch) -> bytes:
     """The MAC of the request with the code of this run. Raises `DeserializationError` for one nobody vouches for."""
-    engine.check(row)
+    trusted.check(process, row)
     version = wanted.code.version
     now = row if version is None else row._replace(code_key=version.key)
-    return engine.sealer(row.id, wanted.code).mac_of(now)
+    return trusted.sealer_of(process, row.id, wanted.code).mac_of(now)
 
 
-def _settings(engine: Engine) -> RunSettings:
+def _settings(process: Process) -> RunSettings:
     return RunSettings(
-        clock=engine.clock,
-        default_timeout=engine.settings.default_timeout,
-        executor=engine.settings.executor,
-        max_concurrency=engine.settings.max_concurrency,
-        input_bytes=engine.settings.inputs,
-        digest_budget=engine.settings.digest_budget,
-        warn=engine.warn,
+        clock=process.clock,
+        default_timeout=process.settings.default_timeout,
+        executor=process.settings.executor,
+        max_concurrency=process.settings.max_concurrency,
+        input_bytes=process.settings.inputs,
+        digest_budget=process.settings.digest_budget,
+        warn=process.warn,
     )
 
 
-def _begin(engine: Engine, run: Run, row: RequestRow, spec: Spec | None) -> ActiveCall:
+def _begin(process: Process, run: Run, row: RequestRow, spec: Spec | None) -> ActiveCall:
     name = spec.name if spec is not None else row.application
-    root = run.root(spec, name, row.kind, root_row(engine.store, row.serial))
+    root = run.root(spec, name, row.kind, root_row(process.store, row.serial))
     root.digest = row.input_digest
     if spec is not None:
-        engine.prepare_input(run, root, row, spec)
-    for observer in list(engine.observers):
+        accepting.prepare_input(process, run, root, row, spec)
+    for observer in list(process.observers):
         if (listener := observer(run, row)) is not None:
             run.listeners.append(listener)
     return root
 
 
-def _refused(engine: Engine, lease: Lease) -> list[Unsaved]:
+def _refused(process: Process, lease: Lease) -> list[Unsaved]:
     """What the store refused in the run before. Had another process run the request since, identities are taken."""
-    before, refused = engine.unsaved.pop(lease.id, (0, []))
+    before, refused = process.unsaved.pop(lease.id, (0, []))
     return refused if before == lease.run - 1 else []
 
 
@@ -191,11 +176,11 @@ def _save(run: Run, refused: list[Unsaved]) -> None:
             raise (run.stopped or left) from None
 
 
-def _forget(engine: Engine, run: Run) -> None:
-    if engine.active.get(run.id) is run:
-        del engine.active[run.id]
+def _forget(process: Process, run: Run) -> None:
+    if process.active.get(run.id) is run:
+        del process.active[run.id]
     if run.unsaved:
-        engine.unsaved[run.id] = (run.number, run.unsaved)
+        process.unsaved[run.id] = (run.number, run.unsaved)
 
 
 def _headers(row: RequestRow) -> Headers:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from jupyter_durable.client import versions
+from jupyter_durable.client import accepting, trusted, versions
 from jupyter_durable.client.journal import records
+from jupyter_durable.client.process import Process
 from jupyter_durable.code.hashing import CodeHashes
 from jupyter_durable.core import selection
 from jupyter_durable.core.calltree import CallTree, walk
@@ -24,9 +25,6 @@ from jupyter_durable.runner.opened import changed_file
 from jupyter_durable.runner.run import COUNTED
 from jupyter_durable.runner.sealing import Sealer
 from jupyter_durable.serializer.digest import Digesting, args_digest
-
-if TYPE_CHECKING:
-    from jupyter_durable.client.engine import Engine
 
 REACHED, NOT_REACHED = 1, 0
 """Passes of copied calls: both are before every pass of the first run."""
@@ -63,10 +61,10 @@ class Recorded(NamedTuple):
     """Calls that the last run reused by their place, and what is to know of their arguments."""
 
 
-def recorded(engine: Engine, row: RequestRow) -> Recorded | None:
+def recorded(process: Process, row: RequestRow) -> Recorded | None:
     """What is recorded of a request; None before its first run."""
     tree = CallTree()
-    tree.apply(records(engine.store, row.serial))
+    tree.apply(records(process.store, row.serial))
     root, shown = tree.nodes(), tree.tree(row.run, live=False)
     if root is None or shown is None:
         return None
@@ -75,26 +73,26 @@ def recorded(engine: Engine, row: RequestRow) -> Recorded | None:
     return Recorded(root, drifted)
 
 
-def code_for(engine: Engine, row: RequestRow, upgrade: bool) -> versions.Loaded:
+def code_for(process: Process, row: RequestRow, upgrade: bool) -> versions.Loaded:
     """The code a replay runs: the recorded version, or what is defined now."""
-    recorded = engine.code_of(row)
+    recorded = trusted.code_of(process, row)
     if not upgrade:
-        return versions.recorded_code(recorded, engine.signer, row.id)
+        return versions.recorded_code(recorded, process.signer, row.id)
     code = versions.live_code(None)
     if row.kind == Kind.FUNCTION:
         spec = code.spec(row.application)
         reading = versions.Reading({spec.name: spec.wrapper}, None)
     else:
-        reading = versions.Reading({}, versions.restored_version(recorded, engine.signer).body)
-    versions.require_names(reading, lambda: recorded, engine.signer, row.id)
-    return code._replace(version=versions.current_version(*reading, engine.signer), body=reading.body)
+        reading = versions.Reading({}, versions.restored_version(recorded, process.signer).body)
+    versions.require_names(reading, lambda: recorded, process.signer, row.id)
+    return code._replace(version=versions.current_version(*reading, process.signer), body=reading.body)
 
 
-def set_asides(engine: Engine, row: RequestRow, choice: Choice, code: versions.Loaded) -> SetAside:
+def set_asides(process: Process, row: RequestRow, choice: Choice, code: versions.Loaded) -> SetAside:
     """What `choice` sets aside, as (parent, identity). Raises `SDKUsageError` for a call that is not there."""
     if choice.rerun is None and choice.from_call is None:
         return ()
-    known = recorded(engine, row)
+    known = recorded(process, row)
     if known is None:
         return ()
     root = known.root
@@ -119,9 +117,9 @@ def _file_changed(row: CallRow) -> str | None:
     return None if path is None else f"file {os.path.basename(path)} changed"
 
 
-def changed_calls(engine: Engine, row: RequestRow, code: versions.Loaded) -> SetAside:
+def changed_calls(process: Process, row: RequestRow, code: versions.Loaded) -> SetAside:
     """What `rerun="changed"` sets aside."""
-    return set_asides(engine, row, Choice(rerun="changed"), code)
+    return set_asides(process, row, Choice(rerun="changed"), code)
 
 
 def _chosen(known: Recorded, wanted: Any, code: versions.Loaded, row: RequestRow) -> Iterable[int]:
@@ -177,13 +175,13 @@ def _changed(known: Recorded, code: versions.Loaded) -> dict[int, str]:
     return changed
 
 
-def preview(engine: Engine, row: RequestRow, choice: Choice, *, strict: bool) -> selection.Preview:
+def preview(process: Process, row: RequestRow, choice: Choice, *, strict: bool) -> selection.Preview:
     """What a replay will do with the recorded calls; runs nothing."""
-    code = _code_to_look_at(engine, row, choice.upgrade or choice.rerun == "changed")
-    known = recorded(engine, row)
+    code = _code_to_look_at(process, row, choice.upgrade or choice.rerun == "changed")
+    known = recorded(process, row)
     if known is None:
         return selection.Preview((), 0.0)
-    aside = {identity for _, identity in set_asides(engine, row, choice, code)}
+    aside = {identity for _, identity in set_asides(process, row, choice, code)}
     changed = _changed(known, code)
     if (what := _file_changed(known.root.row)) is not None:
         changed[ROOT] = what
@@ -195,16 +193,16 @@ def preview(engine: Engine, row: RequestRow, choice: Choice, *, strict: bool) ->
     return seen._replace(calls=(root, *seen.calls[1:]))
 
 
-def _code_to_look_at(engine: Engine, row: RequestRow, upgrade: bool) -> versions.Loaded:
+def _code_to_look_at(process: Process, row: RequestRow, upgrade: bool) -> versions.Loaded:
     if upgrade:
         return versions.live_code(None)
-    restored = versions.restored_version(engine.code_of(row), engine.signer)
+    restored = versions.restored_version(trusted.code_of(process, row), process.signer)
     return versions.live_code(None)._replace(
         namespace=restored.namespace, hashes=CodeHashes(restored.namespace), body=restored.body
     )
 
 
-def arguments_of(engine: Engine, row: RequestRow, input: Any, code: versions.Loaded) -> tuple[Any, ...] | None:
+def arguments_of(process: Process, row: RequestRow, input: Any, code: versions.Loaded) -> tuple[Any, ...] | None:
     """The arguments that `input` stands for, as the application takes them; None: those it had.
 
     Raises `SDKUsageError` for a cell, and for what does not fit the type hints.
@@ -214,14 +212,14 @@ def arguments_of(engine: Engine, row: RequestRow, input: Any, code: versions.Loa
     if row.kind != Kind.FUNCTION:
         raise SDKUsageError(f"fork: request {row.id} is of a cell, which has no input; fork it without `input`")
     given = input if isinstance(input, tuple) else (input,)
-    return engine.passed(code.spec(row.application), given, {})[0]
+    return accepting.passed(process, code.spec(row.application), given, {})[0]
 
 
-def forked(engine: Engine, row: RequestRow, arguments: tuple[Any, ...] | None, id: str) -> RequestRow:
+def forked(process: Process, row: RequestRow, arguments: tuple[Any, ...] | None) -> RequestRow:
     """A new request with the journal of another one, signed anew."""
-    recorded_code = engine.code_of(row)
-    code = versions.code_to_read_with(lambda: recorded_code, engine.signer)
-    old, new = engine.sealer(row.id, code), engine.sealer(id, code)
+    id, recorded_code = accepting.new_id(), trusted.code_of(process, row)
+    code = versions.code_to_read_with(lambda: recorded_code, process.signer)
+    old, new = trusted.sealer_of(process, row.id, code), trusted.sealer_of(process, id, code)
     packed = row.input
     digest = row.input_digest
     if arguments is not None:
@@ -229,13 +227,13 @@ def forked(engine: Engine, row: RequestRow, arguments: tuple[Any, ...] | None, i
         packed = new.pack((arguments, {}))
     elif packed is not None:
         packed = new.pack(old.input(row))
-    accepted, _ = engine.store.accept(
+    accepted, _ = process.store.accept(
         new.vouched(
             NewRequest(
                 id,
                 row.application,
                 row.kind,
-                engine.clock.now(),
+                process.clock.now(),
                 packed,
                 digest,
                 recorded_code,
@@ -246,27 +244,27 @@ def forked(engine: Engine, row: RequestRow, arguments: tuple[Any, ...] | None, i
                 row.headers,
             )
         ),
-        _copied(engine, row, old, new),
+        _copied(process, row, old, new),
     )
     return accepted
 
 
-def _copied(engine: Engine, row: RequestRow, old: Sealer, new: Sealer) -> Iterator[CallRow]:
+def _copied(process: Process, row: RequestRow, old: Sealer, new: Sealer) -> Iterator[CallRow]:
     """The calls as if one run before the first had made them: each at its newest place."""
-    known = recorded(engine, row)
+    known = recorded(process, row)
     pending = [(known.root, REACHED, 0)] if known is not None else []
     while pending:
         node, pass_no, seq = pending.pop()
-        call = engine.store.call(row.serial, node.row.parent, node.row.identity)
+        call = process.store.call(row.serial, node.row.parent, node.row.identity)
         assert call is not None
         yield old.copied(call, new, (pass_no, seq))
         pending += [(child, REACHED, at) for at, child in enumerate(node.children)]
         pending += [(child, NOT_REACHED, child.row.seq) for child in node.others]
 
 
-def input_set_asides(engine: Engine, row: RequestRow) -> SetAside:
+def input_set_asides(process: Process, row: RequestRow) -> SetAside:
     """With another input the root executes; what it calls is matched by its arguments."""
-    call = engine.store.call(row.serial, 0, ROOT)
+    call = process.store.call(row.serial, 0, ROOT)
     return ((0, ROOT),) if call is not None and reusable(call) else ()
 
 

@@ -13,11 +13,12 @@ import re
 import sqlite3
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from jupyter_durable.client import ownership
+from jupyter_durable.client import ownership, versions
 from jupyter_durable.client.counted import Numbers, as_counted, span_of
-from jupyter_durable.client.engine import key_file
+from jupyter_durable.client.engine import Engine
+from jupyter_durable.client.process import key_file
 from jupyter_durable.client.request import STATUSES, Call, ReplayMode, Request, listed, status_of
 from jupyter_durable.client.words import seconds_of, spoken_bytes, time_of
 from jupyter_durable.code.credentials import masked
@@ -26,9 +27,6 @@ from jupyter_durable.core.model import ENDED, RequestRow, RunRow, Status
 from jupyter_durable.core.selection import Preview
 from jupyter_durable.errors import DeserializationError, SDKUsageError, StoreError
 from jupyter_durable.store.base import Copied, Filter, Finding, Swept
-
-if TYPE_CHECKING:
-    from jupyter_durable.client.engine import Engine
 
 LARGE_STORE: Final = 5 * 1000**3
 """Bytes; above it the user is told, nothing is deleted."""
@@ -330,8 +328,6 @@ def _key_finding(engine: Engine) -> Finding:
     newest = engine.store.requests(Filter(limit=1))
     if not newest:
         return Finding("ok", f"signing key {own}")
-    from jupyter_durable.client import versions
-
     try:
         code = engine.store.code(newest[0].code_key)
         versions.check_code(code, engine.signer)

@@ -6,19 +6,16 @@ Rules of this file
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from jupyter_durable.errors import SDKUsageError
-
-if TYPE_CHECKING:
-    from jupyter_durable.client.request import Request
 
 GROUP: Final = "jupyter_durable.widget"
 """Entry point group; its `request` is called with a `Request` and gives its widget."""
 REMEDY: Final = "pip install 'jupyter-durable[notebook]'"
 
 
-def widget_of(request: Request) -> Any:
+def widget_of(request: object) -> Any:
     """A new widget of a request. Raises `SDKUsageError` that says what to install."""
     from importlib.metadata import entry_points  # 10 ms, and few ask for a widget
 

@@ -47,7 +47,7 @@ class RequestWidget(anywidget.AnyWidget):
     def refresh(self) -> None:
         """Take the state of now from the store. Not needed for what runs in this kernel."""
         state, values = as_value.state_of(self.request)
-        save_view = self.request._engine.settings.save_view
+        save_view = self.request._process.settings.save_view
         if save_view == FULL:
             self.take(as_json.snapshot(state, values))
         else:
@@ -69,7 +69,7 @@ class RequestWidget(anywidget.AnyWidget):
 
     def _fallback(self) -> dict[str, Any]:
         state, values = as_value.state_of(self.request)
-        shown = mime_bundle.bundle(state, values, self.request._engine.settings.save_view)
+        shown = mime_bundle.bundle(state, values, self.request._process.settings.save_view)
         return {HTML: shown[HTML], TEXT: shown[TEXT]}
 
 

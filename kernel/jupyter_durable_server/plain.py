@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_durable.client import versions
 from jupyter_durable.client.calls import Call
-from jupyter_durable.client.request import Request
+from jupyter_durable.client.stored import Stored
 from jupyter_durable.core.model import RequestRow, Status
 from jupyter_durable.core.nodes import GROUPS
 from jupyter_durable.errors import DeserializationError, DurableError
@@ -37,10 +37,11 @@ class PlainSerializer(ValueSerializer):
         return super().decode(codec, head, buffers)
 
 
-class PlainRequest(Request):
+class PlainStored(Stored):
     """A request whose recorded code is never restored."""
 
-    def _code(self) -> versions.Loaded:
+    def code(self) -> versions.Loaded:
+        """The code of here."""
         return versions.live_code(None)._replace(serializer=PlainSerializer())
 
 
@@ -49,12 +50,12 @@ class PlainValues(Values):
 
     def __init__(self, engine: Engine, row: RequestRow) -> None:
         super().__init__(engine, row)
-        self._request = PlainRequest(engine, row)
+        self._stored = PlainStored(engine, row)
 
 
 def detail(engine: Engine, row: RequestRow, node: CallNode) -> dict[str, Any]:
     """One call as far as it can be shown here; what cannot says where it can."""
-    made = call_details.detail(Call(PlainRequest(engine, row), node, None))
+    made = call_details.detail(Call(PlainStored(engine, row), node, None))
     if node.kind in GROUPS:
         return made
     elsewhere = {"type": "text", "text": ELSEWHERE}
@@ -67,7 +68,7 @@ def detail(engine: Engine, row: RequestRow, node: CallNode) -> dict[str, Any]:
 
 def _has_inputs(engine: Engine, row: RequestRow, node: CallNode) -> bool:
     """Whether there is anything to be shown elsewhere: an empty list of arguments is plain, and shown as such."""
-    call = Call(PlainRequest(engine, row), node, None)
+    call = Call(PlainStored(engine, row), node, None)
     try:
         call.inputs()
     except DeserializationError:

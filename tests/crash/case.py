@@ -30,6 +30,7 @@ from jupyter_durable import context
 from jupyter_durable.client import Engine, Request, list_requests, run_local_application
 from jupyter_durable.client.journal import records
 from jupyter_durable.client.settings import Settings
+from jupyter_durable.client.trusted import sealer_of
 from jupyter_durable.client.versions import live_code
 from jupyter_durable.code.sources import find_class, find_function
 from jupyter_durable.core.model import ROOT, CallRow, Status
@@ -232,7 +233,7 @@ def read_all(engine: Engine) -> dict[str, Any]:
     doubled = []
     for request in requests:
         row = engine.store.request(request.id)
-        sealer = engine.sealer(request.id, live_code(None))
+        sealer = sealer_of(engine, request.id, live_code(None))
         for call in records(engine.store, row.serial, values=True):
             if not isinstance(call, CallRow) or call.status != Status.SUCCEEDED or call.kind not in COUNTED:
                 continue

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_durable.client import left_over
 from jupyter_durable.runner import run
 from tests.engine.conftest import Notebook
 
@@ -127,7 +128,7 @@ def write(notebook: Notebook) -> None:
     with pytest.raises(ZeroDivisionError):
         notebook.cell(CELL)
     notebook.cell("run_local_application(remove, 4)", key=None)
-    notebook.engine.settle_ownerless(died.id)
+    left_over.settle_ownerless(notebook.engine, died.id)
 
 
 def packed(folder: Path, archive: Path) -> None:

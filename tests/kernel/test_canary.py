@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from jupyter_durable import context
 from jupyter_durable.cli.app import app
-from jupyter_durable.client import Request, this_engine, versions
-from jupyter_durable.client.engine import Origin
+from jupyter_durable.client import Request, accepting, this_engine, versions
+from jupyter_durable.client.accepting import Origin
 from jupyter_durable_kernel.view import as_value, call_details, preview_as_value
 from jupyter_durable_server import answers
 from jupyter_durable_server.asked import Detail, Page, Plan, Wanted
@@ -163,7 +163,7 @@ def test_headers_of_a_request_are_what_they_are_for_its_code_and_stand_in_nothin
     )
     origin = Origin(headers=json.dumps([["Authorization", f"Bearer {GIVEN}"], ["Cookie", f"a={GIVEN}"], ["X-Id", "7"]]))
     spec = notebook.namespace["asks"].__durable__
-    row, _ = notebook.engine.accept(spec, (1,), {}, origin, versions.live_code(None))
+    row, _ = accepting.accept(notebook.engine, spec, (1,), {}, origin, versions.live_code(None))
     request = Request(notebook.engine, row)
     request.replay()
     assert request.output() is True

@@ -148,7 +148,7 @@ def test_values_of_another_key_are_loaded_only_when_it_is_trusted(start: Start, 
     kernel = start("theirs.ipynb")
     kernel.run("%%durable\ndef made(n):\n    return n\nmade(41)")
     kernel.run("from jupyter_durable.client import this_engine")
-    path = kernel.value("str(__import__('jupyter_durable.client.engine', fromlist=['x']).key_file().path)")
+    path = kernel.value("str(__import__('jupyter_durable.client.process', fromlist=['x']).key_file().path)")
     KeyFile(tmp_path / "mine" / "key").keys()
     shutil.copy(path, tmp_path / "theirs")
     shutil.copy(path, tmp_path / "kept")

@@ -450,7 +450,7 @@ def flow(n):
 def quiet(folder: Path, count: str, lease: str) -> Any:
     """Run a request of short calls under a lease of so many seconds; this process is stopped meanwhile."""
     real = launching._settings
-    launching._settings = lambda engine: replace(real(engine), lease_seconds=float(lease))
+    launching._settings = lambda process: replace(real(process), lease_seconds=float(lease))
     flow = begin(folder, STEADY)["flow"]
     print("ready", flush=True)
     request = run_local_application(flow, int(count))

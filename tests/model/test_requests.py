@@ -24,8 +24,8 @@ from jupyter_durable import (
     list_requests,
     run_local_application,
 )
-from jupyter_durable.client import this_engine, versions
-from jupyter_durable.client.engine import Origin
+from jupyter_durable.client import accepting, this_engine, versions
+from jupyter_durable.client.accepting import Origin
 from jupyter_durable.core.model import NewRun, Owner
 from jupyter_durable.testing import Bench, FakeClock, crash_after, memory_store
 from tests.model.shared import double
@@ -288,7 +288,7 @@ def test_a_request_that_nobody_began_reads_interrupted_and_its_key_begins_it() -
     clock = FakeClock()
     with memory_store(clock):
         spec = doubled.__durable__
-        row, _ = this_engine().accept(spec, (1,), {}, Origin(idempotency_key="k"), versions.live_code(None))
+        row, _ = accepting.accept(this_engine(), spec, (1,), {}, Origin(idempotency_key="k"), versions.live_code(None))
         request = get_request(row.id)
         assert request.status == "queued"
         assert [each.id for each in list_requests(status="queued")] == [row.id]

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from jupyter_durable.client import finding, launching, ownership
-from jupyter_durable.client.engine import Engine
+from jupyter_durable.client import accepting, finding, launching, ownership
+from jupyter_durable.client.process import Process
 from jupyter_durable.store.base import Filter, NotAsRead
 from jupyter_durable.store.sqlite import journal, statements, writer, writing
 from jupyter_durable.store.sqlite.store import SqliteStore
@@ -46,10 +46,10 @@ def _acted_on_without_deciding_anew() -> None:
     """After `NotAsRead` the request is read again, and who owns it by now is not asked."""
     acquired = launching._acquired
 
-    def again(engine: Engine, row: Any, wanted: Any, spec: Any) -> Any:
+    def again(process: Process, row: Any, wanted: Any, spec: Any) -> Any:
         with contextlib.suppress(NotAsRead):
-            return acquired(engine, row, wanted, spec)
-        return acquired(engine, engine.store.request(row.id), wanted._replace(take_over=True), spec)
+            return acquired(process, row, wanted, spec)
+        return acquired(process, process.store.request(row.id), wanted._replace(take_over=True), spec)
 
     replace(launching, "_acquired", again)
 
@@ -89,16 +89,16 @@ def _begun_anew_beside_the_owner() -> None:
     """A cell whose request somebody else runs begins another one in silence."""
     goes_on = finding._goes_on
 
-    def silently(engine: Engine, row: Any, cell: Any) -> bool:
-        return engine.holder(row) is None and goes_on(engine, row, cell)
+    def silently(process: Process, row: Any, cell: Any) -> bool:
+        return process.holder(row) is None and goes_on(process, row, cell)
 
     replace(finding, "_goes_on", silently)
 
 
 def _submitted_twice() -> None:
     """Whoever submits with a known idempotency key begins the request, too."""
-    accept = Engine.accept
-    replace(Engine, "accept", lambda self, *args: (accept(self, *args)[0], True))
+    accept = accepting.accept
+    replace(accepting, "accept", lambda *args: (accept(*args)[0], True))
     _begun_whoever_owns_it()
 
 

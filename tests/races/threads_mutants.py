@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
-from jupyter_durable.client.session import Sessions
+from jupyter_durable.client.sessions import Sessions
 from jupyter_durable.executor import thread, visit
 from jupyter_durable.executor.thread import ThreadExecutor
 from jupyter_durable.function import Results

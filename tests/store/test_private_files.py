@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jupyter_durable.cli.app import app
-from jupyter_durable.client.engine import key_file
+from jupyter_durable.client.process import key_file
 from jupyter_durable.errors import CheckpointError, DeserializationError, StoreError
 from jupyter_durable.serializer.signing import KeyFile
 from jupyter_durable.store import default_url, listed, open_store

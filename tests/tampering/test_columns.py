@@ -156,7 +156,7 @@ class Looked:
         value = self.typed(call.output)
         if given is None or value is None:
             return
-        assert value == expected(call._request._stored(call._node).name, list(given[0])), (
+        assert value == expected(call._stored.call_row(call._node).name, list(given[0])), (
             call,
             given,
             value,

@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from jupyter_durable import DeserializationError
+from jupyter_durable.client import left_over
 
 CODE = """
 @application()
@@ -30,7 +31,7 @@ def died(notebook):
     request = notebook.last()
     notebook.cell(CODE.replace("removed", "removed again"), key=None)
     notebook.cell("run_local_application(remove, 2)", key=None)
-    notebook.engine.settle_ownerless(request.id)
+    left_over.settle_ownerless(notebook.engine, request.id)
     notebook.executed()
     return request
 

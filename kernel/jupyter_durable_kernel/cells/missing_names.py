@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from jupyter_durable.client import versions
+from jupyter_durable.client import trusted, versions
 from jupyter_durable.core.model import RequestRow
 from jupyter_durable_kernel.cells.decorating import text_of
 from jupyter_durable_kernel.cells.head import as_comments
@@ -31,7 +31,7 @@ def missing(engine: Engine, row: RequestRow, source: str) -> list[str]:
     except SyntaxError:
         return []  # the cell itself will say so
     reading = versions.Reading({}, text)
-    lacking = versions.lacking(reading, lambda: engine.code_of(row), engine.signer)
+    lacking = versions.lacking(reading, lambda: trusted.code_of(engine, row), engine.signer)
     known = dict(zip(lacking.names, lacking.lines, strict=True))
     names = {*reading.absent_from_cell(), *lacking.names} - OF_THE_SHELL
     return [known.get(name, f"`{name}`: run the cell that makes it") for name in sorted(names)]

@@ -147,7 +147,7 @@ class Control:
     def _detail(self, content: Content) -> Content:
         """Inputs, output, error and log of one call."""
         request = verbs.find(self._engine, content["request"])
-        return call_details.detail(Call(request, _node(request, content["call"]), None))
+        return call_details.detail(Call(request._stored, _node(request, content["call"]), None))
 
     def _preview(self, content: Content) -> Content:
         """What a replay would do."""
@@ -269,7 +269,7 @@ def _wish(request: Request, content: Content) -> verbs.Wish:
 
 
 def _mended(request: Request, names: set[str]) -> bool:
-    return bool(names) and not names.isdisjoint(differences.changes(request._engine, request)["changed"])
+    return bool(names) and not names.isdisjoint(differences.changes(request._process, request)["changed"])
 
 
 def _is_call(chosen: Any) -> bool:

@@ -19,12 +19,12 @@ from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.runner.run import COUNTED
 
 if TYPE_CHECKING:
-    from jupyter_durable.client.engine import Engine
+    from jupyter_durable.client.process import Process
 
 
-def changes(engine: Engine, request: Request) -> dict[str, list[str]]:
+def changes(process: Process, request: Request) -> dict[str, list[str]]:
     """Functions that the request called: those whose code is another one now, and those that are not defined here."""
-    known = replay.recorded(engine, request._now())
+    known = replay.recorded(process, request._now())
     ran: dict[str, set[bytes]] = {}
     for node in preorder(known.root) if known is not None else ():
         if node.row.kind in COUNTED:

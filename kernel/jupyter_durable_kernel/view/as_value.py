@@ -32,13 +32,13 @@ def unregister(shell: Any) -> None:
 
 def state_of(request: Request) -> tuple[State, Values]:
     """A request as it is now, with its previews. Raises what the store raises."""
-    engine, row = request._engine, request._now()
-    return from_store.state_of(engine, row), Values(engine, row)
+    process, row = request._process, request._now()
+    return from_store.state_of(process, row), Values(process, row)
 
 
 def bundle_of(request: Request) -> dict[str, Any] | None:
     """The MIME bundle of a request as it is now; None when it cannot be read."""
-    settings = request._engine.settings
+    settings = request._process.settings
     try:
         widget = cell_outputs.as_widget(request) if settings.display == saved_forms.WIDGET else None
         made = widget or mime_bundle.bundle(*state_of(request), settings.save_view)

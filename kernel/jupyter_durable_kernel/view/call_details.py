@@ -69,10 +69,10 @@ def detail(call: Call) -> Look:
 
 def _attempts(call: Call, error: str) -> list[Look]:
     """What each attempt of the run that executed the call came to; nothing for a call that had one."""
-    node, request = call._node, call._request
+    node, stored = call._node, call._stored
     if node.attempts < 2:
         return []
-    rows = request._engine.store.attempts(request._row.serial, node.identity)
+    rows = stored.process.store.attempts(stored.row.serial, node.identity)
     known = [row for row in rows if row.pass_no == node.row.pass_no]
     before = [row for row in known if row.attempt < node.attempts][-ATTEMPTS:]
     last = next((row for row in known if row.attempt == node.attempts), None)

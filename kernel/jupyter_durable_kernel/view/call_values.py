@@ -11,7 +11,8 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_durable.client import versions
-from jupyter_durable.client.request import Call, Request
+from jupyter_durable.client.calls import Call
+from jupyter_durable.client.stored import Stored
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.calltree import CallNode
 from jupyter_durable.core.model import ROOT, CallRow, Kind, RequestRow, Status
@@ -21,7 +22,7 @@ from jupyter_durable_kernel.view import short_values
 from jupyter_durable_kernel.view.error_places import failure_text_of, placed
 
 if TYPE_CHECKING:
-    from jupyter_durable.client.engine import Engine
+    from jupyter_durable.client.process import Process
 
 
 TRIES: Final = 10
@@ -78,8 +79,8 @@ class Words:
 class Values:
     """Previews of one request, remembered."""
 
-    def __init__(self, engine: Engine, row: RequestRow, words: Words | None = None) -> None:
-        self._request = Request(engine, row)
+    def __init__(self, process: Process, row: RequestRow, words: Words | None = None) -> None:
+        self._stored = Stored(process, row)
         self._words = words if words is not None else Words()
         self._code = versions.live_code(None)
         self._named: dict[str, tuple[str, ...]] = {}
@@ -87,7 +88,7 @@ class Values:
 
     def in_hand(self, row: CallRow, value: Any) -> None:
         """A result is there, in the run that gave it."""
-        self._words.keep(self._request.id, row, value)
+        self._words.keep(self._stored.id, row, value)
 
     def of(self, node: CallNode) -> Told:
         """Arguments, output and error of a call that has ended; arguments of one that runs where they are known."""
@@ -106,7 +107,7 @@ class Values:
         tries, last = self._tries(node)
         if node.status == Status.RUNNING:
             return Told(tries=tries)
-        call = Call(self._request, node, None)
+        call = Call(self._stored, node, None)
         return Told(
             _attempted(lambda: short_values.arguments(*call.inputs(), names=self._params(node.name))),
             _attempted(lambda: self._output(node)) if node.status == Status.SUCCEEDED else "",
@@ -119,8 +120,8 @@ class Values:
         """The failed attempts of the run that executed the call, and when its last one began."""
         if node.attempts < 2:
             return (), None
-        request = self._request
-        rows = request._engine.store.attempts(request._row.serial, node.identity)
+        stored = self._stored
+        rows = stored.process.store.attempts(stored.row.serial, node.identity)
         known = [row for row in rows if row.pass_no == node.row.pass_no]
         failed = [row for row in known if row.attempt < node.attempts][-TRIES:]
         last = next((row.started_at for row in known if row.attempt == node.attempts), None)
@@ -136,14 +137,14 @@ class Values:
         return self._named[name]
 
     def _output(self, node: CallNode) -> str:
-        request = self._request
-        stored = request._engine.store.call(request._row.serial, node.parent, node.identity)
-        if stored is None or not stored.codec or (node.identity == ROOT and stored.kind != Kind.FUNCTION):
+        stored = self._stored
+        row = stored.process.store.call(stored.row.serial, node.parent, node.identity)
+        if row is None or not row.codec or (node.identity == ROOT and row.kind != Kind.FUNCTION):
             return ""
-        if stored.blob is not None:
+        if row.blob is not None:
             return "<a large value>"
-        known = self._words.of(request.id, stored)
-        return self._words.keep(request.id, stored, request._sealer().open(stored)) if known is None else known
+        known = self._words.of(stored.id, row)
+        return self._words.keep(stored.id, row, stored.sealer().open(row)) if known is None else known
 
 
 def _attempted(make: Any) -> str:

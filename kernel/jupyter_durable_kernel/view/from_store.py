@@ -24,19 +24,19 @@ from jupyter_durable_kernel.view.state import State
 from jupyter_durable_kernel.view.tallies import counted
 
 if TYPE_CHECKING:
-    from jupyter_durable.client.engine import Engine
+    from jupyter_durable.client.process import Process
 
 PAGE: Final = 50
 PREVIEW_ROWS: Final = 300
 
 
-def state_of(engine: Engine, row: RequestRow) -> State:
+def state_of(process: Process, row: RequestRow) -> State:
     """A request as it is now."""
-    status = status_of(row, engine)
-    root = load_tree(engine.store, row, live=status == Status.RUNNING)[1]
+    status = status_of(row, process)
+    root = load_tree(process.store, row, live=status == Status.RUNNING)[1]
     counts = counted(root, {}) if root is not None else NOTHING
-    span = span_of(engine.store.runs(row.serial))
-    return State(row, status, root, {}, counts, row.run > 1, engine.clock.now(), span)
+    span = span_of(process.store.runs(row.serial))
+    return State(row, status, root, {}, counts, row.run > 1, process.clock.now(), span)
 
 
 def calls(state: State, wanted: Mapping[str, Any], values: Values) -> dict[str, Any]:

@@ -1,0 +1,94 @@
+"""Beginning the request of a cell, or of an application that is called there: gone on with, or a new one.
+
+Rules of this file
+- What is decided here holds for the rows as they were read; `NotAsRead` goes to whoever asked, who asks again
+  (`ownership.as_read`).
+- A request that goes on runs the code of now, as far as all is there that its recorded code had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from functools import partial
+from typing import NamedTuple
+
+from jupyter_durable.client import accepting, finding, launching, replay, trusted, versions
+from jupyter_durable.client.accepting import Given, Origin
+from jupyter_durable.client.launching import Launch
+from jupyter_durable.client.process import Process
+from jupyter_durable.client.session import Cell
+from jupyter_durable.code.statements import once_called
+from jupyter_durable.core.model import NewRequest, RequestRow, Status
+from jupyter_durable.function import Spec
+from jupyter_durable.runner.call import ActiveCall
+from jupyter_durable.runner.run import Run
+
+
+class Begun(NamedTuple):
+    """A request that runs from now on."""
+
+    row: RequestRow
+    run: Run
+    root: ActiveCall
+    resumed: bool
+    """Whether it was there before."""
+
+
+def of_cell(process: Process, cell: Cell) -> Begun:
+    """The request of an execution of a cell. Raises `SDKUsageError` when another process runs it."""
+    found = finding.of_cell(process, cell)
+    row = found.row if found.row is not None else _accepted(process, cell, found)
+    resumed = found.row is not None
+    return Begun(row, *launching.launch(process, row, _launch(process, cell, row, resumed), None), resumed)
+
+
+def of_application(process: Process, spec: Spec, given: Given, cell: Cell, taken: Container[str]) -> Begun:
+    """The request of a call of an application in a cell; `taken` as in `finding.of_application`.
+
+    Raises `SDKUsageError` when another process runs it.
+    """
+    found = finding.of_application(process, spec, given, cell, taken)
+    row, resumed = found.row, found.row is not None
+    code, complete = versions.live_code(None), True
+    if row is not None:
+        reading = versions.Reading({spec.name: spec.wrapper}, None)
+        code, complete = versions.code_of_now(reading, partial(trusted.code_of, process, row), process.signer)
+    else:
+        row, _ = accepting.accept(process, spec, *given, Origin(cell.notebook, cell.key, seen=found.seen), code)
+    again = resumed and complete and row.status == Status.SUCCEEDED and cell.once
+    aside = replay.changed_calls(process, row, code) if again else ()
+    wanted = Launch(code, set_aside=aside, reuse_changed=not (cell.once and complete))
+    return Begun(row, *launching.launch(process, row, wanted, spec), resumed)
+
+
+def _accepted(process: Process, cell: Cell, found: finding.Found) -> RequestRow:
+    version = versions.current_version({}, cell.source, process.signer)
+    id, now = accepting.new_id(), process.clock.now()
+    new = NewRequest(id, cell.title, cell.kind, now, None, b"", version, cell.notebook, cell.key, None, None, None)
+    sealer = trusted.sealer_of(process, id, versions.live_code(None))
+    return process.store.accept(sealer.vouched(new), seen=found.seen)[0]
+
+
+def _launch(process: Process, cell: Cell, row: RequestRow, resumed: bool) -> Launch:
+    rule = once_called(cell.source)
+    if not resumed:
+        return Launch(versions.live_code(None, cell.source), place_rule=rule)
+    recorded = partial(trusted.code_of, process, row)
+    code, complete = versions.code_of_now(versions.Reading({}, cell.source), recorded, process.signer)
+    once = cell.once and complete
+    aside = replay.changed_calls(process, row, code) if once else ()
+    return Launch(code, set_aside=aside, place_rule=rule, reuse_changed=not once)
+
+
+def absent(process: Process, cell: Cell, resumed: RequestRow | None) -> list[str]:
+    """What a cell reads, its last request had, and nothing here has: a line each. `resumed`: that request.
+
+    A cell that lacks nothing does not open the store for it.
+    """
+    reading = versions.Reading({}, cell.source)
+    if not reading.absent():
+        return []
+    row = resumed or finding.of_cell(process, cell).row
+    if row is None:
+        return []
+    return versions.lacking_lines(reading, trusted.code_of(process, row), process.signer, row.id)
