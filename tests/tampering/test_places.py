@@ -17,8 +17,13 @@ from typing import Any, Final
 
 import pytest
 
-from jupyter_durable import DurableError, context
+from jupyter_durable import DeserializationError, DurableError, context
 from jupyter_durable.client import this_engine
+from jupyter_durable.core.model import ArgumentsDecide, Reached
+from jupyter_durable.runner.sealing import Sealer
+from jupyter_durable.serializer.pickle import ValueSerializer
+from jupyter_durable.serializer.signing import KEY_BYTES, KeySigner
+from jupyter_durable.store.memory import MemoryStore
 from tests.engine.conftest import Killed, Notebook
 
 CODE: Final = """
@@ -177,3 +182,18 @@ def test_no_column_of_what_steers_serves_anything_wrong(
     """Each value is an error, or made no difference."""
     for sql in changes(table, column):
         replayed(written, tmp_path / "home", sql, mode)
+
+
+@pytest.mark.parametrize("place", [Reached(1, 1, 0, 2, 1, 0), ArgumentsDecide(1, "f", 1)])
+def test_only_a_request_of_before_places_were_signed_may_lack_their_signature(place: Any) -> None:
+    """Its id, which is in every MAC, says so; a signature that is there has to be right in any case."""
+    for id, may_lack in (("req_" + "0" * 12, True), ("req_" + "0" * 14, True), ("req_" + "0" * 16, False)):
+        sealer = Sealer(id, MemoryStore(), ValueSerializer(), KeySigner(b"k" * KEY_BYTES))
+        (signed,) = sealer.placed([place])
+        assert sealer.sound([signed]) == [signed]
+        for wrong in (place, signed._replace(parent=2), signed._replace(mac=b"\0" * len(signed.mac))):
+            if may_lack and wrong.mac is None:
+                assert sealer.sound([wrong]) == [wrong]
+            else:
+                with pytest.raises(DeserializationError, match=id):
+                    sealer.sound([wrong])
