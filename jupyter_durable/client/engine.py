@@ -2,7 +2,7 @@
 
 Rules of this file
 - One engine a process. It composes: what is done with a request is done below, by modules that know `Process` only.
-- It is what functions start requests through (`context.Engine`).
+- It is what functions start requests through (`protocols.Engine`).
 """
 
 from __future__ import annotations

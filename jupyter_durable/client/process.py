@@ -2,7 +2,7 @@
 
 Rules of this file
 - A record: whoever accepts, begins, replays or shows requests is given it, and it knows none of them.
-- It holds nothing of a single run. What it needs is made on first use: an import never fails for it.
+- It holds nothing of a single run. What it needs is made on first use.
 """
 
 from __future__ import annotations
