@@ -196,7 +196,7 @@ def python(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def directory(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the store, the key and the notebook of a module are."""
     return tmp_path_factory.mktemp("kernel")
 
