@@ -123,7 +123,6 @@ def prepare_input(process: Process, run: Run, root: ActiveCall, row: RequestRow,
     root.take(*run.sealer.input(row))
     application = spec.application
     if application is not None and application.output_serializer == "json":
-        run.must_store_output = True
         run.output = lambda value: _output(process, spec, value)
 
 

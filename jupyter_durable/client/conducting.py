@@ -17,13 +17,13 @@ from jupyter_durable.core.model import ROOT, CallRow, Flag, Reached, Status
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import DeserializationError, StoreError
 from jupyter_durable.runner.call import ActiveCall
+from jupyter_durable.runner.ending import end_served, end_stopped
 from jupyter_durable.runner.matching import drifted
 from jupyter_durable.runner.opened import changed_file
 from jupyter_durable.runner.pulse import GRACE_SECONDS
 from jupyter_durable.runner.run import Run
 from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable.serializer.base import PICKLE
-from jupyter_durable.store.base import Finish
 
 
 def served(run: Run, root: ActiveCall) -> CallRow | None:
@@ -37,12 +37,12 @@ def served(run: Run, root: ActiveCall) -> CallRow | None:
         run.sealer.check(row)
     except DeserializationError as error:
         line = f"{type(error).__name__}: {error}"[:300]
-        run.end_served(Finish(None, Status.FAILED, Status.FAILED, line, run.now(), 0, run.reused, run.saved))
+        end_served(run, Status.FAILED, line)
         raise
     if row.files and changed_file(row.files, below=True) is not None:
-        run.file_changed += 1
+        run.counts.file_changed += 1
         run.later_all(run.sealer.placed([Reached(0, run.number << 16, 0, ROOT, 1, Flag.FILE_CHANGED)]))
-    run.end_served(Finish(None, Status.SUCCEEDED, Status.SUCCEEDED, None, run.now(), 0, run.reused, run.saved))
+    end_served(run, Status.SUCCEEDED)
     return row
 
 
@@ -65,7 +65,7 @@ def conduct(run: Run, root: ActiveCall) -> Any:
     try:
         return drive(root)
     except (RunStopped, KeyboardInterrupt, SystemExit, GeneratorExit) as left:
-        raise run.end_stopped(root, None if isinstance(left, RunStopped) else left) from None
+        raise end_stopped(run, root, None if isinstance(left, RunStopped) else left) from None
 
 
 def _on_a_loop(run: Run, root: ActiveCall) -> Any:
@@ -90,7 +90,7 @@ async def conduct_async(run: Run, root: ActiveCall) -> Any:
     try:
         return await drive_async(root)
     except (RunStopped, KeyboardInterrupt, SystemExit, asyncio.CancelledError) as left:
-        raise run.end_stopped(root, None if isinstance(left, RunStopped) else left) from None
+        raise end_stopped(run, root, None if isinstance(left, RunStopped) else left) from None
 
 
 def in_background(run: Run, root: ActiveCall) -> None:
@@ -101,7 +101,7 @@ def in_background(run: Run, root: ActiveCall) -> None:
             conduct(run, root)
         except BaseException as error:  # noqa: BLE001 - the request holds it; `output()` raises it
             if not run.ended:
-                run.end_stopped(root, error)
+                end_stopped(run, root, error)
 
     threading.Thread(target=body, name=f"durable-{run.id}", daemon=True).start()
 

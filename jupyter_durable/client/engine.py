@@ -90,7 +90,8 @@ class Engine(Process):
 
     def outermost(self, spec: Spec | None) -> Scope | None:
         """The root call that owns durable calls made here."""
-        return self.sessions.root_for(spec)
+        root = self.sessions.root_for(spec)
+        return root.run.root_scope if root is not None else None
 
     def call_application(self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run an application as a request of its own; its output."""

@@ -20,7 +20,9 @@ from jupyter_durable.durable_cell.definitions import DECORATOR, commented, decor
 from jupyter_durable.durable_cell.line import parsed_options
 from jupyter_durable.errors import ReplayError, SDKUsageError, StoreError
 from jupyter_durable.runner.call import ActiveCall
+from jupyter_durable.runner.ending import end_stopped
 from jupyter_durable.runner.run import Run
+from jupyter_durable.runner.start import enter_root
 from jupyter_durable.runner.stop import RunStopped
 
 DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -82,8 +84,8 @@ def _launch(process: Process, row: RequestRow, choice: replay.Choice, other_inpu
 
 def _run_body(run: Run, root: ActiveCall, code: Loaded) -> None:
     """Execute the body of a cell in the namespace of its code."""
-    run.enter_root(root)
-    token = current.set(root)
+    enter_root(root)
+    token = current.set(run.root_scope)
     error: BaseException | None = None
     try:
         _execute(run, root, code)
@@ -100,7 +102,7 @@ def _end(run: Run, root: ActiveCall, error: BaseException | None) -> None:
     if run.ended:
         return
     if run.stopped is not None or isinstance(error, KeyboardInterrupt | SystemExit | RunStopped):
-        run.end_stopped(root, None if isinstance(error, RunStopped) else error)
+        end_stopped(run, root, None if isinstance(error, RunStopped) else error)
         if run.stopped is None and error is not None:
             raise error
     elif error is not None:

@@ -23,6 +23,7 @@ from jupyter_durable.function import Spec
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.interrupts import guard
 from jupyter_durable.runner.run import Run, Unsaved
+from jupyter_durable.runner.start import begin_root, new_run
 from jupyter_durable.runner.settings import Environment, RunOptions, RunSettings
 from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable.runner.vouching import may_lack_places
@@ -110,7 +111,7 @@ def _acquired(process: Process, row: RequestRow, wanted: Launch, spec: Spec | No
         headers=headers,
     )
     environment = Environment(store, wanted.code.serializer, process.signer, settings, process.workers)
-    return Run(environment, lease, options, wanted.code), refused
+    return new_run(environment, lease, options, wanted.code), refused
 
 
 def _good_runs(process: Process, row: RequestRow, wanted: Launch, number: int) -> frozenset[int]:
@@ -144,7 +145,7 @@ def _settings(process: Process) -> RunSettings:
 
 def _begin(process: Process, run: Run, row: RequestRow, spec: Spec | None) -> ActiveCall:
     name = spec.name if spec is not None else row.application
-    root = run.root(spec, name, row.kind, root_row(process.store, row.serial))
+    root = begin_root(run, spec, name, row.kind, root_row(process.store, row.serial))
     root.digest = row.input_digest
     if spec is not None:
         accepting.prepare_input(process, run, root, row, spec)

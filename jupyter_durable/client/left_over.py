@@ -15,6 +15,7 @@ from jupyter_durable.client.process import Process
 from jupyter_durable.context import current
 from jupyter_durable.core.model import Status
 from jupyter_durable.errors import SDKUsageError, StoreError
+from jupyter_durable.runner.ending import end_served
 from jupyter_durable.runner.run import Run
 from jupyter_durable.store.base import Finish
 
@@ -24,10 +25,7 @@ def let_go(process: Process, *runs: Run) -> None:
     for run in runs or list(process.active.values()):
         process.active.pop(run.id, None)
         with contextlib.suppress(StoreError):
-            now = process.clock.now()
-            run.end_served(
-                Finish(None, Status.INTERRUPTED, Status.INTERRUPTED, None, now, run.executed, run.reused, run.saved)
-            )
+            end_served(run, Status.INTERRUPTED)
 
 
 def settle_ownerless(process: Process, id: str, status: str = Status.INTERRUPTED) -> bool:

@@ -21,8 +21,8 @@ from jupyter_durable.core.model import ROOT, CallRow, Kind, NewRequest, RequestR
 from jupyter_durable.core.nodes import Node, numbered, preorder
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.runner.counts import COUNTED
 from jupyter_durable.runner.opened import changed_file
-from jupyter_durable.runner.run import COUNTED
 from jupyter_durable.runner.sealing import Sealer
 from jupyter_durable.serializer.digest import Digesting, args_digest
 

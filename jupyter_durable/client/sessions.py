@@ -31,7 +31,9 @@ from jupyter_durable.errors import SDKUsageError, StoreError
 from jupyter_durable.function import Spec
 from jupyter_durable.protocols import Scope
 from jupyter_durable.runner.call import ActiveCall
-from jupyter_durable.runner.run import Run
+from jupyter_durable.runner.ending import end_stopped
+from jupyter_durable.runner.run import CallRecord, Run
+from jupyter_durable.runner.start import enter_root
 from jupyter_durable.runner.stop import RunStopped
 
 _here: contextvars.ContextVar[Session | None] = contextvars.ContextVar("jupyter_durable_session", default=None)
@@ -123,7 +125,7 @@ class Sessions:
                 error = None
             else:
                 return None
-        reason = run.end_stopped(root, error)
+        reason = end_stopped(run, root, error)
         return reason if isinstance(reason, StoreError) else None
 
     @property
@@ -157,12 +159,12 @@ class Sessions:
             return here
         return self._now
 
-    def root_for(self, spec: Spec | None) -> Scope | None:
+    def root_for(self, spec: Spec | None) -> CallRecord | None:
         """The root call that owns a call of `spec` made now; None when it is to be a request of its own."""
         session = self._session()
         if spec is not None and spec.application is not None and not (session and session.cell.durable_body):
             return None
-        root = session.root if session is not None and (session.open() or not session.over) else None
+        root: CallRecord | None = session.root if session is not None and (session.open() or not session.over) else None
         if threading.get_ident() != self._thread_id and session is self._now:
             with self._lock:  # the request of the cell may be on its way, which is one and not two
                 root = self._root_for_thread(spec) or (session.root if session is not None else None)
@@ -175,7 +177,7 @@ class Sessions:
         with self._lock:
             return self._opened(session)
 
-    def _root_for_thread(self, spec: Spec | None) -> ActiveCall | None:
+    def _root_for_thread(self, spec: Spec | None) -> CallRecord | None:
         """A thread that user code started without a context says nothing of its call: the only run that goes on has it.
 
         The cell counts as one when its own thread is free to make calls. A request that was left open counts where the
@@ -208,7 +210,7 @@ class Sessions:
         session.row, session.run, session.root, resumed = ownership.as_read(
             lambda: beginning.of_cell(self._process, session.cell)
         )
-        session.run.enter_root(session.root)
+        enter_root(session.root)
         if session.over:
             self._linger(session, session.run, session.root)
         for told in self.on_begin:

@@ -150,7 +150,7 @@ def info(engine: Engine, row: RequestRow) -> Info:
     active = engine.active.get(row.id)
     status = status_of(row, engine)
     if active is not None:
-        numbers = Numbers(active.executed, active.reused, active.saved)
+        numbers = Numbers(active.counts.executed, active.counts.reused, active.counts.saved)
     else:
         numbers = engine.counted.of(engine.store, row, runs) if status in ENDED else as_counted(runs)
     return Info(

@@ -14,16 +14,12 @@ import os
 import sys
 import threading
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final
+from types import FrameType
+from typing import Any, Final
 
 from jupyter_durable.context import current
 from jupyter_durable.core.model import Kind
-
-if TYPE_CHECKING:
-    from types import FrameType
-
-    from jupyter_durable.runner.record import CallRecord
-    from jupyter_durable.runner.run import Run
+from jupyter_durable.runner.run import CallRecord, Run
 
 _EVENTS: Final = ("open", "sqlite3.connect", "os.rename", "os.remove")
 _WRITES: Final = os.O_WRONLY | os.O_RDWR
@@ -49,7 +45,8 @@ def _note(call: CallRecord, event: str, args: tuple[Any, ...], frame: FrameType)
     path = _path_of(args[0]) if args else None
     if path is None or _for_code(frame) or path.startswith(call.run.files.ignored):
         return
-    opened = call.files or call.opened_files()
+    traces = call.traces or call.leave_traces()
+    opened = traces.files or traces.opened_files()
     match event, args:
         case "open", (_, mode, int(flags)) if not flags & _WRITES:
             opened.reads(path, by_name=mode is not None)
@@ -94,7 +91,8 @@ class _Listener:
 
         def hook(event: str, args: tuple[Any, ...]) -> None:
             if event in _EVENTS:
-                call: Any = running()
+                scope: Any = running()
+                call = scope.call if scope is not None else None
                 if call is None and self.runs and threading.get_ident() != main:
                     call = self._only_call()
                 if call is not None:

@@ -12,25 +12,25 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from jupyter_durable.context import Deferred, MapOptions, drive, drive_async
+from jupyter_durable.context import Deferred, drive, drive_async
 from jupyter_durable.core.model import CallRow, Flag, Kind, Write
 from jupyter_durable.core.replay import drift_of, reusable
 from jupyter_durable.errors import InternalError
 from jupyter_durable.executor.thread import ThreadExecutor
 from jupyter_durable.function import Results
 from jupyter_durable.future import in_copied_context, refuse_nested, settled, settled_async
-from jupyter_durable.runner import waiting
-from jupyter_durable.runner.matching import match_items, refused
+from jupyter_durable.protocols import MapOptions, Scope
+from jupyter_durable.runner.call import ActiveCall
+from jupyter_durable.runner.matching import match_items, open_body, refused
+from jupyter_durable.runner.nodes import Turn, begin_node, combined, items_of, reserve
+from jupyter_durable.runner.run import CallRecord, Run
+from jupyter_durable.runner.serving import Served, serve
 from jupyter_durable.runner.stop import AttemptGivenUp, RunStopped, StartOver
+from jupyter_durable.runner.waiting import POLL_SECONDS
 from jupyter_durable.serializer.digest import args_digest
-
-if TYPE_CHECKING:
-    from jupyter_durable.function import Spec
-    from jupyter_durable.runner.call import ActiveCall, Served
-    from jupyter_durable.runner.run import Run
-from jupyter_durable.runner.nodes import Turn, begin_node, combined, items_of
+from jupyter_durable.spec import Spec
 
 Outcome = tuple[Any, BaseException | None]
 """Result of an item, or what it raised."""
@@ -50,11 +50,9 @@ def _digests(run: Run, spec: Spec, values: list[Any]) -> list[tuple[bytes, int]]
 
 def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[tuple[bytes, int]]) -> list[Any]:
     """One execution (served or to be driven) for each item, matched together."""
-    from jupyter_durable.runner.call import ActiveCall
-
     run = node.run
     plan = run.plan(spec)
-    body = node.open_body()
+    body = open_body(node)
     begun: list[Any] = []
     again: list[tuple[int, int, bool]] = []
     with body.lock:
@@ -69,7 +67,7 @@ def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[t
                     drift = drift_of(row, digests[seq][1]) if changed else 0
                     if digests[seq][1]:
                         run.unread.served(plan.name, spec.params, ((items[seq],), {}))
-                    begun.append(node.serve(body, row, seq, plan, drift))
+                    begun.append(serve(node, body, row, seq, plan, drift))
                     continue
                 again += [(row.identity, seq, True)] if changed else []
                 row = row._replace(flags=row.flags | why)
@@ -85,7 +83,7 @@ def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[t
         if body.matcher is not None:
             run.later_all(run.sealer.placed(body.matcher.take_reached()))
     for identity, seq, sure in again[:2]:
-        run.notices.ran_again(node, identity, spec, ((items[seq],), {}), sure=sure)
+        run.notices.ran_again(node.identity, identity, spec, ((items[seq],), {}), sure=sure)
     for item, call in zip(items, begun, strict=True):
         if not call.reused:
             call.enter(call.row, (item,), {})
@@ -126,10 +124,12 @@ class _Tally:
                 self.over.set()
 
 
-def run_map(parent: ActiveCall, spec: Spec, items: Any, options: MapOptions, seq: int | None) -> Results[Any]:
-    """Call a synchronous function for each item."""
+def run_map(
+    parent: CallRecord, scope: Scope, spec: Spec, items: Any, options: MapOptions, seq: int | None
+) -> Results[Any]:
+    """Call a synchronous function for each item, below `parent`; `scope` is what its code sees of it."""
     __tracebackhide__ = True
-    values = settled(items_of(items, parent), parent)
+    values = settled(items_of(items, scope), scope)
     digests = _digests(parent.run, spec, values)
     node = begin_node(parent, spec, Kind.MAP, combined(digest for digest, _ in digests), seq)
     with Turn(node):
@@ -199,7 +199,7 @@ def _on_threads(node: ActiveCall, execute: list[int], one: Any, threads: ThreadE
                 return
             in_copied_context(lambda n=n: one(n))()  # type: ignore[misc]
 
-    own = node.open_body()
+    own = open_body(node)
     count = min(len(execute), max(threads.slots, 1))
     own.spawned.extend(threads.submit(in_copied_context(body)) for _ in range(count))
     spare = len(execute) - count
@@ -209,7 +209,7 @@ def _on_threads(node: ActiveCall, execute: list[int], one: Any, threads: ThreadE
 
 def _until_durable(node: ActiveCall, tally: _Tally) -> None:
     with node.blocked():
-        while not tally.over.wait(waiting.POLL_SECONDS):
+        while not tally.over.wait(POLL_SECONDS):
             node.check()
     node.check()
 
@@ -226,13 +226,13 @@ def _gathered(node: ActiveCall, outcomes: Sequence[Outcome | None], options: Map
 
 
 async def run_map_async(
-    parent: ActiveCall, spec: Spec, items: Any, options: MapOptions, seq: int | None
+    parent: CallRecord, scope: Scope, spec: Spec, items: Any, options: MapOptions, seq: int | None
 ) -> Results[Any]:
     """Call an async function for each item, in the running loop."""
     __tracebackhide__ = True
     if seq is None:
-        seq = parent.reserve()
-    values = await settled_async(items_of(await items if isinstance(items, Deferred) else items, parent))
+        seq = reserve(parent)
+    values = await settled_async(items_of(await items if isinstance(items, Deferred) else items, scope))
     digests = _digests(parent.run, spec, values)
     node = begin_node(parent, spec, Kind.MAP, combined(digest for digest, _ in digests), seq)
     with Turn(node):

@@ -8,7 +8,7 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import Final, NoReturn
 
 from jupyter_durable.core.model import CallRow, Flag, Kind, unpack_codes
 from jupyter_durable.core.replay import NEW, AdaptiveMatcher, WrongMatch
@@ -19,17 +19,30 @@ from jupyter_durable.options import MAX_RETRIES
 from jupyter_durable.runner.body import Body, Journalled
 from jupyter_durable.runner.opened import changed_file
 from jupyter_durable.runner.plan import Plan
+from jupyter_durable.runner.run import CallRecord, Run
 from jupyter_durable.runner.stop import RunStopped, StartOver
-
-if TYPE_CHECKING:
-    from jupyter_durable.runner.record import CallRecord
-    from jupyter_durable.runner.run import Run
 
 PAGE: Final = 1000
 """Recorded calls that are read at once."""
 
 
-def new_body(call: CallRecord, number: int, recorded: bool) -> Body:
+def open_body(call: CallRecord) -> Body:
+    """Begin a pass through the code of a call, or find the one that goes on."""
+    run = call.run
+    again = call.row is not None and call.row.pass_no >> 16 == run.number
+    if call.body is None and (call.bodies or again):
+        run.flush()  # what the passes before left is read back; not under the lock, which the store may wait for
+    with run.lock:
+        if call.body is None:
+            recorded = call.row is not None or call.bodies > 0
+            if again and not call.bodies:
+                call.bodies = _bodies_before(call)
+            call.body = _new_body(call, call.bodies, recorded)
+            call.bodies += 1
+        return call.body
+
+
+def _new_body(call: CallRecord, number: int, recorded: bool) -> Body:
     """A pass through the code of a call, with what is recorded of its children."""
     run = call.run
     pass_no = run.number << 16 | number
@@ -45,7 +58,7 @@ def new_body(call: CallRecord, number: int, recorded: bool) -> Body:
     return Body(pass_no, AdaptiveMatcher(rows, place))
 
 
-def bodies_before(call: CallRecord) -> int:
+def _bodies_before(call: CallRecord) -> int:
     """How many bodies a call had in this run already: it executes again in a further attempt of its caller.
 
     Its passes are counted on, so that what they recorded is found, and is none of the new body's own.

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jupyter_durable.context import Deferred, current, drive
 from jupyter_durable.core.model import Kind
 from jupyter_durable.core.replay import drift_of, reusable
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.future import settled
-from jupyter_durable.runner.matching import match
+from jupyter_durable.protocols import Scope
+from jupyter_durable.runner.call import ActiveCall
+from jupyter_durable.runner.matching import match, open_body
+from jupyter_durable.runner.run import CallRecord
+from jupyter_durable.runner.serving import serve
 from jupyter_durable.serializer.digest import args_digest
+from jupyter_durable.spec import Spec
 
-if TYPE_CHECKING:
-    from jupyter_durable.function import Spec
-    from jupyter_durable.runner.call import ActiveCall
+
+def reserve(call: CallRecord) -> int:
+    """Keep a place in the body of a call."""
+    call.check()
+    body = call.body or open_body(call)
+    with body.lock:
+        seq = body.next_seq
+        body.next_seq = seq + 1
+    return seq
 
 
 def combined(digests: Iterable[bytes]) -> bytes:
@@ -24,27 +35,25 @@ def combined(digests: Iterable[bytes]) -> bytes:
     return blake2b(b"".join(digests), digest_size=16).digest()
 
 
-def items_of(items: Any, parent: ActiveCall) -> list[Any]:
-    """The items of a map or reduce; `parent` waits for them where they are a result to come.
+def items_of(items: Any, scope: Scope) -> list[Any]:
+    """The items of a map or reduce; the call of `scope` waits for them where they are a result to come.
 
     Raises `SDKUsageError` for what cannot be iterated.
     """
     if isinstance(items, Deferred):
-        (items,) = settled([items], parent)
+        (items,) = settled([items], scope)
     try:
         return list(items)
     except TypeError:
         raise SDKUsageError(f"map and reduce take an iterable, not {type(items).__name__}") from None
 
 
-def begin_node(parent: ActiveCall, spec: Spec, kind: str, digest: bytes, seq: int | None) -> ActiveCall:
+def begin_node(parent: CallRecord, spec: Spec, kind: str, digest: bytes, seq: int | None) -> ActiveCall:
     """Begin a map or reduce: it takes its place and identity, and always executes."""
-    from jupyter_durable.runner.call import ActiveCall
-
     parent.check()
     run = parent.run
-    plan = run.node_plan(spec)
-    body = parent.body or parent.open_body()
+    plan = run.bare_plan(("node", spec), spec.name, spec.is_async)
+    body = parent.body or open_body(parent)
     row = None
     with body.lock:
         if seq is None:
@@ -75,15 +84,13 @@ class Turn:
             self._node.fail(error)
 
 
-def recorded_value(parent: ActiveCall, name: str, make: Any) -> Any:
+def recorded_value(parent: CallRecord, name: str, make: Any) -> Any:
     """`make()` the first time, the recorded value on replay."""
-    from jupyter_durable.runner.call import ActiveCall
-
     parent.check()
     run = parent.run
-    plan = run.value_plan(name)
+    plan = run.bare_plan(("value", name), name, False)
     digest, _ = args_digest((), (), {})
-    body = parent.body or parent.open_body()
+    body = parent.body or open_body(parent)
     row = None
     with body.lock:
         seq = body.next_seq
@@ -91,7 +98,7 @@ def recorded_value(parent: ActiveCall, name: str, make: Any) -> Any:
         if body.matcher is not None:
             row, changed = match(parent, body, (seq, Kind.VALUE, name, digest))
             if row is not None and reusable(row):
-                return parent.serve(body, row, seq, plan, drift_of(row, 0) if changed else 0).value
+                return serve(parent, body, row, seq, plan, drift_of(row, 0) if changed else 0).value
     call = ActiveCall(parent, run, None, Kind.VALUE, plan, (body.pass_no, seq, digest, 0))
     call.enter(row, (), {})
     call.invoke = make

@@ -9,21 +9,20 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
 
 from jupyter_durable.core.model import CallRow
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import DeserializationError
-from jupyter_durable.runner.sealing import preview
+from jupyter_durable.runner.body import Body
+from jupyter_durable.runner.sealing import Sealer, preview
+from jupyter_durable.serializer.canonical import Digesting
 from jupyter_durable.serializer.differ import Difference, difference, incomparable
 from jupyter_durable.serializer.digest import named_arguments, over_budget
 from jupyter_durable.serializer.pickler import describe
-
-if TYPE_CHECKING:
-    from jupyter_durable.function import Spec
-    from jupyter_durable.runner.record import CallRecord
-    from jupyter_durable.runner.run import Run
+from jupyter_durable.spec import Spec
 
 REMEDY: Final = (
     "What is another one in each run keeps a call from being found: leave it out of the arguments, or take it from "
@@ -46,11 +45,28 @@ class _Missed(NamedTuple):
     text: str
 
 
+Recorded = Callable[[int, int], CallRow | None]
+"""Reads a call from the journal: its caller's identity and its own. None where there is none."""
+
+
 class Notices:
     """What one run has to say."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(
+        self,
+        tell: Callable[[str], None],
+        recorded: Recorded,
+        sealer: Sealer,
+        digesting: Digesting,
+        *,
+        by_place: bool,
+    ) -> None:
+        self._tell_user = tell
+        self._by_place = by_place
+        self._recorded_call = recorded
+        self._sealer = sealer
+        self._digesting = digesting
+        self._lock = threading.Lock()
         self._warned: set[str] = set()
         self._told: set[tuple[str, str]] = set()
         self.missed: dict[tuple[int, str], _Missed] = {}
@@ -58,36 +74,39 @@ class Notices:
 
     def warn(self, text: str) -> None:
         """Tell the user something, once in this run."""
-        with self._run.lock:
+        with self._lock:
             if text in self._warned:
                 return
             self._warned.add(text)
-        self._run.settings.warn(text)
+        self._tell_user(text)
 
     def too_large(self, spec: Spec, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """An argument is over the budget of a digest."""
         if not self._first("large", spec.name):
             return
-        limit = f"{self._run.digesting.budget * 1000:g} ms"
-        for name in over_budget(spec.params, args, kwargs, self._run.digesting):
+        limit = f"{self._digesting.budget * 1000:g} ms"
+        for name in over_budget(spec.params, args, kwargs, self._digesting):
             self.warn(
                 f"{spec.name}: its argument `{name}` has too many parts to be compared within {limit}; where its "
                 f"pickled bytes are others, too, a replay finds the call by its place only. To have it found: {SMALLER}"
             )
 
     def ran_again(
-        self, caller: CallRecord, identity: int, spec: Spec, arguments: tuple[tuple[Any, ...], Any], *, sure: bool
+        self, caller: int, identity: int, spec: Spec, arguments: tuple[tuple[Any, ...], Any], *, sure: bool
     ) -> None:
-        """A call executes although the record `identity` stands at its place. `sure`: it takes that record over."""
+        """A call executes although the record `identity` stands at its place below `caller`, an identity too.
+
+        `sure`: it takes that record over.
+        """
         # A fork with another input has other arguments because it was told to.
-        if ("again", spec.name) in self._told or not self._run.options.match_by_place:
+        if ("again", spec.name) in self._told or not self._by_place:
             return
-        key = caller.identity, spec.name
+        key = caller, spec.name
         before = self.missed.pop(key, None)
         if before is not None:
             self._tell(spec.name, before)
             return
-        row = self._run.store.call(self._run.lease.serial, caller.identity, identity)
+        row = self._recorded_call(caller, identity)
         text = self._why(row, spec, *arguments) if row is not None and reusable(row) else None
         if text is None:
             return
@@ -96,12 +115,11 @@ class Notices:
         else:
             self.missed[key] = _Missed(identity, text)
 
-    def ended(self, caller: CallRecord) -> None:
+    def ended(self, caller: int, body: Body) -> None:
         """The body of `caller` has ended: what is recorded and was not claimed was missed."""
-        body = caller.body
-        for key in [key for key in self.missed if key[0] == caller.identity]:
+        for key in [key for key in self.missed if key[0] == caller]:
             missed = self.missed.pop(key)
-            if body is None or body.matcher is None:
+            if body.matcher is None:
                 continue
             with body.lock:
                 claimed = body.matcher.is_claimed(missed.identity)
@@ -129,7 +147,7 @@ class Notices:
         if found:
             told = ", ".join(f"`{each.path}` ({each.kind})" for each in found)
             return f"{spec.name} ran again: of the arguments recorded at its place differs {told}. {REMEDY}"
-        hidden = [incomparable(name, value, self._run.digesting) for name, value in now.items()]
+        hidden = [incomparable(name, value, self._digesting) for name, value in now.items()]
         told = ", ".join(f"`{each.path}` ({each.kind})" for each in hidden if each is not None)
         if told:
             return f"{spec.name} ran again: nobody can tell whether {told} is the recorded one. {UNKNOWN}"
@@ -141,11 +159,11 @@ class Notices:
         """The recorded arguments by name, and whether only texts of them are kept. Raises `DeserializationError`."""
         if row.inputs is None:
             return {}, True
-        (args, kwargs), only_previews = self._run.sealer.inputs(row)
+        (args, kwargs), only_previews = self._sealer.inputs(row)
         return named_arguments(spec.params, args, kwargs), only_previews
 
     def _differences(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
-        how = self._run.digesting
+        how = self._digesting
         return [
             found
             for name, value in now.items()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from jupyter_durable.core.model import Flag
 from jupyter_durable.core.retry import RetryPolicy
 from jupyter_durable.errors import InternalError
 from jupyter_durable.options import Unwritten
 from jupyter_durable.runner.settings import Code, RunSettings
-
-if TYPE_CHECKING:
-    from jupyter_durable.function import Spec
+from jupyter_durable.spec import Spec
 
 
 class Plan(NamedTuple):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from jupyter_durable.clock import lease_end
-from jupyter_durable.core.model import Logged, Progressed
 from jupyter_durable.errors import StoreError
+from jupyter_durable.runner.ending import end_stopped
+from jupyter_durable.runner.rows import mark
+from jupyter_durable.runner.run import Run
 from jupyter_durable.runner.settings import RENEW_SECONDS
-
-if TYPE_CHECKING:
-    from jupyter_durable.runner.run import Run
 
 BEAT_SECONDS: Final = 0.05
 """A started mark waits this long at most."""
@@ -23,33 +21,21 @@ CANCEL_SECONDS: Final = 0.3
 
 
 class Pulse:
-    """Marks of open calls, logs and progress, the lease, and cancels by others."""
+    """Marks of open calls, logs and progress, the lease, and cancels by others. It ends with `run.reports`."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._over = threading.Event()
-        self._thread: threading.Thread | None = None
-        self.logs: deque[Logged] = deque()
-        self.progress: dict[int, Progressed] = {}
+        self._over = run.reports.over
 
     def start(self) -> None:
         """Begin to beat."""
-        self._thread = threading.Thread(target=self._beat, name="durable-pulse", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._beat, name="durable-pulse", daemon=True).start()
 
-    def stop(self) -> None:
-        """Write what is left and end. The lease is let go by the end of the run."""
-        self._over.set()
-        self.write()
-
-    def write(self) -> None:
-        """Queue logs and progress."""
-        while self.logs:
-            self._run.later(self.logs.popleft())
-        for identity in list(self.progress):
-            latest = self.progress.pop(identity, None)
-            if latest is not None:
-                self._run.later(latest)
+    def mark(self) -> None:
+        """Calls that have been open since the last beat get their started mark."""
+        for call in list(self._run.open.values()):
+            if not call.marked:
+                mark(call)
 
     def _beat(self) -> None:
         run = self._run
@@ -58,8 +44,8 @@ class Pulse:
         while not self._over.wait(BEAT_SECONDS):
             beat += 1
             try:
-                self._mark()
-                self.write()
+                self.mark()
+                run.reports.write()
                 if beat % renew == 0:
                     heartbeat = run.journal.renew(*lease_end(run.now(), run.settings.lease_seconds))
                     cancelled = heartbeat.cancel_requested
@@ -79,10 +65,4 @@ class Pulse:
     def _end_by_force(self) -> None:
         """The run was stopped. A thread that sits in C code does not notice: the request ends without it."""
         if not self._over.wait(GRACE_SECONDS) and self._run.root_call is not None:
-            self._run.end_stopped(self._run.root_call, None)
-
-    def _mark(self) -> None:
-        """Calls that have been open since the last beat get their started mark."""
-        for call in list(self._run.open.values()):
-            if not call.marked:
-                call.mark()
+            end_stopped(self._run, self._run.root_call, None)

@@ -7,21 +7,22 @@ Rules of this file
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jupyter_durable.context import Deferred, drive, drive_async
 from jupyter_durable.core.model import CallRow, Flag, Kind
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.future import settled, settled_async
-from jupyter_durable.runner.matching import match, refused
+from jupyter_durable.protocols import Scope
+from jupyter_durable.runner.body import Body
+from jupyter_durable.runner.call import ActiveCall
+from jupyter_durable.runner.matching import match, open_body, refused
+from jupyter_durable.runner.nodes import Turn, begin_node, combined, items_of, reserve
+from jupyter_durable.runner.run import CallRecord
+from jupyter_durable.runner.serving import pass_over, serve
 from jupyter_durable.serializer.digest import value_digest
-
-if TYPE_CHECKING:
-    from jupyter_durable.function import Spec
-    from jupyter_durable.runner.body import Body
-    from jupyter_durable.runner.call import ActiveCall
-from jupyter_durable.runner.nodes import Turn, begin_node, combined, items_of
+from jupyter_durable.spec import Spec
 
 
 class _Chain:
@@ -49,7 +50,7 @@ class _Chain:
 
     def reuse(self) -> None:
         """Serve the links at the beginning that are recorded; the newest one's value is opened."""
-        body = self.node.open_body()
+        body = open_body(self.node)
         rows = self._recorded(body)
         if not rows:
             return
@@ -58,9 +59,9 @@ class _Chain:
             self.digest, self.weak = value_digest(self.accumulated, self.node.run.digesting)
             self.taken_over = rows + self.taken_over
             return
-        for seq, row in enumerate(rows):
-            served = self.node.serve(body, row, seq, self.plan, 0, opened=seq == len(rows) - 1)
-            self.accumulated = served.value
+        for seq, row in enumerate(rows[:-1]):
+            pass_over(self.node, body, row, seq, self.plan)
+        self.accumulated = serve(self.node, body, rows[-1], len(rows) - 1, self.plan, 0).value
         self.done, self.newest = len(rows), rows[-1]
 
     def _recorded(self, body: Body) -> list[CallRow]:
@@ -85,12 +86,10 @@ class _Chain:
 
     def begin(self, item: Any) -> ActiveCall:
         """The next link, to be driven."""
-        from jupyter_durable.runner.call import ActiveCall
-
         node = self.node
         digest, weak = self._link(item)
         self._told(item, weak)
-        place = (node.open_body().pass_no, self.done, digest, self.plan.flags | weak)
+        place = (open_body(node).pass_no, self.done, digest, self.plan.flags | weak)
         call = ActiveCall(node, node.run, self.spec, Kind.REDUCE_STEP, self.plan, place)
         call.enter(self.taken_over.pop(0) if self.taken_over else None, (self.accumulated, item), {})
         return call
@@ -106,11 +105,11 @@ class _Chain:
 
     def end(self) -> None:
         """All items were folded."""
-        self.node.open_body().next_seq = len(self.items)
+        open_body(self.node).next_seq = len(self.items)
 
 
 def _reduce_node(
-    parent: ActiveCall, spec: Spec, values: list[Any], initial: tuple[Any, ...], seq: int | None
+    parent: CallRecord, spec: Spec, values: list[Any], initial: tuple[Any, ...], seq: int | None
 ) -> ActiveCall:
     digests = [value_digest(value, parent.run.digesting)[0] for value in (*initial[:1], *values)]
     return begin_node(parent, spec, Kind.REDUCE, combined(digests), seq)
@@ -125,10 +124,12 @@ def _nothing_to_reduce(spec: Spec, values: list[Any], initial: tuple[Any, ...]) 
     return len(values) + len(initial) == 1
 
 
-def run_reduce(parent: ActiveCall, spec: Spec, items: Any, initial: tuple[Any, ...], seq: int | None) -> Any:
-    """Fold the items with a synchronous function."""
+def run_reduce(
+    parent: CallRecord, scope: Scope, spec: Spec, items: Any, initial: tuple[Any, ...], seq: int | None
+) -> Any:
+    """Fold the items with a synchronous function, below `parent`; `scope` is what its code sees of it."""
     __tracebackhide__ = True
-    values, initial = settled(items_of(items, parent), parent), tuple(settled(initial, parent))
+    values, initial = settled(items_of(items, scope), scope), tuple(settled(initial, scope))
     if _nothing_to_reduce(spec, values, initial):
         return (*initial, *values)[0]
     node = _reduce_node(parent, spec, values, initial, seq)
@@ -144,13 +145,13 @@ def run_reduce(parent: ActiveCall, spec: Spec, items: Any, initial: tuple[Any, .
 
 
 async def run_reduce_async(
-    parent: ActiveCall, spec: Spec, items: Any, initial: tuple[Any, ...], seq: int | None
+    parent: CallRecord, scope: Scope, spec: Spec, items: Any, initial: tuple[Any, ...], seq: int | None
 ) -> Any:
     """Fold the items with an async function."""
     __tracebackhide__ = True
     if seq is None:
-        seq = parent.reserve()
-    values = await settled_async(items_of(await items if isinstance(items, Deferred) else items, parent))
+        seq = reserve(parent)
+    values = await settled_async(items_of(await items if isinstance(items, Deferred) else items, scope))
     initial = tuple(await settled_async(initial))
     if _nothing_to_reduce(spec, values, initial):
         return (*initial, *values)[0]

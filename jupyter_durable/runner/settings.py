@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from jupyter_durable.clock import Clock, SystemClock
 from jupyter_durable.core.model import CallRow, Logged, Progressed
@@ -13,11 +13,9 @@ from jupyter_durable.runner.workers import Workers
 from jupyter_durable.serializer.base import Signer
 from jupyter_durable.serializer.canonical import BUDGET_SECONDS
 from jupyter_durable.serializer.pickle import ValueSerializer
+from jupyter_durable.spec import Spec
 from jupyter_durable.store.base import Store
 from jupyter_durable.values import Headers
-
-if TYPE_CHECKING:
-    from jupyter_durable.function import Spec
 
 LEASE_SECONDS: Final = 15.0
 RENEW_SECONDS: Final = 5.0

@@ -10,13 +10,11 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
 
 from jupyter_durable.executor.visit import Visit, throw
-
-if TYPE_CHECKING:
-    from jupyter_durable.runner.call import ActiveCall
+from jupyter_durable.runner.signals import send
 
 SIGNALS: Final = 4
 SIGNAL_SECONDS: Final = 0.2
@@ -38,6 +36,24 @@ class AttemptGivenUp(BaseException):
     """The attempt has run out of time, or that of a call above it has failed: what it still does is not kept."""
 
 
+class Stay(Protocol):
+    """A call that executes, as who makes it leave its function sees it."""
+
+    @property
+    def identity(self) -> int: ...
+    @property
+    def task(self) -> asyncio.Task[Any] | None:
+        """The task it runs in, where its function is async."""
+
+    @property
+    def visit(self) -> Visit | None:
+        """The stay in its function, where an error may be thrown into that thread."""
+
+    @property
+    def thread_id(self) -> int:
+        """The thread that drives it."""
+
+
 def cancel_task(task: asyncio.Task[Any]) -> None:
     """Cancel a task of any loop, from any thread."""
     with contextlib.suppress(RuntimeError):  # the loop has been closed: nothing runs in it
@@ -49,8 +65,6 @@ def interrupt_main(runs_on: Callable[[], bool]) -> None:
 
     One that comes at the moment at which `time.sleep` begins is seen only when the sleep is over.
     """
-    from jupyter_durable.runner.interrupts import send
-
     main = threading.main_thread().ident
     assert main is not None
 
@@ -64,13 +78,13 @@ def interrupt_main(runs_on: Callable[[], bool]) -> None:
     threading.Thread(target=body, name="durable-cancel", daemon=True).start()
 
 
-def leave_all(open_calls: dict[int, ActiveCall], *, but: int = 0) -> threading.Event:
+def leave_all(open_calls: Mapping[int, Stay], *, but: int = 0) -> threading.Event:
     """Leave the functions of all calls that execute, but for those of the calling thread, and for the call `but`.
 
     The event is set when every thread was told, or was seen in its function.
     """
     here, main = threading.get_ident(), threading.main_thread().ident
-    on_main: ActiveCall | None = None
+    on_main: Stay | None = None
     visits: list[Visit] = []
     for call in list(open_calls.values()):
         if call.identity == but:

@@ -1,4 +1,4 @@
-"""How a call waits: for its function on another thread, for the children it started, for time to pass.
+"""How a call waits: for its function on another thread, for a turn, for time to pass.
 
 Rules of this file
 - Every wait wakes now and then and looks whether the run was stopped.
@@ -15,29 +15,25 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from jupyter_durable.errors import TimeoutError
-from jupyter_durable.executor.thread import ThreadExecutor, begun_here, on_fresh_thread
+from jupyter_durable.executor.thread import ThreadExecutor, begun_here, blocked, on_fresh_thread
 from jupyter_durable.executor.visit import Visit, throw
 from jupyter_durable.future import LONGEST_POLL_SECONDS, in_copied_context
 from jupyter_durable.runner.countdown import Countdown
-from jupyter_durable.runner.stop import AttemptGivenUp, RunStopped, cancel_task
-
-if TYPE_CHECKING:
-    from jupyter_durable.runner.scope import CallScope
+from jupyter_durable.runner.run import CallRecord, Run
+from jupyter_durable.runner.stop import AttemptGivenUp, RunStopped
 
 POLL_SECONDS: Final = 0.1
 WATCH_SECONDS: Final = 0.25
 """How long a watchdog sleeps at most: progress gives time back, and a test moves the clock."""
 PERMIT_SECONDS: Final = 0.005
 SETTLE_SECONDS: Final = 0.8
-"""How long children that were told to stop may take before they are given up."""
-SEEN_SECONDS: Final = 0.3
-"""How long is waited until all threads were told, or were seen in their functions."""
+"""How long a task that was told to stop may take before it is given up."""
 
 
-def invoker(call: CallScope) -> Callable[..., Any]:
+def invoker(call: CallRecord) -> Callable[..., Any]:
     """What runs the function of a call that has a timeout, or that asks for a thread."""
     plan = call.plan
     if plan.is_async:
@@ -47,14 +43,14 @@ def invoker(call: CallScope) -> Callable[..., Any]:
     return lambda *args, **kwargs: _on_worker(call, args, kwargs)
 
 
-def _over(call: CallScope) -> TimeoutError:
+def _over(call: CallRecord) -> TimeoutError:
     return TimeoutError(
         f"{call.text()}, attempt {call.attempts}: no result and no progress for {call.plan.timeout:g} s (its timeout). "
         "Raise the timeout, report progress with RequestContext.get().progress, or pass timeout=None"
     )
 
 
-def _on_worker(call: CallScope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _on_worker(call: CallRecord, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     __tracebackhide__ = True
     _wait_for_stuck(call)
     visit, clock = _begin_visit(call)
@@ -88,7 +84,7 @@ def _on_worker(call: CallScope, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     return done.result()
 
 
-def _begin_visit(call: CallScope) -> tuple[Visit, Countdown]:
+def _begin_visit(call: CallRecord) -> tuple[Visit, Countdown]:
     """What an attempt with a clock is watched by. Raises when nothing may begin any more."""
     visit = call.visit = Visit()
     clock = call.deadline = Countdown(call.plan.timeout, call.run.monotonic)
@@ -96,7 +92,7 @@ def _begin_visit(call: CallScope) -> tuple[Visit, Countdown]:
     return visit, clock
 
 
-def _look(call: CallScope) -> None:
+def _look(call: CallRecord) -> None:
     """Raises when whoever waits for the function of `call` need not wait any longer."""
     if call.run.stopped is not None:
         raise RunStopped(call.run.stopped)
@@ -104,7 +100,7 @@ def _look(call: CallScope) -> None:
         raise AttemptGivenUp
 
 
-def _until(call: CallScope, done: concurrent.futures.Future[Any], clock: Countdown) -> None:
+def _until(call: CallRecord, done: concurrent.futures.Future[Any], clock: Countdown) -> None:
     """Wait for the function. Raises when its time is over, and when it was given up."""
     while not done.done():
         concurrent.futures.wait([done], POLL_SECONDS)
@@ -115,7 +111,7 @@ def _until(call: CallScope, done: concurrent.futures.Future[Any], clock: Countdo
             raise _over(call)
 
 
-def _give_up(call: CallScope, done: concurrent.futures.Future[Any] | None, visit: Visit) -> None:
+def _give_up(call: CallRecord, done: concurrent.futures.Future[Any] | None, visit: Visit) -> None:
     """Nothing the thread still does counts; it is told to end, and remembered while it does not."""
     fenced, call.fenced = call.fenced, True
     throw([visit], AttemptGivenUp)  # a function that has not begun never does
@@ -126,7 +122,7 @@ def _give_up(call: CallScope, done: concurrent.futures.Future[Any] | None, visit
         call.run.workers.stuck[call.run.id, call.identity] = done
 
 
-def _wait_for_stuck(call: CallScope) -> None:
+def _wait_for_stuck(call: CallRecord) -> None:
     """An earlier attempt of this call may still run: two at once would break `at most one attempt at a time`."""
     key = (call.run.id, call.identity)
     stuck = call.run.workers.stuck.get(key)
@@ -145,11 +141,11 @@ def _wait_for_stuck(call: CallScope) -> None:
     call.fenced = False
 
 
-def _tell_of_stuck(call: CallScope) -> None:
+def _tell_of_stuck(call: CallRecord) -> None:
     call.run.warn(f"{call.text()}: an earlier attempt is still running; the next one waits for it")
 
 
-def _inline_with_deadline(call: CallScope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _inline_with_deadline(call: CallRecord, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     __tracebackhide__ = True
     visit, clock = _begin_visit(call)
     over, late = threading.Event(), threading.Event()
@@ -181,7 +177,7 @@ def _remaining(clock: Countdown) -> float:
     return 1.0 if left is None else left
 
 
-async def _async_with_deadline(call: CallScope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+async def _async_with_deadline(call: CallRecord, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     await _wait_for_stuck_async(call)
     async with _permit(call):
         call.check()
@@ -189,7 +185,7 @@ async def _async_with_deadline(call: CallScope, args: tuple[Any, ...], kwargs: d
 
 
 @contextlib.asynccontextmanager
-async def _permit(call: CallScope) -> AsyncIterator[None]:
+async def _permit(call: CallRecord) -> AsyncIterator[None]:
     """One of the function's `max_concurrency` permits. A call inside another call of the function shares its permit,
     so that recursion cannot wait for itself."""
     limit = call.plan.max_concurrency
@@ -209,7 +205,7 @@ async def _permit(call: CallScope) -> AsyncIterator[None]:
         permits.release()
 
 
-async def _under_deadline(call: CallScope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+async def _under_deadline(call: CallRecord, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     clock = call.deadline = Countdown(call.plan.timeout, call.run.monotonic)
 
     async def timed() -> Any:
@@ -244,7 +240,7 @@ def _end_of(task: asyncio.Task[Any]) -> concurrent.futures.Future[None]:
     return ended
 
 
-async def _wait_for_stuck_async(call: CallScope) -> None:
+async def _wait_for_stuck_async(call: CallRecord) -> None:
     """As `_wait_for_stuck`, in the running loop."""
     key = (call.run.id, call.identity)
     stuck = call.run.workers.stuck.get(key)
@@ -260,7 +256,7 @@ async def _wait_for_stuck_async(call: CallScope) -> None:
     call.fenced = False
 
 
-def on_fresh_stack(call: CallScope, body: Callable[[], Any]) -> Any:
+def on_fresh_stack(call: CallRecord, body: Callable[[], Any]) -> Any:
     """Run `body` on a new thread and wait for it."""
     __tracebackhide__ = True
     visit = call.visit = Visit()
@@ -268,7 +264,7 @@ def on_fresh_stack(call: CallScope, body: Callable[[], Any]) -> Any:
     done = on_fresh_thread(in_copied_context(partial(visit.run, body)))
     patience = POLL_SECONDS
     try:
-        with call.run.blocked():
+        with blocked():
             while not done.done():
                 concurrent.futures.wait([done], patience)
                 patience = min(2 * patience, LONGEST_POLL_SECONDS)
@@ -281,96 +277,36 @@ def on_fresh_stack(call: CallScope, body: Callable[[], Any]) -> Any:
     return done.result()
 
 
-def start(
-    call: CallScope, body: Callable[[], Any], is_async: bool, *, blocking: bool = False
-) -> concurrent.futures.Future[Any]:
-    """Run a child of `call` beside it: on a worker thread, or as a coroutine on the right loop.
-
-    `blocking`: the caller waits for it, so this thread's loop stands still meanwhile.
-    """
-    run = call.run
-    if not is_async:
-        return run.workers.threads.submit(body)
-    if call.spec is not None and call.spec.is_async and not blocking:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            pass  # the async call spawned from a thread of its own: one of our loops takes the child
-        else:
-            return _on_this_loop(loop, body)
-    return run.workers.loops.submit(call.async_depth, body)
+def _sleep(run: Run, seconds: float) -> None:
+    """Let time pass; ends early when the run is stopped."""
+    end = run.monotonic() + seconds
+    event = threading.Event()
+    while run.stopped is None and (left := end - run.monotonic()) > 0:
+        run.settings.clock.wait(event, min(left, 0.1))
 
 
-def _on_this_loop(loop: asyncio.AbstractEventLoop, body: Callable[[], Any]) -> concurrent.futures.Future[Any]:
-    done: concurrent.futures.Future[Any] = concurrent.futures.Future()
-
-    async def run() -> None:
-        if not done.set_running_or_notify_cancel():
-            return
-        try:
-            done.set_result(await body())
-        except BaseException as error:  # noqa: BLE001 - a user's function was called; the Future carries the error
-            done.set_exception(error)
-
-    done.task = loop.create_task(run())  # type: ignore[attr-defined]  # the loop keeps weak references only
-    done.loop = loop  # type: ignore[attr-defined]
-    return done
+async def _sleep_async(run: Run, seconds: float) -> None:
+    """As `_sleep`, in the running loop."""
+    end = run.monotonic() + seconds
+    while run.stopped is None and (left := end - run.monotonic()) > 0:
+        await run.settings.clock.sleep(min(left, 0.1))
 
 
-def for_children(call: CallScope) -> None:
-    """A call ends when all children it started have ended; what they raised is for whoever asks them."""
-    body = call.body
-    if body is None or not body.spawned:
-        return
-    with call.blocked():
-        while not all(child.done() for child in body.spawned):
-            concurrent.futures.wait(body.spawned, POLL_SECONDS)
-            call.check()
-
-
-async def for_children_async(call: CallScope) -> None:
-    """As `for_children`, in the running loop."""
-    body = call.body
-    while body is not None and not all(child.done() for child in body.spawned):
-        await asyncio.sleep(0.001)
-        call.check()
-
-
-def settle_children(call: CallScope) -> None:
-    """A failing attempt stops its children first: those that have not begun never do, the others are told."""
-    body = call.body
-    if body is None:
-        return
-    pending = [child for child in body.spawned if not child.done() and not child.cancel()]
-    if not pending and not call.run.open_below(call):
-        return
-    fenced, call.fenced = call.fenced, True
-    for child in call.run.open_below(call):
-        child.fenced = True
-    if pending:
+def pause(call: CallRecord, delay: float) -> None:
+    """Wait for the next attempt of a call, without a slot."""
+    if delay > 0:
         with call.blocked():
-            concurrent.futures.wait(pending, SETTLE_SECONDS)
-    give_up_below(call)
-    call.fenced = fenced  # as it was: the thread of an attempt that was given up may go on for long
+            _sleep(call.run, delay)
+    _still_open(call)
 
 
-def abandon_children(call: CallScope) -> None:
-    """The call was cut off: nothing that goes on below it counts."""
-    body = call.body
-    if body is not None:
-        for child in body.spawned:
-            child.cancel()
-    give_up_below(call)
+async def pause_async(call: CallRecord, delay: float) -> None:
+    """As `pause`, in the running loop."""
+    await _sleep_async(call.run, delay)
+    _still_open(call)
 
 
-def give_up_below(call: CallScope) -> None:
-    """Settle what is still open below a call as cancelled, and leave its functions."""
-    visits = []
-    for child in reversed(call.run.open_below(call)):
-        child.fenced = True
-        if call.run.settle_cancelled(child):
-            if child.visit is not None:
-                visits.append(child.visit)
-            if child.task is not None and child.task is not call.task:
-                cancel_task(child.task)
-    throw(visits, AttemptGivenUp).wait(SEEN_SECONDS)  # what has not begun by now never does
+def _still_open(call: CallRecord) -> None:
+    """Raises when there is to be no further attempt. Not `check`: an attempt that was given up may have another."""
+    if call.run.stopped is not None or call.run.open.get(call.identity) is not call:
+        call.refuse()

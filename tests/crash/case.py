@@ -34,7 +34,7 @@ from jupyter_durable.client.trusted import sealer_of
 from jupyter_durable.client.versions import live_code
 from jupyter_durable.code.sources import find_class, find_function
 from jupyter_durable.core.model import ROOT, CallRow, Status
-from jupyter_durable.runner.run import COUNTED
+from jupyter_durable.runner.counts import COUNTED
 from tests.crash import mutants, witness
 from tests.crash.oracle import Look, Run, judge
 from tests.crash.shapes import SHAPES, START, Shape

@@ -16,6 +16,7 @@ from jupyter_durable.client.engine import Engine
 from jupyter_durable.core import model
 from jupyter_durable.core.replay import NEW, AdaptiveMatcher
 from jupyter_durable.runner import call as calls
+from jupyter_durable.runner import scope, serving
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.run import Run
 from jupyter_durable.store import blobs
@@ -78,10 +79,10 @@ def _accepted_before_commit() -> None:
 def _started_mark_not_durable() -> None:
     """A call with retries runs before its started mark is durable: an attempt that is killed is forgotten."""
 
-    def mark(self: ActiveCall) -> None:
-        self.marked = True
+    def mark(call: ActiveCall) -> None:
+        call.marked = True
 
-    replace(ActiveCall, "_mark_durably", mark)
+    replace(calls, "mark_durably", mark)
 
 
 def _interrupted_attempts_do_not_count() -> None:
@@ -114,7 +115,7 @@ def _marks_of_callers_not_written() -> None:
 
 def _digest_ignored() -> None:
     """All arguments look alike: a call is served the first record of its function."""
-    replace(calls, "args_digest", lambda params, args, kwargs, how: (b"d" * 16, False))
+    replace(scope, "args_digest", lambda params, args, kwargs, how: (b"d" * 16, False))
 
 
 def _value_of_another_call() -> None:
@@ -170,7 +171,7 @@ def _root_not_in_the_end() -> None:
 
 def _reused_state_not_applied() -> None:
     """A reused call does not write its state again."""
-    replace(Run, "apply_writes", lambda self, parent, row: None)
+    replace(serving, "apply_writes", lambda parent, row: None)
 
 
 def _half_is_not_found() -> None:

@@ -19,6 +19,7 @@ from jupyter_durable.client.settings import Settings
 from jupyter_durable.durable_cell.definitions import DECORATOR, with_decorators
 from jupyter_durable.function import make_durable, registry
 from jupyter_durable.options import FunctionOptions
+from jupyter_durable.runner.pulse import Pulse
 
 
 class Killed(BaseException):
@@ -44,8 +45,8 @@ class Die:
     def __call__(self) -> None:
         engine = self._notebook.engine
         for run in list(engine.active.values()):
-            run._pulse._mark()
-            run._pulse.stop()
+            Pulse(run).mark()
+            run.reports.end()
             run.journal.flush()
             run.journal = DeadJournal(run.lease)
         raise Killed

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_durable.client import left_over
-from jupyter_durable.runner import run
+from jupyter_durable.runner import failures
 from tests.engine.conftest import Notebook
 
 DEFINITIONS = """
@@ -152,7 +152,7 @@ if __name__ == "__main__":
     os.environ["JUPYTER_DATA_DIR"] = str(home)
     patch = pytest.MonkeyPatch()
     here = str(Path(__file__).parents[2])
-    patch.setattr(run, "ENGINE_FOLDERS", (*run.ENGINE_FOLDERS, here))  # no frame of the maker in a traceback
+    patch.setattr(failures, "ENGINE_FOLDERS", (*failures.ENGINE_FOLDERS, here))  # no frame of the maker in a traceback
     made = Notebook(home / "store.db", patch)
     write(made)
     made.engine.store.close()

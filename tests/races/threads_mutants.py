@@ -15,10 +15,11 @@ from jupyter_durable.executor import thread, visit
 from jupyter_durable.executor.thread import ThreadExecutor
 from jupyter_durable.function import Results
 from jupyter_durable.future import Future, in_copied_context
-from jupyter_durable.runner import mapping, waiting
-from jupyter_durable.runner.call import ActiveCall
+from jupyter_durable.runner import children, mapping, waiting
 from jupyter_durable.runner.countdown import Countdown
-from jupyter_durable.runner.run import Run
+from jupyter_durable.runner.matching import open_body
+from jupyter_durable.runner.run import CallRecord
+from jupyter_durable.runner.traces import Traces
 from jupyter_durable.store.memory import MemoryJournal
 from jupyter_durable.store.sqlite.journal import SqliteJournal
 
@@ -88,8 +89,8 @@ def _slots_without_a_lock() -> None:
 def _slot_kept_while_waiting() -> None:
     """A thread that waits for calls of its own keeps its slot."""
     replace(thread, "blocked", contextlib.nullcontext)
-    replace(Run, "blocked", lambda self: contextlib.nullcontext())
-    replace(ActiveCall, "blocked", lambda self: contextlib.nullcontext())
+    replace(waiting, "blocked", contextlib.nullcontext)
+    replace(CallRecord, "blocked", lambda self: contextlib.nullcontext())
 
 
 def _slot_not_taken_again() -> None:
@@ -123,7 +124,7 @@ def _next_item_without_a_lock() -> None:
                     left.remove(n)
                 in_copied_context(lambda n=n: one(n))()  # type: ignore[misc]
 
-        own = node.open_body()
+        own = open_body(node)
         own.spawned.extend(threads.submit(in_copied_context(body)) for _ in range(min(len(left), 8)))
 
     replace(mapping, "_on_threads", on_threads)
@@ -132,18 +133,18 @@ def _next_item_without_a_lock() -> None:
 def _state_of_children_lost() -> None:
     """What several calls wrote into the state is merged without a lock."""
 
-    def merge(self: Run, parent: Any, writes: Any) -> None:
-        own = dict(parent.writes or {})
+    def merge(self: Traces, writes: Any) -> None:
+        own = dict(self.writes)
         threading.Event().wait(0.0005)
         own.update(writes)
-        parent.writes = own
+        self.writes = own
 
-    replace(Run, "merge_writes", merge)
+    replace(Traces, "merge_writes", merge)
 
 
 def _children_not_awaited() -> None:
     """A call ends while what it started goes on."""
-    replace(waiting, "for_children", lambda call: None)
+    replace(children, "for_children", lambda call: None)
 
 
 def _told_before_the_commit() -> None:

@@ -16,7 +16,7 @@ from jupyter_durable.client.request import Request
 from jupyter_durable.core.model import Kind, RequestRow
 from jupyter_durable.core.nodes import preorder
 from jupyter_durable.errors import SDKUsageError
-from jupyter_durable.runner.run import COUNTED
+from jupyter_durable.runner.counts import COUNTED
 
 if TYPE_CHECKING:
     from jupyter_durable.client.process import Process

@@ -379,5 +379,5 @@ def _running(call: object) -> CallRow:
         None,
         None,
         None,
-        metrics=packed(call.measured or {}),
+        metrics=packed(call.traces.measured) if call.traces is not None else None,
     )

@@ -121,7 +121,7 @@ class LiveView:
     def due_soon(self) -> bool:
         """Whether there is reason to show it; where there is none its time begins anew, so that none comes at once."""
         with self._lock:
-            if self._due() or self.run.reused or time.monotonic() - self._began > SILENT_SECONDS / 2:
+            if self._due() or self.run.counts.reused or time.monotonic() - self._began > SILENT_SECONDS / 2:
                 return True
             self._began = time.monotonic()
             return False
@@ -151,7 +151,7 @@ class LiveView:
         self.over = True
         self.row = self._views.engine.store.request(self.row.id)
         status = status_of(self.row, self._views.engine)
-        seen = self._due() or self._shown or self.run.reused > 0 or status != Status.SUCCEEDED
+        seen = self._due() or self._shown or self.run.counts.reused > 0 or status != Status.SUCCEEDED
         if seen or self._views.followed(self.row.id):
             self._show(status, self._last_state(), seen)
 
@@ -162,7 +162,7 @@ class LiveView:
         if root is not None:
             folding.settled(root)
         executed = root is not None and root.pass_no >> 16 == run.number == 1
-        if (executed and folding.whole) or run.lease.next_identity + run.executed > WHOLE:
+        if (executed and folding.whole) or run.lease.next_identity + run.counts.executed > WHOLE:
             return folding.tree(), folding.counted()
         return load_tree(store, self.row, live=False)[1], {}
 

@@ -1,0 +1,150 @@
+"""How calls are cut off, and how a run ends.
+
+Rules of this file
+- A call is settled once: whoever takes it out of `run.open` settles it.
+- A run ends once: its root's outcome, its status and its lease are one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from jupyter_durable.code.credentials import masked
+from jupyter_durable.core.model import ROOT, CallRow, Status, Write, diverged
+from jupyter_durable.errors import DurableError, ReplayError, StoreError
+from jupyter_durable.runner.rows import row_of
+from jupyter_durable.runner.run import CallRecord, Run, Unsaved
+from jupyter_durable.runner.sealing import NOTHING
+from jupyter_durable.runner.stop import RunStopped, leave_all
+from jupyter_durable.store.base import Finish
+
+END_SECONDS: Final = 5.0
+"""How long who is left over waits for the thread that writes the end of the run."""
+THROW_SECONDS: Final = 0.3
+"""How long the end of a stopped run waits until all threads are told: nothing may begin after it."""
+
+
+def cut_off(call: CallRecord, status: str) -> None:
+    """It was left before it had an outcome: its row goes with the next commit, and those that listen know."""
+    run = call.run
+    row = row_of(call, status, NOTHING, run.monotonic() - call.started)
+    run.later(row)
+    if call.parent is not None:
+        run.counts.count_executed(call.kind)
+    for listener in run.listeners:
+        listener.settled(row)
+
+
+def settle_cancelled(call: CallRecord) -> bool:
+    """Settle a call that is given up; whether it was still open."""
+    if call.run.open.pop(call.identity, None) is None:
+        return False
+    call.fenced = True
+    cut_off(call, Status.CANCELLED)
+    return True
+
+
+def close_reached(call: CallRecord) -> list[Write]:
+    """The stretches of reused calls of a body that was cut off."""
+    return [*call.run.sealer.placed(call.body.take_reached())] if call.body is not None else []
+
+
+def refuse(run: Run, row: CallRow) -> None:
+    """Stop where the large value of an outcome was refused; both are kept in memory."""
+    refused = run.sealer.refused.pop(row.blob, None) if row.blob is not None else None
+    if refused is not None:
+        run.unsaved.append(Unsaved(row, refused))
+        run.stop(refused.reason)
+        if row.identity == ROOT:  # without an outcome of the root, which is to come when there is room
+            finish(run, None, Status.INTERRUPTED, refused.reason)
+        raise RunStopped(refused.reason)
+
+
+def finish(
+    run: Run, root: CallRow | None, status: str, error: BaseException | None, writes: Sequence[Write] = ()
+) -> None:
+    """End the run: root outcome, status and lease in one transaction."""
+    run.closed = True
+    run.open.pop(ROOT, None)
+    for call in reversed(list(run.open.values())):  # callers after what they called, as ever
+        settle_cancelled(call)
+    run.outcome = status
+    run.reports.end()
+    run.later_all(writes)
+    run_status = Status.DIVERGED if isinstance(error, ReplayError) else status
+    if run_status == Status.DIVERGED:
+        run.later_all(run.sealer.placed([diverged(run.number)]))
+    line = _one_line(error) if error is not None else None
+    counts = run.counts
+    try:
+        run.journal.finish(
+            Finish(root, status, run_status, line, run.now(), counts.executed, counts.reused, counts.saved)
+        )
+    except StoreError as failure:
+        if root is not None and status == Status.SUCCEEDED and run.root_call and run.root_call.spec is not None:
+            run.keep_unsaved(root, failure)
+        run.stop(failure)
+        raise RunStopped(failure) from None
+    finally:
+        _end(run)
+
+
+def _end(run: Run) -> None:
+    run.closed = run.ended = True
+    for told in run.on_end:
+        told()
+    run.over.set()
+
+
+def end_served(run: Run, status: str, line: str | None = None) -> None:
+    """The run ends without an outcome of its root: the recorded one is served, or nothing more is to come of it.
+
+    `line`: why, where that is an error.
+    """
+    run.reports.end()
+    counts = run.counts
+    try:
+        run.journal.finish(Finish(None, status, status, line, run.now(), counts.executed, counts.reused, counts.saved))
+    finally:
+        _end(run)
+
+
+def end_stopped(run: Run, root: CallRecord, interrupt: BaseException | None) -> DurableError | BaseException:
+    """The root was left because the run was stopped or interrupted: settle it; the error to raise."""
+    reason = run.stopped
+    if reason is None and interrupt is not None:
+        with run.lock:
+            reason = run.stopped = run.stopped or interrupt
+        run.thrown = leave_all(run.open, but=ROOT)  # the root was left already
+    assert reason is not None
+    status = Status.INTERRUPTED if isinstance(reason, StoreError) else Status.CANCELLED
+    if isinstance(reason, ReplayError):
+        status = Status.FAILED
+    if run.thrown is not None:
+        run.thrown.wait(THROW_SECONDS)
+    try:
+        # Who finds it gone is late: another thread ends the run, unless an interrupt threw it out before it could.
+        if run.open.pop(ROOT, None) is not None or not (run.over.wait(END_SECONDS) or run.closed):
+            writes = close_reached(root)
+            row = row_of(
+                root,
+                Status.CANCELLED if status == Status.CANCELLED else Status.INTERRUPTED,
+                NOTHING,
+                run.monotonic() - root.started,
+            )
+            finish(run, row, status, reason, writes)
+    except RunStopped:
+        reason.add_note(f"the end of request {run.id} could not be written; it reads as interrupted")
+    except KeyboardInterrupt:  # a second one: the run is over all the same, and reads as interrupted
+        if not run.ended:
+            run.reports.end()
+            _end(run)
+        raise
+    return reason
+
+
+def _one_line(error: BaseException) -> str:
+    text = masked(" ".join(str(error).split()))
+    line = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return line if len(line) <= 300 else line[:299] + "…"
