@@ -23,8 +23,8 @@ from jupyter_durable.function import Spec
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.interrupts import guard
 from jupyter_durable.runner.run import Run, Unsaved
-from jupyter_durable.runner.start import begin_root, new_run
 from jupyter_durable.runner.settings import Environment, RunOptions, RunSettings
+from jupyter_durable.runner.start import begin_root, new_run
 from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable.runner.vouching import may_lack_places
 from jupyter_durable.store.base import BlobRefused

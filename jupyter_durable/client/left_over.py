@@ -17,7 +17,6 @@ from jupyter_durable.core.model import Status
 from jupyter_durable.errors import SDKUsageError, StoreError
 from jupyter_durable.runner.ending import end_served
 from jupyter_durable.runner.run import Run
-from jupyter_durable.store.base import Finish
 
 
 def let_go(process: Process, *runs: Run) -> None:

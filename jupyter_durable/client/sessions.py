@@ -29,7 +29,6 @@ from jupyter_durable.client.uncaught import Uncaught
 from jupyter_durable.core.model import RequestRow
 from jupyter_durable.errors import SDKUsageError, StoreError
 from jupyter_durable.function import Spec
-from jupyter_durable.protocols import Scope
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.ending import end_stopped
 from jupyter_durable.runner.run import CallRecord, Run

@@ -51,7 +51,7 @@ def _digests(run: Run, spec: Spec, values: list[Any]) -> list[tuple[bytes, int]]
 def _begin_items(node: ActiveCall, spec: Spec, items: list[Any], digests: list[tuple[bytes, int]]) -> list[Any]:
     """One execution (served or to be driven) for each item, matched together."""
     run = node.run
-    plan = run.plan(spec)
+    plan = run.planner.plan(spec)
     body = open_body(node)
     begun: list[Any] = []
     again: list[tuple[int, int, bool]] = []
@@ -237,7 +237,7 @@ async def run_map_async(
     node = begin_node(parent, spec, Kind.MAP, combined(digest for digest, _ in digests), seq)
     with Turn(node):
         begun = _begin_items(node, spec, values, digests)
-        permits = asyncio.Semaphore(options.max_concurrency or node.run.threads_of(node.run.plan(spec)).slots)
+        permits = asyncio.Semaphore(options.max_concurrency or node.run.threads_of(node.run.planner.plan(spec)).slots)
 
         async def one(call: Any) -> Outcome:
             if call.reused:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NoReturn
 
-from jupyter_durable.core.model import CallRow, Flag, Kind, unpack_codes
+from jupyter_durable.core.model import CallRow, Flag, Kind
 from jupyter_durable.core.replay import NEW, AdaptiveMatcher, WrongMatch
 from jupyter_durable.core.replay import Body as BodyPlace
 from jupyter_durable.core.strict import Divergence, StrictMatcher
@@ -146,13 +146,4 @@ def refused(run: Run, row: CallRow, plan: Plan, changed: bool) -> int:
 
 def drifted(run: Run, row: CallRow, plan: Plan) -> bool:
     """Whether the code of a recorded call, or of what it called, differs from what this run would execute."""
-    if row.code != plan.code:
-        return True
-    below = row.below
-    if below is None:
-        return False
-    known = run.drift.get(below)
-    if known is None:
-        now = ((code, run.code.code_named(name)) for name, code in unpack_codes(below))
-        known = run.drift[below] = any(current is not None and code != current for code, current in now)
-    return known
+    return row.code != plan.code or (row.below is not None and run.planner.drifted_below(row.below))

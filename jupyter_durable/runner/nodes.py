@@ -52,7 +52,7 @@ def begin_node(parent: CallRecord, spec: Spec, kind: str, digest: bytes, seq: in
     """Begin a map or reduce: it takes its place and identity, and always executes."""
     parent.check()
     run = parent.run
-    plan = run.bare_plan(("node", spec), spec.name, spec.is_async)
+    plan = run.planner.bare(("node", spec), spec.name, spec.is_async)
     body = parent.body or open_body(parent)
     row = None
     with body.lock:
@@ -88,7 +88,7 @@ def recorded_value(parent: CallRecord, name: str, make: Any) -> Any:
     """`make()` the first time, the recorded value on replay."""
     parent.check()
     run = parent.run
-    plan = run.bare_plan(("value", name), name, False)
+    plan = run.planner.bare(("value", name), name, False)
     digest, _ = args_digest((), (), {})
     body = parent.body or open_body(parent)
     row = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from jupyter_durable.core.model import Flag
+from jupyter_durable.core.model import Flag, unpack_codes
 from jupyter_durable.core.retry import RetryPolicy
 from jupyter_durable.errors import InternalError
 from jupyter_durable.options import Unwritten
@@ -45,6 +45,8 @@ class Planner:
         self._settings = settings
         self._retries = retries
         self._code = code
+        self._drifted: dict[bytes, bool] = {}
+        """Answers of `drifted_below`."""
 
     def plan(self, spec: Spec) -> Plan:
         """What a run does with a function; an application's retries hold where the function has none."""
@@ -71,6 +73,14 @@ class Planner:
             holds=self._code.holds(spec),
         )
         return made
+
+    def drifted_below(self, below: bytes) -> bool:
+        """Whether code that ran below a recorded call (`CallRow.below`) is another one by now."""
+        known = self._drifted.get(below)
+        if known is None:
+            now = ((code, self._code.code_named(name)) for name, code in unpack_codes(below))
+            known = self._drifted[below] = any(current is not None and code != current for code, current in now)
+        return known
 
     def bare(self, key: tuple[str, Any], name: str, is_async: bool) -> Plan:
         """The plan of what has no function of its own: a map, a reduce, a recorded value, a cell."""

@@ -31,7 +31,7 @@ class _Chain:
     def __init__(self, node: ActiveCall, spec: Spec, values: list[Any], initial: tuple[Any, ...]) -> None:
         self.node = node
         self.spec = spec
-        self.plan = node.run.plan(spec)
+        self.plan = node.run.planner.plan(spec)
         self.accumulated: Any = initial[0] if initial else values[0]
         self.items = values if initial else values[1:]
         self.digest, self.weak = value_digest(self.accumulated, self.node.run.digesting)

@@ -203,9 +203,9 @@ class Run:
     ) -> None:
         store, settings = environment.store, environment.settings
         self.id, self.number, self.lease = lease.id, lease.run, lease
-        self.options, self.settings, self.headers = options, settings, options.headers
+        self.options, self.settings = options, settings
         self.workers, self.serializer = environment.workers, environment.serializer
-        self.store, self.code, self.scope_of = store, code, scope_of
+        self.store, self.scope_of = store, scope_of
         self.journal: Journal = store.journal(lease)
         self.sealer = Sealer(lease.id, store, environment.serializer, environment.signer)
         self.open_value = self.sealer.open
@@ -213,9 +213,8 @@ class Run:
         self.lock = threading.RLock()
         self.identities: Iterator[int] = itertools.count(max(lease.next_identity, ROOT + 1))
         self.open: dict[int, CallRecord] = {}
-        self._planner = Planner(settings, options.retries, code)
-        self.plans = self._planner.plans
-        self.plan, self.bare_plan = self._planner.plan, self._planner.bare
+        self.planner = Planner(settings, options.retries, code)
+        self.plans = self.planner.plans
         self.listeners: list[Listener] = []
         self.root_call: CallRecord | None = None
         self.root_scope: Scope | None = None
@@ -237,15 +236,13 @@ class Run:
         self.main_id = threading.main_thread().ident
         self.thread_id: int | None = threading.get_ident()
         """The thread that does nothing else until the run ends."""
-        self.interrupted_by_store = self.must_store_output = False
-        self.output: Callable[[Any], Any] = lambda value: value
+        self.output: Callable[[Any], Any] | None = None
+        """Makes of what the root returns what has to be stored, where it may not go on without."""
         self.state = StateLog()
         self.counts = Counts(self.lock)
         self.reports = Reports(self.later)
         self.unsaved: list[Unsaved] = []
         """Outcomes that the store refused; they can be committed when there is room again."""
-        self.drift: dict[bytes, bool] = {}
-        """Answers of `matching.drifted`, by what ran below."""
         self.files = Files(store.url)
         self.unread = Unread()
         self.digesting = Digesting(code.as_argument, settings.digest_budget)
@@ -314,7 +311,6 @@ class Run:
             if self.stopped is not None or self.ended:
                 return
             self.stopped = error
-            self.interrupted_by_store = isinstance(error, StoreError)
         self.thrown = leave_all(self.open)
 
     def cancel(self) -> None:

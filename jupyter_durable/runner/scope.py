@@ -80,7 +80,7 @@ class CallScope:
     @property
     def headers(self) -> Headers:
         """Headers of the request."""
-        return self._call.run.headers
+        return self._call.run.options.headers
 
     # calls below
 
@@ -105,7 +105,7 @@ class CallScope:
                 run.notices.too_large(spec, args, kwargs)
         plan = run.plans.get(spec)
         if plan is None or plan.holds is not None:
-            plan = run.plan(spec)
+            plan = run.planner.plan(spec)
         body = parent.body or open_body(parent)
         with body.lock:
             if seq is None:

@@ -86,12 +86,12 @@ def _keep(call: CallRecord, value: Any) -> Kept:
     if call.kind == Kind.MAP or call.kind == Kind.REDUCE:
         return NOTHING  # a map is never reused itself: its items are
     try:
-        if call.parent is None:
+        if call.parent is None and run.output is not None:
             value = run.output(value)
         return run.sealer.keep(value)
     except SerializationError as error:
         refuse_returned(call.name, value)
-        if call.parent is None and run.must_store_output:
+        if call.parent is None and run.output is not None:
             raise
         call.flags |= Flag.NOT_STORED
         run.warn(
@@ -210,7 +210,7 @@ def _interrupted(call: CallRecord, error: BaseException) -> NoReturn:
     _go_on_above(call)
     abandon_children(call)
     if call.parent is not None and run.open.pop(call.identity, None) is not None:
-        status = Status.INTERRUPTED if run.interrupted_by_store else Status.CANCELLED
+        status = Status.INTERRUPTED if isinstance(run.stopped, StoreError) else Status.CANCELLED
         cut_off(call, status)
         run.later_all(close_reached(call))
     raise error

@@ -25,7 +25,7 @@ def new_run(environment: Environment, lease: Lease, options: RunOptions, code: C
 
 def begin_root(run: Run, spec: Spec | None, name: str, kind: str, recorded: CallRow | None) -> ActiveCall:
     """The root call, to be driven (an application) or entered (a cell)."""
-    plan = run.plan(spec) if spec is not None else run.bare_plan(("root", name), name, False)
+    plan = run.planner.plan(spec) if spec is not None else run.planner.bare(("root", name), name, False)
     call = ActiveCall(None, run, spec, kind, plan, (run.number << 16, 0, b"", plan.flags))
     run.root_call, run.root_scope = call, CallScope(call)
     call.row = recorded
