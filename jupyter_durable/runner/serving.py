@@ -26,18 +26,37 @@ class Served:
 
 def serve(parent: CallRecord, body: Body, row: CallRow, seq: int, plan: Plan, drift: int) -> Served:
     """The recorded outcome of a call at `seq`; `drift`: its marks. The lock of the body is held."""
-    run = parent.run
+    run, flags = parent.run, drift
     value = run.open_value(row)
+    traces = parent.traces or parent.leave_traces()
+    if row.code != plan.code or row.below is not None or row.files or row.metrics:
+        flags |= _changes(run, row, plan)
+        traces.called(row)
+    elif row.code:  # a leaf, which is what most are: without a step more than it needs
+        traces.below[row.name] = row.code
     if run.in_hand is not None and row.codec == PICKLE:
         run.in_hand(row, value)
-    _reused(parent, body, row, seq, drift | _changes(run, row, plan))
+    body.matcher.reuse(seq, row, flags)  # type: ignore[union-attr]
+    run.counts.count_reused(row, flags)
+    if row.writes is not None:
+        apply_writes(parent, row)
+    for listener in run.listeners:
+        listener.reused(row, seq, body.pass_no, flags)
     return Served(value)
 
 
 def pass_over(parent: CallRecord, body: Body, row: CallRow, seq: int, plan: Plan) -> None:
     """As `serve`, for an outcome whose value nobody needs."""
-    parent.run.sealer.check(row)
-    _reused(parent, body, row, seq, _changes(parent.run, row, plan))
+    run = parent.run
+    run.sealer.check(row)
+    flags = _changes(run, row, plan)
+    (parent.traces or parent.leave_traces()).called(row)
+    body.matcher.reuse(seq, row, flags)  # type: ignore[union-attr]
+    run.counts.count_reused(row, flags)
+    if row.writes is not None:
+        apply_writes(parent, row)
+    for listener in run.listeners:
+        listener.reused(row, seq, body.pass_no, flags)
 
 
 def _changes(run: Run, row: CallRow, plan: Plan) -> int:
@@ -48,17 +67,6 @@ def _changes(run: Run, row: CallRow, plan: Plan) -> int:
     if row.files and changed_file(row.files, below=True) is not None:
         flags |= Flag.FILE_CHANGED
     return flags
-
-
-def _reused(parent: CallRecord, body: Body, row: CallRow, seq: int, flags: int) -> None:
-    run = parent.run
-    body.matcher.reuse(seq, row, flags)  # type: ignore[union-attr]
-    (parent.traces or parent.leave_traces()).called(row)
-    run.counts.count_reused(row, flags)
-    if row.writes is not None:
-        apply_writes(parent, row)
-    for listener in run.listeners:
-        listener.reused(row, seq, body.pass_no, flags)
 
 
 def apply_writes(parent: CallRecord, row: CallRow) -> None:

@@ -134,9 +134,13 @@ def ended(call: CallRecord, row: CallRow) -> None:
     run, parent = call.run, call.parent
     if parent is not None:
         traces = parent.traces or parent.leave_traces()
-        traces.called(row)
-        if call.traces is not None and call.traces.writes:
-            traces.merge_writes(call.traces.writes)
+        if call.traces is None:  # a leaf left nothing but its code
+            if row.code:
+                traces.below[row.name] = row.code
+        else:
+            traces.called(row)
+            if call.traces.writes:
+                traces.merge_writes(call.traces.writes)
         run.counts.count_executed(call.kind)
         if call.row is not None and call.row.flags & Flag.SET_ASIDE and parent.body is not None:
             with parent.body.lock:
