@@ -12,11 +12,13 @@ Rules of this file
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -82,11 +84,14 @@ def pytest_runtest_makereport(
 
 def chromium() -> str:
     """Path of Debian's chromium, installed when it is not there."""
-    if shutil.which("chromium") is None:
-        sudo = [] if os.geteuid() == 0 else ["sudo"]
-        subprocess.run([*sudo, "apt-get", "update", "-qq"], check=True)
-        wanted = ["chromium", "fonts-dejavu-core"]
-        subprocess.run([*sudo, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted], check=True)
+    # One worker at a time: apt-get refuses a second one while it is at its lists.
+    with (Path(tempfile.gettempdir()) / f"jupyter-durable-chromium-{os.getuid()}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if shutil.which("chromium") is None:
+            sudo = [] if os.geteuid() == 0 else ["sudo"]
+            subprocess.run([*sudo, "apt-get", "update", "-qq"], check=True)
+            wanted = ["chromium", "fonts-dejavu-core"]
+            subprocess.run([*sudo, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted], check=True)
     found = shutil.which("chromium")
     assert found is not None
     return found
