@@ -198,6 +198,13 @@ def _progress_forgotten() -> None:
 
 def _turns_count() -> None:
     """The time of a call runs while its function waits for its turn."""
+    made = Countdown.__init__
+
+    def running(self: Countdown, limit: float | None, monotonic: Callable[[], float]) -> None:
+        made(self, limit, monotonic)
+        self.resume()
+
+    replace(Countdown, "__init__", running)
     replace(Countdown, "pause", lambda self: None)
 
 
