@@ -277,7 +277,7 @@ class Walk:
         if known is None:
             module, name = _MODULE.__get__(kind), _QUALNAME.__get__(kind)
             code = self.code_of(kind)
-            said = f"{module}.{name}".encode("utf-8", "backslashreplace")
+            said = f"{module}.{name}".encode("utf-8", "surrogatepass")
             known = self._names[kind] = said if code is None else frame(b"#", said, code)
         return known
 

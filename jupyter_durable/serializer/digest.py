@@ -53,10 +53,10 @@ def args_digest(
         try:
             text = ascii(shallow)
         except ValueError:
-            return _walked(args, args, how)  # an integer of more digits than Python turns into text
+            return _walked(args, how)  # an integer of more digits than Python turns into text
         if "nan" not in text or not any(map(odd_nan, _leaves(args))):
             return blake2b(text.encode(), digest_size=16).digest(), False
-    return _walked(args, args, how)
+    return _walked(args, how)
 
 
 def value_digest(value: object, how: Digesting | None = None) -> tuple[bytes, int]:
@@ -101,14 +101,15 @@ def _in_position(
 def _with_keywords(args: tuple[Any, ...], kwargs: Mapping[str, Any], how: Digesting | None) -> tuple[bytes, int]:
     named = sorted(kwargs.items())
     values = (*args, *[value for _, value in named])
+    said = frame(b"k", *[name.encode("utf-8", "surrogatepass") for name, _ in named])
     if _is_number(map(type, values)) or is_plain(values):
         try:
             text = ascii((args, named))
         except ValueError:
-            return _walked((args, dict(named)), values, how)  # as above
+            return _walked(values, how, said)  # as above
         if "nan" not in text or not any(map(odd_nan, values)):
             return blake2b(text.encode(), digest_size=16).digest(), False
-    return _walked((args, dict(named)), values, how)
+    return _walked(values, how, said)
 
 
 def _shallow(args: tuple[Any, ...]) -> tuple[Any, ...] | None:
@@ -142,11 +143,14 @@ def _leaves(args: tuple[Any, ...]) -> Iterator[Any]:
             yield from value
 
 
-def _walked(value: tuple[Any, ...], parts: tuple[Any, ...], how: Digesting | None) -> tuple[bytes, int]:
-    """The digest of a value; of its parts, one by one, where it is over the budget."""
+def _walked(parts: tuple[Any, ...], how: Digesting | None, said: bytes = b"") -> tuple[bytes, int]:
+    """The digest of arguments; one by one, where they are over the budget. `said`: the names of the last of them.
+
+    The names stand outside, or `f(1, b=[[2]])` would be `f((1,), {"b": [[2]]})`, and `f(a=large)` be `f(b=large)`.
+    """
     walk = Walk(how)
     try:
-        data = walk.bytes_of(value)
+        data = walk.bytes_of(parts)
         flags: int = Flag.WEAK if walk.weak else False
     except OverBudgetError:
         pickling = Pickling(how if how is not None else Digesting(), walk.spare)
@@ -158,7 +162,7 @@ def _walked(value: tuple[Any, ...], parts: tuple[Any, ...], how: Digesting | Non
         flags = Flag.WEAK if walk.weak else False  # of what was walked: several may be too large only together
         if None in found:
             flags = Flag.WEAK | Flag.TOO_LARGE
-    return blake2b(_WALKED + data, digest_size=DIGEST_BYTES).digest(), flags
+    return blake2b(_WALKED + said + data, digest_size=DIGEST_BYTES).digest(), flags
 
 
 def _one_by_one(walk: Walk, parts: tuple[Any, ...]) -> list[bytes | None]:

@@ -60,11 +60,11 @@ _CACHED: Final = type(functools.lru_cache(len))
 
 def named(value: Any) -> bytes:
     """Module and qualified name, of what has them."""
-    return f"{value.__module__}.{value.__qualname__}".encode("utf-8", "backslashreplace")
+    return f"{value.__module__}.{value.__qualname__}".encode("utf-8", "surrogatepass")
 
 
 def _text(tag: bytes, text: Callable[[Any], str]) -> Encode:
-    return lambda _, value: frame(tag, text(value).encode("utf-8", "backslashreplace"))
+    return lambda _, value: frame(tag, text(value).encode("utf-8", "surrogatepass"))
 
 
 def _parts(tag: bytes, take: Callable[[Any], tuple[Any, ...]]) -> Encode:
@@ -121,7 +121,7 @@ def _module(names: Names, value: types.ModuleType) -> Encoded:
     """An imported module counts by its name; of another one the name says nothing."""
     name = vars(value).get("__name__")
     imported = isinstance(name, str) and sys.modules.get(name) is value
-    return frame(b"N", str(name).encode("utf-8", "backslashreplace")) if imported else names.described(value)
+    return frame(b"N", str(name).encode("utf-8", "surrogatepass")) if imported else names.described(value)
 
 
 def _datetime(_: Names, value: datetime.datetime) -> Encoded:
@@ -141,7 +141,7 @@ def _moment(text: str, fold: int, zone: datetime.tzinfo | None) -> Encoded:
 
 
 def _enum(_: Names, value: enum.Enum) -> Encoded:
-    return Parts((value._value_,), tagged(b"E", str(value._name_).encode("utf-8", "backslashreplace")))
+    return Parts((value._value_,), tagged(b"E", str(value._name_).encode("utf-8", "surrogatepass")))
 
 
 def _exception(_: Names, value: BaseException) -> Encoded:

@@ -519,3 +519,24 @@ def test_a_module_counts_by_its_name_where_it_is_imported_only() -> None:
     assert not value_digest(json)[1]
     assert value_digest(one)[0] != value_digest(other)[0]
     assert value_digest(one)[1]
+
+
+LARGE, LARGER = [[number] for number in range(6000)], [[number, number] for number in range(6000)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (((1,), {"b": [[1]]}), (((1,), {"b": [[1]]}), {})),
+        (((1,), {"b": "x" * 70_000}), (((1,), {"b": "x" * 70_000}), {})),
+        (((), {"a": LARGE, "b": LARGER}), ((), {"c": LARGE, "d": LARGER})),
+        (((LARGE, LARGER), {}), ((LARGE,), {"d": LARGER})),
+        (((1,), {"b": [[1]]}), ((), {"a": 1, "b": [[1]]})),
+    ],
+)
+def test_keywords_of_any_size_are_told_from_positional_arguments_and_by_their_names(one: Any, other: Any) -> None:
+    assert args_digest((), *one)[0] != args_digest((), *other)[0]
+
+
+def test_a_path_that_is_no_text_is_told_from_one_that_spells_its_bytes() -> None:
+    assert value_digest(pathlib.PurePath("a\udcff"))[0] != value_digest(pathlib.PurePath("a\\udcff"))[0]
