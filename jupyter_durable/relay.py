@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 import secrets
 import threading
@@ -41,16 +42,25 @@ class Relay:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._scopes: weakref.WeakValueDictionary[int, Scope] = weakref.WeakValueDictionary()
+        self._names: weakref.WeakKeyDictionary[Scope, int] = weakref.WeakKeyDictionary()
+        """No `id`: the scope of the next call may stand where that of a call that has ended stood."""
+        self._numbers = itertools.count(1)
         self._channel: Channel | None = None
         self._process = 0
 
     def reach(self, scope: Scope) -> Channel:
-        """Let other processes ask `scope`, which they name by its `id`."""
+        """Let other processes ask `scope`, which they name by its number (`name_of`)."""
         with self._lock:
             if self._channel is None or self._process != os.getpid():
                 self._open()
-            self._scopes[id(scope)] = scope
+            if scope not in self._names:
+                self._names[scope] = next(self._numbers)
+                self._scopes[self._names[scope]] = scope
         return cast(Channel, self._channel)
+
+    def name_of(self, scope: Scope) -> int:
+        """The number of a scope that was reached; 0, which nobody has, where it was not."""
+        return self._names.get(scope, 0)
 
     def channel(self) -> Channel:
         """In a fork: where the process listens that was forked.
@@ -139,7 +149,7 @@ class RemoteScope:
 
 def reached(scope: Scope) -> Scope:
     """In a fork: the call that `scope` is a copy of, in the process where it runs."""
-    remote: Any = scope if isinstance(scope, RemoteScope) else RemoteScope(relay.channel(), id(scope))
+    remote: Any = scope if isinstance(scope, RemoteScope) else RemoteScope(relay.channel(), relay.name_of(scope))
     return cast(Scope, remote)
 
 

@@ -153,7 +153,7 @@ class RequestContext(_OfCall):
             )
         given: Any = self._given
         channel = given.channel if isinstance(given, RemoteScope) else relay.reach(given)
-        return _in_another_process, (channel, given.named if isinstance(given, RemoteScope) else id(given))
+        return _in_another_process, (channel, given.named if isinstance(given, RemoteScope) else relay.name_of(given))
 
     @property
     def request_id(self) -> str:

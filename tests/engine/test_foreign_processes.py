@@ -8,10 +8,20 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from jupyter_durable import RequestContext, SerializationError, function
+from jupyter_durable import (
+    RequestContext,
+    SDKUsageError,
+    SerializationError,
+    application,
+    function,
+    run_local_application,
+)
+from jupyter_durable.context import current
+from jupyter_durable.relay import reached, relay
 from jupyter_durable.testing import memory_store
 
 SCRIPT = """
@@ -165,6 +175,36 @@ def test_a_process_asks_the_call_that_started_it_by_the_context_it_was_given(tmp
     assert done.returncode == 0, done.stderr
     late = "the call whose RequestContext this process was given has ended: wait for your processes inside of it"
     assert done.stdout.splitlines() == [f"True|True|{late}|child|[('seen', 3.0)]|['half']"]
+
+
+def test_what_outlives_the_call_that_started_it_reaches_no_other_call() -> None:
+    """Nor one that came to stand at the same address."""
+    earlier: list[Any] = []
+    told: list[str] = []
+
+    @function()
+    def each(n: int) -> int:
+        scope = current.get()
+        assert scope is not None
+        relay.reach(scope)
+        for one in earlier if n == 5 else ():
+            try:
+                one.set_state("from", "the dead")
+            except SDKUsageError as error:
+                told.append(str(error).partition(":")[0])
+        earlier.append(reached(scope))
+        return n
+
+    @application()
+    @function()
+    def all_of_them() -> list[int]:
+        return [each(n) for n in range(6)]
+
+    with memory_store():
+        request = run_local_application(all_of_them)
+        assert request.output() == [0, 1, 2, 3, 4, 5]
+        assert request.state == {}
+    assert told == ["the call whose RequestContext this process was given has ended"] * 5
 
 
 def test_a_context_is_no_value_to_be_stored(tmp_path: Path) -> None:
