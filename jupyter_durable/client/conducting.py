@@ -64,7 +64,7 @@ def conduct(run: Run, root: ActiveCall) -> Any:
         return _on_a_loop(run, root)
     try:
         return drive(root)
-    except (RunStopped, KeyboardInterrupt, SystemExit, GeneratorExit) as left:
+    except (RunStopped, KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError) as left:
         raise end_stopped(run, root, None if isinstance(left, RunStopped) else left) from None
 
 
