@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
-from typing import Any
+from typing import Any, Final
 
 from jupyter_durable.context import drive, drive_async
 from jupyter_durable.core.model import ROOT, CallRow, Flag, Reached, Status
@@ -24,6 +24,9 @@ from jupyter_durable.runner.pulse import GRACE_SECONDS
 from jupyter_durable.runner.run import Run
 from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable.serializer.base import PICKLE
+
+LEAVING: Final = (RunStopped, KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
+"""What is no failure of the code that it leaves, be it raised there or thrown in: the run ends as stopped."""
 
 
 def served(run: Run, root: ActiveCall) -> CallRow | None:
@@ -64,7 +67,7 @@ def conduct(run: Run, root: ActiveCall) -> Any:
         return _on_a_loop(run, root)
     try:
         return drive(root)
-    except (RunStopped, KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError) as left:
+    except LEAVING as left:
         raise end_stopped(run, root, None if isinstance(left, RunStopped) else left) from None
 
 
@@ -89,7 +92,7 @@ async def conduct_async(run: Run, root: ActiveCall) -> Any:
     run.thread_id = run.thread_id or threading.get_ident()
     try:
         return await drive_async(root)
-    except (RunStopped, KeyboardInterrupt, SystemExit, asyncio.CancelledError) as left:
+    except LEAVING as left:
         raise end_stopped(run, root, None if isinstance(left, RunStopped) else left) from None
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
 CELL = """
 %%durable
 def ask(question):
@@ -25,3 +29,18 @@ def test_an_unchanged_function_of_the_cell_itself_is_not_marked(notebook):
     again.replay(rerun=["ask[0]"])
     assert [(call.source, call.code_changed) for call in again.calls()] == [("ran", False), ("checkpoint", False)]
     assert notebook.executed() == ["a"]
+
+
+@pytest.mark.parametrize("left", [asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit])
+def test_a_replay_ends_its_request_whatever_leaves_the_body(notebook, left):
+    """As in an application, what is no failure of the code cancels the request."""
+    notebook.namespace["left"] = []
+    with pytest.raises(ZeroDivisionError):
+        notebook.cell("if left: raise left[0]\nran('body')\n1 / 0")
+    notebook.namespace["left"] = [left]
+    request = notebook.last()
+    try:
+        request.replay()
+    except BaseException as error:  # whether it comes up as well is the business of who replays
+        assert type(error) is left
+    assert notebook.last().status == "cancelled"
