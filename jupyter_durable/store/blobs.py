@@ -17,12 +17,14 @@ Rules of this file
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import mmap
 import os
 import secrets
 import shutil
 import struct
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,6 +45,8 @@ _ALIGN: Final = 64
 _CHUNK: Final = 4 << 20
 _MOST_HELD: Final = 64
 """Files kept open at most. What is swept beyond them before its row commits is an error, and not acknowledged."""
+_SHARE_HELD: Final = 8
+"""And no more than one in so many of what the process may open: the others are for its writers and for user code."""
 
 
 class BlobFolder:
@@ -78,7 +82,8 @@ class BlobFolder:
                 make_folder(target.parent)
                 held = open_file(temporary)
                 self._hold(key, held)
-                os.replace(temporary, target)
+                with contextlib.suppress(FileNotFoundError):  # a sweep whose clock is ahead took it: see `ensure`
+                    os.replace(temporary, target)
                 sync_directory(target.parent)
             except BaseException:
                 temporary.unlink(missing_ok=True)
@@ -97,7 +102,7 @@ class BlobFolder:
         with self._holding:
             left = [self._held.pop(key, None)]
             self._held[key] = descriptor
-            while len(self._held) > _MOST_HELD:
+            while len(self._held) > _most_held():
                 left.append(self._held.popitem(last=False)[1])
         _close(left)
 
@@ -230,6 +235,16 @@ class BlobFolder:
         return DeserializationError(
             f"the value {path} is damaged; it was moved to {aside.name}. Run the call again (rerun=) to make it anew"
         )
+
+
+def _most_held() -> int:
+    """Files that may be kept open: the limit of the process (`ulimit -n`) is 64 in some places."""
+    if sys.platform == "win32":
+        return _MOST_HELD
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST_HELD if soft == resource.RLIM_INFINITY else min(_MOST_HELD, soft // _SHARE_HELD)
 
 
 def _close(descriptors: Iterable[int | None]) -> None:
