@@ -40,7 +40,7 @@ def test_a_value_that_is_swept_before_it_has_its_name_is_there_when_its_row_is(
 
     def after_a_sweep(source: Path, target: Path) -> None:
         monkeypatch.setattr(os, "replace", replace)
-        assert all([other.discard(path, time.time() + 200_000) for path, _, _ in other.files()])
+        assert all(other.discard(path, time.time() + 200_000) for path, _, _ in list(other.files()))
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", after_a_sweep)
