@@ -103,7 +103,7 @@ def locked_folder(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def new_file(path: Path, flags: int = os.O_EXCL | os.O_WRONLY) -> int:
+def new_file(path: Path, flags: int = os.O_EXCL | os.O_RDWR) -> int:
     """The descriptor of a file that is made here. Raises `OSError`, also when it is there already (`O_EXCL`)."""
     descriptor = os.open(path, os.O_CREAT | flags | getattr(os, "O_BINARY", 0), 0o600)
     if hasattr(os, "fchmod"):

@@ -77,11 +77,10 @@ class BlobFolder:
         try:
             make_folder(self.path)
             try:
-                key = _write(temporary, _pieces(head, buffers))
+                key, held = _write(temporary, _pieces(head, buffers))
+                self._hold(key, held)
                 target = self._file(key)
                 make_folder(target.parent)
-                held = open_file(temporary)
-                self._hold(key, held)
                 with contextlib.suppress(FileNotFoundError):  # a sweep whose clock is ahead took it: see `ensure`
                     os.replace(temporary, target)
                 sync_directory(target.parent)
@@ -275,8 +274,8 @@ def _pieces(head: bytes, buffers: Sequence[Buffer]) -> list[memoryview]:
     return [memoryview(bytes(prefix) + head), *padded]
 
 
-def _write(path: Path, pieces: list[memoryview]) -> bytes:
-    """Write and fsync `pieces`, hashing them meanwhile (both let go of the interpreter's lock)."""
+def _write(path: Path, pieces: list[memoryview]) -> tuple[bytes, int]:
+    """Digest and descriptor: write and fsync `pieces`, hashing them meanwhile (both let go of the interpreter's lock)."""
     hasher = blake3()
 
     def hash_all() -> None:
@@ -294,9 +293,10 @@ def _write(path: Path, pieces: list[memoryview]) -> bytes:
             os.fsync(descriptor)
         finally:
             thread.join()
-    finally:
+    except BaseException:
         os.close(descriptor)
-    return hasher.digest()
+        raise
+    return hasher.digest(), descriptor
 
 
 def _reserve(descriptor: int, size: int) -> None:
