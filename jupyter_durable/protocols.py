@@ -73,6 +73,10 @@ class Scope(Protocol):
         """The stay in its function, where an error may be thrown into that thread."""
 
     @property
+    def ended(self) -> bool:
+        """Whether the call has its outcome, so that nothing can be said of it any more."""
+
+    @property
     def request_id(self) -> str: ...
     @property
     def attempt_number(self) -> int: ...

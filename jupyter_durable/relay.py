@@ -102,7 +102,7 @@ class Relay:
 
     def _asked(self, named: int, what: str, args: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
         scope = self._scopes.get(named)
-        if scope is None:
+        if scope is None or scope.ended:  # somebody, a traceback say, may hold on to it
             return None, SDKUsageError(
                 "the call whose RequestContext this process was given has ended: wait for your processes inside of it"
             )

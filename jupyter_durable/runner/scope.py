@@ -58,6 +58,12 @@ class CallScope:
         return self._call.identity
 
     @property
+    def ended(self) -> bool:
+        """Whether the call has its outcome."""
+        call = self._call
+        return call.run.open.get(call.identity) is not call
+
+    @property
     def request_id(self) -> str:
         """Id of the request."""
         return self._call.run.id

@@ -275,7 +275,7 @@ def _pieces(head: bytes, buffers: Sequence[Buffer]) -> list[memoryview]:
 
 
 def _write(path: Path, pieces: list[memoryview]) -> tuple[bytes, int]:
-    """Digest and descriptor: write and fsync `pieces`, hashing them meanwhile (both let go of the interpreter's lock)."""
+    """Digest and descriptor: write and fsync `pieces`, hashed meanwhile (both let go of the interpreter's lock)."""
     hasher = blake3()
 
     def hash_all() -> None:

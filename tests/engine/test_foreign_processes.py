@@ -178,8 +178,9 @@ def test_a_process_asks_the_call_that_started_it_by_the_context_it_was_given(tmp
 
 
 def test_what_outlives_the_call_that_started_it_reaches_no_other_call() -> None:
-    """Nor one that came to stand at the same address."""
+    """Nor one that came to stand at the same address, nor one that has ended and that somebody still holds."""
     earlier: list[Any] = []
+    held: list[Any] = []
     told: list[str] = []
 
     @function()
@@ -187,6 +188,7 @@ def test_what_outlives_the_call_that_started_it_reaches_no_other_call() -> None:
         scope = current.get()
         assert scope is not None
         relay.reach(scope)
+        held.extend([scope] if n % 2 else [])
         for one in earlier if n == 5 else ():
             try:
                 one.set_state("from", "the dead")

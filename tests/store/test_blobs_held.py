@@ -15,10 +15,11 @@ from jupyter_durable.store.blobs import BlobFolder
 
 @pytest.fixture
 def few_files() -> Iterator[int]:
-    """At most 128 open files more than a test run may need."""
+    """As many open files as this process has and 128 more; how many that is."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
-    yield 128
+    few = 128 + max(map(int, os.listdir("/proc/self/fd")))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))
+    yield few
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
@@ -27,7 +28,7 @@ def test_values_that_wait_for_their_rows_leave_most_files_of_the_process_to_othe
 ) -> None:
     folder = BlobFolder(tmp_path)
     for n in range(few_files):
-        folder.put(b"head", [bytes([n]) * 100])
+        folder.put(b"head", [n.to_bytes(4) * 100])
     assert len(folder._held) <= few_files // 8
     folder.close()
 
