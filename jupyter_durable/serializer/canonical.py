@@ -21,8 +21,8 @@ from hashlib import blake2b
 from typing import Any, Final, TypeAlias
 
 from jupyter_durable.serializer import arrays, frames
-from jupyter_durable.serializer.instances import Shape, shape_of_type, state_of
-from jupyter_durable.serializer.kinds import BASES, CONTAINERS, EXACT, STATELESS
+from jupyter_durable.serializer.instances import Shape, builtin_base, shape_of_type, state_of
+from jupyter_durable.serializer.kinds import BASES, CONTAINERS, EXACT, STATELESS, WITH_ATTRIBUTES
 from jupyter_durable.serializer.parts import (
     FLAT,
     ITEMS,
@@ -309,7 +309,9 @@ def _of_base(kind: type) -> Encode | None:
     base, encode = next(((base, encode) for base, encode in BASES if base in mro), (object, None))
     if encode is None or kind is base or base in STATELESS:
         return encode
-    shape = shape_of_type(kind, base)
+    shape = shape_of_type(kind, builtin_base(kind) if base is BaseException else base)
+    if base in WITH_ATTRIBUTES:
+        shape = shape._replace(attributes=None)
     if not shape.whole:
         return None
 
