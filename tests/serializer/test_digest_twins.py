@@ -7,6 +7,7 @@ import datetime
 import functools
 import importlib.resources
 import io
+import itertools
 import struct
 import types
 import uuid
@@ -149,12 +150,15 @@ TWINS: dict[str, tuple[Any, Any]] = {
         pd.Timestamp(NOON, tz=zone("Europe/London", "Europe/Dublin")),
         pd.Timestamp(NOON, tz=zoneinfo.ZoneInfo("Europe/Dublin")),
     ),
+    "attribute of a subclass of a zone": tags(lambda: subclass(zoneinfo.ZoneInfo)("Europe/Berlin")),
+    "slot of a subclass of an iterator": tags(lambda: subclass(itertools.count, "tag")(1)),
     "an unpacked alias": (next(iter(tuple[int])), tuple[int]),  # type: ignore[call-overload]
     "safety of an UUID": (uuid.UUID(int=1), uuid.UUID(int=1, is_safe=uuid.SafeUUID.safe)),
 }  # fmt: skip
 WEAK = frozenset({
     "holidays of an index", "hours of an index", "a zone from a file", "a zone from a file with a known key",
-    "the zone of a moment", "the zone of a timestamp",
+    "the zone of a moment", "attribute of a subclass of a zone", "slot of a subclass of an iterator",
+    "the zone of a timestamp",
 })  # fmt: skip
 """Where one of the two can only be described, or not even that."""
 
