@@ -12,7 +12,8 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Protocol, TypeGuard
 
 from jupyter_durable import static
@@ -123,10 +124,20 @@ def name_of(cls: type, names: Mapping[str, object]) -> str | None:
 def class_named(names: Mapping[str, object], name: str) -> object:
     """The class of a name, or the first that calls itself so: `Extent` for `Size = namedtuple("Extent", "w h")`.
 
-    `ABSENT` where there is none.
+    Held by a variable or, after those, by a class of the notebook. `ABSENT` where there is none.
     """
     found = looked_up(names, name)
     if found is not ABSENT or "<locals>" in name:
         return found
-    calling = (value for value in list(names.values()) if is_a(value, type) and static.qualname(value) == name)
-    return next((value for value in calling if static.importable(value) in {None, "__main__"}), ABSENT)
+    return next((found for found in _own_classes(names) if static.qualname(found) == name), ABSENT)
+
+
+def _own_classes(names: Mapping[str, object]) -> Iterator[type]:
+    """The classes of the notebook: those of variables, then those that stand in them."""
+    pending, seen = deque(list(names.values())), set[int]()
+    while pending:
+        found: Any = pending.popleft()
+        if is_a(found, type) and static.importable(found) in {None, "__main__"} and id(found) not in seen:
+            seen.add(id(found))
+            pending.extend(static.members(found).values())
+            yield found

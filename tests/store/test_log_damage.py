@@ -132,6 +132,15 @@ def test_what_a_crash_leaves_of_a_log_is_no_damage(tmp_path: Path, crashed: Cras
         assert lost_commits(path, 0, lambda: moved) == 0, size
 
 
+def test_a_log_that_is_removed_while_it_is_looked_at_is_no_damage(tmp_path: Path, crashed: Crashed) -> None:
+    """SQLite does so where a journal that came back empties the store: the power failed while the store was made."""
+    journal = bytes.fromhex("d9d505f920a163d7") + (0xFFFFFFFF).to_bytes(4) + bytes(8) + (512).to_bytes(4)
+    tmp_path.joinpath("store.db-journal").write_bytes((journal + (4096).to_bytes(4)).ljust(512, b"\0"))
+    tmp_path.joinpath("store.db").write_bytes(crashed.store)
+    tmp_path.joinpath("store.db-wal").write_bytes(crashed.log[: 32 + _FRAME])
+    SqliteStore(tmp_path / "store.db").close()
+
+
 def test_it_is_told_once_and_the_damaged_log_is_kept(tmp_path: Path, crashed: Crashed) -> None:
     """The store opens again without repair, with what was before the damage."""
     damaged = flipped(crashed.log, (32 + 100 * _FRAME + 500) * 8)

@@ -58,7 +58,11 @@ def lost_commits(log: Path, recovered: int, stored: Callable[[], bytes]) -> int:
 
     `stored` reads all pages of the store without its log. The caller keeps others from writing. Raises `OSError`.
     """
-    with os.fdopen(open_file(log), "rb") as file:
+    try:
+        descriptor = open_file(log)
+    except FileNotFoundError:  # SQLite removes that of a store without a page: the power failed while it was made
+        return 0
+    with os.fdopen(descriptor, "rb") as file:
         header = file.read(_HEADER.size)
         if len(header) < _HEADER.size:
             return 0
