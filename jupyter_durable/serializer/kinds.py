@@ -10,6 +10,7 @@ Rules of this file
 from __future__ import annotations
 
 import array
+import builtins
 import datetime
 import decimal
 import dis
@@ -19,14 +20,16 @@ import functools
 import gc
 import pathlib
 import pickle
+import random
 import re
 import struct
 import sys
 import types
 import uuid
 import zoneinfo
+from _random import Random as _Twister
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from blake3 import blake3
@@ -62,6 +65,7 @@ SHORT: Final = 4096
 _FIRST_LOADED: Final = (dis.opmap["LOAD_CONST"], 0)
 _CACHED: Final = type(functools.lru_cache(len))
 """Functions under `lru_cache` or `cache`."""
+_OF_CACHED: Final = frozenset({"__wrapped__", "cache_parameters", *functools.WRAPPER_ASSIGNMENTS})
 
 
 def named(value: Any) -> bytes:
@@ -102,7 +106,7 @@ def _function(names: Names, value: types.FunctionType) -> Encoded:
     held = (bound, value.__dict__) if value.__dict__ else (bound,)
     if code is not None:
         return Parts((known(frame(b"H", code)), *held), tagged(b"L", name))
-    read = {} if _globals_are_of_a_module(value) else _globals(value.__code__, value.__globals__)
+    read = {} if _globals_are_of_a_module(value) else _read(value)
     return Parts((_code(value.__code__), *held, read) if read else (_code(value.__code__), *held), tagged(b"L", name))
 
 
@@ -113,13 +117,22 @@ def _globals_are_of_a_module(value: types.FunctionType) -> bool:
     return module is not None and vars(module) is value.__globals__
 
 
-def _globals(code: types.CodeType, space: dict[str, Any]) -> dict[str, Any]:
-    """The globals that a function may read. A name may be that of an attribute only: one too many does no harm."""
-    found = {name: dict.__getitem__(space, name) for name in code.co_names if dict.__contains__(space, name)}
+def _read(value: types.FunctionType) -> dict[str, Any]:
+    """The globals that a function may read, and builtins that are not Python's.
+
+    A name may be that of an attribute only: one too many does no harm.
+    """
+    own: dict[str, Any] = value.__builtins__  # type: ignore[attr-defined]
+    spaces = [value.__globals__] if own is vars(builtins) else [own, value.__globals__]
+    names = [*_names(value.__code__)]
+    return {name: dict.__getitem__(at, name) for at in spaces for name in names if dict.__contains__(at, name)}
+
+
+def _names(code: types.CodeType) -> Iterator[str]:
+    yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            found.update(_globals(constant, space))
-    return found
+            yield from _names(constant)
 
 
 def _code(code: types.CodeType) -> Parts:
@@ -206,6 +219,21 @@ def _partial(_: Names, value: functools.partial[Any]) -> Encoded:
 def _exact_partial(names: Names, value: functools.partial[Any]) -> Encoded:
     content = wrapped(b"p", _partial(names, value))
     return group(b"W", content, mapping(vars(value))) if vars(value) else content
+
+
+def _cached(names: Names, value: Any) -> Encoded:
+    """What is called and how it is cached, and attributes that are not copied from the former."""
+    held = vars(value)
+    if "__wrapped__" not in held or "cache_parameters" not in held:
+        return names.described(value)
+    content = wrapped(b"Y", wrapped(b"t", sequence((held["__wrapped__"], held["cache_parameters"]()))))
+    added = {name: item for name, item in held.items() if name not in _OF_CACHED}
+    return group(b"W", content, mapping(added)) if added else content
+
+
+def _twister(names: Names, value: _Twister) -> Encoded:
+    """The state of a generator; one that asks the system has none."""
+    return names.described(value) if isinstance(value, random.SystemRandom) else sequence(_Twister.getstate(value))
 
 
 def _namespace(_: Names, value: types.SimpleNamespace) -> Encoded:
@@ -310,7 +338,7 @@ EXACT: Final[dict[type, Encode]] = {
     types.CellType: lambda _, value: Parts(() if value == types.CellType() else (value.cell_contents,), tagged(b"e")),
     types.GenericAlias: _alias,
     types.UnionType: lambda _, value: Parts(value.__args__, tagged(b"|")),
-    _CACHED: _parts(b"Y", lambda value: (vars(value)["__wrapped__"], vars(value)["cache_parameters"]())),
+    _CACHED: _cached,
     functools.partial: _exact_partial,
 }
 
@@ -327,6 +355,7 @@ BASES: Final[tuple[tuple[type, Encode], ...]] = (
     (BaseException, _exception),
     (types.SimpleNamespace, _namespace),
     (functools.partial, _partial),
+    (_Twister, _twister),
     (types.ModuleType, _module),
     (deque, _deque),
     (OrderedDict, _ordered_dict),

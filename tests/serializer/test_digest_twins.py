@@ -8,6 +8,7 @@ import functools
 import importlib.resources
 import io
 import itertools
+import random
 import struct
 import types
 import uuid
@@ -133,6 +134,9 @@ TWINS: dict[str, tuple[Any, Any]] = {
         pd.date_range("2020-01-01", periods=1, freq=pd.offsets.BusinessHour(start="07:00")),
     ),
     "global of a function": (made("f = lambda: k", k=1), made("f = lambda: k", k=2)),
+    "attribute of a cached function": tags(lambda: functools.lru_cache(len)),
+    "attribute of a subclass of a generator of Python": tags(lambda: subclass(random.Random)(1)),
+    "builtin of a function": tuple(made("f = lambda: len", __builtins__={"len": length}) for length in (1, 2)),
     "global of a function within": (made("f = lambda: lambda: k", k=1), made("f = lambda: lambda: k", k=2)),
     "keyword-only": (made("f = lambda a, b: a"), made("f = lambda a, *, b: a")),
     "positional-only": (made("f = lambda a, b: a"), made("f = lambda a, /, b: a")),
@@ -180,6 +184,7 @@ def test_near_twins_are_told_apart(name: str) -> None:
         lambda: tagged(functools.partial(int), 1),
         lambda: np.random.default_rng(1),
         lambda: interval("s"),
+        lambda: random.Random(3),
         lambda: pd.Series(pd.interval_range(0, 1000)),
         lambda: pd.date_range("2020-01-01", periods=2, tz="Europe/Berlin"),
         lambda: pd.period_range("2020-01", periods=2, freq="M"),
