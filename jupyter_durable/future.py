@@ -281,21 +281,13 @@ def _as_future(value: Any, scope: Scope) -> Future[Any]:
 
 
 def refuse_nested(name: str, values: Iterable[Any]) -> None:
-    """Raises `SerializationError` for a Future inside a list, tuple, set or dict among the arguments of a call.
-
-    What is too large to look through is passed over: a Future in there is refused when the arguments are pickled.
-    """
-    left = _LOOKED_AT
+    """Raises `SerializationError` for a Future inside a list, tuple, set or dict among the arguments of a call."""
     pending = [value for value in values if isinstance(value, (dict, *_CONTAINERS))]
     seen = set(map(id, pending))
     for value in pending:  # grows while it is read: values are deep, and may hold themselves
         parts = value.values() if isinstance(value, dict) else value
-        if len(parts) // _FLAT_AT_ONCE >= left:
+        if _is_flat(map(type, parts)):
             continue
-        left -= 1 + len(parts) // _FLAT_AT_ONCE
-        if _is_flat(map(type, parts)) or len(parts) > left:
-            continue
-        left -= len(parts)
         for part in parts:
             if isinstance(part, Deferred):
                 raise SerializationError(
@@ -307,10 +299,6 @@ def refuse_nested(name: str, values: Iterable[Any]) -> None:
                 pending.append(part)
 
 
-_LOOKED_AT: Final = 20_000
-"""Containers and parts that are looked at in the arguments of one call."""
-_FLAT_AT_ONCE: Final = 16
-"""Flat parts that take as long as one that is looked at by itself."""
 _CONTAINERS: Final = (list, tuple, set, frozenset)
 _is_flat: Final = frozenset({type(None), bool, int, float, str, bytes}).issuperset
 

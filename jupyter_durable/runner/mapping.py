@@ -40,12 +40,11 @@ CAUGHT: Final = (Exception, asyncio.CancelledError, RunStopped, StartOver, Attem
 
 def _digests(run: Run, spec: Spec, values: list[Any]) -> list[tuple[bytes, int]]:
     digests = [args_digest(spec.params, (value,), {}, run.digesting) for value in values]
-    weak = [(value, flags) for value, (_, flags) in zip(values, digests, strict=True) if flags]
-    for value, _ in weak:
-        refuse_nested(f"{spec.name}.map", [value])
-    large = next(((value,) for value, flags in weak if flags & Flag.TOO_LARGE), None)
-    if large is not None:
-        run.notices.too_large(spec, large, {})
+    if any(weak for _, weak in digests):
+        refuse_nested(f"{spec.name}.map", values)
+        large = next((value for value, (_, weak) in zip(values, digests, strict=True) if weak & Flag.TOO_LARGE), None)
+        if large is not None:
+            run.notices.too_large(spec, (large,), {})
     return digests
 
 

@@ -45,7 +45,7 @@ HUGE: Final = 8 * LONG
 MANY: Final = 256
 """A flat sequence of more items is looked at in pieces."""
 FEW: Final = 8
-"""So many arguments are not looked at together."""
+"""So many items are not looked at together."""
 SOME: Final = 32
 """So many integers are written as text, however long they are: Python refuses those of too many digits."""
 PIECE: Final = 1024
@@ -54,6 +54,7 @@ KEY: Final = 64
 """Keys of a dict of no more characters are names: so many in all, and for each of them."""
 _CODES: Final = {float: "d", int: "q"}
 _NUMBERS: Final = FLAT - {str, bytes}
+_are_numbers: Final = _NUMBERS.issuperset
 _is_str: Final = frozenset({str}).issuperset
 _NAN: Final = struct.pack("<d", math.nan)
 
@@ -143,19 +144,16 @@ def room_after(items: Iterable[Any], room: int) -> int:
 
 def is_plain(items: Collection[Any]) -> bool:
     """Whether all items are flat, and none is long, nor all together. The fastest way for a few."""
-    if len(items) > SOME:
-        return room_after(items, ROOM) >= 0
-    room = ROOM
+    if len(items) > FEW:
+        return (len(items) <= SOME and _are_numbers(map(type, items))) or room_after(items, ROOM) >= 0
     for item in items:
         kind = type(item)
         if kind is str or kind is bytes:
-            size = len(item)
-            if size > LONG:
+            if len(item) > LONG:
                 return False
-            room -= size
         elif kind not in _NUMBERS:
             return False
-    return room >= 0
+    return True
 
 
 def _are_short(kinds: set[type], items: Collection[Any]) -> bool:

@@ -9,6 +9,7 @@ Rules of this file
 from __future__ import annotations
 
 import decimal
+import gc
 import types
 from collections import deque
 from collections.abc import Callable
@@ -72,7 +73,7 @@ def _by_members(kind: type, cost: int) -> Weigh:
 
     def weigh(value: Any) -> int:
         held = 0 if arguments is None else len(arguments.__get__(value)) // _ITEMS[tuple]
-        return cost + held + len(members.__get__(value)) // _ITEMS[dict]
+        return cost + held + dict.__len__(members.__get__(value)) // _ITEMS[dict]
 
     return weigh
 
@@ -121,6 +122,9 @@ _CONTENT: Final[dict[type, Weigh]] = {
     range: lambda value: _of_bits(max(each.bit_length() for each in (value.start, value.stop, value.step))),
     decimal.Decimal: lambda value: len(decimal.Decimal.__str__(value)) // _DIGITS,
     memoryview: lambda value: 0 if value.c_contiguous else value.nbytes // _COPIED,
-    types.MappingProxyType: lambda value: len(value) // _ITEMS[dict],
+    # A pickler copies the dict underneath; to ask the proxy may be to ask the user's.
+    types.MappingProxyType: lambda value: (
+        sum([len(held) for held in gc.get_referents(value) if type(held) is dict]) // 8
+    ),
 }
 """What the content of these costs, where its length does not say it or is not that of the type."""
