@@ -73,7 +73,9 @@ def _by_members(kind: type, cost: int) -> Weigh:
 
     def weigh(value: Any) -> int:
         held = 0 if arguments is None else len(arguments.__get__(value)) // _ITEMS[tuple]
-        return cost + held + dict.__len__(members.__get__(value)) // _ITEMS[dict]
+        state = members.__get__(value)  # that of a class is a proxy, and is not copied
+        copied = dict.__len__(state) // _ITEMS[dict] if dict in type(state).__mro__ else 0
+        return cost + held + copied
 
     return weigh
 
