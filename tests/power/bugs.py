@@ -132,11 +132,11 @@ def _renamed_before_its_sync() -> None:
     """A large value gets its name at once, and is synced a little later."""
     write = blobs._write
 
-    def unsynced(path: Path, pieces: list[memoryview]) -> bytes:
+    def unsynced(path: Path, pieces: list[memoryview]) -> tuple[bytes, int]:
         real = os.fsync
         replace(os, "fsync", lambda descriptor: None)
         try:
-            key = write(path, pieces)
+            key, held = write(path, pieces)
         finally:
             replace(os, "fsync", real)
         kept = os.open(path, os.O_RDONLY)
@@ -147,7 +147,7 @@ def _renamed_before_its_sync() -> None:
             os.close(kept)
 
         threading.Thread(target=later).start()
-        return key
+        return key, held
 
     replace(blobs, "_write", unsynced)
 
