@@ -75,7 +75,7 @@ class _Unusable:
     def _refuse(self, *_: object) -> NoReturn:
         raise self._kind(self._message)
 
-    __enter__ = __exit__ = locked = execute = executemany = _refuse
+    __enter__ = __exit__ = locked = execute = executemany = set_progress_handler = _refuse
 
 
 class _Broken:
@@ -91,7 +91,7 @@ class _Broken:
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR
         raise error
 
-    executemany = execute
+    executemany = set_progress_handler = execute
 
     def close(self) -> None:
         return None
