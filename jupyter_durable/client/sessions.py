@@ -114,7 +114,7 @@ class Sessions:
         """End the request of a cell; why the store did not take it."""
         if run.ended:
             return run.stopped if isinstance(run.stopped, StoreError) else None
-        if run.stopped is None and not isinstance(error, KeyboardInterrupt | SystemExit | RunStopped):
+        if run.stopped is None and not isinstance(error, conducting.LEAVING):
             if error is not None:
                 root.settle_failed(error)
                 return None

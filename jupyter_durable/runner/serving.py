@@ -36,12 +36,7 @@ def serve(parent: CallRecord, body: Body, row: CallRow, seq: int, plan: Plan, dr
         traces.below[row.name] = row.code
     if run.in_hand is not None and row.codec == PICKLE:
         run.in_hand(row, value)
-    body.matcher.reuse(seq, row, flags)  # type: ignore[union-attr]
-    run.counts.count_reused(row, flags)
-    if row.writes is not None:
-        apply_writes(parent, row)
-    for listener in run.listeners:
-        listener.reused(row, seq, body.pass_no, flags)
+    _told(parent, body, row, seq, flags)
     return Served(value)
 
 
@@ -51,6 +46,12 @@ def pass_over(parent: CallRecord, body: Body, row: CallRow, seq: int, plan: Plan
     run.sealer.check(row)
     flags = _changes(run, row, plan)
     (parent.traces or parent.leave_traces()).called(row)
+    _told(parent, body, row, seq, flags)
+
+
+def _told(parent: CallRecord, body: Body, row: CallRow, seq: int, flags: int) -> None:
+    """Where the call stood is noted, it is counted, its state is there again, and listeners hear of it."""
+    run = parent.run
     body.matcher.reuse(seq, row, flags)  # type: ignore[union-attr]
     run.counts.count_reused(row, flags)
     if row.writes is not None:

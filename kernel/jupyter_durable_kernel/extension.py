@@ -8,7 +8,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Sequence
@@ -205,7 +204,7 @@ class Extension:
         if self._depth == 0:
             self._beside.end()
             error = KeyboardInterrupt() if result is None else result.error_in_exec or result.error_before_exec
-            self._end(KeyboardInterrupt() if isinstance(error, asyncio.CancelledError) else error)
+            self._end(error)
             if self._cancelled is not None:
                 self._end_calmly(self._cancelled, result)
 

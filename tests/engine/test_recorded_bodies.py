@@ -32,12 +32,15 @@ def test_an_unchanged_function_of_the_cell_itself_is_not_marked(notebook):
 
 
 @pytest.mark.parametrize("left", [asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit])
-def test_a_replay_ends_its_request_whatever_leaves_the_body(notebook, left):
+def test_a_cell_and_its_replay_end_their_request_whatever_leaves_the_body(notebook, left):
     """As in an application, what is no failure of the code cancels the request."""
     notebook.namespace["left"] = []
     with pytest.raises(ZeroDivisionError):
         notebook.cell(f"{CELL}\nif left: raise left[0]\n1 / 0")
     notebook.namespace["left"] = [left]
+    with pytest.raises(left):
+        notebook.cell(f"{CELL}\nif left: raise left[0]\n1 / 0")
+    assert notebook.last().status == "cancelled"
     notebook.last().replay()
     assert notebook.last().status == "cancelled"
     assert notebook.executed() == ["a", "b"]
