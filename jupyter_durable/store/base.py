@@ -61,6 +61,21 @@ def not_as_read(row: RequestRow) -> NotAsRead:
     )
 
 
+def only(id: str, found: Sequence[RequestRow]) -> RequestRow:
+    """The request that `id` means. Raises `SDKUsageError` for none or several."""
+    if found and (len(found) == 1 or found[0].id == id) and id:
+        return found[0]
+    if not id or not found:
+        raise SDKUsageError(
+            "there is no request yet"
+            if id == "last"
+            else f"there is no request {id!r}; `%durable list`, `jupyter durable list` and list_requests() show"
+            " those there are"
+        )
+    names = ", ".join(row.id for row in found[:5]) + (", …" if len(found) > 5 else "")
+    raise SDKUsageError(f"{id!r} may mean several requests: {names}; give more of the id")
+
+
 class BlobLost(CheckpointError):
     """A large value was removed before its row was committed, and is nowhere any more: its call executes again."""
 

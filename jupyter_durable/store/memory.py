@@ -47,6 +47,7 @@ from jupyter_durable.store.base import (
     Settled,
     Swept,
     not_as_read,
+    only,
 )
 from jupyter_durable.store.memory_rows import NOBODY, Kept, accepted, let_go, may_go, passes
 
@@ -179,16 +180,7 @@ class MemoryStore:
         if id == "last" and rows:
             return rows[-1]
         found = sorted((row for row in rows if id and row.id.startswith(id)), key=lambda row: row.id)
-        if found and (len(found) == 1 or found[0].id == id):
-            return found[0]
-        if found:
-            names = ", ".join(row.id for row in found[:5]) + (", …" if len(found) > 5 else "")
-            raise SDKUsageError(f"{id!r} may mean several requests: {names}; give more of the id")
-        raise SDKUsageError(
-            "there is no request yet"
-            if id == "last"
-            else f"there is no request {id!r}; list_requests() and `%durable list` show those there are"
-        )
+        return only(id, found)
 
     def requests(self, filter: Filter) -> list[RequestRow]:
         with self.held():

@@ -57,7 +57,11 @@ def test_a_durable_line_that_is_not_the_first_stops_the_cell_before_it_runs(kern
     ("line", "said"),
     [
         ("list --limit 0", "--limit takes a whole number from 1, not '0'"),
-        ("show req_nothing", "no request 'req_nothing'; list_requests() and `%durable list` show those there are"),
+        (
+            "show req_nothing",
+            "no request 'req_nothing'; `%durable list`, `jupyter durable list` and list_requests() show "
+            "those there are",
+        ),
         ("logs nothing", "has no call nothing[0]; it has one[0]"),
         ("output nothing", "has no call nothing[0]; it has one[0]"),
         ("replay --rerun nothing", "has no call 'nothing'"),

@@ -226,20 +226,6 @@ def find(id: str) -> tuple[str, tuple[object, ...]]:
     return f"{_SELECT} AND id >= ? AND id < ? ORDER BY id LIMIT 6", (id, id + "\U0010ffff")
 
 
-def only(id: str, found: list[RequestRow]) -> RequestRow:
-    """The request that `id` means. Raises `SDKUsageError` for none or several."""
-    if found and (len(found) == 1 or found[0].id == id) and id:
-        return found[0]
-    if not id or not found:
-        raise SDKUsageError(
-            "there is no request yet"
-            if id == "last"
-            else f"there is no request {id!r}; list_requests() and `%durable list` show those there are"
-        )
-    names = ", ".join(row.id for row in found[:5]) + (", …" if len(found) > 5 else "")
-    raise SDKUsageError(f"{id!r} may mean several requests: {names}; give more of the id")
-
-
 def listing(filter: Filter) -> tuple[str, tuple[object, ...]]:
     """The query for a filter. Column names come from here, values are parameters."""
     sql, values = _SELECT, list[object]()

@@ -37,7 +37,7 @@ from jupyter_durable.core.model import (
 )
 from jupyter_durable.errors import SDKUsageError, StoreError
 from jupyter_durable.files import remedy
-from jupyter_durable.store.base import Buffer, Copied, Filter, Finding, Seen, Swept
+from jupyter_durable.store.base import Buffer, Copied, Filter, Finding, Seen, Swept, only
 from jupyter_durable.store.blobs import BlobFolder
 from jupyter_durable.store.sqlite import care, requests, statements
 from jupyter_durable.store.sqlite.faults import broken, read_failed
@@ -135,7 +135,7 @@ class SqliteStore:
         return SqliteJournal(self._writer, lease)
 
     def request(self, id: str) -> RequestRow:
-        return requests.only(id, self._requests(requests.find(id)))
+        return only(id, self._requests(requests.find(id)))
 
     def requests(self, filter: Filter) -> list[RequestRow]:
         return self._requests(requests.listing(filter))
