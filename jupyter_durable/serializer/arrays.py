@@ -17,7 +17,9 @@ from blake3 import blake3
 from jupyter_durable.serializer.instances import shape_of_type, state_of
 from jupyter_durable.serializer.parts import Encode, Encoded, Names, sequence, wrapped
 
-__all__ = ["Take", "encoder", "of_library"]
+__all__ = ["Take", "encoder", "home", "of_library", "with_attributes"]
+
+_MODULES: Final = frozenset({"numpy", "pandas", "polars"})
 
 _INNER: Final = frozenset(
     {"_mmap", "_mask", "_fill_value", "_hardmask", "_sharedmask", "_isfield", "_baseclass", "_basedict", "_optinfo"}
@@ -58,19 +60,21 @@ def _standing_for(take: Take) -> Encode:
 
 def _numpy(np: Any, kind: type) -> Take | None:
     if issubclass(kind, np.ma.MaskedArray):
-        return _with_attributes(kind, np.ma.MaskedArray, lambda value: _masked(np, value))
+        return with_attributes(kind, np.ma.MaskedArray, lambda value: _masked(np, value))
     if issubclass(kind, np.ndarray):
-        return _with_attributes(kind, np.ndarray, lambda value: _array(np, value))
+        return with_attributes(kind, np.ndarray, lambda value: _array(np, value))
     if issubclass(kind, np.generic):
-        return lambda value: _array(np, np.asarray(value))
+        return with_attributes(kind, home(kind), lambda value: _array(np, np.asarray(value)))
     if issubclass(kind, np.dtype):
         return _dtype
     if issubclass(kind, np.ufunc):
         return lambda value: ("ufunc", _named(np, value))
     if issubclass(kind, np.random.Generator):
-        return lambda value: (value.bit_generator.state,)
+        return with_attributes(kind, np.random.Generator, lambda value: _generator(np, value))
     if issubclass(kind, np.random.RandomState):
-        return lambda value: (value.get_state(legacy=False),)
+        return with_attributes(
+            kind, np.random.RandomState, lambda value: (np.random.RandomState.get_state(value, legacy=False),)
+        )
     return None
 
 
@@ -82,16 +86,33 @@ def _named(np: Any, value: Any) -> str:
     return name
 
 
-def _with_attributes(kind: type, base: type, take: Take) -> Take:
-    """The content, and the attributes that a subclass adds, where it has any."""
-    shape = shape_of_type(kind, base)
+def _generator(np: Any, value: Any) -> tuple[Any, ...]:
+    """The state, and the seeds of what it may spawn; these are objects of their own where numpy did not make them."""
+    bits = value.bit_generator
+    seeds = bits.seed_seq
+    return bits.state, seeds.state if type(seeds) is np.random.SeedSequence else seeds
 
-    def with_attributes(value: Any) -> tuple[Any, ...]:
+
+def home(kind: type) -> type:
+    """The first base of a class that a library made: it comes from the package that the class or a base is of."""
+    return next(owner for owner in kind.__mro__ if owner.__module__.partition(".")[0] in _MODULES)
+
+
+def with_attributes(kind: type, base: type, take: Take, inner: frozenset[str] = _INNER) -> Take:
+    """The content, and the attributes and slots that a value has beside it, where it has any.
+
+    `inner`: attributes that the library itself keeps.
+    """
+    shape = shape_of_type(kind, base)
+    if shape.attributes is None and not shape.slots:
+        return take
+
+    def seen(value: Any) -> tuple[Any, ...]:
         content = take(value)
-        state = {name: item for name, item in state_of(value, shape).items() if name not in _INNER}
+        state = {name: item for name, item in state_of(value, shape).items() if name not in inner}
         return (*content, state) if state else content
 
-    return with_attributes
+    return seen
 
 
 def _masked(np: Any, value: Any) -> tuple[Any, ...]:
@@ -99,13 +120,26 @@ def _masked(np: Any, value: Any) -> tuple[Any, ...]:
 
 
 def _dtype(value: Any) -> tuple[Any, ...]:
-    return (repr(value),) if value.metadata is None else (repr(value), dict(value.metadata))
+    metadata = _metadata(value)
+    return (repr(value),) if metadata is None else (repr(value), metadata)
+
+
+def _metadata(dtype: Any) -> Any:
+    """The metadata of a dtype, and that of its fields and items; None where there is none."""
+    own = None if dtype.metadata is None else dict(dtype.metadata)
+    if dtype.subdtype is not None:
+        inner = {"": _metadata(dtype.subdtype[0])}
+    else:
+        inner = {name: _metadata(dtype.fields[name][0]) for name in dtype.names or ()}
+    found = {name: item for name, item in inner.items() if item is not None}
+    return (own, found) if found else own
 
 
 def _array(np: Any, value: Any) -> tuple[Any, ...]:
     dtype = value.dtype
-    if dtype.metadata is not None:
-        return "metadata", dict(dtype.metadata), *_content(np, value, dtype)
+    metadata = _metadata(dtype)
+    if metadata is not None:
+        return "metadata", metadata, *_content(np, value, dtype)
     return _content(np, value, dtype)
 
 
@@ -148,7 +182,7 @@ def _streamed(pa: Any, table: Any) -> bytes:
 
 def _torch(torch: Any, kind: type) -> Take | None:
     if issubclass(kind, torch.Tensor):
-        return _with_attributes(kind, torch.Tensor, lambda value: _tensor(torch, value))
+        return with_attributes(kind, torch.Tensor, lambda value: _tensor(torch, value))
     if issubclass(kind, torch.Generator):
         return lambda value: (str(value.device), value.get_state())
     if kind in (torch.dtype, torch.device, torch.layout, torch.memory_format):

@@ -21,8 +21,8 @@ from hashlib import blake2b
 from typing import Any, Final, TypeAlias
 
 from jupyter_durable.serializer import arrays, frames
-from jupyter_durable.serializer.instances import Shape, shape_of_type, state_of
-from jupyter_durable.serializer.kinds import BASES, CONTAINERS, EXACT, STATELESS
+from jupyter_durable.serializer.instances import Shape, builtin_base, shape_of_type, state_of
+from jupyter_durable.serializer.kinds import BASES, CONTAINERS, EXACT, STATELESS, WITH_ATTRIBUTES
 from jupyter_durable.serializer.parts import (
     FLAT,
     ITEMS,
@@ -36,6 +36,7 @@ from jupyter_durable.serializer.parts import (
     group,
     mapping,
     wrapped,
+    written,
 )
 from jupyter_durable.serializer.reduced import reduced
 from jupyter_durable.serializer.weights import Weigh, weight_of
@@ -59,6 +60,8 @@ FLAT_ITEMS: Final = 4
 """So many flat items that are looked at one by one cost a unit."""
 FLAT_BYTES: Final = 512
 """So many bytes of text of flat items that are looked at together cost a unit."""
+ATOM_BYTES: Final = 2048
+"""So many bytes of one text that stands by itself cost a unit."""
 
 
 class Digesting:
@@ -122,7 +125,12 @@ class Walk:
             for part in node.rest:
                 kind = type(part)
                 if kind in FLAT:
-                    got.append(atom(part))
+                    if (kind is str or kind is bytes) and len(part) > FLAT_BYTES:
+                        self._spend(written((part,)) // ATOM_BYTES)
+                    made = atom(part)
+                    if kind is int and len(made) > FLAT_BYTES:
+                        self._spend(len(made) // FLAT_BYTES)
+                    got.append(made)
                     continue
                 found = self._look(kind, part, node)
                 if found is None:
@@ -167,7 +175,7 @@ class Walk:
                     made = short(made)
                 self._known[id(part)] = (part, made)
                 return made
-        self._left -= OPENED + len(made.parts) // FLAT_ITEMS
+        self._left -= OPENED + len(made.parts) // FLAT_ITEMS + made.written // FLAT_BYTES
         if self._left < 0:
             raise OverBudgetError
         node = _Node(part, made, self._met)
@@ -309,7 +317,9 @@ def _of_base(kind: type) -> Encode | None:
     base, encode = next(((base, encode) for base, encode in BASES if base in mro), (object, None))
     if encode is None or kind is base or base in STATELESS:
         return encode
-    shape = shape_of_type(kind, base)
+    shape = shape_of_type(kind, builtin_base(kind) if base is BaseException else base)
+    if base in WITH_ATTRIBUTES:
+        shape = shape._replace(attributes=None)
     if not shape.whole:
         return None
 

@@ -18,9 +18,11 @@ from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import Any, Final
 
+from blake3 import blake3
+
 from jupyter_durable.core.model import Flag
 from jupyter_durable.serializer.canonical import Digesting, OverBudgetError, Walk, short
-from jupyter_durable.serializer.parts import FLAT, MANY, frame, is_plain, odd_nan
+from jupyter_durable.serializer.parts import FEW, FLAT, MANY, ROOM, frame, is_plain, odd_nan, room_after
 from jupyter_durable.serializer.pickled import Pickling
 from jupyter_durable.serializer.shape import shape_of
 
@@ -30,7 +32,8 @@ DIGEST_BYTES: Final = 16
 REST: Final = 1 / 8
 """The share of the budget in which arguments are looked at one by one, after all of them were too large."""
 _is_number: Final = (FLAT - {str, bytes}).issuperset
-_is_text: Final = frozenset({str}).issuperset
+NAME: Final = 2048
+"""Longer keys of a dict are walked."""
 _WALKED: Final = b"\0"
 """Begins what the walk made; `ascii` of a tuple begins with a parenthesis, so the two never meet."""
 
@@ -48,14 +51,19 @@ def args_digest(
         args, kwargs = _in_position(names, args, kwargs)
         if kwargs:
             return _with_keywords(args, kwargs, how)
-    shallow = args if _is_number(map(type, args)) or is_plain(args) else _shallow(args)
-    if shallow is not None:
-        try:
-            text = ascii(shallow)
-        except ValueError:
-            return _walked(args, how)  # an integer of more digits than Python turns into text
-        if "nan" not in text or not any(map(odd_nan, _leaves(args))):
-            return blake2b(text.encode(), digest_size=16).digest(), False
+    if (len(args) <= FEW and _is_number(map(type, args))) or is_plain(args):
+        shallow = args
+    else:
+        found = _shallow(args)
+        if found is None:
+            return _walked(args, how)
+        shallow = found
+    try:
+        text = ascii(shallow)
+    except ValueError:
+        return _walked(args, how)  # an integer of more digits than Python turns into text
+    if "nan" not in text or not any(map(odd_nan, _leaves(args))):
+        return blake2b(text.encode(), digest_size=16).digest(), False
     return _walked(args, how)
 
 
@@ -102,7 +110,9 @@ def _with_keywords(args: tuple[Any, ...], kwargs: Mapping[str, Any], how: Digest
     named = sorted(kwargs.items())
     values = (*args, *[value for _, value in named])
     said = frame(b"k", *[name.encode("utf-8", "surrogatepass") for name, _ in named])
-    if _is_number(map(type, values)) or is_plain(values):
+    if len(said) > ROOM:
+        return _walked(values, how, frame(b"k", blake3(said).digest()))
+    if (len(values) <= FEW and _is_number(map(type, values))) or is_plain(values):
         try:
             text = ascii((args, named))
         except ValueError:
@@ -115,20 +125,32 @@ def _with_keywords(args: tuple[Any, ...], kwargs: Mapping[str, Any], how: Digest
 def _shallow(args: tuple[Any, ...]) -> tuple[Any, ...] | None:
     """Arguments that are flat, or short lists, tuples and dicts with flat content: `ascii` is their value, once sorted.
 
-    A long text or container is walked, which ends.
+    What is long, also only in sum, is walked, which ends.
     """
     found = []
     for value in args:
         kind = type(value)
         if kind in FLAT and is_plain((value,)):
             found.append(value)
-        elif kind is dict and len(value) <= MANY and _is_text(map(type, value)) and is_plain(value.values()):
+        elif kind is dict and len(value) <= MANY and _are_names(value) and is_plain(value.values()):
             found.append(dict(sorted(value.items())))
         elif (kind is list or kind is tuple) and len(value) <= MANY and is_plain(value):
             found.append(value)
         else:
             return None
+    if len(args) > FEW:
+        names = [name for value in args if type(value) is dict for name in value]
+        if room_after(names, room_after(_leaves(args), ROOM)) < 0:
+            return None
     return tuple(found)
+
+
+def _are_names(keys: Mapping[Any, Any]) -> bool:
+    """Whether all keys are texts, and none is long."""
+    for key in keys:  # noqa: SIM110  a generator takes twice as long
+        if type(key) is not str or len(key) > NAME:
+            return False
+    return True
 
 
 def _leaves(args: tuple[Any, ...]) -> Iterator[Any]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from blake3 import blake3
 
-from jupyter_durable.serializer.arrays import Take, of_library
+from jupyter_durable.serializer.arrays import Take, home, of_library, with_attributes
 from jupyter_durable.serializer.instances import shape_of_type, state_of
 from jupyter_durable.serializer.parts import Encode
 
@@ -21,6 +21,14 @@ __all__ = ["encoder", "scalar"]
 
 _INNER: Final = frozenset({"_mgr", "_item_cache", "_attrs", "_flags", "_name", "_cacher", "_is_copy"})
 """Attributes of a frame or series that hold what is looked at otherwise."""
+_OF_INDEX: Final = frozenset(
+    {"_data", "_range", "_levels", "_codes", "_names", "_name", "_freq", "sortorder", "_cache", "_id", "_references",
+     "_engine", "_cacher", "_is_copy", "_attrs"}
+)  # fmt: skip
+"""The same of an index, and what pandas remembers of it."""
+_OF_POLARS: Final = frozenset({"_df", "_s", "_ldf", "_pyexpr", "_accessors"})
+_ZONES: Final = frozenset({"pytz", "dateutil"})
+"""Packages whose zones are what they are called."""
 
 
 def encoder(kind: type) -> Encode | None:
@@ -34,18 +42,42 @@ def scalar(kind: type) -> Encode | None:
 
 
 def _pandas_scalar(pd: Any, kind: type) -> Take | None:
-    known = (pd.Timestamp, pd.Timedelta, pd.Period, pd.Interval, type(pd.NaT), type(pd.NA))
-    if not issubclass(kind, known):
+    if kind in (type(pd.NaT), type(pd.NA)):
+        return lambda value: (repr(value), getattr(value, "unit", None), getattr(value, "fold", 0))
+    if not issubclass(kind, (pd.Timestamp, pd.Timedelta, pd.Period, pd.Interval)):
         return None
-    return lambda value: (repr(value), getattr(value, "unit", None), getattr(value, "fold", 0))
+    base: Any = home(kind)
+    if issubclass(kind, pd.Interval):
+        return with_attributes(kind, base, lambda value: ("interval", value.left, value.right, value.closed))
+    said = base.__repr__
+    return with_attributes(
+        kind,
+        base,
+        lambda value: (said(value), getattr(value, "unit", None), getattr(value, "fold", 0), *_zone(value)),
+    )
+
+
+def _zone(value: Any) -> tuple[Any, ...]:
+    """The zone of moments, where its name, which is part of their text, says too little."""
+    zone = getattr(value, "tz", None)
+    return () if zone is None or type(zone).__module__.partition(".")[0] in _ZONES else (zone,)
 
 
 def _pandas(pd: Any, kind: type) -> Take | None:
-    extensions = pd.api.extensions
     if issubclass(kind, pd.DataFrame):
         return _seen(kind, lambda value: _frame(pd, value))
     if issubclass(kind, pd.Series):
         return _seen(kind, lambda value: ("series", value.name, value.index, _column(pd, value)))
+    take = _of_pandas(pd, kind)
+    base = home(kind)
+    # What pandas' own arrays and types keep is their content, and what they remember.
+    if take is None or (kind is base and not issubclass(kind, pd.Index)):
+        return take
+    return with_attributes(kind, base, take, _OF_INDEX if issubclass(kind, pd.Index) else frozenset())
+
+
+def _of_pandas(pd: Any, kind: type) -> Take | None:
+    extensions = pd.api.extensions
     if issubclass(kind, pd.MultiIndex):
         return lambda value: (
             "multi", list(value.names), [value.get_level_values(at) for at in range(value.nlevels)],
@@ -55,7 +87,7 @@ def _pandas(pd: Any, kind: type) -> Take | None:
     if issubclass(kind, pd.Index):
         return lambda value: _index(pd, value)
     if issubclass(kind, extensions.ExtensionArray):
-        return lambda value: _column(pd, value)
+        return lambda value: (*_column(pd, value), *_freq(pd, value))
     return (lambda value: _dtype(pd, value)) if issubclass(kind, extensions.ExtensionDtype) else None
 
 
@@ -65,15 +97,26 @@ def _frame(pd: Any, value: Any) -> tuple[Any, ...]:
 
 
 def _index(pd: Any, value: Any) -> tuple[Any, ...]:
-    known = ("index", value.name, _column(pd, value))
-    freq = getattr(value, "freqstr", None)
-    return known if freq is None else (*known, freq)
+    return "index", value.name, _column(pd, value), *_freq(pd, value)
+
+
+def _freq(pd: Any, value: Any) -> tuple[Any, ...]:
+    """The frequency as its text, or as an object where the text says too little: it leaves out holidays."""
+    text = getattr(value, "freqstr", None)
+    if text is None:
+        return ()
+    try:
+        said = pd.tseries.frequencies.to_offset(text)
+    except ValueError:
+        said = None
+    period = isinstance(value.dtype, pd.PeriodDtype)
+    return (text,) if period or (said == value.freq and type(said) is type(value.freq)) else (text, value.freq)
 
 
 def _dtype(pd: Any, value: Any) -> tuple[Any, ...]:
     if isinstance(value, pd.CategoricalDtype):
         return "category", value.ordered, value.categories
-    return (repr(value),)
+    return repr(value), *_zone(value)
 
 
 def _seen(kind: type, take: Take) -> Take:
@@ -99,7 +142,10 @@ def _column(pd: Any, column: Any) -> tuple[Any, ...]:
             categorical = pd.Categorical(column)
         return "category", dtype.ordered, dtype.categories, pd.array(categorical.codes).to_numpy()
     if isinstance(dtype, pd.DatetimeTZDtype):
-        return "moments", str(dtype), column.to_numpy(dtype=f"M8[{dtype.unit}]")
+        return "moments", str(dtype), column.to_numpy(dtype=f"M8[{dtype.unit}]"), *_zone(dtype)
+    if isinstance(dtype, pd.IntervalDtype):
+        held = getattr(column, "array", column)
+        return "intervals", str(dtype), held.left, held.right
     if isinstance(dtype, pd.api.extensions.ExtensionDtype):
         return "extension", str(dtype), _extension(column)
     return "plain", str(dtype), column.to_numpy()
@@ -120,6 +166,11 @@ def _extension(column: Any) -> Any:
 
 
 def _polars(pl: Any, kind: type) -> Take | None:
+    take = _of_polars(pl, kind)
+    return None if take is None else with_attributes(kind, home(kind), take, _OF_POLARS)
+
+
+def _of_polars(pl: Any, kind: type) -> Take | None:
     if issubclass(kind, pl.DataFrame):
         return lambda value: ("frame", value.shape, [_series(pl, column) for column in value.get_columns()])
     if issubclass(kind, pl.Series):

@@ -13,13 +13,15 @@ import types
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-__all__ = ["Shape", "shape_of_type", "state_of"]
+__all__ = ["Shape", "builtin_base", "plain", "shape_of_type", "state_of"]
 
 _ASIDE: Final = frozenset({"_attrs_cached_hash", "__pydantic_fields_set__"})
 """Attributes that keep a hash, which is another one in each process, or what `==` of their library leaves out."""
 _POINTER: Final = 8
 _READERS: Final = (types.GetSetDescriptorType, types.MemberDescriptorType)
 _HIDDEN: Final = ("__dict__", "__weakref__")
+_MADE_IN_PYTHON: Final = 1 << 9
+"""The flag of a class that was made while the program ran."""
 
 
 class Shape(NamedTuple):
@@ -73,9 +75,22 @@ def _has_state(kind: type) -> bool:
     return bool(kind.__dictoffset__) or any("__slots__" in vars(owner) for owner in kind.__mro__)
 
 
+def builtin_base(kind: type) -> type:
+    """The class of the interpreter whose layout the instances of `kind` have: that of an exception has members."""
+    while kind.__flags__ & _MADE_IN_PYTHON or kind.__module__ != "builtins":
+        assert kind.__base__ is not None
+        kind = kind.__base__
+    return kind
+
+
+def plain(attributes: dict[Any, Any]) -> dict[Any, Any]:
+    """A `__dict__` as a dict: somebody may have put a subclass there, which may answer as it likes."""
+    return attributes if type(attributes) is dict else dict(dict.items(attributes))
+
+
 def state_of(value: Any, shape: Shape) -> dict[str, Any]:
     """Attributes and slots of an instance of that shape."""
-    state = {} if shape.attributes is None else dict(shape.attributes.__get__(value))
+    state = {} if shape.attributes is None else dict(plain(shape.attributes.__get__(value)))
     if shape.slots:
         state.update(_slots(value, shape))
     if shape.caches.isdisjoint(state):

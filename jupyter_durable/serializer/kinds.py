@@ -10,24 +10,31 @@ Rules of this file
 from __future__ import annotations
 
 import array
+import builtins
 import datetime
 import decimal
+import dis
 import enum
 import fractions
 import functools
+import gc
 import pathlib
 import pickle
+import random
 import re
+import struct
 import sys
 import types
 import uuid
 import zoneinfo
+from _random import Random as _Twister
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from blake3 import blake3
 
+from jupyter_durable.serializer.instances import plain
 from jupyter_durable.serializer.parts import (
     Encode,
     Encoded,
@@ -39,6 +46,7 @@ from jupyter_durable.serializer.parts import (
     group,
     known,
     mapping,
+    odd_nan,
     piece,
     sequence,
     sorted_items,
@@ -46,7 +54,7 @@ from jupyter_durable.serializer.parts import (
     wrapped,
 )
 
-__all__ = ["BASES", "CONTAINERS", "EXACT", "STATELESS", "named"]
+__all__ = ["BASES", "CONTAINERS", "EXACT", "STATELESS", "WITH_ATTRIBUTES", "named"]
 
 _SEEN_ELSEWHERE: Final = frozenset({"args", "obj"})
 """Members of exceptions that are part of their arguments, or whatever an attribute was asked of."""
@@ -54,8 +62,10 @@ _SEEN_ELSEWHERE: Final = frozenset({"args", "obj"})
 
 SHORT: Final = 4096
 """Bytes of a buffer that stand as they are."""
+_FIRST_LOADED: Final = (dis.opmap["LOAD_CONST"], 0)
 _CACHED: Final = type(functools.lru_cache(len))
 """Functions under `lru_cache` or `cache`."""
+_OF_CACHED: Final = frozenset({"__wrapped__", "cache_parameters", *functools.WRAPPER_ASSIGNMENTS})
 
 
 def named(value: Any) -> bytes:
@@ -93,18 +103,48 @@ def _function(names: Names, value: types.FunctionType) -> Encoded:
         return frame(b"N", name)
     cells = [cell.cell_contents for cell in value.__closure__ or () if cell != types.CellType()]
     bound = (value.__defaults__, value.__kwdefaults__, cells)
-    body = frame(b"H", code) if code is not None else _code(value.__code__, value.__doc__)
-    return Parts((body if isinstance(body, Parts) else known(body), bound), tagged(b"L", name))
+    if code is not None:  # attributes are in it, but for those that the function sets itself
+        return Parts((known(frame(b"H", code)), bound), tagged(b"L", name))
+    held = (bound, value.__dict__) if value.__dict__ else (bound,)
+    read = {} if _globals_are_of_a_module(value) else _read(value)
+    return Parts((_code(value.__code__), *held, read) if read else (_code(value.__code__), *held), tagged(b"L", name))
 
 
-def _code(code: types.CodeType, doc: str | None = None) -> Encoded:
-    constants = [
-        _code(constant) if isinstance(constant, types.CodeType) else constant
-        for constant in code.co_consts
-        if constant is not doc or doc is None
-    ]
-    signature = ascii((code.co_names, code.co_varnames, code.co_freevars, code.co_flags)).encode()
-    return Parts(constants, tagged(b"C", code.co_code, signature))
+def _globals_are_of_a_module(value: types.FunctionType) -> bool:
+    """Whether what a function reads is said by the name of its module; that of a notebook says nothing."""
+    name = dict.get(value.__globals__, "__name__")
+    module = sys.modules.get(name) if type(name) is str and name != "__main__" else None
+    return module is not None and vars(module) is value.__globals__
+
+
+def _read(value: types.FunctionType) -> dict[str, Any]:
+    """The globals that a function may read, and builtins that are not Python's.
+
+    A name may be that of an attribute only: one too many does no harm.
+    """
+    own: dict[str, Any] = value.__builtins__  # type: ignore[attr-defined]
+    spaces = [value.__globals__] if own is vars(builtins) else [own, value.__globals__]
+    names = [*_names(value.__code__)]
+    return {name: dict.__getitem__(at, name) for at in spaces for name in names if dict.__contains__(at, name)}
+
+
+def _names(code: types.CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names(constant)
+
+
+def _code(code: types.CodeType) -> Parts:
+    """All that decides what code does: not where it stands, nor its docstring, unless the code itself reads that."""
+    steps, constants = code.co_code, code.co_consts
+    # Only a docstring is a text that stands first and is never loaded.
+    if constants and type(constants[0]) is str and _FIRST_LOADED not in zip(steps[::2], steps[1::2], strict=True):
+        constants = constants[1:]
+    counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
+    names = (code.co_name, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
+    said = ascii((*counts, *names)).encode()
+    return Parts(constants, tagged(b"C", steps, said, code.co_exceptiontable))
 
 
 def _method(_: Names, value: types.MethodType) -> Encoded:
@@ -135,9 +175,69 @@ def _time(_: Names, value: datetime.time) -> Encoded:
 
 
 def _moment(text: str, fold: int, zone: datetime.tzinfo | None) -> Encoded:
-    named_zone = zone is None or type(zone) in (datetime.timezone, zoneinfo.ZoneInfo)
-    said: Any = known(frame(b"z", repr(zone).encode())) if named_zone else zone
+    said: Any = known(frame(b"z", b"None")) if zone is None else zone
     return Parts((said,), tagged(b"d", text.encode(), b"%d" % fold))
+
+
+def _zone(names: Names, value: zoneinfo.ZoneInfo) -> Encoded:
+    """A zone counts by its key where that finds this very zone: one that was made from a file has any key."""
+    key = value.key
+    try:
+        found = zoneinfo.ZoneInfo(key) if type(key) is str else None
+    except (KeyError, OSError, ValueError):  # what there is no zone of, and what may be no key
+        found = None
+    return frame(b"z", repr(value).encode()) if found is value else names.described(value)
+
+
+def _uuid(_: Names, value: uuid.UUID) -> bytes:
+    safe = () if value.is_safe is uuid.SafeUUID.unknown else (value.is_safe.name.encode(),)
+    return frame(b"u", value.hex.encode(), *safe)
+
+
+def _complex(value: complex) -> bytes:
+    text = repr(value).encode()
+    odd = odd_nan(value.real) or odd_nan(value.imag)
+    return frame(b"c", text, struct.pack("<dd", value.real, value.imag)) if odd else frame(b"c", text)
+
+
+def _proxy(names: Names, value: types.MappingProxyType[Any, Any]) -> Encoded:
+    """The mapping underneath, whatever it is: to ask the proxy is to ask that, which may be the user's."""
+    held = gc.get_referents(value)
+    return Parts(held, tagged(b"x")) if len(held) == 1 else names.described(value)
+
+
+def _alias(_: Names, value: types.GenericAlias) -> Encoded:
+    unpacked = (b"*",) if value.__unpacked__ else ()
+    return Parts((value.__origin__, *value.__args__), tagged(b"g", *unpacked))
+
+
+def _partial(_: Names, value: functools.partial[Any]) -> Encoded:
+    members = vars(functools.partial)
+    return wrapped(b"t", sequence([members[name].__get__(value) for name in ("func", "args", "keywords")]))
+
+
+def _exact_partial(names: Names, value: functools.partial[Any]) -> Encoded:
+    content = wrapped(b"p", _partial(names, value))
+    return group(b"W", content, mapping(vars(value))) if vars(value) else content
+
+
+def _cached(names: Names, value: Any) -> Encoded:
+    """What is called and how it is cached, and attributes that are not copied from the former."""
+    held = vars(value)
+    if "__wrapped__" not in held or "cache_parameters" not in held:
+        return names.described(value)
+    content = wrapped(b"Y", wrapped(b"t", sequence((held["__wrapped__"], held["cache_parameters"]()))))
+    added = {name: item for name, item in held.items() if name not in _OF_CACHED}
+    return group(b"W", content, mapping(added)) if added else content
+
+
+def _twister(names: Names, value: _Twister) -> Encoded:
+    """The state of a generator; one that asks the system has none."""
+    return names.described(value) if isinstance(value, random.SystemRandom) else sequence(_Twister.getstate(value))
+
+
+def _namespace(_: Names, value: types.SimpleNamespace) -> Encoded:
+    return mapping(plain(vars(types.SimpleNamespace)["__dict__"].__get__(value)))
 
 
 def _enum(_: Names, value: enum.Enum) -> Encoded:
@@ -150,7 +250,7 @@ def _exception(_: Names, value: BaseException) -> Encoded:
     cause = base["__cause__"].__get__(value)
     if cause is not None:
         seen["__cause__"] = cause
-    held = (sequence(base["args"].__get__(value)), mapping(base["__dict__"].__get__(value)))
+    held = (sequence(base["args"].__get__(value)), mapping(plain(base["__dict__"].__get__(value))))
     return group(b"X", *held, mapping(seen)) if seen else group(b"X", *held)
 
 
@@ -216,7 +316,7 @@ EXACT: Final[dict[type, Encode]] = {
     memoryview: _view,
     pickle.PickleBuffer: _buffer,
     array.array: _array,
-    complex: _text(b"c", repr),
+    complex: lambda _, value: _complex(value),
     range: _range,
     slice: _parts(b":", lambda value: (value.start, value.stop, value.step)),
     type(...): _text(b".", repr),
@@ -224,22 +324,22 @@ EXACT: Final[dict[type, Encode]] = {
     datetime.date: _text(b"D", datetime.date.isoformat),
     datetime.timedelta: _text(b"D", repr),
     datetime.timezone: _text(b"z", repr),
-    zoneinfo.ZoneInfo: _text(b"z", repr),
+    zoneinfo.ZoneInfo: _zone,
     decimal.Decimal: _text(b"n", lambda value: repr(value.as_tuple())),
     fractions.Fraction: _parts(b"q", lambda value: (value.numerator, value.denominator)),
-    uuid.UUID: _text(b"u", lambda value: str(value.hex)),
+    uuid.UUID: _uuid,
     re.Pattern: _parts(b"R", lambda value: (value.pattern, value.flags)),
     types.MethodType: _method,
     types.BuiltinFunctionType: _builtin,
     types.MethodDescriptorType: lambda _, value: Parts((value.__objclass__,), tagged(b"N", value.__name__.encode())),
     types.ModuleType: _module,
-    types.MappingProxyType: lambda _, value: wrapped(b"m", mapping(dict(value))),
+    types.MappingProxyType: _proxy,
     types.CodeType: lambda _, value: _code(value),
     types.CellType: lambda _, value: Parts(() if value == types.CellType() else (value.cell_contents,), tagged(b"e")),
-    types.GenericAlias: lambda _, value: Parts((value.__origin__, *value.__args__), tagged(b"g")),
+    types.GenericAlias: _alias,
     types.UnionType: lambda _, value: Parts(value.__args__, tagged(b"|")),
-    _CACHED: _parts(b"Y", lambda value: (vars(value)["__wrapped__"], vars(value)["cache_parameters"]())),
-    functools.partial: _parts(b"p", lambda value: (value.func, value.args, value.keywords)),
+    _CACHED: _cached,
+    functools.partial: _exact_partial,
 }
 
 BASES: Final[tuple[tuple[type, Encode], ...]] = (
@@ -253,7 +353,9 @@ BASES: Final[tuple[tuple[type, Encode], ...]] = (
     (decimal.Decimal, _text(b"n", lambda value: repr(decimal.Decimal.as_tuple(value)))),
     (pathlib.PurePath, _text(b"P", pathlib.PurePath.__str__)),
     (BaseException, _exception),
-    (types.SimpleNamespace, lambda _, value: mapping(dict(vars(value)))),
+    (types.SimpleNamespace, _namespace),
+    (functools.partial, _partial),
+    (_Twister, _twister),
     (types.ModuleType, _module),
     (deque, _deque),
     (OrderedDict, _ordered_dict),
@@ -268,14 +370,14 @@ BASES: Final[tuple[tuple[type, Encode], ...]] = (
     (bytes, lambda _, value: atom(bytes.__getitem__(value, slice(None)))),
     (bytearray, lambda _, value: _bytes(bytearray.__getitem__(value, slice(None)))),
     (float, lambda _, value: atom(float.__float__(value))),
-    (complex, lambda _, value: frame(b"c", repr(complex.__complex__(value)).encode())),
+    (complex, lambda _, value: _complex(complex.__complex__(value))),
     (array.array, _array),
 )
 """The first base that fits decides."""
 
 CONTAINERS: Final = frozenset({dict, tuple, list, set, frozenset, int, str, bytes, float, complex})
 """Bases whose subclasses always say which attributes they add, also when there are none."""
-STATELESS: Final = frozenset(
-    {enum.Enum, type, types.FunctionType, types.ModuleType, types.SimpleNamespace, BaseException}
-)
-"""Bases that see to the attributes themselves, or whose attributes do not count."""
+STATELESS: Final = frozenset({enum.Enum, type, types.FunctionType, types.ModuleType})
+"""Bases whose attributes do not count, or cannot be others."""
+WITH_ATTRIBUTES: Final = frozenset({types.SimpleNamespace, BaseException})
+"""Bases that see to the attributes of a subclass themselves; its slots are left."""

@@ -19,6 +19,7 @@ from blake3 import blake3
 
 from jupyter_durable.serializer.canonical import CodeOf, Digesting
 from jupyter_durable.serializer.pickler import PROTOCOL, refusal
+from jupyter_durable.serializer.weights import Weigh, weight_of
 
 __all__ = ["Pickling"]
 
@@ -28,6 +29,8 @@ IN_PLACE_OF_A_WALK: Final = 2
 """A walk that is not begun leaves time for so many times as much."""
 OBJECT: Final = 500
 """An object that is asked how to make it takes as long as so many bytes."""
+OF_UNIT: Final = 100
+"""A unit of what a value costs to begin with (`weights`) takes as long as so many bytes."""
 LONG: Final = 64 * 1024
 """The pickler hands on longer parts as they are; a piece of the pickle is no longer by more than a small part."""
 OF_LONG: Final = 16
@@ -63,6 +66,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         super().__init__(file, protocol=PROTOCOL, buffer_callback=lambda buffer: self._apart(file, buffer))
         self._file = file
         self._code_of = code_of
+        self._weigh: dict[type, Weigh | None] = {}
 
     @staticmethod
     def _apart(file: _Hash, buffer: pickle.PickleBuffer) -> bool:
@@ -71,8 +75,16 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         file.hash.update(view)
         return False
 
+    def _weight(self, obj: Any) -> int:
+        """What it costs to ask an object how to make it: it may copy all that it holds."""
+        kind = type(obj)
+        if kind not in self._weigh:
+            self._weigh[kind] = weight_of(kind)
+        weigh = self._weigh[kind]
+        return 0 if weigh is None else weigh(obj)
+
     def reducer_override(self, obj: Any) -> Any:
-        self._file.spend(OBJECT)
+        self._file.spend(OBJECT + self._weight(obj) * OF_UNIT)
         if refusal(obj) is not None:
             raise _StoppedError
         if isinstance(obj, type):

@@ -3,6 +3,7 @@
 Rules of this file
 - An object is described by what its own `__reduce_ex__` answers, in parts that are walked as any others. Equal answers
   make equal objects; other ones prove nothing, since an object may say one thing in many ways.
+- A type written in C says nothing of what a subclass of it adds: attributes and slots stand beside its answer.
 - What a pickler would refuse or change, and an `object()`, which is only itself, cannot be described.
 """
 
@@ -10,9 +11,10 @@ from __future__ import annotations
 
 import copyreg
 import sys
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
+from jupyter_durable.serializer.instances import shape_of_type, state_of
 from jupyter_durable.serializer.parts import Encoded, Parts, frame, tagged
 from jupyter_durable.serializer.pickler import PROTOCOL, refusal
 
@@ -37,7 +39,19 @@ def reduced(value: Any) -> Encoded | None:
     # `__reduce_ex__` and `__getstate__` of the user's classes may raise anything.
     except Exception:  # noqa: BLE001
         return None
-    return Parts((make, arguments, *rest), tagged(b"="))
+    added = _unsaid(kind, value) if reduce is None else None
+    return Parts((make, arguments, *rest, *([added] if added else [])), tagged(b"="))
+
+
+def _unsaid(kind: type, value: Any) -> dict[str, Any] | None:
+    """Attributes and slots that a class in Python adds to one in C that describes itself; None where it says them."""
+    for name in ("__reduce_ex__", "__reduce__"):
+        owner = next(owner for owner in kind.__mro__ if name in vars(owner))
+        if owner is not object:
+            break
+    if owner is object or isinstance(vars(owner)[name], FunctionType):
+        return None
+    return state_of(value, shape_of_type(kind, owner))
 
 
 def _global(value: Any, name: str) -> bytes | None:

@@ -6,6 +6,8 @@ import copy
 import math
 import time
 from collections.abc import Callable
+from decimal import Decimal
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -85,6 +87,19 @@ HEAVY: dict[str, Callable[[], tuple[Any, ...]]] = {
     "frames": lambda: ([pd.DataFrame({"a": [n]}) for n in range(500)],),
     "columns": lambda: (pd.DataFrame({f"c{n}": [n] for n in range(3_000)}),),
     "objects in an array": lambda: (np.array([None] * 1_000_000, dtype=object),),
+    "keys that are long integers": lambda: ({10**4_290 + n: n for n in range(5_000)},),
+    "rows of long integers": lambda: ([[10**4_200 + n] * 250 for n in range(20)],),
+    "a huge integer": lambda: (1 << 33_000_000,),
+    "a long key": lambda: ({"\u1234" * 2_000_000: 1},),
+    "a long key inside": lambda: ([{"\u1234" * 2_000_000: []}],),
+    "texts long in sum": lambda: (["\u1234" * 65_000 + str(n) for n in range(100)],),
+    "arguments long in sum": lambda: tuple("\u1234" * 65_000 + str(n) for n in range(100)),
+    "dicts long in sum": lambda: tuple({"a": "\u1234" * 65_000 + str(n)} for n in range(100)),
+    "objects in a proxy": lambda: (MappingProxyType({n: [] for n in range(300_000)}),),
+    "attributes": lambda: (SimpleNamespace(**{f"a{n}": [n] for n in range(300_000)}),),
+    "fields": lambda: (np.zeros(3, [(f"f{n}", "f8") for n in range(3_000)]),),
+    "a decimal": lambda: (Decimal((0, (1,) * 1_000_000, 0)),),
+    "a view with gaps": lambda: (memoryview(bytearray(50_000_000))[::2],),
     "several": lambda: (rows(), rows(), {"a": rows()}, rows()),
 }
 """Arguments of kinds that took long for what they counted, or were not counted at all."""
@@ -126,6 +141,18 @@ LONG_ONES: list[tuple[Any, Any]] = [
     ({str(n): n for n in range(3_000)}, {str(n): n or False for n in range(3_000)}),
     ({str(n): n for n in range(3_000)}, {str(n or -1): n for n in range(3_000)}),
     ({"a": "x" * 70_000}, {"a": "y" * 70_000}),
+    ({"x" * 70_000: 1}, {"x" * 69_999 + "y": 1}),
+    ({"x" * 700_000: []}, {"x" * 699_999 + "y": []}),
+    ({"x" * 700: [], "y": []}, {"x" * 699 + "y": [], "y": []}),
+    (["x" * 65_000] * 20, ["x" * 65_000] * 19 + ["x" * 64_999 + "y"]),
+    ([b"x" * 65_000] * 20, [b"x" * 65_000] * 19 + ["x" * 65_000]),
+    (["x" * 2_000] * 300, ["x" * 2_000] * 299 + ["x" * 1_999 + "y"]),
+    ({str(n): "x" * 60_000 for n in range(20)}, {str(n): "x" * (60_000 + n // 19) for n in range(20)}),
+    ([10**4_000] * 50, [10**4_000] * 49 + [-(10**4_000)]),
+    ([10**4_000] * 50, [10**4_000] * 49 + [hex(10**4_000)]),
+    ({10**4_000: 1}, {10**4_000 + 1: 1}),
+    (1 << 600_000, (1 << 600_000) + 1),
+    (-(1 << 600_000), 1 << 600_000),
     ([[["x" * 70_000]]], [[["y" * 70_000]]]),
 ]
 
@@ -153,3 +180,12 @@ def test_a_plan_is_pickled_once_and_costs_no_budget_by_its_length() -> None:
     assert value_digest(plan.filter(pl.col("a") > 10))[1] == 0
     assert value_digest(plan.filter(pl.col("a") > 10)) == value_digest(plan.filter(pl.col("a") > 10))
     assert value_digest(plan.filter(pl.col("a") > 10))[0] != value_digest(plan.filter(pl.col("a") > 11))[0]
+
+
+def test_what_is_written_as_text_is_paid_for_before() -> None:
+    """Texts just under the length that is hashed are no cheaper in a dict, in a row, or by themselves."""
+    how = Digesting(budget=100 / WORK_A_SECOND)
+    text = "\u1234" * 60_000
+    for value in [[[text, []]], [[text]], [{"a": text}], [{text: []}], [{text: 1}], [("a", {text})]]:
+        assert over_budget((), (value,), {}, how) == ["argument 0"]
+        assert value_digest(value)[1] == 0
