@@ -122,7 +122,8 @@ def _read(value: types.FunctionType) -> dict[str, Any]:
 
     A name may be that of an attribute only: one too many does no harm.
     """
-    own: dict[str, Any] = value.__builtins__  # type: ignore[attr-defined]
+    function: Any = value  # some versions of the type stubs know no `__builtins__`
+    own: dict[str, Any] = function.__builtins__
     spaces = [value.__globals__] if own is vars(builtins) else [own, value.__globals__]
     names = [*_names(value.__code__)]
     return {name: dict.__getitem__(at, name) for at in spaces for name in names if dict.__contains__(at, name)}
