@@ -26,6 +26,7 @@ from jupyter_durable.client.lingering import running_task
 from jupyter_durable.client.process import Process
 from jupyter_durable.client.session import Cell, Session, script_cell
 from jupyter_durable.client.uncaught import Uncaught
+from jupyter_durable.code.texts import make_newest
 from jupyter_durable.core.model import RequestRow
 from jupyter_durable.errors import SDKUsageError, StoreError
 from jupyter_durable.function import Spec
@@ -75,6 +76,7 @@ class Sessions:
     def begin(self, cell: Cell) -> None:
         """A cell begins to execute."""
         cell = self.amend(cell)
+        make_newest(cell.source)
         with self._lock:
             self._kernel = True
             self._now = Session(self, cell)

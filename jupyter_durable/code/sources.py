@@ -19,7 +19,7 @@ from jupyter_durable import static
 from jupyter_durable.code.canonical import render_code
 from jupyter_durable.code.changes import attributes_changed
 from jupyter_durable.code.classify import undecorated
-from jupyter_durable.code.texts import first_line, is_file, parsed, remembered, text_of
+from jupyter_durable.code.texts import first_line, is_file, may_name, parsed, remembered, text_of
 
 Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 
@@ -152,7 +152,7 @@ def find_class(cls: type) -> Found | None:
     """
     name = (static.qualname(cls) or "").rpartition(".")[2]
     for filename, text in _class_texts(cls):
-        nodes = _classes(text).get(name, [])
+        nodes = _classes(text).get(name, []) if may_name(text, name) else []
         lines = _lines(cls, filename, text) if nodes else None
         if lines is None:
             continue

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from jupyter_durable.code.texts import first_line, parsed
+from jupyter_durable.code.texts import first_line, may_name, parsed
 
 VERBS: Final = frozenset({"map", "reduce", "future"})
 """`name.map(...)` and the like are calls of `name`."""
@@ -58,7 +58,7 @@ def binding_statement(name: str, sources: Iterable[str]) -> str | None:
     `sources` are cell texts, the newest first; the last binding of the first source that has one is taken.
     """
     for source in sources:
-        tree = parsed(source)
+        tree = parsed(source) if may_name(source, name) else None
         for statement in reversed(tree.body if tree is not None else []):
             if name in binds(statement):
                 return _segment(source, statement)

@@ -28,6 +28,15 @@ def remember_source(where: CodeType | str, text: str) -> None:
         linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
 
 
+def make_newest(text: str) -> None:
+    """A cell runs again: what it binds is bound by it from now on, though its text has been known for long."""
+    sizes = len(text), len(text) + 1  # IPython ends a cell with a new line
+    for filename, entry in list(linecache.cache.items()):
+        if len(entry) == 4 and entry[1] is None and entry[0] in sizes and "".join(entry[2]).rstrip() == text.rstrip():
+            linecache.cache.pop(filename, None)
+            linecache.cache[filename] = entry
+
+
 def text_of(filename: str) -> str:
     """Text of a cell or file, "" when it is not to be had."""
     linecache.checkcache(filename)
@@ -41,7 +50,7 @@ def is_file(filename: str) -> bool:
 
 
 def remembered() -> Iterator[tuple[str, str]]:
-    """(file name, text) of every cell known to this process, the newest first, then those of restored code."""
+    """(file name, text) of every cell known here, the one that ran last first, then those of restored code."""
     cells = [
         (filename, "".join(entry[2]))
         for filename, entry in reversed(list(linecache.cache.items()))
@@ -75,6 +84,14 @@ def parsed(text: str) -> ast.Module | None:
         return tree_of("#" + text if text.startswith("%%") else text)
     except (SyntaxError, ValueError):
         return None
+
+
+def may_name(text: str, name: str) -> bool:
+    """Whether a text may hold this name: a kernel knows the texts of a day, and few of them are worth parsing.
+
+    Python normalises identifiers, so that a name may stand there in letters that are not ASCII.
+    """
+    return name in text or not text.isascii()
 
 
 def first_line(node: ast.stmt | ast.Lambda) -> int:

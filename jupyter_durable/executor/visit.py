@@ -10,7 +10,9 @@ Rules of this file
 - No error is left waiting for a thread that sits in C code: while it waits CPython 3.11 keeps all threads looking for
   it (a thread under a debugger does nothing else). It is thrown again and again.
 - An error comes up in the frame in which its thread is seen, which waits at a bytecode or in C code. It is not thrown
-  while that is a frame of a module whose locks belong to the whole process.
+  while that is a frame of a module whose locks belong to the whole process. The last steps before the function begins
+  are no such frames, though they are ours: a thread that loses its turn there would begin at any time. There an error
+  stays until it comes up.
 - A thread of its own throws, so that nothing can be thrown at who throws.
 """
 
@@ -26,6 +28,7 @@ import sys
 import sysconfig
 import threading
 import time
+import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
@@ -33,12 +36,15 @@ from typing import Any, Final
 FIRST_SECONDS: Final = 0.002
 LAST_SECONDS: Final = 0.05
 """How long an error is under way before it is taken back, and the pause after that: at first and in the end."""
+BEFORE_SECONDS: Final = 2.0
+"""The same for a thread that is about to begin a function and waits for its turn. One of C never comes to it."""
 LOOK_SECONDS: Final = 0.0005
+OURS: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
 SPARED: Final = (
     *(os.path.dirname(str(module.__file__)) + os.sep for module in (asyncio, concurrent.futures, logging)),
     *(str(module.__file__) for module in (threading, weakref)),
     *(os.path.join(sysconfig.get_path("purelib"), name) for name in ("ipykernel", "jupyter_durable", "tornado", "zmq")),
-    os.path.dirname(os.path.dirname(__file__)) + os.sep,
+    OURS,
     "<frozen importlib",
 )
 """Where the code begins in whose frames nothing is thrown: what it locks is everybody's."""
@@ -142,6 +148,11 @@ class Visit:
                 thread.open()
 
 
+RUN: Final = Visit.run.__code__
+OPEN: Final = _Thread.open.__code__
+CLOSE: Final = _Thread.close.__code__
+
+
 @contextlib.contextmanager
 def left(visit: Visit | None) -> Iterator[None]:
     """While the user code of `visit`, the one of the running call, has called into ours in this thread."""
@@ -162,12 +173,11 @@ def close_here() -> None:
         _here.thread.close()
 
 
-def throw(visits: Iterable[Visit], error: type[BaseException]) -> threading.Event:
+def throw(visits: Iterable[Visit], error: type[BaseException], seen: threading.Event | None = None) -> None:
     """Leave these stays with `error`, soon; those in the calling thread when they next call into ours.
 
-    The event is set when all of them were told, or were seen in user code: what has not begun then never does.
+    `seen` is set when all of them were told, or were seen in user code: what has not begun then never does.
     """
-    seen = threading.Event()
     throws: list[_Throw] = []
     for visit in visits:
         if visit.error is None:
@@ -176,21 +186,23 @@ def throw(visits: Iterable[Visit], error: type[BaseException]) -> threading.Even
                 throws.append(_Throw(visit, error))
     if throws:
         threading.Thread(target=_throw_all, args=(throws, seen), name="durable-throw", daemon=True).start()
-    else:
+    elif seen is not None:
         seen.set()
-    return seen
 
 
 class _Throw:
     """One error on its way to one visit."""
 
-    __slots__ = ("_error", "_sent", "_thread", "over", "seen", "visit")
+    __slots__ = ("_error", "_sent", "_thread", "is_before", "over", "seen", "visit")
 
     def __init__(self, visit: Visit, error: type[BaseException]) -> None:
         self.visit = visit
         self.over = False
         """It has come up, or the visit has ended, or `_Thread.open` raises it."""
         self.seen = False
+        """Its thread was seen in the function, or it is over."""
+        self.is_before = False
+        """It is thrown at a thread whose function is about to begin."""
         self._sent = False
         self._thread: _Thread | None = None
         """Whose token is taken."""
@@ -222,12 +234,10 @@ class _Throw:
         new, identity = id(self._error), self._thread.id
         # From looking to throwing there is one call, of C: hardly ever another thread gets its turn between.
         frame = _frame(self._thread.state)
-        if frame.f_code is WAIT:
-            spared = frame.f_back.f_back.f_code is START
-        else:
-            spared = frame.f_code.co_filename.startswith(SPARED)
-        if not spared:
-            self._sent = self.seen = bool(_throw(identity, new))
+        self.is_before = before = _is_before(frame)
+        if before or not _is_spared(frame):
+            self._sent = bool(_throw(identity, new))
+            self.seen = self._sent and not before
 
     def settle(self) -> None:
         """What has not come up is taken back, and with it the token is given back."""
@@ -237,34 +247,61 @@ class _Throw:
         if self.is_under_way:
             _throw(thread.id, None)
         if self._sent and self.visit.told:
-            self.over = True
+            self.over = self.seen = True
             thread.raised = True
         else:
             thread.tokens.append(None)
         self._sent = False
 
 
+def _is_before(frame: types.FrameType) -> bool:
+    """Whether this is a frame of ours in which a function is about to begin, the innermost one of an open thread.
+
+    It may be that of a method which passes the call on, and that of `Visit.run` after its function, too.
+    """
+    code, caller = frame.f_code, frame.f_back
+    if code is RUN or code is OPEN:
+        return True
+    ours = code.co_filename.startswith(OURS)
+    return ours and code is not CLOSE and caller is not None and caller.f_code is RUN
+
+
+def _is_spared(frame: types.FrameType) -> bool:
+    """Whether nothing may come up in this frame, the innermost one of a thread that is open."""
+    if frame.f_code is WAIT:
+        return frame.f_back.f_back.f_code is START  # type: ignore[union-attr]  # it is called by one that is called
+    return frame.f_code.co_filename.startswith(SPARED)
+
+
 class _TakenBack(BaseException):
     """Thrown at oneself: CPython 3.11 goes on looking for an error that was taken back until one has come up."""
 
 
-def _throw_all(throws: list[_Throw], seen: threading.Event) -> None:
+def _throw_all(throws: list[_Throw], seen: threading.Event | None) -> None:
     _trace_no_more()
     seconds = FIRST_SECONDS
     while throws:
         for each in throws:
             each.throw()
-        end = time.monotonic() + seconds
-        while any(each.is_under_way for each in throws) and time.monotonic() < end:
-            time.sleep(LOOK_SECONDS)
-        for each in throws:
-            each.settle()
+        began, sent = time.monotonic(), throws
+        while sent:
+            waited = [each for each in sent if each.is_under_way and _is_awaited(each, began, seconds)]
+            for each in sent:
+                if each not in waited:
+                    each.settle()
+            sent = waited
+            time.sleep(LOOK_SECONDS if sent else 0)
         _look_no_more()
-        if all(each.seen for each in throws):
+        if seen is not None and all(each.seen for each in throws):
             seen.set()
         throws = [each for each in throws if not each.over]
         time.sleep(seconds if throws else 0)
         seconds = min(2 * seconds, LAST_SECONDS)
+
+
+def _is_awaited(each: _Throw, began: float, seconds: float) -> bool:
+    """Whether it stays under way. Where a function is about to begin nothing is taken back: it would begin."""
+    return time.monotonic() < began + (BEFORE_SECONDS if each.is_before else seconds)
 
 
 def _trace_no_more() -> None:

@@ -12,10 +12,9 @@ import concurrent.futures
 from collections.abc import Callable
 from typing import Any, Final
 
-from jupyter_durable.executor.visit import throw
 from jupyter_durable.runner.ending import settle_cancelled
 from jupyter_durable.runner.run import CallRecord
-from jupyter_durable.runner.stop import AttemptGivenUp, cancel_task
+from jupyter_durable.runner.stop import AttemptGivenUp, Told
 from jupyter_durable.runner.waiting import POLL_SECONDS
 
 SETTLE_SECONDS: Final = 0.8
@@ -108,15 +107,16 @@ def abandon_children(call: CallRecord) -> None:
 
 def give_up_below(call: CallRecord) -> None:
     """Settle what is still open below a call as cancelled, and leave its functions."""
-    visits = []
+    told, visits = Told(), []
     for child in reversed(open_below(call)):
         child.fenced = True
         if settle_cancelled(child):
             if child.visit is not None:
                 visits.append(child.visit)
             if child.task is not None and child.task is not call.task:
-                cancel_task(child.task)
-    throw(visits, AttemptGivenUp).wait(SEEN_SECONDS)  # what has not begun by now never does
+                told.cancel(child.task)
+    told.throw(visits, AttemptGivenUp)
+    told.wait(SEEN_SECONDS)  # what has not begun by now never does
 
 
 def open_below(call: CallRecord) -> list[CallRecord]:

@@ -16,13 +16,13 @@ from jupyter_durable.errors import DurableError, ReplayError, StoreError
 from jupyter_durable.runner.rows import row_of
 from jupyter_durable.runner.run import CallRecord, Run, Unsaved
 from jupyter_durable.runner.sealing import NOTHING
-from jupyter_durable.runner.stop import RunStopped, leave_all
+from jupyter_durable.runner.stop import RunStopped, Told, leave_all
 from jupyter_durable.store.base import Finish
 
 END_SECONDS: Final = 5.0
 """How long who is left over waits for the thread that writes the end of the run."""
 THROW_SECONDS: Final = 0.3
-"""How long the end of a stopped run waits until all threads are told: nothing may begin after it."""
+"""How long the end of a stopped run waits until all threads and loops are told: nothing may begin after it."""
 
 
 def cut_off(call: CallRecord, status: str) -> None:
@@ -112,17 +112,19 @@ def end_served(run: Run, status: str, line: str | None = None) -> None:
 
 def end_stopped(run: Run, root: CallRecord, interrupt: BaseException | None) -> DurableError | BaseException:
     """The root was left because the run was stopped or interrupted: settle it; the error to raise."""
-    reason = run.stopped
-    if reason is None and interrupt is not None:
-        with run.lock:
-            reason = run.stopped = run.stopped or interrupt
-        run.thrown = leave_all(run.open, but=ROOT)  # the root was left already
+    told: Told | None = None
+    with run.lock:
+        if (reason := run.stopped) is None:
+            told = run.told = Told()
+            reason = run.stopped = interrupt
     assert reason is not None
+    if told is not None:
+        leave_all(run.open, told, but=ROOT)  # the root was left already
     status = Status.INTERRUPTED if isinstance(reason, StoreError) else Status.CANCELLED
     if isinstance(reason, ReplayError):
         status = Status.FAILED
-    if run.thrown is not None:
-        run.thrown.wait(THROW_SECONDS)
+    if run.told is not None:
+        run.told.wait(THROW_SECONDS)
     try:
         # Who finds it gone is late: another thread ends the run, unless an interrupt threw it out before it could.
         if run.open.pop(ROOT, None) is not None or not (run.over.wait(END_SECONDS) or run.closed):

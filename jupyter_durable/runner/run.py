@@ -38,7 +38,7 @@ from jupyter_durable.runner.reports import Reports
 from jupyter_durable.runner.sealing import Sealer
 from jupyter_durable.runner.settings import Code, Environment, Listener, RunOptions
 from jupyter_durable.runner.state import StateLog
-from jupyter_durable.runner.stop import RunStopped, StartOver, leave_all
+from jupyter_durable.runner.stop import RunStopped, StartOver, Told, leave_all
 from jupyter_durable.runner.traces import Traces
 from jupyter_durable.serializer.canonical import Digesting
 from jupyter_durable.store.base import BlobLost, BlobRefused, Journal
@@ -231,8 +231,8 @@ class Run:
         """The status with which the run has ended, "" before."""
         self.over = threading.Event()
         """Set with `ended`."""
-        self.thrown: threading.Event | None = None
-        """Set when all threads were told that the run is stopped."""
+        self.told: Told | None = None
+        """Whether all that executes knows that the run is stopped; there as soon as it is."""
         self.main_id = threading.main_thread().ident
         self.thread_id: int | None = threading.get_ident()
         """The thread that does nothing else until the run ends."""
@@ -310,8 +310,9 @@ class Run:
         with self.lock:
             if self.stopped is not None or self.ended:
                 return
+            told = self.told = Told()
             self.stopped = error
-        self.thrown = leave_all(self.open)
+        leave_all(self.open, told)
 
     def cancel(self) -> None:
         """Stop because the user said so."""

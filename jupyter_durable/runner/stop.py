@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from jupyter_durable.executor.visit import Visit, throw
@@ -54,10 +54,40 @@ class Stay(Protocol):
         """The thread that drives it."""
 
 
-def cancel_task(task: asyncio.Task[Any]) -> None:
-    """Cancel a task of any loop, from any thread."""
-    with contextlib.suppress(RuntimeError):  # the loop has been closed: nothing runs in it
-        task.get_loop().call_soon_threadsafe(task.cancel)
+class Told:
+    """Whether what executes knows that it must not go on. Made before anybody can see that the run has stopped."""
+
+    __slots__ = ("_tasks", "_threads")
+
+    def __init__(self) -> None:
+        self._threads = threading.Event()
+        """Set when every thread was told, or was seen in its function, and `_tasks` is whole."""
+        self._tasks: list[tuple[asyncio.AbstractEventLoop, threading.Event]] = []
+
+    def cancel(self, task: asyncio.Task[Any]) -> None:
+        """Cancel a task of any loop, from any thread."""
+        loop, told = task.get_loop(), threading.Event()
+
+        def cancel() -> None:
+            task.cancel()
+            told.set()
+
+        with contextlib.suppress(RuntimeError):  # the loop has been closed: nothing runs in it
+            loop.call_soon_threadsafe(cancel)
+            self._tasks.append((loop, told))
+
+    def throw(self, visits: Iterable[Visit], error: type[BaseException]) -> None:
+        """Leave these stays with `error`. The last step: the tasks have been cancelled."""
+        throw(visits, error, self._threads)
+
+    def wait(self, seconds: float) -> None:
+        """Until nothing begins any more, but for what the loop of this thread has in hand, or at most so long."""
+        end = time.monotonic() + seconds
+        self._threads.wait(seconds)
+        here = asyncio._get_running_loop()
+        for loop, told in self._tasks:
+            if loop is not here:
+                told.wait(max(0.0, end - time.monotonic()))
 
 
 def interrupt_main(runs_on: Callable[[], bool]) -> None:
@@ -78,11 +108,8 @@ def interrupt_main(runs_on: Callable[[], bool]) -> None:
     threading.Thread(target=body, name="durable-cancel", daemon=True).start()
 
 
-def leave_all(open_calls: Mapping[int, Stay], *, but: int = 0) -> threading.Event:
-    """Leave the functions of all calls that execute, but for those of the calling thread, and for the call `but`.
-
-    The event is set when every thread was told, or was seen in its function.
-    """
+def leave_all(open_calls: Mapping[int, Stay], told: Told, *, but: int = 0) -> None:
+    """Leave the functions of all calls that execute, but for those of the calling thread, and for the call `but`."""
     here, main = threading.get_ident(), threading.main_thread().ident
     on_main: Stay | None = None
     visits: list[Visit] = []
@@ -90,13 +117,12 @@ def leave_all(open_calls: Mapping[int, Stay], *, but: int = 0) -> threading.Even
         if call.identity == but:
             continue
         if call.task is not None:
-            cancel_task(call.task)
+            told.cancel(call.task)
             continue
         if call.visit is not None:
             visits.append(call.visit)
         if call.thread_id == main and call.thread_id != here:
             on_main = call  # the innermost one
-    told = throw(visits, RunStopped)
+    told.throw(visits, RunStopped)
     if (innermost := on_main) is not None:
         interrupt_main(lambda: open_calls.get(innermost.identity) is innermost)  # so that time.sleep(60) ends
-    return told

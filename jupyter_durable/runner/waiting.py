@@ -210,6 +210,7 @@ async def _under_deadline(call: CallRecord, args: tuple[Any, ...], kwargs: dict[
 
     async def timed() -> Any:
         __tracebackhide__ = True
+        _look(call)  # a task of its own, which may have its first turn long after the call was told to end
         clock.resume()
         return await call.plan.fn(*args, **kwargs)
 

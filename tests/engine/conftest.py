@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import linecache
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -74,7 +74,6 @@ class Notebook:
     def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.path = path
         self._patch = monkeypatch
-        self._numbers = itertools.count(1)
         self.log: list[Any] = []
         """What user code said with `ran(...)`: executions, seen from outside of the store."""
         self.restart()
@@ -94,7 +93,7 @@ class Notebook:
 
     def cell(self, source: str, *, key: str | None = "cell", **options: Any) -> Request | None:
         """Run a cell; its request, if it made one. What the cell raises is raised, except `Killed`."""
-        name = f"<cell {next(self._numbers)}>"
+        name = f"<cell {zlib.crc32(source.encode())}>"  # as in a kernel: the same text has the same name
         linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
         durable = source.lstrip().startswith("%%durable")
         sessions = self.engine.sessions

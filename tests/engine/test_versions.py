@@ -53,6 +53,18 @@ def test_a_missing_client_is_named_with_its_statement_before_any_call_runs(noteb
     assert request.output() == "HELLO"
 
 
+def test_the_statement_that_ran_last_is_named_where_its_cell_ran_before(notebook):
+    """A text that runs again keeps its name, and its place among the texts of a kernel."""
+    for lock in ("Lock", "RLock", "Lock"):
+        notebook.cell(f"import threading\nlock = threading.{lock}()", key="lock")
+    notebook.cell("@application()\n@function()\ndef ask():\n    with lock: 1/0", key="app")
+    with pytest.raises(ZeroDivisionError):
+        notebook.cell("ask()")
+    notebook.restart()
+    with pytest.raises(ReplayError, match=r"run `lock = threading\.Lock\(\)`, then replay"):
+        notebook.last().replay()
+
+
 def test_a_class_of_a_cell_comes_back_as_the_live_one(notebook):
     """After a restart and a re-run of the unchanged cell, `isinstance` holds for restored values."""
     define = "class Doc:\n    def __init__(self, text): self.text = text"

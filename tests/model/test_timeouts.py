@@ -393,3 +393,28 @@ def test_an_error_comes_up_although_another_thread_changes_what_traces(monkeypat
     finally:
         threading.settrace(before)
     assert refused == []
+
+
+def test_a_thread_that_has_lost_its_turn_before_its_function_begins_never_begins() -> None:
+    """It is in our frames then, in which nothing else comes up, and it may be there for long on a busy machine."""
+    begun: list[bool] = []
+    turn, visit, told, ended = threading.Lock(), Visit(), threading.Event(), threading.Event()
+    turn.acquire()
+
+    def begin(got: bool) -> None:
+        begun.append(got)
+
+    def body() -> None:
+        with contextlib.suppress(AttemptGivenUp):
+            visit.run(map(begin, map(turn.acquire, [True])).__next__)
+        ended.set()
+
+    threading.Thread(target=body, daemon=True).start()
+    while visit.thread is None or not visit.thread.is_open:
+        time.sleep(0.001)
+    throw([visit], AttemptGivenUp, told)
+    assert not told.wait(0.2)
+    turn.release()
+    assert ended.wait(LONG)
+    assert told.wait(LONG)
+    assert begun == []
