@@ -123,9 +123,10 @@ def end_stopped(run: Run, root: CallRecord, interrupt: BaseException | None) -> 
     status = Status.INTERRUPTED if isinstance(reason, StoreError) else Status.CANCELLED
     if isinstance(reason, ReplayError):
         status = Status.FAILED
-    if run.told is not None:
-        run.told.wait(THROW_SECONDS)
+    root.thread_id = 0
     try:
+        if run.told is not None:
+            run.told.wait(THROW_SECONDS)
         # Who finds it gone is late: another thread ends the run, unless an interrupt threw it out before it could.
         if run.open.pop(ROOT, None) is not None or not (run.over.wait(END_SECONDS) or run.closed):
             writes = close_reached(root)

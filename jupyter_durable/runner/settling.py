@@ -211,6 +211,7 @@ def _interrupted(call: CallRecord, error: BaseException) -> NoReturn:
     __tracebackhide__ = True
     run = call.run
     call.fenced = True
+    call.thread_id = 0  # it is left: an interrupt that was meant for it comes too late
     _go_on_above(call)
     abandon_children(call)
     if call.parent is not None and run.open.pop(call.identity, None) is not None:

@@ -41,7 +41,7 @@ def handle(whole: frozenset[CodeType]) -> None:
 
 
 def send(main_id: int, wanted: Callable[[], bool]) -> None:
-    """Interrupt the main thread for a call. What is put off is forgotten once it is not `wanted` any more."""
+    """Interrupt the main thread for a call. It is forgotten, on its way too, once it is not `wanted` any more."""
     handler = signal.getsignal(signal.SIGINT)
     if isinstance(handler, _Handler):
         handler.wanted = wanted
@@ -81,6 +81,9 @@ class _Handler:
         threading.Thread(target=self._send, name="durable-interrupt", daemon=True).start()
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
+        if not self.wanted():  # the call has been left since it was sent: what comes next is not to be interrupted
+            self.is_put_off, self.wanted = False, _always
+            return
         now = time.monotonic()
         if now - self._last > LONGEST_SECONDS / 2:
             self._first = now

@@ -125,4 +125,5 @@ def leave_all(open_calls: Mapping[int, Stay], told: Told, *, but: int = 0) -> No
             on_main = call  # the innermost one
     told.throw(visits, RunStopped)
     if (innermost := on_main) is not None:
-        interrupt_main(lambda: open_calls.get(innermost.identity) is innermost)  # so that time.sleep(60) ends
+        # So that time.sleep(60) ends.
+        interrupt_main(lambda: innermost.thread_id == main and open_calls.get(innermost.identity) is innermost)
