@@ -25,11 +25,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from tests.browser.lab import ARTIFACTS, Lab, Settings, running_lab
 
+PATIENCE = 90_000
+"""Milliseconds in which what is expected comes on a slow and busy machine: only a fault waits so long."""
+expect.set_options(timeout=PATIENCE)
 QUIET = ("gpu", "quic", "background-networking", "component-update", "sync")
 LAST_LINES = 8
 STORED = "local_storage,indexeddb,cache_storage,service_workers"
@@ -115,7 +118,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.fixture(scope="package")
 def window(browser: Browser) -> BrowserContext:
     """A window as wide as a laptop's."""
-    return browser.new_context(viewport={"width": 1280, "height": 900})
+    made = browser.new_context(viewport={"width": 1280, "height": 900})
+    made.set_default_timeout(PATIENCE)
+    return made
 
 
 @pytest.fixture(scope="package")

@@ -139,7 +139,7 @@ def test_while_the_kernel_is_busy_a_replay_is_queued_and_can_be_withdrawn(lab: L
     again(view).click()
     expect(queued).to_be_visible()
     lab.go()
-    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=90_000)
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"))
 
 
 @APPS_IN_FULL
@@ -317,5 +317,5 @@ def test_a_view_of_a_request_the_store_does_not_know_has_its_controls_off(lab: L
     notebook.save()
     notebook = Notebook(page, lab, f"unknown-{app[:3]}.ipynb", app=app)
     replay = again(notebook.view(2))
-    expect(replay).to_have_attribute("aria-disabled", "true", timeout=90_000)
+    expect(replay).to_have_attribute("aria-disabled", "true")
     expect(replay).to_have_attribute("title", re.compile("no request|No store"))

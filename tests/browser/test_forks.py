@@ -41,4 +41,4 @@ def test_the_view_of_a_fork_is_seen_also_when_other_cells_have_run_since(
     expect(own).to_be_visible()
     if kernel_name == "durable":  # an older one knows only the cell that ran last
         expect(notebook.view(2).nth(1)).to_have_attribute("data-request", fork)
-    expect(own.locator(".jp-durable-state")).to_contain_text("succeeded", timeout=90_000)
+    expect(own.locator(".jp-durable-state")).to_contain_text("succeeded")

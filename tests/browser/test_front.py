@@ -292,7 +292,7 @@ def test_while_the_kernel_is_busy_resume_is_queued_and_can_be_withdrawn(lab: Lab
     mark(notebook, 2).get_by_role("button", name="Resume").click()
     expect(mark(notebook, 2).get_by_role("button", name="Queued")).to_be_visible()
     lab.go()
-    expect(state(notebook, 2)).to_have_text("✓3 from checkpoint", timeout=90_000)
+    expect(state(notebook, 2)).to_have_text("✓3 from checkpoint")
 
 
 def test_what_waits_for_a_cell_is_one_thing_in_its_mark_and_in_its_view(lab: Lab, page: Page) -> None:
@@ -307,7 +307,7 @@ def test_what_waits_for_a_cell_is_one_thing_in_its_mark_and_in_its_view(lab: Lab
     again(notebook.view(2)).click()
     expect(mark(notebook, 2).get_by_role("button", name="Queued")).to_be_visible()
     lab.go()
-    expect(state(notebook, 2)).to_have_text("✓3 from checkpoint", timeout=90_000)
+    expect(state(notebook, 2)).to_have_text("✓3 from checkpoint")
     notebook.run_to_end(4)
     expect(page.locator(".jp-OutputArea-output", has_text="[0, 1, 2, 3, 3, 4, 5]")).to_be_visible()
 

@@ -53,7 +53,7 @@ def test_the_view_is_live_while_the_cell_runs_and_one_line_when_all_went_well(la
     view = notebook.view(1)
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("running"))
     expect(view.locator(".jp-durable-line")).to_have_text(re.compile(r"[1-5]\d of 60"))
-    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=90_000)
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"))
     expect(view.locator(".jp-durable-tree")).to_be_hidden()
     expect(view.locator(".jp-durable-line")).to_have_text(re.compile("all ran"))
     assert view.count() == 1
@@ -178,9 +178,9 @@ def test_a_view_catches_up_after_a_reload(lab: Lab, page: Page, app: str) -> Non
     expect(notebook.view(1).locator(".jp-durable-line")).to_have_text(re.compile(r"\d+ of 120"))
     notebook.save()
     page.reload()
-    page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=90_000)
+    page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
     state = notebook.view(1).locator(".jp-durable-state")
-    expect(state).to_have_text(re.compile("succeeded"), timeout=90_000)
+    expect(state).to_have_text(re.compile("succeeded"))
 
 
 EVIL = [
@@ -327,7 +327,7 @@ many(10_000)"""
         notebook.run_to_end(index)
     notebook.run(2)
     view = notebook.view(2)
-    expect(view.locator(".jp-durable-label", has_text="parse ×")).to_be_visible(timeout=90_000)
+    expect(view.locator(".jp-durable-label", has_text="parse ×")).to_be_visible()
     measure = """() => new Promise(resolve => {
         const view = document.querySelector('.jp-durable-view');
         const pressed = performance.now();
@@ -336,12 +336,12 @@ many(10_000)"""
     })"""
     taken = sorted(page.evaluate(measure) for _ in range(9))
     assert taken[4] < 100, taken
-    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=90_000)
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"))
     notebook.idle()
     unfold(view)
     expect(view.locator(".jp-durable-label", has_text="parse ×10,000")).to_be_visible()
     view.locator(".jp-durable-label", has_text="parse ×10,000").click()
-    expect(view.locator(".jp-durable-more")).to_contain_text("1–50 of 10,000", timeout=90_000)
+    expect(view.locator(".jp-durable-more")).to_contain_text("1–50 of 10,000")
     taken = sorted(page.evaluate(measure) for _ in range(9))
     assert taken[4] < 100, taken
     assert view.locator("*").count() < 2_000

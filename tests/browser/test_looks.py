@@ -144,11 +144,11 @@ def test_the_kernel_stands_in_the_launcher_with_its_own_logo(lab: Lab, page: Pag
     )
     page.evaluate("() => { jupyterapp.commands.execute('launcher:create'); }")
     card = page.locator(".jp-LauncherCard[title*='Durable'], .jp-LauncherCard:has-text('Python 3 (Durable)')").first
-    expect(card).to_be_visible(timeout=90_000)
+    expect(card).to_be_visible()
     logo = card.locator("img")
     expect(logo).to_have_attribute("src", re.compile("kernelspecs/durable/logo-"))
     assert logo.evaluate("node => node.decode().then(() => node.naturalWidth)") > 0
-    expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=90_000)
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0)
     page.screenshot(path=ARTIFACTS / f"launcher-{theme.lower()}.png")
 
 
@@ -159,7 +159,7 @@ def test_progress_says_how_much_how_fast_and_how_long(lab: Lab, page: Page, app:
     notebook.run(1)
     view = notebook.view(1)
     line = view.locator(".jp-durable-line")
-    expect(line).to_have_text(re.compile(r"\d+ of 400 · [\d.,]+/s · about \d+ s left"), timeout=90_000)
+    expect(line).to_have_text(re.compile(r"\d+ of 400 · [\d.,]+/s · about \d+ s left"))
     expect(view.get_by_role("treeitem").nth(1)).to_contain_text(re.compile(r"\d+ done · 3 failed · \d+ running"))
     expect(view.get_by_role("treeitem").nth(1)).to_contain_text("queued")
     fits(page)

@@ -24,7 +24,7 @@ outcome = whole(4)"""
 
 def opened(view: Locator) -> Locator:
     """A view that shows its tree."""
-    expect(view.locator(".jp-durable-state")).to_contain_text("succeeded", timeout=90_000)
+    expect(view.locator(".jp-durable-state")).to_contain_text("succeeded")
     if view.locator(".jp-durable-tree").is_hidden():
         view.locator(".jp-durable-head .jp-durable-twisty").click()
     return view
@@ -32,7 +32,7 @@ def opened(view: Locator) -> Locator:
 
 def ended(view: Locator, run: int, counts: str) -> None:
     """The view shows that run, and how its calls went."""
-    expect(view.locator(".jp-durable-id")).to_have_text(re.compile(rf"req_\w+ · run {run}$"), timeout=90_000)
+    expect(view.locator(".jp-durable-id")).to_have_text(re.compile(rf"req_\w+ · run {run}$"))
     expect(view.locator(".jp-durable-state")).to_contain_text("succeeded")
     expect(view.locator(".jp-durable-counts")).to_have_text(re.compile(counts))
 
@@ -124,8 +124,8 @@ def test_in_a_tab_every_choice_works_and_says_why_where_it_cannot(lab: Lab, page
     debug = view.get_by_role("button", name="Debug")
     if debug.count() == 0:
         view.locator(".jp-durable-label", has_text="part[1]").click()
-    expect(debug).to_have_attribute("aria-disabled", "true", timeout=90_000)
+    expect(debug).to_have_attribute("aria-disabled", "true")
     expect(debug).to_have_attribute("title", re.compile("Only a kernel can do this"))
     again(view).click()
     page.get_by_role("dialog").get_by_role("button", name="Open and Replay").click()
-    expect(row).to_contain_text(re.compile("8 runs.*4 from checkpoint"), timeout=90_000)
+    expect(row).to_contain_text(re.compile("8 runs.*4 from checkpoint"))

@@ -78,11 +78,11 @@ def test_view_and_mark_are_right_live_and_after_the_page_was_closed_in_mid_run(
     notebook.run(1)
     view = notebook.view(1)
     reached(here, 0)
-    expect(state(notebook, 1)).to_have_text("●running", timeout=90_000)
+    expect(state(notebook, 1)).to_have_text("●running")
     go(here, 0, 1)
     reached(here, 2)
     label = view.locator(".jp-durable-label")
-    expect(label.filter(has_text="fetch[2]")).to_be_visible(timeout=90_000)
+    expect(label.filter(has_text="fetch[2]")).to_be_visible()
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("running"))
     page.screenshot(path=ARTIFACTS / f"shared-{front_end}-1-live.png")
     notebook.save()
@@ -93,8 +93,8 @@ def test_view_and_mark_are_right_live_and_after_the_page_was_closed_in_mid_run(
     try:
         notebook = Notebook(later, shared_lab, name)
         view = notebook.view(1)
-        expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=90_000)
-        expect(state(notebook, 1)).to_have_text("✓succeeded", timeout=90_000)
+        expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"))
+        expect(state(notebook, 1)).to_have_text("✓succeeded")
         unfold(view)
         expect(view.locator(".jp-durable-label", has_text="fetch[3]")).to_be_visible()
         later.screenshot(path=ARTIFACTS / f"shared-{front_end}-2-after.png")
@@ -108,12 +108,12 @@ def _replays(notebook: Notebook, lab: Lab) -> None:
     """Its buttons act: a preview, and a replay that goes on with the request."""
     view = notebook.view(1)
     entry(view, "Preview").click()
-    expect(view.locator(".jp-durable-panel tbody tr", has_text="fetch[3]")).to_contain_text("reused", timeout=90_000)
+    expect(view.locator(".jp-durable-panel tbody tr", has_text="fetch[3]")).to_contain_text("reused")
     again(view).click()
     view = notebook.view(1)
-    expect(view.locator(".jp-durable-id")).to_contain_text("run 2", timeout=90_000)
-    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=90_000)
-    expect(state(notebook, 1)).to_have_text("✓4 from checkpoint", timeout=90_000)
+    expect(view.locator(".jp-durable-id")).to_contain_text("run 2")
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"))
+    expect(state(notebook, 1)).to_have_text("✓4 from checkpoint")
     assert len(requests(lab)) == 1
 
 
@@ -126,17 +126,17 @@ def test_what_runs_is_cancelled_and_resumed_from_its_view_and_its_mark(
     notebook.run_to_end(0)
     notebook.run(1)
     view = notebook.view(1)
-    expect(view.locator(".jp-durable-label", has_text="endless[0]")).to_be_visible(timeout=90_000)
+    expect(view.locator(".jp-durable-label", has_text="endless[0]")).to_be_visible()
     view.get_by_role("button", name="Cancel").click()
-    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("cancelled"), timeout=90_000)
-    expect(state(notebook, 1)).to_have_text("⊘cancelled", timeout=90_000)
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("cancelled"))
+    expect(state(notebook, 1)).to_have_text("⊘cancelled")
     page.screenshot(path=ARTIFACTS / f"shared-{front_end}-4-cancelled.png")
     notebook.idle()
     mark(notebook, 1).get_by_role("button", name="Resume").click()
-    expect(state(notebook, 1)).to_have_text("●running", timeout=90_000)
-    expect(notebook.view(1).locator(".jp-durable-id")).to_contain_text("run 2", timeout=90_000)
+    expect(state(notebook, 1)).to_have_text("●running")
+    expect(notebook.view(1).locator(".jp-durable-id")).to_contain_text("run 2")
     command(page, "notebook:interrupt-kernel")
-    expect(state(notebook, 1)).to_have_text(re.compile("cancelled|interrupted"), timeout=90_000)
+    expect(state(notebook, 1)).to_have_text(re.compile("cancelled|interrupted"))
     assert len(requests(shared_lab)) == 1
 
 
@@ -148,7 +148,7 @@ def test_the_saved_notebook_holds_the_view_once_and_not_an_empty_place(shared_la
     notebook = Notebook(page, shared_lab, name)
     notebook.run_to_end(0)
     notebook.run_to_end(1)
-    expect(notebook.view(1).locator(".jp-durable-state")).to_have_text(re.compile("succeeded"), timeout=90_000)
+    expect(notebook.view(1).locator(".jp-durable-state")).to_have_text(re.compile("succeeded"))
 
     def saved() -> bool:
         notebook.save()

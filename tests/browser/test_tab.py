@@ -137,7 +137,7 @@ def test_with_no_kernel_a_tab_says_what_only_a_kernel_can_do(lab: Lab, page: Pag
     press(view, "Replay from here")
     page.get_by_role("dialog").get_by_role("button", name="Open and Replay").click()
     row = Requests(page).row("tab-none.ipynb").first
-    expect(row).to_contain_text("2 from checkpoint · 3 ran", timeout=90_000)
+    expect(row).to_contain_text("2 from checkpoint · 3 ran")
 
 
 @pytest.mark.full
@@ -150,7 +150,7 @@ def test_with_its_notebook_open_and_its_kernel_shut_down_a_replay_starts_another
     again(view).click()
     page.get_by_role("dialog").get_by_role("button", name="Open and Replay").click()
     row = Requests(page).row("tab-shut.ipynb").first
-    expect(row).to_contain_text("3 from checkpoint · 2 ran", timeout=90_000)
+    expect(row).to_contain_text("3 from checkpoint · 2 ran")
     assert notebook.count(2) == 3
 
 
@@ -165,7 +165,7 @@ def test_notebook_7_replays_a_request_of_another_notebook_in_a_new_kernel(lab: L
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Start one for it and replay chain there?")
     dialog.get_by_role("button", name="Start and Replay").click()
-    expect(view.locator(".jp-durable-counts")).to_contain_text("3 from checkpoint2 ran", timeout=90_000)
+    expect(view.locator(".jp-durable-counts")).to_contain_text("3 from checkpoint2 ran")
     assert page.context.pages[1:] == [page]
     alive = {session["path"]: session["kernel"]["id"] for session in lab.request("GET", "/api/sessions")}
     Notebook(page, lab, "apart.ipynb", app="notebooks")
@@ -179,7 +179,7 @@ def test_notebook_7_opens_another_notebook_in_a_page_of_its_own(lab: Lab, page: 
     view = shown(page, "target.ipynb")
     with page.context.expect_page() as opened:
         press(view, "Go to cell")
-    expect(opened.value.locator(".jp-durable-view")).to_be_visible(timeout=90_000)
+    expect(opened.value.locator(".jp-durable-view")).to_be_visible()
     assert page.context.pages[1:] == [page, opened.value]
 
 
@@ -205,7 +205,7 @@ def test_the_files_page_of_notebook_7_has_the_panel_and_loses_nothing(lab: Lab, 
     page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: said.append(error.stack or error.message))
     page.goto(f"{lab.url}/tree?token={TOKEN}")
-    expect(page.locator(".jp-DirListing-item", has_text="listed.ipynb")).to_be_visible(timeout=90_000)
+    expect(page.locator(".jp-DirListing-item", has_text="listed.ipynb")).to_be_visible()
     view = shown(page, "listed.ipynb", "part[3]")
     expect(view.locator(".jp-durable-detail")).to_contain_text("no answer from part 3")
     why = "() => jupyterapp.commands.caption('durable:replay-request')"

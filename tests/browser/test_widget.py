@@ -39,7 +39,7 @@ def opened(lab: Lab, page: Page, name: str, cells: list[str], app: str = "lab/tr
     for index in range(4):
         notebook.run_to_end(index)
     view = notebook.view(3)
-    expect(view).to_be_visible(timeout=90_000)
+    expect(view).to_be_visible()
     return notebook, view
 
 
@@ -74,11 +74,11 @@ def test_it_is_live_and_cancels_while_a_cell_runs(lab: Lab, page: Page, app: str
     notebook.write(4, "broken = False\nr = whole.submit(2000)\nw2 = r.widget()\ndisplay(w2)\nr.wait()")
     notebook.run(4)
     live = notebook.view(4).last
-    expect(live.locator(".jp-durable-state")).to_have_text(re.compile("running"), timeout=90_000)
+    expect(live.locator(".jp-durable-state")).to_have_text(re.compile("running"))
     expect(live.locator(".jp-durable-tree, .jp-durable-summary").first).to_contain_text(re.compile(r"\d"))
     page.screenshot(path=ARTIFACTS / "widget-live.png")
     live.get_by_role("button", name="Cancel").click()
-    expect(live.locator(".jp-durable-state")).to_have_text(re.compile("cancelled"), timeout=90_000)
+    expect(live.locator(".jp-durable-state")).to_have_text(re.compile("cancelled"))
     notebook.run_to_end(6)
     expect(page.locator(".jp-OutputArea-output", has_text="'cancelled'")).to_be_visible()
 
