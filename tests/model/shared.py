@@ -6,6 +6,10 @@ import asyncio
 
 from jupyter_durable import function
 
+SOON = 4.0
+"""Seconds for what takes a tenth on a quiet machine. What it cuts off would go on for five at least; how soon a cancel
+settles on a busy one is measured in `tests/races`."""
+
 
 @function()
 def double(n: int) -> int:

@@ -12,6 +12,7 @@ import pytest
 import jupyter_durable as jd
 from jupyter_durable import ReplayMode, RequestContext, application, function, list_requests, run_local_application
 from jupyter_durable.testing import Bench, FakeClock, memory_store
+from tests.model.shared import SOON
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_without_progress_the_caller_is_released_and_told_what_to_do(clock: Fake
 
     began = time.monotonic()
     told = run_local_application(app).output()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < SOON
     assert told.startswith("True: silent (call 0 of app), attempt 1: no result and no progress for 1 s (its timeout).")
     assert "pass timeout=None" in told
 
@@ -130,13 +131,13 @@ def test_unwritten_there_is_no_timeout_and_default_timeout_gives_one(clock: Fake
 @function()
 def sleeps_in_a_cell() -> None:
     """Long, in C code."""
-    time.sleep(2.5)
+    time.sleep(6)
 
 
 @function(executor="thread")
 def sleeps_on_a_thread(_: int) -> None:
     """Long, on a worker thread."""
-    time.sleep(2.5)
+    time.sleep(6)
 
 
 @function()
@@ -176,13 +177,15 @@ def cancel_once_it_sleeps(name: str) -> threading.Thread:
 
 
 @pytest.mark.parametrize(("app", "name"), [(on_threads, "sleeps_on_a_thread"), (in_a_loop, "sleeps_in_a_loop")])
-def test_cancel_settles_every_running_call_within_a_second(bench: Bench, app: jd.DurableFunction, name: str) -> None:
+def test_cancel_settles_every_running_call_though_it_sleeps_for_long(
+    bench: Bench, app: jd.DurableFunction, name: str
+) -> None:
     canceller = cancel_once_it_sleeps(name)
     request = app.submit()
     canceller.join()
     began = time.monotonic()
     request.wait(100)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < SOON
     assert request.status == "cancelled"
     assert {call.status for call in request.calls()} == {"cancelled"}
 
@@ -216,7 +219,7 @@ def test_cancel_of_the_request_of_a_cell_ends_its_sleep(bench: Bench) -> None:
         sleeps_in_a_cell()
     canceller.join()
     bench.engine.sessions.end(KeyboardInterrupt())
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < SOON
     request = list_requests()[0]
     assert (request.status, request.call("sleeps_in_a_cell").status) == ("cancelled", "cancelled")
 

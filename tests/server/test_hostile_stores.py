@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from time import monotonic, thread_time
+from time import process_time, thread_time
 
 import pytest
 
@@ -78,9 +78,9 @@ def test_a_store_that_took_too_long_says_so_and_is_tried_again_when_it_changed_o
     (said,) = answers.listing(known, wanted, "")["problems"]
     assert "not read in 0.1 seconds" in said
     assert "tried again when it changes" in said
-    began = monotonic()
+    began = process_time()
     assert answers.listing(known, wanted, "")["problems"] == [said]
-    assert monotonic() - began < 0.15  # nothing was read
+    assert process_time() - began < 0.1  # nothing was read: that took so much of a processor
     assert answers.info(known, name_of(url(path)), hostile.ID, "")["id"] == hostile.ID  # asked for, and found by its id
     path.write_bytes(b"")
     assert answers.listing(known, wanted, "")["problems"] != [said]
@@ -116,7 +116,7 @@ def test_what_a_foreign_text_is_masked_with_holds_the_interpreter_for_a_moment_o
     for text in ("-eyJaaaaa", "://a", "token ", "bearer "):
         began = thread_time()
         as_json.logs_of([Logged(2, 1, 1.0, "stdout", text * 1_000_000)], 1_000)
-        assert thread_time() - began < 0.5
+        assert thread_time() - began < 2  # where each character begins a search it is minutes
 
 
 def test_what_hangs_and_cannot_be_ended_is_waited_for_once_and_fills_no_thread_of_others(

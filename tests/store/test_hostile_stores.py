@@ -94,7 +94,7 @@ def test_no_statement_takes_much_longer_than_it_may_however_few_steps_it_has(pat
     began = thread_time()
     with suppress(StoreError):
         store.logs(1)
-    assert thread_time() - began < 0.4
+    assert thread_time() - began < 1  # a tenth is what it may; unwatched they take minutes
     store.close()
 
 
