@@ -315,8 +315,20 @@ def test_nothing_is_wider_than_its_notebook_or_stands_over_another(
     page.screenshot(path=ARTIFACTS / f"timeline-of-a-map-{width}.png")
 
 
+def answers_at_once(page: Page) -> None:
+    """A click is painted within three times what two frames take without one: 100 ms where they take 33."""
+    measure = """click => new Promise(resolve => {
+        const view = document.querySelector('.jp-durable-view');
+        const pressed = performance.now();
+        if (click) view.querySelector('[aria-pressed]').click();
+        requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.now() - pressed)));
+    })"""
+    bare, taken = zip(*((page.evaluate(measure, False), page.evaluate(measure, True)) for _ in range(9)), strict=True)
+    assert sorted(taken)[4] < 3 * max(sorted(bare)[4], 33), (bare, taken)
+
+
 def test_ten_thousand_calls_stay_responsive(lab: Lab, page: Page) -> None:
-    """A click answers within 100 ms while the request runs; the page holds few elements."""
+    """A click answers at once while the request runs; the page holds few elements."""
     cell = """@application()
 @function()
 def many(n: int) -> int:
@@ -328,20 +340,12 @@ many(10_000)"""
     notebook.run(2)
     view = notebook.view(2)
     expect(view.locator(".jp-durable-label", has_text="parse ×")).to_be_visible()
-    measure = """() => new Promise(resolve => {
-        const view = document.querySelector('.jp-durable-view');
-        const pressed = performance.now();
-        view.querySelector('[aria-pressed]').click();
-        requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.now() - pressed)));
-    })"""
-    taken = sorted(page.evaluate(measure) for _ in range(9))
-    assert taken[4] < 100, taken
+    answers_at_once(page)
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"))
     notebook.idle()
     unfold(view)
     expect(view.locator(".jp-durable-label", has_text="parse ×10,000")).to_be_visible()
     view.locator(".jp-durable-label", has_text="parse ×10,000").click()
     expect(view.locator(".jp-durable-more")).to_contain_text("1–50 of 10,000")
-    taken = sorted(page.evaluate(measure) for _ in range(9))
-    assert taken[4] < 100, taken
+    answers_at_once(page)
     assert view.locator("*").count() < 2_000
