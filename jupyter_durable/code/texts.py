@@ -9,6 +9,7 @@ Rules of this file
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import linecache
 from collections.abc import Iterator
@@ -33,8 +34,8 @@ def make_newest(text: str) -> None:
     sizes = len(text), len(text) + 1  # IPython ends a cell with a new line
     for filename, entry in list(linecache.cache.items()):
         if len(entry) == 4 and entry[1] is None and entry[0] in sizes and "".join(entry[2]).rstrip() == text.rstrip():
-            linecache.cache.pop(filename, None)
-            linecache.cache[filename] = entry
+            with contextlib.suppress(KeyError):  # one call of C, so that no other thread finds it gone
+                linecache.cache.update(zip([filename], map(linecache.cache.pop, [filename]), strict=True))
 
 
 def text_of(filename: str) -> str:

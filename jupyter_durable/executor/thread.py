@@ -135,7 +135,9 @@ class ThreadExecutor:
     @staticmethod
     def give_up(body: concurrent.futures.Future[Any]) -> None:
         """A body that was submitted and has begun goes on without a slot."""
-        seat: _Seat = body.seat  # type: ignore[attr-defined]
+        seat: _Seat | None = getattr(body, "seat", None)
+        if seat is None:  # it runs in a loop, or on a thread of its own
+            return
         executor = seat.executor
         with executor._lock:
             seat.is_given_up, held = True, seat.is_held

@@ -18,6 +18,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import _weakrefset
 import asyncio
 import concurrent.futures
 import contextlib
@@ -42,7 +43,7 @@ LOOK_SECONDS: Final = 0.0005
 OURS: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
 SPARED: Final = (
     *(os.path.dirname(str(module.__file__)) + os.sep for module in (asyncio, concurrent.futures, logging)),
-    *(str(module.__file__) for module in (threading, weakref)),
+    *(str(module.__file__) for module in (threading, weakref, _weakrefset)),
     *(os.path.join(sysconfig.get_path("purelib"), name) for name in ("ipykernel", "jupyter_durable", "tornado", "zmq")),
     OURS,
     "<frozen importlib",

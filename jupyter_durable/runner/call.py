@@ -144,6 +144,8 @@ class ActiveCall(CallRecord):
                 self._refuse(first)
         if retries:
             mark_durably(self)  # the budget must survive a kill
+            if run.stopped is not None or run.closed:  # a commit may take long
+                self._refuse(first)
         if parent is not None and (clock := parent.deadline) is not None and self.paused is None:
             self.paused = clock
             clock.pause()

@@ -12,6 +12,7 @@ import concurrent.futures
 from collections.abc import Callable
 from typing import Any, Final
 
+from jupyter_durable.executor.thread import ThreadExecutor
 from jupyter_durable.runner.ending import settle_cancelled
 from jupyter_durable.runner.run import CallRecord
 from jupyter_durable.runner.stop import AttemptGivenUp, Told
@@ -98,11 +99,15 @@ def settle_children(call: CallRecord) -> None:
 
 def abandon_children(call: CallRecord) -> None:
     """The call was cut off: nothing that goes on below it counts."""
-    body = call.body
-    if body is not None:
-        for child in body.spawned:
-            child.cancel()
+    spawned = [
+        child for above in (call, *open_below(call)) if above.body is not None for child in list(above.body.spawned)
+    ]
+    for child in spawned:
+        child.cancel()
     give_up_below(call)
+    for child in spawned:  # nothing waits for what cannot be stopped: other requests need its slot
+        if not child.done():
+            ThreadExecutor.give_up(child)
 
 
 def give_up_below(call: CallRecord) -> None:
@@ -114,7 +119,7 @@ def give_up_below(call: CallRecord) -> None:
             if child.visit is not None:
                 visits.append(child.visit)
             if child.task is not None and child.task is not call.task:
-                told.cancel(child.task)
+                told.cancel(child)
     told.throw(visits, AttemptGivenUp)
     told.wait(SEEN_SECONDS)  # what has not begun by now never does
 

@@ -7,6 +7,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Final
 
@@ -123,7 +124,8 @@ def end_stopped(run: Run, root: CallRecord, interrupt: BaseException | None) -> 
     status = Status.INTERRUPTED if isinstance(reason, StoreError) else Status.CANCELLED
     if isinstance(reason, ReplayError):
         status = Status.FAILED
-    root.thread_id = 0
+    if root.spec is None or root.thread_id == threading.get_ident():
+        root.thread_id = 0  # it is left; where the pulse ends the run, its thread is still to be thrown out
     try:
         if run.told is not None:
             run.told.wait(THROW_SECONDS)

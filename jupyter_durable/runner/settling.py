@@ -47,6 +47,7 @@ UNWRAPPED: Final = (
 
 def completed(call: CallRecord, value: Any) -> tuple[CallRow, Sequence[Write]]:
     """The row of a success, with what has to commit together with it."""
+    call.thread_id, call.task = 0, None
     if call.paused is not None:
         _go_on_above(call)
     writes = _close_body(call, call.body) if call.body is not None else []
@@ -165,7 +166,9 @@ def fail(call: CallRecord, error: BaseException) -> float:
         _interrupted(call, error)
     settle_children(call)
     delay = decide(call.plan.policy, call.attempts, error, random.random())
-    if delay is not None and run.stopped is None:
+    if run.stopped is not None:
+        _interrupted(call, RunStopped(run.stopped))
+    if delay is not None:
         _record_attempt(call, error)
         _renew_arguments(call)
         return delay
@@ -176,6 +179,7 @@ def _failed(call: CallRecord, error: BaseException) -> NoReturn:
     """Record the final failure and raise it as the caller gets it."""
     __tracebackhide__ = True
     run = call.run
+    call.thread_id, call.task = 0, None
     _go_on_above(call)
     writes = _last_attempt(call)
     if call.body is not None:
@@ -214,6 +218,7 @@ def _interrupted(call: CallRecord, error: BaseException) -> NoReturn:
     call.thread_id = 0  # it is left: an interrupt that was meant for it comes too late
     _go_on_above(call)
     abandon_children(call)
+    call.task = None  # nor is its task cancelled any more, which may be the user's own
     if call.parent is not None and run.open.pop(call.identity, None) is not None:
         status = Status.INTERRUPTED if isinstance(run.stopped, StoreError) else Status.CANCELLED
         cut_off(call, status)

@@ -15,7 +15,7 @@ import sysconfig
 import threading
 import time
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import CodeType, FrameType
 from typing import Final
 
@@ -26,6 +26,8 @@ AGAIN_SECONDS: Final = 0.003
 """After this time an interrupt that came at a bad moment is sent again."""
 LONGEST_SECONDS: Final = 1.0
 """The engine is nowhere for longer than this, but where a disk or another process hangs."""
+IDLE_SECONDS: Final = 10.0
+"""How often a handler asks whether it is still the one: a kernel has had one for each of its cells."""
 PACKAGES: Final = ("jupyter_durable", "jupyter_durable_kernel", "jupyter_durable_server")
 CALLERS: Final = frozenset(fn.__code__ for fn in (drive, drive_async, Visit.run))
 """What calls user code directly: what stands above it is that code."""
@@ -45,6 +47,8 @@ def send(main_id: int, wanted: Callable[[], bool]) -> None:
     handler = signal.getsignal(signal.SIGINT)
     if isinstance(handler, _Handler):
         handler.wanted = wanted
+    elif not wanted():  # that of the next cell asks nobody
+        return
     signal.pthread_kill(main_id, signal.SIGINT)
 
 
@@ -78,7 +82,8 @@ class _Handler:
         self.is_put_off = False
         self.wanted: Callable[[], bool] = _always
         """Whether what the interrupt is for is still there; that of a user always is."""
-        threading.Thread(target=self._send, name="durable-interrupt", daemon=True).start()
+        self._sender = threading.Thread(target=self._send, name="durable-interrupt", daemon=True)
+        self._sender.start()
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         if not self.wanted():  # the call has been left since it was sent: what comes next is not to be interrupted
@@ -88,7 +93,8 @@ class _Handler:
         if now - self._last > LONGEST_SECONDS / 2:
             self._first = now
         self._last = now
-        if comes_up(frame, self._whole) or now - self._first > LONGEST_SECONDS:
+        late = now - self._first > LONGEST_SECONDS or not self._sender.is_alive()
+        if late or comes_up(frame, self._whole):
             self._last = 0.0
             self.is_put_off, self.wanted = False, _always
             signal.default_int_handler(number, frame)
@@ -97,7 +103,12 @@ class _Handler:
 
     def _send(self) -> None:
         while True:
-            self._asked.get()
+            try:
+                self._asked.get(timeout=IDLE_SECONDS)
+            except Empty:
+                if signal.getsignal(signal.SIGINT) is not self:  # ipykernel puts Python's own there for each cell
+                    return
+                continue
             time.sleep(AGAIN_SECONDS)
             if self.wanted():
                 signal.pthread_kill(self._main_id, signal.SIGINT)

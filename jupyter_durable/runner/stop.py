@@ -64,12 +64,18 @@ class Told:
         """Set when every thread was told, or was seen in its function, and `_tasks` is whole."""
         self._tasks: list[tuple[asyncio.AbstractEventLoop, threading.Event]] = []
 
-    def cancel(self, task: asyncio.Task[Any]) -> None:
-        """Cancel a task of any loop, from any thread."""
+    def cancel(self, call: Stay) -> None:
+        """Cancel the task of a call, in any loop, from any thread, unless it has left the call by then."""
+        task = call.task
+        if task is None:
+            return
         loop, told = task.get_loop(), threading.Event()
 
-        def cancel() -> None:
-            task.cancel()
+        def cancel(left: int = SIGNALS) -> None:
+            if call.task is task and not task.done():
+                task.cancel()
+                if left > 1:  # one that user code has caught comes again, as an interrupt of the main thread does
+                    loop.call_later(SIGNAL_SECONDS, cancel, left - 1)
             told.set()
 
         with contextlib.suppress(RuntimeError):  # the loop has been closed: nothing runs in it
@@ -113,17 +119,19 @@ def leave_all(open_calls: Mapping[int, Stay], told: Told, *, but: int = 0) -> No
     here, main = threading.get_ident(), threading.main_thread().ident
     on_main: Stay | None = None
     visits: list[Visit] = []
+    tasks: dict[asyncio.Task[Any], Stay] = {}
     for call in list(open_calls.values()):
         if call.identity == but:
             continue
         if call.task is not None:
-            told.cancel(call.task)
+            tasks.setdefault(call.task, call)  # the outermost call of each task
             continue
         if call.visit is not None:
             visits.append(call.visit)
-        if call.thread_id == main and call.thread_id != here:
-            on_main = call  # the innermost one
+        if on_main is None and call.thread_id == main and call.thread_id != here:
+            on_main = call  # the outermost one: what is caught further in is sent again
+    for call in tasks.values():
+        told.cancel(call)
     told.throw(visits, RunStopped)
-    if (innermost := on_main) is not None:
-        # So that time.sleep(60) ends.
-        interrupt_main(lambda: innermost.thread_id == main and open_calls.get(innermost.identity) is innermost)
+    if (outermost := on_main) is not None:
+        interrupt_main(lambda: outermost.thread_id == main)  # so that time.sleep(60) ends
