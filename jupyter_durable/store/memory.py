@@ -2,6 +2,7 @@
 
 Rules of this file
 - One lock; every verb is a short critical section, and everything is "durable" when the verb returns.
+- A verb decides here whether it may be done; how it changes one request stands in `memory_rows`.
 - After a fork the copy in the child refuses to work: it would no longer be the parent's store.
 """
 
@@ -12,7 +13,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 from blake3 import blake3
 
@@ -21,7 +21,6 @@ from jupyter_durable.core.model import (
     Attempted,
     CallRow,
     CodeVersion,
-    Flag,
     Lease,
     Logged,
     Metric,
@@ -49,9 +48,7 @@ from jupyter_durable.store.base import (
     not_as_read,
     only,
 )
-from jupyter_durable.store.memory_rows import NOBODY, Kept, accepted, let_go, may_go, passes
-
-_OPEN: Final = (Status.QUEUED, Status.RUNNING, Status.WAITING)
+from jupyter_durable.store.memory_rows import NOBODY, Kept, accepted, may_go, passes
 
 
 class MemoryStore:
@@ -128,48 +125,19 @@ class MemoryStore:
     def begin(self, serial: int, owner: Owner, run: NewRun, lease_until: float, *, epoch: int | None = None) -> Lease:
         with self.held():
             kept = self.kept(serial)
-            row = kept.row
-            if row.owner is not None if epoch is None else row.epoch != epoch:
-                raise not_as_read(row)
+            if kept.row.owner is not None if epoch is None else kept.row.epoch != epoch:
+                raise not_as_read(kept.row)
             if run.code is not None:
                 self._code.setdefault(run.code.key, run.code)
-            for number, old in kept.runs.items():
-                if old.status == Status.RUNNING:
-                    kept.runs[number] = old._replace(status=Status.INTERRUPTED)
-            kept.row = row = row._replace(
-                epoch=row.epoch + 1,
-                run=row.run + 1,
-                status=Status.RUNNING,
-                started_at=run.started_at if row.started_at is None else row.started_at,
-                finished_at=None,
-                error=None,
-                cancel_requested=False,
-                code_key=row.code_key if run.code is None else run.code.key,
-                mac=row.mac if run.mac is None else run.mac,
-                lease_until=lease_until,
-                lease_boot=run.lease_boot,
-                owner=owner,
-            )
-            kept.runs[row.run] = RunRow(
-                row.run, run.mode, Status.RUNNING, run.started_at, None, row.code_key, 0, 0, 0.0
-            )
-            for parent, identity in run.set_aside:
-                call = kept.find(parent, identity)
-                if call is not None:
-                    kept.history.append(call)
-                    kept.put(call._replace(flags=call.flags | Flag.SET_ASIDE))
-            highest = max((max(parent, *rows) for parent, rows in kept.calls.items() if rows), default=1)
-            return Lease(serial, row.id, row.epoch, row.run, max(highest, 1) + 1)
+            first = kept.begin(owner, run, lease_until)
+            return Lease(serial, kept.row.id, kept.row.epoch, kept.row.run, first)
 
     def settle(self, serial: int, epoch: int, status: str, at: float) -> None:
         with self.held():
             kept = self.kept(serial)
             if kept.row.epoch != epoch:
                 raise not_as_read(kept.row)
-            kept.row = let_go(kept.row)._replace(status=status, finished_at=at, cancel_requested=False)
-            for number, run in kept.runs.items():
-                if run.status == Status.RUNNING:
-                    kept.runs[number] = run._replace(status=status, finished_at=at)
+            kept.settle(status, at)
 
     def journal(self, lease: Lease) -> MemoryJournal:
         return MemoryJournal(self, lease)
@@ -189,11 +157,7 @@ class MemoryStore:
 
     def cancel(self, serial: int) -> None:
         with self.held():
-            kept = self.kept(serial)
-            if kept.row.status in _OPEN:
-                if kept.row.status == Status.QUEUED:
-                    kept.row = let_go(kept.row)._replace(status=Status.CANCELLED)
-                kept.row = kept.row._replace(cancel_requested=True)
+            self.kept(serial).cancel()
 
     def pin(self, serial: int, pinned: bool) -> None:
         with self.held():
@@ -375,18 +339,7 @@ class MemoryJournal:
         with self._store.held():
             if finish.root is not None:
                 self._record(finish.root)
-            kept = self._store.owned(self.lease)
-            run = kept.runs[self.lease.run]
-            kept.runs[self.lease.run] = run._replace(
-                status=finish.run_status,
-                finished_at=finish.finished_at,
-                executed=finish.executed,
-                reused=finish.reused,
-                saved=finish.saved,
-            )
-            kept.row = let_go(kept.row)._replace(
-                status=finish.status, finished_at=finish.finished_at, error=finish.error
-            )
+            self._store.owned(self.lease).finish(self.lease.run, finish)
 
     def renew(self, lease_until: float, lease_boot: float | None = None) -> Heartbeat:
         with self._store.held():
@@ -397,9 +350,6 @@ class MemoryJournal:
     def close(self) -> None:
         try:
             with self._store.held():
-                kept = self._store.owned(self.lease)
-                kept.row = let_go(kept.row)._replace(status=Status.INTERRUPTED)
-                run = kept.runs[self.lease.run]
-                kept.runs[self.lease.run] = run._replace(status=Status.INTERRUPTED)
+                self._store.owned(self.lease).interrupt(self.lease.run)
         except StoreError:
             return  # ended, taken over, or closed with the store: there is nothing to let go of

@@ -16,9 +16,12 @@ from jupyter_durable.core.model import (
     CallRow,
     CodeVersion,
     Dropped,
+    Flag,
     Logged,
     Metric,
     NewRequest,
+    NewRun,
+    Owner,
     Progressed,
     Reached,
     RequestRow,
@@ -26,8 +29,9 @@ from jupyter_durable.core.model import (
     Status,
     Write,
 )
-from jupyter_durable.store.base import Filter
+from jupyter_durable.store.base import Filter, Finish
 
+_OPEN: Final = (Status.QUEUED, Status.RUNNING, Status.WAITING)
 _SWEPT: Final = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
 
 
@@ -46,6 +50,65 @@ class Kept:
         self.logs: list[Logged] = []
         self.progress: dict[int, Progressed] = {}
         self.metrics: list[Metric] = []
+
+    def begin(self, owner: Owner, run: NewRun, lease_until: float) -> int:
+        """The next run, which takes the request over from whoever had it. The first identity that it may give."""
+        for number, old in self.runs.items():
+            if old.status == Status.RUNNING:
+                self.runs[number] = old._replace(status=Status.INTERRUPTED)
+        row = self.row
+        self.row = row = row._replace(
+            epoch=row.epoch + 1,
+            run=row.run + 1,
+            status=Status.RUNNING,
+            started_at=run.started_at if row.started_at is None else row.started_at,
+            finished_at=None,
+            error=None,
+            cancel_requested=False,
+            code_key=row.code_key if run.code is None else run.code.key,
+            mac=row.mac if run.mac is None else run.mac,
+            lease_until=lease_until,
+            lease_boot=run.lease_boot,
+            owner=owner,
+        )
+        self.runs[row.run] = RunRow(row.run, run.mode, Status.RUNNING, run.started_at, None, row.code_key, 0, 0, 0.0)
+        for parent, identity in run.set_aside:
+            call = self.find(parent, identity)
+            if call is not None:
+                self.history.append(call)
+                self.put(call._replace(flags=call.flags | Flag.SET_ASIDE))
+        highest = max((max(parent, *rows) for parent, rows in self.calls.items() if rows), default=1)
+        return max(highest, 1) + 1
+
+    def finish(self, run: int, finish: Finish) -> None:
+        """The end that a run reports itself."""
+        self.runs[run] = self.runs[run]._replace(
+            status=finish.run_status,
+            finished_at=finish.finished_at,
+            executed=finish.executed,
+            reused=finish.reused,
+            saved=finish.saved,
+        )
+        self.row = let_go(self.row)._replace(status=finish.status, finished_at=finish.finished_at, error=finish.error)
+
+    def interrupt(self, run: int) -> None:
+        """The run is left without an end."""
+        self.row = let_go(self.row)._replace(status=Status.INTERRUPTED)
+        self.runs[run] = self.runs[run]._replace(status=Status.INTERRUPTED)
+
+    def settle(self, status: str, at: float) -> None:
+        """The end that somebody else says of a request whose runs report none any more."""
+        self.row = let_go(self.row)._replace(status=status, finished_at=at, cancel_requested=False)
+        for number, run in self.runs.items():
+            if run.status == Status.RUNNING:
+                self.runs[number] = run._replace(status=status, finished_at=at)
+
+    def cancel(self) -> None:
+        """What is queued ends at once; what runs is asked to; what has ended stays as it is."""
+        if self.row.status in _OPEN:
+            if self.row.status == Status.QUEUED:
+                self.row = let_go(self.row)._replace(status=Status.CANCELLED)
+            self.row = self.row._replace(cancel_requested=True)
 
     def find(self, parent: int, identity: int) -> CallRow | None:
         return self.calls.get(parent, {}).get(identity)

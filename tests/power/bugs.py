@@ -17,8 +17,9 @@ from typing import Any, Final, NamedTuple
 from jupyter_durable import files
 from jupyter_durable.serializer import signing
 from jupyter_durable.store import blobs
-from jupyter_durable.store.sqlite import link
+from jupyter_durable.store.sqlite import opening
 from jupyter_durable.store.sqlite.link import Link
+from jupyter_durable.store.sqlite.opening import Opener
 from tests.crash.mutants import MUTANTS, replace
 from tests.power.days import ROLLBACK, WAL
 from tests.power.trace import Operation
@@ -108,19 +109,19 @@ def _is_store_folder(path: str) -> bool:
 
 
 def _synchronous(level: str) -> None:
-    prepare = Link._prepare
+    prepare = Opener._prepare
 
-    def weaker(self: Link, connection: sqlite3.Connection) -> None:
+    def weaker(self: Opener, connection: sqlite3.Connection) -> None:
         prepare(self, connection)
         connection.execute(f"PRAGMA synchronous = {level}")
 
-    replace(Link, "_prepare", weaker)
+    replace(Opener, "_prepare", weaker)
 
 
 def _journal(mode: str) -> None:
     """The rollback journal is ended in another way."""
-    real = link._set_journal_mode
-    replace(link, "_set_journal_mode", lambda connection, _: real(connection, mode))
+    real = opening._set_journal_mode
+    replace(opening, "_set_journal_mode", lambda connection, _: real(connection, mode))
 
 
 def _no_folder_is_synced() -> None:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from jupyter_durable.core.model import ROOT, ArgumentsDecide, Attempted, Logged, Metric, Progressed, Reached, Write
-from jupyter_durable.store.sqlite.link import SCHEMA
+from jupyter_durable.store.sqlite.opening import SCHEMA
 from jupyter_durable.store.sqlite.store import SqliteStore
 from tests.store.rows import BODY, ended, mark, outcome, started
 

@@ -4,7 +4,8 @@ Rules of this file
 - One stdlib connection for everything, guarded by `lock`; a second one, of the same library, only runs checkpoints.
 - No automatic checkpoint. SQLite before 3.51.3 (3.50.7, 3.44.6) can corrupt the file when one connection checkpoints
   while another writes, so: take the write lock, PASSIVE on the second connection, let go. Safe on every version.
-- A file is foreign until its schema is seen to be ours (`foreign`), and again when its schema has changed.
+- It is opened by `opening` alone, at first as after an error. For who only looks at a file of somebody else's, the file
+  is foreign again when its schema has changed.
 - The live files are never opened by anything else in this process: POSIX locks would be lost, and commits with them.
 - An fsync that failed is never repeated: the connection is closed and opened again (`reopen`).
 - Where the files no longer stand where they were opened, nothing is written any more: every write is a `StoreGone`,
@@ -16,38 +17,29 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import sqlite3
 import threading
-import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from jupyter_durable.errors import StoreError, StoreGone, StoreVersionError
-from jupyter_durable.files import kind_of, locked_folder, make_folder, new_file, remedy, sync_directory
+from jupyter_durable.errors import StoreError, StoreGone
+from jupyter_durable.files import make_folder, new_file, sync_directory
 from jupyter_durable.store.mounts import is_network
 from jupyter_durable.store.place import Place
-from jupyter_durable.store.sqlite.faults import broken, code_of, read_failed, write_failed
-from jupyter_durable.store.sqlite.foreign import OBJECTS, refuse_other_schemas, restrict
-from jupyter_durable.store.sqlite.frames import file_size, kept_aside, kept_logs, lost_commits
-from jupyter_durable.store.sqlite.patience import LIVING_SECONDS, SLICE_SECONDS, Patience, Tell, log
+from jupyter_durable.store.sqlite.faults import read_failed, write_failed
+from jupyter_durable.store.sqlite.frames import kept_logs
+from jupyter_durable.store.sqlite.making import make_private, why_read_only
+from jupyter_durable.store.sqlite.opening import Opener
+from jupyter_durable.store.sqlite.patience import LIVING_SECONDS, Patience, Tell, log
 from jupyter_durable.store.sqlite.watch import STEPS, Limit, Watch
 
-APPLICATION_ID: Final = 0x4A44_5552
-"""The bytes JDUR in the header of the file."""
-SCHEMA: Final = 6
 CHECKPOINT_EVERY: Final = 200
 """Commits between checkpoints: a recycled WAL halves the cost of a commit, and a fresh one is not recycled yet."""
-
-LOOK_SECONDS: Final = 1.0
-"""How long it may take to read what a file defines, seconds of a processor: it takes less than a thousandth."""
 WORK_SECONDS: Final = 600.0
 """How long a check of the whole file may take where there is a limit."""
-LOOKING_SLICE_SECONDS: Final = 0.2
-"""As `SLICE_SECONDS`, of who only looks and may be interrupted."""
 WAITS: Final = 5.0
 """How many times longer than a statement takes who only looks waits for who holds the file: it may be a sound one."""
 
@@ -98,7 +90,7 @@ class _Broken:
 
 
 class Link:
-    """The connection, its lock, and how it is opened, checkpointed, reopened and dropped."""
+    """The connection, its lock, and how it is checkpointed, copied, reopened and dropped."""
 
     def __init__(
         self, path: Path, *, network: bool | None = None, tell: Tell = log, limit: Limit | None = None
@@ -125,14 +117,13 @@ class Link:
         self.beside: list[Callable[[], str | None]] = []
         """Say what happened to what else belongs to the store."""
         self._second: sqlite3.Connection | None = None
-        self._schema = 0
-        """What SQLite counts the changes of the schema with, when it was seen to be ours."""
         self._network = is_network(path.parent) if network is None else network
-        _create_private(path)
+        self._opener = Opener(path, network=self._network, limit=limit)
+        make_private(path)
         try:
             self._open()
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise (_read_only(path) or read_failed(self.name, error)) from error
+            raise (why_read_only(path) or read_failed(self.name, error)) from error
         for text in kept_logs(path):  # the error was for who opened it first
             tell(text)
         if hasattr(os, "register_at_fork"):
@@ -172,95 +163,13 @@ class Link:
 
     def refuse_changed_schema(self) -> None:
         """Look again where the schema is another one by now. The caller holds `lock`."""
-        (now,) = self.connection.execute("PRAGMA schema_version").fetchone()
-        if now != self._schema:
-            self._look(self.connection)
+        self._opener.refuse_changed_schema(self.connection)
 
     def _open(self) -> None:
-        slice = SLICE_SECONDS if self.limit is None else LOOKING_SLICE_SECONDS
-        connection = sqlite3.connect(
-            self.name, timeout=slice, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
-        try:
-            self._prepare_patiently(connection)
-        except BaseException:
-            connection.close()
-            raise
+        connection = self._opener.open(self.patience())
         self.connection = connection
         self.cursor = connection.cursor()
         self._place = Place(self.path, () if self._network else ("-wal", "-shm"), self.beside)
-
-    def _read_log_through(self, connection: sqlite3.Connection) -> None:
-        """Whether all that the log holds can be read back. Raises `StoreError` when it cannot, to who sees it first.
-
-        Others are told by `kept_logs`.
-        """
-        log = Path(os.path.realpath(self.path) + "-wal")
-        with contextlib.suppress(sqlite3.OperationalError):  # others write: they found it good, or are to say so
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                with contextlib.closing(sqlite3.connect(self.name, timeout=0, isolation_level=None)) as second:
-                    (_, frames, _) = second.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                    lost = lost_commits(log, max(0, frames), lambda: second.serialize())
-                aside = kept_aside(log) if lost else None
-            finally:
-                connection.execute("ROLLBACK")
-            if aside is not None:
-                raise StoreError(
-                    f"the log of the store {self.name} is damaged: {lost} commits in it cannot be read back, so "
-                    f"results that were recorded are missing. It was kept as {aside}. Open the store again to go on "
-                    "without them: the calls that are missing execute again"
-                )
-
-    def _prepare_patiently(self, connection: sqlite3.Connection) -> None:
-        patience = self.patience()
-        while True:
-            try:
-                return self._prepare(connection)
-            except sqlite3.OperationalError as error:
-                if not patience.again(error):
-                    raise patience.over(error) from error
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        restrict(connection)
-        connection.execute("PRAGMA wal_autocheckpoint = 0")
-        logged = not self._network and file_size(os.path.realpath(self.path) + "-wal") > 0
-        version = self._look(connection)
-        if logged:
-            self._read_log_through(connection)  # before anything is written over what could not be read
-        _set_journal_mode(connection, "TRUNCATE" if self._network else "WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA secure_delete = FAST")  # what a row was before it grew is overwritten where it was
-        if version < SCHEMA:
-            from jupyter_durable.store.migrations import migrate
-
-            migrate(connection, APPLICATION_ID)
-            self._look(connection)
-
-    def _look(self, connection: sqlite3.Connection) -> int:
-        """The version of the schema. Raises `StoreError` for a file that is not ours, through and through."""
-        watch = Watch(LOOK_SECONDS if self.limit is None else min(LOOK_SECONDS, self.limit()))
-        try:
-            connection.execute("BEGIN")  # one moment for all: another process may be making the store just now
-            # The first statement that needs the schema parses it: of a foreign file even that may never end.
-            ((objects,),) = watch.read(connection, "SELECT count(*) FROM (SELECT 1 FROM sqlite_master LIMIT 1000)")
-            ((version,),) = watch.read(connection, "PRAGMA user_version")
-            ((application,),) = watch.read(connection, "PRAGMA application_id")
-            if application != APPLICATION_ID and (application, version, objects) != (0, 0, 0):
-                raise StoreError(f"{self.name} is a database of another program; give the store another path")
-            if version > SCHEMA:
-                raise StoreVersionError(
-                    f"the store {self.name} has schema {version}, this jupyter-durable knows {SCHEMA}:"
-                    " upgrade jupyter-durable, or use another store"
-                )
-            refuse_other_schemas(watch.read(connection, OBJECTS), self.name, version)
-            ((self._schema,),) = watch.read(connection, "PRAGMA schema_version")
-        except sqlite3.OperationalError as error:
-            raise watch.over(self.name) if watch.ended(error) else error from None
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-        return int(version)
 
     def checkpoint(self) -> tuple[int, int]:
         """Move the WAL into the file: (frames in the WAL, frames moved). The caller holds `lock`; store thread only.
@@ -386,87 +295,3 @@ def _gone_text(what: str, running: Sequence[str]) -> str:
         "before this process ends: `%durable copy NEW.db` (in a script copy_store('NEW.db')), then `%durable store "
         "sqlite:///NEW.db` goes on with it"
     )
-
-
-def _create_private(path: Path) -> None:
-    """Make the file with mode 0600 and its directory with 0700, without opening a file another thread may use."""
-    try:
-        path = Path(os.path.realpath(path))  # a link to where nothing is yet
-        make_folder(path.parent)
-        _expect_files(path)
-        if not path.exists():
-            with locked_folder(path.parent):
-                _create(path)
-    except OSError as error:
-        raise StoreError(
-            f"the store {path} cannot be opened: {error.strerror or error}; {remedy(error)}, or choose another path"
-        ) from error
-
-
-def _create(path: Path) -> None:
-    """Make the file, unless another process was first. The folder is locked."""
-    if path.exists():
-        return
-    _put_aside(path)
-    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    os.close(new_file(new))
-    try:
-        os.link(new, path)  # atomic, and fails when another process was first
-    except FileExistsError:
-        pass
-    except OSError:  # no hard links here
-        os.close(new_file(path))
-    finally:
-        new.unlink()
-
-
-def _put_aside(path: Path) -> None:
-    """A log without its store belongs to one that was taken away, and that somebody may still have open: a new store
-    that shared its index would spoil both."""
-    for ending in ("-wal", "-journal"):
-        left = path.with_name(path.name + ending)
-        if left.exists():
-            left.rename(left.with_name(f"{left.name}.left-{secrets.token_hex(4)}"))
-    path.with_name(path.name + "-shm").unlink(missing_ok=True)  # made anew from a log
-
-
-def _expect_files(path: Path) -> None:
-    """Refuses what is no file where SQLite would open one: a pipe would make it wait. Raises `StoreError`."""
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        each = path.with_name(path.name + suffix)
-        try:
-            kind = kind_of(each.stat().st_mode)
-        except FileNotFoundError:
-            continue
-        if kind is not None:
-            raise StoreError(
-                f"the store {path} cannot be opened: {each.name} is {kind}, not a file. "
-                "Move it aside, or give the store another path"
-            )
-
-
-def _read_only(path: Path) -> StoreError | None:
-    """What is said of a store in a place that cannot be written; None where it can."""
-    if os.access(path.parent, os.W_OK) and os.access(path, os.W_OK):
-        return None
-    return StoreError(
-        f"the store {path} is read-only here, and a store is written beside even while it is read. Nothing was "
-        f"changed: copy {path.name}, and {path.name}-wal and {path.name}.blobs where they are, to a place that you "
-        "can write, and use it there (configure(store=...))"
-    )
-
-
-def _set_journal_mode(connection: sqlite3.Connection, mode: str) -> None:
-    """SQLite does not wait for others here, so we do."""
-    deadline = time.monotonic() + SLICE_SECONDS
-    while True:
-        try:
-            (got,) = connection.execute(f"PRAGMA journal_mode = {mode}").fetchone()
-        except sqlite3.OperationalError as error:
-            if code_of(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-            continue
-        if got.upper() != mode:
-            raise broken(connection.execute("PRAGMA database_list").fetchone()[2], OSError(f"journal mode is {got}"))
-        return

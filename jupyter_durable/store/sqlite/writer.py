@@ -4,8 +4,8 @@ Rules of this file
 - Only this thread begins transactions. A signal in the main thread can therefore never leave one open.
 - A group is all queued outcomes and all pending writes of every journal: the marks of a call's ancestors are in the
   same commit as its outcome, or in an earlier one.
-- When a group fails, its members are tried one by one; nobody is told of success before the commit that holds it.
-- `done` is called without the lock.
+- How a group is written, and what is done when it fails, stands in `groups`; here it is begun and its members are told.
+- Nobody is told of success before the commit that holds it. `done` is called without the lock.
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Final, TypeVar, cast
 
-from jupyter_durable.core.model import Write
-from jupyter_durable.errors import CheckpointError, DurableError, InternalError, LeaseLost, StoreError, StoreGone
+from jupyter_durable.errors import DurableError, InternalError, LeaseLost, StoreError, StoreGone
 from jupyter_durable.store.base import FLUSH_SECONDS
 from jupyter_durable.store.blobs import BlobFolder
-from jupyter_durable.store.sqlite.faults import FAULTS, PASSING, code_of, is_io_error
+from jupyter_durable.store.sqlite.faults import FAULTS, code_of, is_io_error
+from jupyter_durable.store.sqlite.groups import Groups
 from jupyter_durable.store.sqlite.link import CHECKPOINT_EVERY, Link
-from jupyter_durable.store.sqlite.patience import Patience
 from jupyter_durable.store.sqlite.pending import Pending, Post, Waiting, Work
-from jupyter_durable.store.sqlite.writing import is_there, lost, record, write_all
+from jupyter_durable.store.sqlite.transactions import Transaction, reopened, write_pending
 
 T = TypeVar("T")
 _ARM: Final = "arm"
@@ -42,6 +41,7 @@ class Writer:
     def __init__(self, link: Link, blobs: BlobFolder) -> None:
         self.link = link
         self.blobs = blobs
+        self._groups = Groups(link, blobs)
         self.armed = False
         """Whether a flush is due within `FLUSH_SECONDS`; so that a busy loop wakes the thread 20 times a second."""
         self.journals: dict[int, Pending] = {}
@@ -156,113 +156,12 @@ class Writer:
         while outcomes is None:
             with self.link.lock:
                 taken = [(p, p.take()) for p in list(self.journals.values())]
-                outcomes = self._together(group, taken, patience)
+                outcomes = self._groups.commit(group, taken, patience)
         self._in_hand = []
         for post, error in zip(group, outcomes, strict=True):
             if error is None and post.row.blob is not None:
                 self.blobs.release(post.row.blob)
             _tell(post.done, error)
-
-    def _together(
-        self, group: Sequence[Post], taken: Sequence[tuple[Pending, list[Write]]], patience: Patience
-    ) -> list[StoreError | None] | None:
-        """What became of each; None: another process holds the file, nothing was written, and it is waited for."""
-        outcomes: list[StoreError | None] = []
-        if self.link.gone is not None:
-            return self._singly(group, taken, self._out_of_place())
-        try:
-            if any(post.suspect for post in group):
-                return self._singly(group, taken, self._reopened(), verify=True)
-            with _Transaction(self.link) as cursor:
-                for pending, writes in taken:
-                    _write_pending(cursor, pending, writes)
-                for post in group:
-                    outcomes.append(self._write_post(cursor, post))
-        except (*FAULTS, StoreGone) as error:
-            if patience.again(error):
-                for pending, writes in taken:
-                    pending.restore(writes)
-                return None
-            if code_of(error) == sqlite3.SQLITE_BUSY:  # no member is to blame, and each would wait as long again
-                return self._singly(group, taken, self.link.failed(patience.over(error)))
-            suspect = is_io_error(error)
-            return self._singly(group, taken, self._reopened() if suspect else None, verify=suspect)
-        return outcomes
-
-    def _out_of_place(self) -> StoreError | None:
-        """Why nothing may be written: the files are not where they were opened."""
-        try:
-            self.link.check_place()
-        except StoreError as error:
-            return error
-        return None
-
-    def _singly(
-        self,
-        group: Sequence[Post],
-        taken: Sequence[tuple[Pending, list[Write]]],
-        failure: StoreError | None,
-        *,
-        verify: bool = False,
-    ) -> list[StoreError | None]:
-        """One transaction each, or `failure` for all.
-
-        What cannot be written for a passing reason stays queued, and holds up the outcomes of its journal: they must
-        not be durable before the marks of their callers.
-        """
-        held: dict[int, StoreError] = {}
-        for pending, writes in taken:
-            blocked = failure or self._pending_singly(pending, writes)
-            if blocked is not None:
-                held[id(pending)] = blocked
-                if failure is not None:
-                    pending.restore(writes)
-        return [held.get(id(post.pending)) or failure or self._post_singly(post, verify=verify) for post in group]
-
-    def _write_post(self, cursor: sqlite3.Cursor, post: Post) -> StoreError | None:
-        if post.row.blob is not None:
-            try:
-                self.blobs.ensure(post.row.blob)
-            except CheckpointError as error:
-                return error
-        refused = record(cursor, post.pending.fence, post.row)
-        if refused is None:
-            write_all(cursor, post.pending.fence, post.writes)
-        return refused
-
-    def _pending_singly(self, pending: Pending, writes: list[Write]) -> StoreError | None:
-        for n, write in enumerate(writes):
-            try:
-                with _Transaction(self.link) as cursor:
-                    _write_pending(cursor, pending, [write])
-            except (*FAULTS, StoreGone) as error:
-                failure = self.link.failed(error)
-                if code_of(error) in PASSING or isinstance(failure, StoreGone):
-                    pending.restore(writes[n:])
-                    return self._reopened() or failure if is_io_error(error) else failure
-                pending.failure = failure
-        return None
-
-    def _post_singly(self, post: Post, *, verify: bool) -> StoreError | None:
-        try:
-            if verify and is_there(self.link.cursor, post.pending.fence, post.row):
-                return None
-            with _Transaction(self.link) as cursor:
-                return self._write_post(cursor, post)
-        except (*FAULTS, StoreGone) as error:
-            if is_io_error(error) and self._reopened() is None and not verify:
-                return self._post_singly(post, verify=True)
-            return self.link.failed(error)
-
-    def _reopened(self) -> StoreError | None:
-        """After an input/output error: a new connection on which everything readable is synced, or the error."""
-        try:
-            self.link.reopen()
-        except sqlite3.Error as error:
-            return self.link.failed(error)
-        except StoreError as error:
-            return error
-        return None
 
     def _work(self, work: Work) -> None:
         self._in_hand = [work]
@@ -282,16 +181,16 @@ class Writer:
             writes = work.pending.take() if work.pending is not None else []
             try:
                 self.link.check_place()
-                with self.link.working(), _Transaction(self.link) as cursor:
+                with self.link.working(), Transaction(self.link) as cursor:
                     if work.pending is not None:
-                        _write_pending(cursor, work.pending, writes)
+                        write_pending(cursor, work.pending, writes)
                     work.waiting.result = work.run(cursor)
                 writes = []
                 self.link.check_place()  # what was written while the file was taken away is not acknowledged
             except (*FAULTS, DurableError) as raised:
                 if work.pending is not None and not isinstance(raised, LeaseLost):
                     work.pending.restore(writes)
-                return (self._reopened() or raised) if is_io_error(raised) else raised
+                return (reopened(self.link) or raised) if is_io_error(raised) else raised
         return None
 
     def _checkpoint(self) -> None:
@@ -319,42 +218,6 @@ class Writer:
                 _tell(item.done, failure)
             elif isinstance(item, Work):
                 _tell(item.waiting, failure)
-
-
-class _Transaction:
-    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK when anything is raised."""
-
-    __slots__ = ("_link",)
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-
-    def __enter__(self) -> sqlite3.Cursor:
-        self._link.cursor.execute("BEGIN IMMEDIATE")
-        return cast(sqlite3.Cursor, self._link.cursor)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            try:
-                self._link.cursor.execute("COMMIT")
-            except sqlite3.Error:
-                self._roll_back()
-                raise
-            self._link.commits += 1
-        else:
-            self._roll_back()
-
-    def _roll_back(self) -> None:
-        if self._link.connection.in_transaction:  # a full disk and an I/O error roll back by themselves
-            self._link.cursor.execute("ROLLBACK")
-
-
-def _write_pending(cursor: sqlite3.Cursor, pending: Pending, writes: Iterable[Write]) -> None:
-    refused = lost(cursor, pending.fence) if writes else None
-    if refused is None:
-        write_all(cursor, pending.fence, writes)
-    else:
-        pending.failure = refused
 
 
 def _tell(done: Callable[[BaseException | None], None], error: BaseException | None) -> None:
