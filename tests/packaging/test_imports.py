@@ -6,12 +6,22 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.conftest import ROOT
 
-HEAVY = ("IPython", "ipykernel", "traitlets", "ipywidgets", "jupyter_client", "jupyter_core", "jupyter_server", "ray")
+HEAVY: Final = (
+    "IPython",
+    "ipykernel",
+    "traitlets",
+    "ipywidgets",
+    "jupyter_client",
+    "jupyter_core",
+    "jupyter_server",
+    "ray",
+)
 
 
 def imported_by(statement: str) -> set[str]:
@@ -19,6 +29,46 @@ def imported_by(statement: str) -> set[str]:
     program = f"{statement}\nimport sys; print(*{{name.split('.')[0] for name in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     return set(done.stdout.split())
+
+
+SYNCHRONOUS: Final = """
+import sys
+from jupyter_durable import Retries, RequestContext, application, configure, function, run_local_application
+configure(store={store!r})
+failed = []
+@function(retries=Retries(1, initial_delay=0))
+def fails_once(n):
+    if not failed:
+        failed.append(n)
+        raise ValueError(n)
+    return n
+@function(timeout=60)
+def in_time(n):
+    RequestContext.get().progress.update(n, 3)
+    return n
+@application()
+@function()
+def flow(n: int) -> int:
+    started = in_time.future(n).run()
+    return sum(in_time.map(range(n))) + fails_once(n) + started.result()
+request = run_local_application(flow, 3)
+assert request.output() == 9
+assert request.replay().output() == 9
+"""
+"""All that synchronous code has: retries, time limits, threads, maps, Futures, and a replay."""
+
+
+@pytest.mark.parametrize("store", ["memory:", "sqlite:///{folder}/store.db"])
+def test_a_synchronous_application_never_imports_asyncio(tmp_path: Path, store: str) -> None:
+    """It would cost more than all else that an import of the package takes, and serves coroutines alone."""
+    loaded = imported_by(SYNCHRONOUS.format(store=store.format(folder=tmp_path)))
+    assert "jupyter_durable" in loaded
+    assert loaded.isdisjoint({"asyncio", "ssl"})
+
+
+def test_importing_the_package_imports_no_module_that_only_calls_need() -> None:
+    """A module that defines functions is imported in every process, also where none of them is called."""
+    assert imported_by("import jupyter_durable").isdisjoint({"asyncio", "concurrent", "ctypes", "json", "logging"})
 
 
 @pytest.mark.parametrize("package", ["jupyter_durable", "jupyter_durable_kernel"])
