@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import random as _random
 import time as _time
 from typing import TYPE_CHECKING, Any
 
@@ -168,7 +167,9 @@ def now() -> float:
 
 def random() -> float:
     """A random number in [0, 1), recorded: a replay gets the same."""
-    return float(_recorded("random", _random.random))
+    import random
+
+    return float(_recorded("random", random.random))
 
 
 def uuid4() -> _uuid.UUID:

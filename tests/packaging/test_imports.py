@@ -24,11 +24,16 @@ HEAVY: Final = (
 )
 
 
-def imported_by(statement: str) -> set[str]:
-    """Top-level names in `sys.modules` of a fresh interpreter after `statement`."""
-    program = f"{statement}\nimport sys; print(*{{name.split('.')[0] for name in sys.modules}})"
+def loaded_by(statement: str) -> set[str]:
+    """`sys.modules` of a fresh interpreter after `statement`."""
+    program = f"{statement}\nimport sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     return set(done.stdout.split())
+
+
+def imported_by(statement: str) -> set[str]:
+    """Top-level names in `sys.modules` of a fresh interpreter after `statement`."""
+    return {name.partition(".")[0] for name in loaded_by(statement)}
 
 
 SYNCHRONOUS: Final = """
@@ -64,6 +69,25 @@ def test_a_synchronous_application_never_imports_asyncio(tmp_path: Path, store: 
     loaded = imported_by(SYNCHRONOUS.format(store=store.format(folder=tmp_path)))
     assert "jupyter_durable" in loaded
     assert loaded.isdisjoint({"asyncio", "ssl"})
+
+
+ONE_CALL: Final = """
+from jupyter_durable import configure, function
+configure(store="memory:")
+@function()
+def first(number):
+    return number
+first(1)
+"""
+
+
+def test_a_durable_call_imports_nothing_that_shows_or_replays_a_request() -> None:
+    """Those are the larger part of the client, and most processes look at no request."""
+    loaded = loaded_by(ONE_CALL)
+    assert "jupyter_durable.client.engine" in loaded
+    assert loaded.isdisjoint(
+        {"jupyter_durable.client.request", "jupyter_durable.client.replay", "jupyter_durable.core.calltree"}
+    )
 
 
 def test_importing_the_package_imports_no_module_that_only_calls_need() -> None:
