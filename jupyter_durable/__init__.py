@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import random as _random
 import time as _time
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +31,8 @@ from jupyter_durable.errors import (
 )
 from jupyter_durable.function import application, cls, function
 from jupyter_durable.future import RETURN_WHEN, Future
-from jupyter_durable.logger import Logger
 from jupyter_durable.options import ApplicationCapability, Retries
-from jupyter_durable.request_context import Progress, RequestContext, State
 from jupyter_durable.signature import DurableFunction
-from jupyter_durable.values import File, Headers, HttpBody, Image
 
 if TYPE_CHECKING:
     import uuid as _uuid
@@ -51,12 +47,15 @@ if TYPE_CHECKING:
         list_requests,
         run_local_application,
     )
+    from jupyter_durable.logger import Logger
     from jupyter_durable.protocols import Engine
+    from jupyter_durable.request_context import Progress as FunctionProgress
+    from jupyter_durable.request_context import RequestContext
+    from jupyter_durable.request_context import State as RequestState
+    from jupyter_durable.values import File, Headers, HttpBody, Image
 
 # Tensorlake's names for what is called otherwise here: code written for it needs only another import.
 Function = DurableFunction
-FunctionProgress = Progress
-RequestState = State
 TensorlakeError = TensorlakeException = DurableError
 
 __version__ = "0.1.0"
@@ -114,8 +113,8 @@ __all__ = [
     "uuid4",
 ]
 
-_OF_THE_CLIENT = frozenset(
-    {
+_LATER = {
+    "client": (
         "Call",
         "ReplayMode",
         "Request",
@@ -124,15 +123,22 @@ _OF_THE_CLIENT = frozenset(
         "get_request",
         "list_requests",
         "run_local_application",
-    }
-)
+    ),
+    "logger": ("Logger",),
+    "request_context": ("Progress", "RequestContext", "State"),
+    "values": ("File", "Headers", "HttpBody", "Image"),
+}
+_MODULE_OF = {name: module for module, names in _LATER.items() for name in names}
+_OURS_FOR = {"FunctionProgress": "Progress", "RequestState": "State"}
 
 
 def __getattr__(name: str) -> Any:
-    # The client is two thirds of the import, and a module that only defines functions does not need it.
-    if name not in _OF_THE_CLIENT:
+    # The client is two thirds of the import, and a module that only defines functions does not need it, nor these.
+    ours = _OURS_FOR.get(name, name)
+    if ours not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = globals()[name] = getattr(importlib.import_module("jupyter_durable.client"), name)
+    module = importlib.import_module(f"jupyter_durable.{_MODULE_OF[ours]}")
+    found = globals()[name] = getattr(module, ours)
     return found
 
 
@@ -161,7 +167,9 @@ def now() -> float:
 
 def random() -> float:
     """A random number in [0, 1), recorded: a replay gets the same."""
-    return float(_recorded("random", _random.random))
+    import random
+
+    return float(_recorded("random", random.random))
 
 
 def uuid4() -> _uuid.UUID:

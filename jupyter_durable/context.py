@@ -10,7 +10,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import threading
 from collections.abc import Callable, Generator
@@ -128,6 +127,8 @@ async def drive_async(call: Execution) -> Any:
 async def begin_late(scope: Scope, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], seq: int) -> Any:
     """Call an async function at a place kept for it, once its deferred arguments are there."""
     __tracebackhide__ = True
+    import asyncio
+
     names, given = list(kwargs), [*args, *kwargs.values()]
     values = await asyncio.gather(*map(awaited, given))
     call = scope.begin(spec, tuple(values[: len(args)]), dict(zip(names, values[len(args) :], strict=True)), seq)

@@ -10,13 +10,17 @@ Rules of this file
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 from collections.abc import Coroutine, Generator
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from jupyter_durable.context import Deferred
 from jupyter_durable.errors import SerializationError
+from jupyter_durable.executor.outcomes import new_outcome
+from jupyter_durable.loops import running_task
+
+if TYPE_CHECKING:
+    import asyncio
+    import concurrent.futures
 
 R = TypeVar("R")
 
@@ -56,6 +60,8 @@ class DurableCoroutine(Deferred, Coroutine[Any, Any, R]):
             native = self._unclaimed.pop()
         except IndexError:
             return await self._of_another()
+        import asyncio
+
         self.loop = asyncio.get_running_loop()
         try:
             value = await native
@@ -73,7 +79,9 @@ class DurableCoroutine(Deferred, Coroutine[Any, Any, R]):
     async def _of_another(self) -> R:
         """The result of the await that came first."""
         __tracebackhide__ = True
-        told: concurrent.futures.Future[None] = concurrent.futures.Future()
+        import asyncio
+
+        told: concurrent.futures.Future[None] = new_outcome()
         told.set_running_or_notify_cancel()  # who stops waiting does not cancel it: it is told all the same
         self._waiting.append(told)
         if self._ended is None:  # else it ended before we stood in the list, and nobody may look there again
@@ -102,7 +110,7 @@ class DurableCoroutine(Deferred, Coroutine[Any, Any, R]):
 
     def _steps(self) -> Coroutine[Any, Any, R]:
         """What the running task steps: each has its own, so that two tasks may be made of one coroutine."""
-        task = _task_here()
+        task = running_task()  # None where it is stepped by hand, without a loop
         steps = self._stepped.get(task)
         if steps is None:
             steps = self._stepped[task] = self._result()
@@ -116,10 +124,3 @@ class DurableCoroutine(Deferred, Coroutine[Any, Any, R]):
         raise SerializationError(
             f"a coroutine of {self.__name__} cannot be stored: await it, or pass it as an argument by itself"
         )
-
-
-def _task_here() -> asyncio.Task[Any] | None:
-    try:
-        return asyncio.current_task()
-    except RuntimeError:  # stepped by hand, without a loop
-        return None

@@ -10,7 +10,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import asyncio.coroutines
 import contextlib
 import functools
 import inspect
@@ -97,6 +96,8 @@ def _async_wrapper(spec: Spec) -> Callable[..., Any]:
     if mark is not None:
         mark(durable)
     else:  # Python 3.11
+        import asyncio.coroutines
+
         durable._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
     return durable
 

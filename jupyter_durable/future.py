@@ -8,21 +8,25 @@ Rules of this file
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import contextvars
 import math
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 from enum import IntEnum
-from typing import Any, Final, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar
 
 from jupyter_durable.context import Deferred, awaited, begin_late, current, drive, scope_here
 from jupyter_durable.coroutine import DurableCoroutine
 from jupyter_durable.entry import called_by_user
 from jupyter_durable.errors import Cancelled, SDKUsageError, SerializationError, TimeoutError
+from jupyter_durable.executor.outcomes import new_outcome, wait_for
+from jupyter_durable.loops import running_loop
 from jupyter_durable.protocols import MapOptions, Scope
 from jupyter_durable.spec import Spec
+
+if TYPE_CHECKING:
+    import asyncio
+    import concurrent.futures
 
 R = TypeVar("R")
 
@@ -36,10 +40,11 @@ class RETURN_WHEN(IntEnum):  # noqa: N801 - the public name of Tensorlake
 
 
 _WHEN: Final = {
-    RETURN_WHEN.FIRST_COMPLETED: concurrent.futures.FIRST_COMPLETED,
-    RETURN_WHEN.FIRST_FAILURE: concurrent.futures.FIRST_EXCEPTION,
-    RETURN_WHEN.ALL_COMPLETED: concurrent.futures.ALL_COMPLETED,
+    RETURN_WHEN.FIRST_COMPLETED: "FIRST_COMPLETED",
+    RETURN_WHEN.FIRST_FAILURE: "FIRST_EXCEPTION",
+    RETURN_WHEN.ALL_COMPLETED: "ALL_COMPLETED",
 }
+"""The same for `concurrent.futures`."""
 
 
 class Future(Deferred, Generic[R]):
@@ -56,7 +61,7 @@ class Future(Deferred, Generic[R]):
         self._started = False
         self._coroutine: DurableCoroutine[R] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._outcome: concurrent.futures.Future[R] = concurrent.futures.Future()
+        self._outcome: concurrent.futures.Future[R] = new_outcome()
         self._outcome.set_running_or_notify_cancel()  # who stops waiting for it does not cancel it for the others
 
     def __repr__(self) -> str:
@@ -130,12 +135,12 @@ class Future(Deferred, Generic[R]):
 
     def _wait_here(self, timeout: float | None) -> None:
         self._not_on_this_loop()
-        if not _wait([self._outcome], timeout, concurrent.futures.ALL_COMPLETED, current.get() or self._scope):
+        if not _wait([self._outcome], timeout, RETURN_WHEN.ALL_COMPLETED, current.get() or self._scope):
             raise TimeoutError(f"{self._name} has not ended within {timeout} s; it goes on, ask again later")
 
     def _not_on_this_loop(self) -> None:
         """Raises `SDKUsageError` where waiting would stop the loop that it runs on."""
-        if self._loop is not None and self._loop is _loop_here() and not self._outcome.done():
+        if self._loop is not None and self._loop is running_loop() and not self._outcome.done():
             raise SDKUsageError(f"the Future of {self._name} runs on this event loop: `await` it instead of waiting")
 
     def done(self) -> bool:
@@ -149,7 +154,7 @@ class Future(Deferred, Generic[R]):
 
     def coroutine(self) -> Coroutine[Any, Any, R]:
         """A coroutine that gives the result, the same one each time. Only in a running loop, before the start."""
-        if _loop_here() is None:
+        if running_loop() is None:
             raise SDKUsageError(f"{self._name}: a coroutine needs a running loop; ask for .result()")
         if self._coroutine is None:
             if self._started:
@@ -161,9 +166,11 @@ class Future(Deferred, Generic[R]):
         if self._claim():
             if self._is_async:
                 # `await` runs in the awaiting loop, so that clients bound to it work.
-                self._loop = _loop_here()
+                self._loop = running_loop()
                 return await self._in_this_loop()
             self._launch()
+        import asyncio
+
         return await asyncio.wrap_future(self._outcome)
 
     async def _in_this_loop(self) -> R:
@@ -199,7 +206,7 @@ class Future(Deferred, Generic[R]):
             future._not_on_this_loop()
         if given:
             outcomes = [future._outcome for future in given]
-            _wait(outcomes, timeout, _WHEN[RETURN_WHEN(return_when)], current.get() or given[0]._scope)
+            _wait(outcomes, timeout, RETURN_WHEN(return_when), current.get() or given[0]._scope)
         return [f for f in given if f.done()], [f for f in given if not f.done()]
 
 
@@ -213,7 +220,7 @@ does not wait for them."""
 
 
 def _wait(
-    outcomes: list[concurrent.futures.Future[Any]], timeout: float | None, return_when: str, scope: Scope
+    outcomes: list[concurrent.futures.Future[Any]], timeout: float | None, return_when: RETURN_WHEN, scope: Scope
 ) -> bool:
     """Whether the wait ended before the time did. Raises when the request is cancelled meanwhile."""
     left = timeout
@@ -222,11 +229,9 @@ def _wait(
         while True:
             turn = patience if left is None else min(patience, left)
             patience = min(2 * patience, LONGEST_POLL_SECONDS)
-            done, not_done = concurrent.futures.wait(outcomes, turn, return_when)
+            done, not_done = wait_for(outcomes, turn, _WHEN[return_when])
             failed = any(outcome.exception() is not None for outcome in done)
-            early = return_when == concurrent.futures.FIRST_COMPLETED or (
-                return_when == concurrent.futures.FIRST_EXCEPTION and failed
-            )
+            early = return_when == RETURN_WHEN.FIRST_COMPLETED or (return_when == RETURN_WHEN.FIRST_FAILURE and failed)
             if not not_done or (done and early):
                 return True
             scope.check()
@@ -250,13 +255,6 @@ def _later_async(scope: Scope, body: Callable[[], Awaitable[Any]], delay: float)
         return await body()
 
     return delayed
-
-
-def _loop_here() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 def settled(values: Sequence[Any], scope: Scope) -> list[Any]:
@@ -316,6 +314,7 @@ def refuse_returned(name: str, value: Any) -> None:
 
 async def settled_async(values: Sequence[Any]) -> list[Any]:
     """As `settled`, in the running loop."""
+    import asyncio
 
     return list(await asyncio.gather(*map(awaited, values)))
 

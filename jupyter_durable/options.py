@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from jupyter_durable.core.retry import RetryPolicy
 from jupyter_durable.errors import SDKUsageError
-from jupyter_durable.values import Image
+
+if TYPE_CHECKING:
+    from jupyter_durable.values import Image
 
 MAX_TIMEOUT: Final = 172_800
 MAX_RETRIES: Final = 10
@@ -124,8 +126,8 @@ class FunctionOptions:
                 f"@function on {name}: executor must be one of {', '.join(EXECUTORS)}, not {self.executor!r}"
             )
         _known_region(name, self.region)
-        if self.image is not None and not isinstance(self.image, Image):
-            raise SDKUsageError(f"@function on {name}: image must be an Image, not {type(self.image).__name__}")
+        if self.image is not None:
+            _check_image(name, self.image)
         if not isinstance(self.description, str):
             raise SDKUsageError(f"@function on {name}: description must be a text, not {self.description!r}")
         if not isinstance(self.durable, bool):
@@ -168,6 +170,13 @@ def bounded(name: str, option: str, value: object, low: float, high: float) -> N
     """Raises `SDKUsageError` for a value that is no number or out of its bounds."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise SDKUsageError(f"{name}: {option} must be a number from {low} to {high}, not {value!r}")
+
+
+def _check_image(name: str, image: object) -> None:
+    from jupyter_durable.values import Image
+
+    if not isinstance(image, Image):
+        raise SDKUsageError(f"@function on {name}: image must be an Image, not {type(image).__name__}")
 
 
 def _at_least(least: float, value: object) -> bool:

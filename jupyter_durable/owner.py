@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextvars
 import threading
 from collections.abc import Callable
 from functools import partial
 
 from jupyter_durable.errors import TimeoutError
+from jupyter_durable.executor.outcomes import wait_for
 from jupyter_durable.executor.thread import on_fresh_thread
 
 
@@ -43,7 +43,7 @@ class Owner:
             self.init(made)
             return
         done = on_fresh_thread(partial(contextvars.copy_context().run, self.init, made))
-        concurrent.futures.wait([done], self._timeout)
+        wait_for([done], self._timeout)
         if not done.done():
             raise TimeoutError(
                 f"{self.cls.__name__}.__init__ has not ended within {self._timeout:g} s (its init_timeout); it goes on "

@@ -8,16 +8,19 @@ Rules of this file
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import contextvars
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.executor.visit import Visit
 from jupyter_durable.spec import Spec
-from jupyter_durable.values import Headers
+
+if TYPE_CHECKING:
+    import concurrent.futures
+
+    from jupyter_durable.values import Headers
 
 
 class Execution(Protocol):

@@ -13,7 +13,6 @@ import contextlib
 import functools
 import itertools
 import os
-import secrets
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
@@ -79,7 +78,8 @@ class Relay:
         self._lock = threading.Lock()
 
     def _open(self) -> None:
-        from multiprocessing.connection import Listener  # 10 ms, for those who start processes
+        import secrets  # both for those alone who start processes
+        from multiprocessing.connection import Listener
 
         key = secrets.token_bytes(32)
         listener = Listener(authkey=key)

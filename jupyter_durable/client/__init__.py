@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_durable.client import settings as _settings
 from jupyter_durable.client.accepting import Origin
 from jupyter_durable.client.engine import Engine
-from jupyter_durable.client.request import Call, ReplayMode, Request, listed, requests_of
 from jupyter_durable.client.settings import Settings
 from jupyter_durable.client.uncaught import watch_uncaught
 from jupyter_durable.context import current, engine
@@ -17,6 +16,9 @@ from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.function import registry
 from jupyter_durable.relay import before_fork, relay
 from jupyter_durable.store.base import Filter
+
+if TYPE_CHECKING:
+    from jupyter_durable.client.request import Call, ReplayMode, Request
 
 __all__ = [
     "Call",
@@ -31,6 +33,15 @@ __all__ = [
     "run_local_application",
     "this_engine",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # What users hold can draw a request, load its code and replay it: a durable call needs none of that.
+    if name not in ("Call", "ReplayMode", "Request"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from jupyter_durable.client import request
+
+    return getattr(request, name)
 
 
 def this_engine() -> Engine:
@@ -82,6 +93,8 @@ def run_local_application(app: Any, *args: Any, **kwargs: Any) -> Request:
     A failure does not raise here; `output()` raises it. Raises `SDKUsageError` for what is no application, for
     missing arguments, and (`InputMismatch`, also a `SerializationError`) for those that do not fit its type hints.
     """
+    from jupyter_durable.client.request import Request
+
     spec = registry.get(app) if isinstance(app, str) else getattr(app, "__durable__", None)
     if spec is None and isinstance(app, str):
         raise SDKUsageError(f"run_local_application: no durable function named {app!r} is defined in this process")
@@ -98,6 +111,8 @@ def run_local_application(app: Any, *args: Any, **kwargs: Any) -> Request:
 
 def get_request(id: str) -> Request:
     """A request by id, by a prefix of it that only one has, or `last`. Raises `SDKUsageError`."""
+    from jupyter_durable.client.request import Request
+
     own = this_engine()
     return Request(own, own.store.request(id))
 
@@ -114,6 +129,8 @@ def list_requests(
     `status` is the one that holds now: `interrupted` finds those whose process is gone. Raises `SDKUsageError` for an
     unknown status.
     """
+    from jupyter_durable.client.request import listed, requests_of
+
     own = this_engine()
     if isinstance(before, str):
         before = get_request(before)

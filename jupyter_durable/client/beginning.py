@@ -12,7 +12,7 @@ from collections.abc import Container
 from functools import partial
 from typing import NamedTuple
 
-from jupyter_durable.client import accepting, finding, launching, replay, trusted, versions
+from jupyter_durable.client import accepting, finding, launching, trusted, versions
 from jupyter_durable.client.accepting import Given, Origin
 from jupyter_durable.client.launching import Launch
 from jupyter_durable.client.process import Process
@@ -56,7 +56,7 @@ def of_application(process: Process, spec: Spec, given: Given, cell: Cell, taken
     else:
         row, _ = accepting.accept(process, spec, *given, Origin(cell.notebook, cell.key, seen=found.seen), code)
     again = resumed and complete and row.status == Status.SUCCEEDED and cell.once
-    aside = replay.changed_calls(process, row, code) if again else ()
+    aside = _changed(process, row, code) if again else ()
     wanted = Launch(code, set_aside=aside, reuse_changed=not (cell.once and complete))
     return Begun(row, *launching.launch(process, row, wanted, spec), resumed)
 
@@ -69,6 +69,13 @@ def _accepted(process: Process, cell: Cell, found: finding.Found) -> RequestRow:
     return process.store.accept(sealer.vouched(new), seen=found.seen)[0]
 
 
+def _changed(process: Process, row: RequestRow, code: versions.Loaded) -> tuple[tuple[int, int], ...]:
+    """The calls of a success whose code is another one now."""
+    from jupyter_durable.client import replay  # it reads the whole tree: for cells that go on after a success
+
+    return replay.changed_calls(process, row, code)
+
+
 def _launch(process: Process, cell: Cell, row: RequestRow, resumed: bool) -> Launch:
     rule = once_called(cell.source)
     if not resumed:
@@ -76,7 +83,7 @@ def _launch(process: Process, cell: Cell, row: RequestRow, resumed: bool) -> Lau
     recorded = partial(trusted.code_of, process, row)
     code, complete = versions.code_of_now(versions.Reading({}, cell.source), recorded, process.signer)
     once = cell.once and complete
-    aside = replay.changed_calls(process, row, code) if once else ()
+    aside = _changed(process, row, code) if once else ()
     return Launch(code, set_aside=aside, place_rule=rule, reuse_changed=not once)
 
 

@@ -7,15 +7,15 @@ Rules of this file
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import threading
-from typing import Any, Final
+from typing import Any
 
 from jupyter_durable.context import drive, drive_async
 from jupyter_durable.core.model import ROOT, CallRow, Flag, Reached, Status
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import DeserializationError, StoreError
+from jupyter_durable.executor.outcomes import wait_for
+from jupyter_durable.loops import cancellation
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.ending import end_served, end_stopped
 from jupyter_durable.runner.matching import drifted
@@ -25,8 +25,10 @@ from jupyter_durable.runner.run import Run
 from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable.serializer.base import PICKLE
 
-LEAVING: Final = (RunStopped, KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
-"""What is no failure of the code that it leaves, be it raised there or thrown in: the run ends as stopped."""
+
+def leaving() -> tuple[type[BaseException], ...]:
+    """What is no failure of the code that it leaves, be it raised there or thrown in: the run ends as stopped."""
+    return RunStopped, KeyboardInterrupt, SystemExit, GeneratorExit, *cancellation()
 
 
 def served(run: Run, root: ActiveCall) -> CallRow | None:
@@ -67,7 +69,7 @@ def conduct(run: Run, root: ActiveCall) -> Any:
         return _on_a_loop(run, root)
     try:
         return drive(root)
-    except LEAVING as left:
+    except leaving() as left:
         raise end_stopped(run, root, None if isinstance(left, RunStopped) else left) from None
 
 
@@ -79,7 +81,7 @@ def _on_a_loop(run: Run, root: ActiveCall) -> Any:
         return done.result()
     except (KeyboardInterrupt, SystemExit):
         run.cancel()
-        concurrent.futures.wait([done], GRACE_SECONDS)
+        wait_for([done], GRACE_SECONDS)
         raise
 
 
@@ -92,7 +94,7 @@ async def conduct_async(run: Run, root: ActiveCall) -> Any:
     run.thread_id = run.thread_id or threading.get_ident()
     try:
         return await drive_async(root)
-    except LEAVING as left:
+    except leaving() as left:
         raise end_stopped(run, root, None if isinstance(left, RunStopped) else left) from None
 
 

@@ -15,8 +15,6 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from jupyter_durable.client.journal import records
-from jupyter_durable.core.calltree import CallTree
-from jupyter_durable.core.counting import count
 from jupyter_durable.core.model import RequestRow, RunRow
 from jupyter_durable.store.base import Store
 
@@ -70,6 +68,9 @@ def as_counted(runs: list[RunRow]) -> Numbers:
 
 def _counted(store: Store, row: RequestRow, runs: list[RunRow]) -> Numbers | None:
     """None before the first run, and for more calls than a list may read."""
+    from jupyter_durable.core.calltree import CallTree  # for those who look: a process that runs calls has no tree
+    from jupyter_durable.core.counting import count
+
     if sum(run.executed for run in runs) > MOST:
         return None
     found = list(islice(records(store, row.serial), MOST + 1))

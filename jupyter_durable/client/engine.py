@@ -16,7 +16,6 @@ from jupyter_durable.client import accepting, conducting, launching, left_over, 
 from jupyter_durable.client.accepting import Origin
 from jupyter_durable.client.launching import Launch
 from jupyter_durable.client.process import Process
-from jupyter_durable.client.request import Request
 from jupyter_durable.client.sessions import Sessions
 from jupyter_durable.client.settings import Settings
 from jupyter_durable.core.model import RequestRow, Status
@@ -100,6 +99,8 @@ class Engine(Process):
 
     def submit(self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], idempotency_key: str | None) -> Any:
         """Accept a request and run it beside the calling code."""
+        from jupyter_durable.client.request import Request
+
         key: object = idempotency_key
         if key is not None and (not isinstance(key, str) or not key):
             raise SDKUsageError(f"{spec.name}.submit: idempotency_key must be a text that is not empty, not {key!r}")

@@ -89,7 +89,7 @@ def _run_body(run: Run, root: ActiveCall, code: Loaded) -> None:
     error: BaseException | None = None
     try:
         _execute(run, root, code)
-    except conducting.LEAVING as left:
+    except conducting.leaving() as left:
         error = left
     except Exception as failure:  # noqa: BLE001 - the user's cell was executed; the request keeps its failure
         error = failure
@@ -101,7 +101,7 @@ def _run_body(run: Run, root: ActiveCall, code: Loaded) -> None:
 def _end(run: Run, root: ActiveCall, error: BaseException | None) -> None:
     if run.ended:
         return
-    if run.stopped is not None or isinstance(error, conducting.LEAVING):
+    if run.stopped is not None or isinstance(error, conducting.leaving()):
         end_stopped(run, root, None if isinstance(error, RunStopped) else error)
         if run.stopped is None and error is not None:
             raise error

@@ -8,11 +8,14 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from jupyter_durable.core.calltree import CallNode, CallTree
 from jupyter_durable.core.model import ROOT, CallRow, Reached, RequestRow, Write
 from jupyter_durable.errors import StoreError
 from jupyter_durable.store.base import Store
+
+if TYPE_CHECKING:
+    from jupyter_durable.core.calltree import CallNode, CallTree
 
 PAGE = 1000
 
@@ -65,6 +68,8 @@ def _damaged(identity: int, parent: int) -> StoreError:
 
 def load_tree(store: Store, request: RequestRow, *, live: bool) -> tuple[CallTree, CallNode | None]:
     """The call tree of the last run. `live`: somebody is running the request now."""
+    from jupyter_durable.core.calltree import CallTree  # for those who look: a process that runs calls has no tree
+
     tree = CallTree()
     tree.apply(records(store, request.serial))
     tree.apply(store.progress(request.serial))

@@ -8,27 +8,22 @@ Rules of this file
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_durable.core.model import ROOT
 from jupyter_durable.coroutine import DurableCoroutine
+from jupyter_durable.loops import tasks_here
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.run import Run
+
+if TYPE_CHECKING:
+    import asyncio
 
 LOOK_SECONDS: Final = 0.05
 QUIET_SECONDS: Final = 0.5
 """How long nothing must run before the request ends: a task that goes from one call to the next ends it not."""
-
-
-def running_task() -> asyncio.Task[Any] | None:
-    """The task that runs here; None outside of a loop."""
-    try:
-        return asyncio.current_task()
-    except RuntimeError:
-        return None
 
 
 def busy(run: Run) -> bool:
@@ -38,11 +33,7 @@ def busy(run: Run) -> bool:
 
 def _awaiting(run: Run) -> list[asyncio.Task[Any]]:
     """Tasks of this thread's loop that were made of a call of this run and have not ended."""
-    try:
-        tasks = asyncio.all_tasks()
-    except RuntimeError:
-        return []
-    coroutines = ((task, task.get_coro()) for task in tasks)
+    coroutines = ((task, task.get_coro()) for task in tasks_here())
     return [task for task, made in coroutines if isinstance(made, DurableCoroutine) and made.request == run.id]
 
 

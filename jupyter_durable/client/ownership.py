@@ -13,10 +13,10 @@ Rules of this file
 
 from __future__ import annotations
 
+import _socket  # for the name of this machine; the module `socket` costs several times as much
 import errno
 import functools
 import os
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -82,7 +82,7 @@ def _process(pid: int) -> _Process | None:
 def _this_owner(pid: int) -> Owner:
     boot = _read("/proc/sys/kernel/random/boot_id")
     process = _process(pid)
-    return Owner(socket.gethostname(), boot, _pid_namespace(), pid, process.started if process is not None else "")
+    return Owner(_socket.gethostname(), boot, _pid_namespace(), pid, process.started if process is not None else "")
 
 
 def this_owner() -> Owner:

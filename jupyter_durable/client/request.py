@@ -7,7 +7,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import Generator, Sequence
@@ -145,6 +144,8 @@ class Request:
         return self
 
     async def _wait(self) -> Any:
+        import asyncio
+
         while self.status not in ENDED or self._process.runs(self.id):
             await asyncio.sleep(POLL_SECONDS)
         return self.output()

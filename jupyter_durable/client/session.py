@@ -9,8 +9,8 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
-from jupyter_durable.client.lingering import running_task
 from jupyter_durable.core.model import Kind, RequestRow
+from jupyter_durable.loops import running_task
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.run import Run
 

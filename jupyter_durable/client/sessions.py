@@ -22,7 +22,6 @@ from typing import Any
 
 from jupyter_durable.client import beginning, conducting, lingering, ownership
 from jupyter_durable.client.beginning import Begun
-from jupyter_durable.client.lingering import running_task
 from jupyter_durable.client.process import Process
 from jupyter_durable.client.session import Cell, Session, script_cell
 from jupyter_durable.client.uncaught import Uncaught
@@ -30,6 +29,7 @@ from jupyter_durable.code.texts import make_newest
 from jupyter_durable.core.model import RequestRow
 from jupyter_durable.errors import SDKUsageError, StoreError
 from jupyter_durable.function import Spec
+from jupyter_durable.loops import running_task
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.ending import end_stopped
 from jupyter_durable.runner.run import CallRecord, Run
@@ -116,7 +116,7 @@ class Sessions:
         """End the request of a cell; why the store did not take it."""
         if run.ended:
             return run.stopped if isinstance(run.stopped, StoreError) else None
-        if run.stopped is None and not isinstance(error, conducting.LEAVING):
+        if run.stopped is None and not isinstance(error, conducting.leaving()):
             if error is not None:
                 root.settle_failed(error)
                 return None

@@ -10,7 +10,7 @@ _CHANGING: Final = frozenset(
     name
     for kind in (list, dict, set, bytearray)
     for name in dir(kind)
-    if name in dir(kind) and not hasattr(tuple, name) and not hasattr(frozenset, name) and not hasattr(bytes, name)
+    if not hasattr(tuple, name) and not hasattr(frozenset, name) and not hasattr(bytes, name)
 ) - {"get", "items", "keys", "values", "fromkeys"}
 """Methods by which builtin containers are changed in place."""
 

@@ -7,7 +7,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import difflib
 import re
 import shlex
 from collections.abc import Callable, Iterator
@@ -77,6 +76,8 @@ def _with_option(options: CellOptions, word: str, words: Iterator[str]) -> CellO
         raise SDKUsageError("%%durable: %%durable? shows its help; the line of a cell has its options only")
     if name not in VALUED:
         known = (*VALUED, *FLAGS)
+        import difflib  # for those who mistype
+
         near = difflib.get_close_matches(name.lower(), known, 1)
         hint = f"did you mean {near[0]}? Known" if near else "known"
         raise SDKUsageError(f"%%durable: unknown option {word!r}; {hint} are {', '.join(known)}")

@@ -8,10 +8,12 @@ Rules of this file
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import concurrent.futures
 
 T = TypeVar("T")
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+from jupyter_durable.executor.outcomes import new_outcome
+
+if TYPE_CHECKING:
+    import concurrent.futures
 
 T = TypeVar("T")
 
@@ -17,7 +21,7 @@ class InlineExecutor:
 
     def submit(self, body: Callable[[], T]) -> concurrent.futures.Future[T]:
         """Run `body` now."""
-        done: concurrent.futures.Future[T] = concurrent.futures.Future()
+        done: concurrent.futures.Future[T] = new_outcome()
         try:
             done.set_result(body())
         except BaseException as error:

@@ -8,12 +8,16 @@ Rules of this file
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import contextvars
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from jupyter_durable.executor.outcomes import new_outcome
+
+if TYPE_CHECKING:
+    import asyncio
+    import concurrent.futures
 
 T = TypeVar("T")
 
@@ -27,7 +31,7 @@ class LoopThreads:
 
     def submit(self, level: int, body: Callable[[], Coroutine[Any, Any, T]]) -> concurrent.futures.Future[T]:
         """Run the coroutine that `body` makes on the loop of `level`, in a copy of the caller's context."""
-        done: concurrent.futures.Future[T] = concurrent.futures.Future()
+        done: concurrent.futures.Future[T] = new_outcome()
         context = contextvars.copy_context()
         loop = self._loop(level)
 
@@ -44,6 +48,8 @@ class LoopThreads:
         with self._lock:
             loop = self._loops.get(level)
             if loop is None:
+                import asyncio
+
                 loop = asyncio.new_event_loop()
                 threading.Thread(target=loop.run_forever, name=f"durable-loop-{level}", daemon=True).start()
                 self._loops[level] = loop
@@ -52,6 +58,8 @@ class LoopThreads:
 
 def _settle(ended: asyncio.Task[T], done: concurrent.futures.Future[T]) -> None:
     if ended.cancelled():
+        import asyncio
+
         done.set_exception(asyncio.CancelledError())
         return
     error = ended.exception()

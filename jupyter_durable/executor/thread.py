@@ -12,14 +12,17 @@ Rules of this file
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from jupyter_durable.errors import WorkerLost
+from jupyter_durable.executor.outcomes import new_outcome
+
+if TYPE_CHECKING:
+    import concurrent.futures
 
 T = TypeVar("T")
 
@@ -110,7 +113,7 @@ class ThreadExecutor:
 
     def submit(self, body: Callable[[], T], *, first: bool = False) -> concurrent.futures.Future[T]:
         """Run `body` as soon as a slot is free; `first`: before all others that have not begun."""
-        done: concurrent.futures.Future[T] = concurrent.futures.Future()
+        done: concurrent.futures.Future[T] = new_outcome()
         done.seat = seat = _Seat(self)  # type: ignore[attr-defined]
         with self._lock:
             if first:
@@ -265,6 +268,6 @@ def _run(body: Callable[[], Any], done: concurrent.futures.Future[Any]) -> None:
 
 def on_fresh_thread(body: Callable[[], T]) -> concurrent.futures.Future[T]:
     """Run `body` on a thread of its own, outside of all slots: for a stack that has become deep."""
-    done: concurrent.futures.Future[T] = concurrent.futures.Future()
+    done: concurrent.futures.Future[T] = new_outcome()
     threading.Thread(target=_run, args=(body, done), name="durable-stack", daemon=True).start()
     return done

@@ -19,20 +19,17 @@ Rules of this file
 from __future__ import annotations
 
 import _weakrefset
-import asyncio
-import concurrent.futures
 import contextlib
-import ctypes
-import logging
+import functools
 import os
+import site
 import sys
-import sysconfig
 import threading
 import time
 import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 FIRST_SECONDS: Final = 0.002
 LAST_SECONDS: Final = 0.05
@@ -41,10 +38,16 @@ BEFORE_SECONDS: Final = 2.0
 """The same for a thread that is about to begin a function and waits for its turn. One of C never comes to it."""
 LOOK_SECONDS: Final = 0.0005
 OURS: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
+# By their folders: a process that has no use for these modules need not import them.
+_STANDARD: Final = os.path.dirname(os.__file__)
 SPARED: Final = (
-    *(os.path.dirname(str(module.__file__)) + os.sep for module in (asyncio, concurrent.futures, logging)),
+    *(os.path.join(_STANDARD, *parts, "") for parts in (("asyncio",), ("concurrent", "futures"), ("logging",))),
     *(str(module.__file__) for module in (threading, weakref, _weakrefset)),
-    *(os.path.join(sysconfig.get_path("purelib"), name) for name in ("ipykernel", "jupyter_durable", "tornado", "zmq")),
+    *(
+        os.path.join(folder, name)
+        for folder in site.getsitepackages()
+        for name in ("ipykernel", "jupyter_durable", "tornado", "zmq")
+    ),
     OURS,
     "<frozen importlib",
 )
@@ -54,12 +57,26 @@ WAIT: Final = threading.Condition.wait.__code__
 START: Final = threading.Thread.start.__code__
 """But not where it waits for this: until a new thread runs, CPython knows it by the identity of its maker."""
 
-_throw: Final = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p)(
-    ("PyThreadState_SetAsyncExc", ctypes.pythonapi)
-)
-_state: Final = ctypes.PYFUNCTYPE(ctypes.c_void_p)(("PyThreadState_Get", ctypes.pythonapi))
-# Not `sys._current_frames`: it makes objects while it holds a lock of the interpreter, and can so stop all threads.
-_frame: Final = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p)(("PyThreadState_GetFrame", ctypes.pythonapi))
+
+class _Interpreter(NamedTuple):
+    """What is asked of CPython itself."""
+
+    throw: Callable[[int, int | None], int]
+    state: Callable[[], int]
+    frame: Callable[[int], types.FrameType]
+    """Not `sys._current_frames`: it makes objects while it holds a lock of the interpreter, so it can stop all."""
+
+
+@functools.cache
+def _interpreter() -> _Interpreter:
+    import ctypes  # for a process in which a thread visits user code, and loaded before the first one does
+
+    number, pointer = ctypes.c_int, ctypes.c_void_p
+    return _Interpreter(
+        ctypes.PYFUNCTYPE(number, ctypes.c_ulong, pointer)(("PyThreadState_SetAsyncExc", ctypes.pythonapi)),
+        ctypes.PYFUNCTYPE(pointer)(("PyThreadState_Get", ctypes.pythonapi)),
+        ctypes.PYFUNCTYPE(ctypes.py_object, pointer)(("PyThreadState_GetFrame", ctypes.pythonapi)),
+    )
 
 
 class _Thread:
@@ -69,7 +86,7 @@ class _Thread:
 
     def __init__(self) -> None:
         self.id = threading.get_ident()
-        self.state = _state()
+        self.state = _interpreter().state()
         self.visits: list[Visit] = []
         self.is_open = False
         self.tokens: list[None] = []
@@ -233,11 +250,12 @@ class _Throw:
             self.over = self.seen = True
             return
         new, identity = id(self._error), self._thread.id
+        interpreter = _interpreter()
         # From looking to throwing there is one call, of C: hardly ever another thread gets its turn between.
-        frame = _frame(self._thread.state)
+        frame = interpreter.frame(self._thread.state)
         self.is_before = before = _is_before(frame)
         if before or not _is_spared(frame):
-            self._sent = bool(_throw(identity, new))
+            self._sent = bool(interpreter.throw(identity, new))
             self.seen = self._sent and not before
 
     def settle(self) -> None:
@@ -246,7 +264,7 @@ class _Throw:
         if thread is None:
             return
         if self.is_under_way:
-            _throw(thread.id, None)
+            _interpreter().throw(thread.id, None)
         if self._sent and self.visit.told:
             self.over = self.seen = True
             thread.raised = True
@@ -316,7 +334,7 @@ def _trace_no_more() -> None:
 
 def _look_no_more() -> None:
     try:
-        _throw(threading.get_ident(), id(_TakenBack))
+        _interpreter().throw(threading.get_ident(), id(_TakenBack))
         while True:
             pass
     except _TakenBack:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import threading
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_durable.core.model import ArgumentsDecide, CallRow, Reached
 from jupyter_durable.core.replay import Matched
 from jupyter_durable.errors import InternalError
 from jupyter_durable.runner.sealing import Sealer
 from jupyter_durable.store.base import Store
+
+if TYPE_CHECKING:
+    import concurrent.futures
 
 
 class Matcher(Protocol):

@@ -10,12 +10,11 @@ Rules of this file
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import sys
 import threading
 from functools import partial
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from jupyter_durable.context import current, drive, drive_async, scope_here
 from jupyter_durable.core.model import CallRow, Status
@@ -23,6 +22,7 @@ from jupyter_durable.core.replay import carried
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.executor.visit import Visit, close_here
 from jupyter_durable.future import Future, settled, settled_async
+from jupyter_durable.loops import running_task
 from jupyter_durable.protocols import Scope
 from jupyter_durable.runner import children, settling, waiting
 from jupyter_durable.runner.arguments import kept
@@ -33,6 +33,9 @@ from jupyter_durable.runner.rows import mark, mark_durably, row_of
 from jupyter_durable.runner.run import CallRecord
 from jupyter_durable.runner.stop import RunStopped, StartOver
 from jupyter_durable.serializer.canonical import FLAT
+
+if TYPE_CHECKING:
+    import asyncio
 
 DEEP: Final = 100
 """Up to this depth of durable calls nobody asks for the limit."""
@@ -123,7 +126,7 @@ class ActiveCall(CallRecord):
         self.thread_id = threading.get_ident()
         plan = self.plan
         if plan.is_async:
-            self.task = asyncio.current_task()
+            self.task = running_task()
             close_here()
         elif self.thread_id != run.main_id and self.invoke is plan.fn:
             self.visit = Visit()
@@ -205,6 +208,8 @@ class ActiveCall(CallRecord):
         elif run.journal.alone():
             run.record(row, writes)
         else:
+            import asyncio
+
             loop = asyncio.get_running_loop()
             durable: asyncio.Future[BaseException | None] = loop.create_future()
             run.post(row, lambda error: _set_soon(loop, durable, error), writes)

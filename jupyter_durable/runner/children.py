@@ -7,16 +7,20 @@ Rules of this file
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from jupyter_durable.executor.outcomes import new_outcome, wait_for
 from jupyter_durable.executor.thread import ThreadExecutor
+from jupyter_durable.loops import running_loop
 from jupyter_durable.runner.ending import settle_cancelled
 from jupyter_durable.runner.run import CallRecord
 from jupyter_durable.runner.stop import AttemptGivenUp, Told
 from jupyter_durable.runner.waiting import POLL_SECONDS
+
+if TYPE_CHECKING:
+    import asyncio
+    import concurrent.futures
 
 SETTLE_SECONDS: Final = 0.8
 """How long children that were told to stop may take before they are given up."""
@@ -35,17 +39,14 @@ def start(
     if not is_async:
         return run.workers.threads.submit(body)
     if call.spec is not None and call.spec.is_async and not blocking:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            pass  # the async call spawned from a thread of its own: one of our loops takes the child
-        else:
+        loop = running_loop()
+        if loop is not None:  # else the async call spawned from a thread of its own: one of our loops takes the child
             return _on_this_loop(loop, body)
     return run.workers.loops.submit(call.async_depth, body)
 
 
 def _on_this_loop(loop: asyncio.AbstractEventLoop, body: Callable[[], Any]) -> concurrent.futures.Future[Any]:
-    done: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    done: concurrent.futures.Future[Any] = new_outcome()
 
     async def run() -> None:
         if not done.set_running_or_notify_cancel():
@@ -67,12 +68,14 @@ def for_children(call: CallRecord) -> None:
         return
     with call.blocked():
         while not all(child.done() for child in body.spawned):
-            concurrent.futures.wait(body.spawned, POLL_SECONDS)
+            wait_for(body.spawned, POLL_SECONDS)
             call.check()
 
 
 async def for_children_async(call: CallRecord) -> None:
     """As `for_children`, in the running loop."""
+    import asyncio
+
     body = call.body
     while body is not None and not all(child.done() for child in body.spawned):
         await asyncio.sleep(0.001)
@@ -92,7 +95,7 @@ def settle_children(call: CallRecord) -> None:
         child.fenced = True
     if pending:
         with call.blocked():
-            concurrent.futures.wait(pending, SETTLE_SECONDS)
+            wait_for(pending, SETTLE_SECONDS)
     give_up_below(call)
     call.fenced = fenced  # as it was: the thread of an attempt that was given up may go on for long
 

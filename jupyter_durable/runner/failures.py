@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import os
 from pathlib import Path
 from typing import Any, Final
 
 from jupyter_durable.code.credentials import masked
 
+_STANDARD: Final = Path(os.__file__).parent
 ENGINE_FOLDERS: Final = tuple(
-    str(Path(file).resolve().parent) + os.sep
-    for file in (Path(__file__).parent, concurrent.futures.__file__, asyncio.__file__)
+    str(folder.resolve()) + os.sep
+    for folder in (Path(__file__).parent.parent, _STANDARD / "concurrent" / "futures", _STANDARD / "asyncio")
 )
 """Ours, and those through which our threads and loops pass a user's exception on."""
 

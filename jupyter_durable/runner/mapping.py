@@ -9,7 +9,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Sequence
 from typing import Any, Final
@@ -34,8 +33,8 @@ from jupyter_durable.spec import Spec
 
 Outcome = tuple[Any, BaseException | None]
 """Result of an item, or what it raised."""
-CAUGHT: Final = (Exception, asyncio.CancelledError, RunStopped, StartOver, AttemptGivenUp)
-"""What an item is left with while the loop goes on."""
+CAUGHT: Final = (Exception, RunStopped, StartOver, AttemptGivenUp)
+"""What an item is left with while the map goes on; one of an async function also when its task is cancelled."""
 
 
 def _digests(run: Run, spec: Spec, values: list[Any]) -> list[tuple[bytes, int]]:
@@ -230,6 +229,8 @@ async def run_map_async(
 ) -> Results[Any]:
     """Call an async function for each item, in the running loop."""
     __tracebackhide__ = True
+    import asyncio
+
     if seq is None:
         seq = reserve(parent)
     values = await settled_async(items_of(await items if isinstance(items, Deferred) else items, scope))
@@ -245,7 +246,7 @@ async def run_map_async(
             try:
                 async with permits:
                     return await drive_async(call), None
-            except CAUGHT as error:  # kept, so that `gather` waits for all: the map raises it at its end
+            except (*CAUGHT, asyncio.CancelledError) as error:  # kept, so that `gather` waits: it is raised at the end
                 return None, error
 
         outcomes = await asyncio.gather(*(one(call) for call in begun))

@@ -13,12 +13,11 @@ Rules of this file
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from jupyter_durable.core.model import ROOT, CallRow, Kind, Lease, Write
 from jupyter_durable.core.replay import WrongMatch
@@ -42,6 +41,9 @@ from jupyter_durable.runner.stop import RunStopped, StartOver, Told, leave_all
 from jupyter_durable.runner.traces import Traces
 from jupyter_durable.serializer.canonical import Digesting
 from jupyter_durable.store.base import BlobLost, BlobRefused, Journal
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class CallRecord:

@@ -7,11 +7,10 @@ Rules of this file
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import json
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.context import Deferred
@@ -32,6 +31,9 @@ from jupyter_durable.runner.serving import serve
 from jupyter_durable.serializer.digest import args_digest
 from jupyter_durable.spec import Spec
 from jupyter_durable.values import Headers
+
+if TYPE_CHECKING:
+    import concurrent.futures
 
 
 class CallScope:

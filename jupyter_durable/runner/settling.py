@@ -10,7 +10,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
@@ -19,6 +18,7 @@ from jupyter_durable.core.model import ArgumentsDecide, Attempted, CallRow, Flag
 from jupyter_durable.core.retry import decide
 from jupyter_durable.errors import Cancelled, SDKUsageError, SerializationError, StoreError
 from jupyter_durable.future import refuse_returned
+from jupyter_durable.loops import cancellation
 from jupyter_durable.runner.arguments import read_once
 from jupyter_durable.runner.body import Body
 from jupyter_durable.runner.children import abandon_children, settle_children
@@ -37,12 +37,12 @@ from jupyter_durable.serializer.failure import encode_failure
 UNWRAPPED: Final = (
     KeyboardInterrupt,
     SystemExit,
-    asyncio.CancelledError,
     GeneratorExit,
     RunStopped,
     StartOver,
     AttemptGivenUp,
 )
+"""Passes through as it is, and so does what a cancelled task is left with."""
 
 
 def completed(call: CallRecord, value: Any) -> tuple[CallRow, Sequence[Write]]:
@@ -158,11 +158,12 @@ def fail(call: CallRecord, error: BaseException) -> float:
     if call.start_over is not None and not isinstance(error, RunStopped):
         _begin_again(call)
         _renew_arguments(call)
+        call.attempts -= 1  # counted until then: a failure to renew them is one of this attempt, whose mark is stored
         return 0.0
     if isinstance(error, StoreError):
         run.stop(error)
         error = RunStopped(error)
-    if isinstance(error, UNWRAPPED):
+    if isinstance(error, (*UNWRAPPED, *cancellation())):
         _interrupted(call, error)
     settle_children(call)
     delay = decide(call.plan.policy, call.attempts, error, random.random())
@@ -237,7 +238,6 @@ def _begin_again(call: CallRecord) -> None:
     call.body = None
     if call.traces is not None:
         call.traces.forget_pass()
-    call.attempts -= 1
     _drop_writes(call)
 
 

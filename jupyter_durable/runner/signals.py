@@ -10,8 +10,9 @@ Rules of this file
 
 from __future__ import annotations
 
+import os
 import signal
-import sysconfig
+import site
 import threading
 import time
 from collections.abc import Callable
@@ -31,7 +32,7 @@ IDLE_SECONDS: Final = 10.0
 PACKAGES: Final = ("jupyter_durable", "jupyter_durable_kernel", "jupyter_durable_server")
 CALLERS: Final = frozenset(fn.__code__ for fn in (drive, drive_async, Visit.run))
 """What calls user code directly: what stands above it is that code."""
-LIBRARIES: Final = ("<frozen ", *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")))
+LIBRARIES: Final = ("<frozen ", os.path.dirname(os.__file__), *site.getsitepackages())
 
 
 def handle(whole: frozenset[CodeType]) -> None:

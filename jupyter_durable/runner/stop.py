@@ -6,15 +6,18 @@ runner, but for the body of a cell or of a script: the run turns them into the e
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from jupyter_durable.executor.visit import Visit, throw
+from jupyter_durable.loops import running_loop
 from jupyter_durable.runner.signals import send
+
+if TYPE_CHECKING:
+    import asyncio
 
 SIGNALS: Final = 4
 SIGNAL_SECONDS: Final = 0.2
@@ -90,7 +93,7 @@ class Told:
         """Until nothing begins any more, but for what the loop of this thread has in hand, or at most so long."""
         end = time.monotonic() + seconds
         self._threads.wait(seconds)
-        here = asyncio._get_running_loop()
+        here = running_loop()
         for loop, told in self._tasks:
             if loop is not here:
                 told.wait(max(0.0, end - time.monotonic()))

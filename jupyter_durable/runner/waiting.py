@@ -9,21 +9,24 @@ Rules of this file
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_durable.errors import TimeoutError
+from jupyter_durable.executor.outcomes import new_outcome, wait_for
 from jupyter_durable.executor.thread import ThreadExecutor, begun_here, blocked, on_fresh_thread
 from jupyter_durable.executor.visit import Visit, throw
 from jupyter_durable.future import LONGEST_POLL_SECONDS, in_copied_context
 from jupyter_durable.runner.countdown import Countdown
 from jupyter_durable.runner.run import CallRecord, Run
 from jupyter_durable.runner.stop import AttemptGivenUp, RunStopped
+
+if TYPE_CHECKING:
+    import asyncio
+    import concurrent.futures
 
 POLL_SECONDS: Final = 0.1
 WATCH_SECONDS: Final = 0.25
@@ -70,7 +73,7 @@ def _on_worker(call: CallRecord, args: tuple[Any, ...], kwargs: dict[str, Any]) 
             except TimeoutError:
                 fenced, call.fenced = call.fenced, True
                 throw([visit], AttemptGivenUp)
-                concurrent.futures.wait([done], POLL_SECONDS)  # as a rule it ends at once
+                wait_for([done], POLL_SECONDS)  # as a rule it ends at once
                 call.fenced = fenced
                 raise
             finally:
@@ -103,7 +106,7 @@ def _look(call: CallRecord) -> None:
 def _until(call: CallRecord, done: concurrent.futures.Future[Any], clock: Countdown) -> None:
     """Wait for the function. Raises when its time is over, and when it was given up."""
     while not done.done():
-        concurrent.futures.wait([done], POLL_SECONDS)
+        wait_for([done], POLL_SECONDS)
         if done.done():
             return
         _look(call)
@@ -131,7 +134,7 @@ def _wait_for_stuck(call: CallRecord) -> None:
     told = False
     with begun_here():
         while not stuck.done():
-            concurrent.futures.wait([stuck], POLL_SECONDS)
+            wait_for([stuck], POLL_SECONDS)
             if not told and not stuck.done():
                 told = True
                 _tell_of_stuck(call)
@@ -195,6 +198,8 @@ async def _permit(call: CallRecord) -> AsyncIterator[None]:
     if limit is None or above is not None:
         yield
         return
+    import asyncio
+
     permits = call.run.workers.permits(call.name, limit)
     while not permits.acquire(blocking=False):  # callers may be on several loops, so no loop's own semaphore will do
         await asyncio.sleep(PERMIT_SECONDS)
@@ -206,6 +211,8 @@ async def _permit(call: CallRecord) -> AsyncIterator[None]:
 
 
 async def _under_deadline(call: CallRecord, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    import asyncio
+
     clock = call.deadline = Countdown(call.plan.timeout, call.run.monotonic)
 
     async def timed() -> Any:
@@ -236,13 +243,15 @@ async def _under_deadline(call: CallRecord, args: tuple[Any, ...], kwargs: dict[
 
 def _end_of(task: asyncio.Task[Any]) -> concurrent.futures.Future[None]:
     """Is done when the task is; any thread may look."""
-    ended: concurrent.futures.Future[None] = concurrent.futures.Future()
+    ended: concurrent.futures.Future[None] = new_outcome()
     task.add_done_callback(lambda _: ended.set_result(None))
     return ended
 
 
 async def _wait_for_stuck_async(call: CallRecord) -> None:
     """As `_wait_for_stuck`, in the running loop."""
+    import asyncio
+
     key = (call.run.id, call.identity)
     stuck = call.run.workers.stuck.get(key)
     if stuck is None:
@@ -267,7 +276,7 @@ def on_fresh_stack(call: CallRecord, body: Callable[[], Any]) -> Any:
     try:
         with blocked():
             while not done.done():
-                concurrent.futures.wait([done], patience)
+                wait_for([done], patience)
                 patience = min(2 * patience, LONGEST_POLL_SECONDS)
                 if not done.done():
                     _look(call)

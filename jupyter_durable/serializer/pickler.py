@@ -7,10 +7,10 @@ Rules of this file
 
 from __future__ import annotations
 
+import _socket
 import io
 import operator
 import pickle
-import socket
 import types
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
@@ -31,7 +31,7 @@ OUT_OF_BAND_BYTES: Final = 64 * 1024
 
 _REASONS: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     (io.IOBase, "an open file"),
-    (socket.socket, "a socket"),
+    (_socket.socket, "a socket"),  # the base of `socket.socket`, whose module costs several times as much
     ((types.GeneratorType, types.AsyncGeneratorType), "a generator"),
     (types.CoroutineType, "a coroutine"),
     (types.FrameType, "a frame"),

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread
+import logging.handlers
+import os
 import sys
+import sysconfig
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from types import FrameType
 
@@ -14,6 +19,7 @@ import pytest
 from jupyter_durable import application, function, get_request, run_local_application
 from jupyter_durable.executor import visit
 from jupyter_durable.runner import signals
+from jupyter_durable.runner.failures import is_user_frame
 from jupyter_durable.testing import memory_store
 
 
@@ -29,6 +35,17 @@ def test_a_cancelled_error_that_leaves_a_synchronous_application_ends_its_reques
         with pytest.raises(asyncio.CancelledError):
             run_local_application(leaves)
         assert get_request("last").status == "cancelled"
+
+
+def test_the_folders_of_the_standard_library_are_known_without_importing_what_is_in_them() -> None:
+    """Nothing is thrown into frames of these modules, and a failure is not shown in them."""
+    for module in (asyncio.tasks, concurrent.futures.thread, logging.handlers, threading, weakref):
+        assert str(module.__file__).startswith(visit.SPARED)
+    for module in (asyncio.tasks, concurrent.futures.thread):
+        assert not is_user_frame(str(module.__file__))
+    assert os.path.join(sysconfig.get_path("purelib"), "zmq") in visit.SPARED
+    for name in ("stdlib", "purelib", "platlib"):
+        assert sysconfig.get_path(name).startswith(signals.LIBRARIES)
 
 
 BEGUN = threading.Event()

@@ -10,6 +10,7 @@ import io
 import itertools
 import os
 import tempfile
+import time
 import types
 from collections import deque
 from typing import Any
@@ -22,6 +23,8 @@ from jupyter_durable.runner import arguments
 from jupyter_durable.testing import Bench
 
 TWICE = Retries(max_retries=2, initial_delay=0.01, jitter=False)
+MARKED_SECONDS = 0.2
+"""Whoever runs for so long has a started mark in the store."""
 
 
 @dataclasses.dataclass
@@ -386,6 +389,7 @@ def test_a_body_that_starts_over_does_not_read_an_empty_argument(
     @function(retries=retries)
     def inner(rows):
         number = len(list(rows))
+        time.sleep(MARKED_SECONDS)
         for each in os.environ["ORDER"].split():
             leaf(each)
         if "stop" in os.environ["ORDER"]:

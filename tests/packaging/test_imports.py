@@ -6,19 +6,93 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.conftest import ROOT
 
-HEAVY = ("IPython", "ipykernel", "traitlets", "ipywidgets", "jupyter_client", "jupyter_core", "jupyter_server", "ray")
+HEAVY: Final = (
+    "IPython",
+    "ipykernel",
+    "traitlets",
+    "ipywidgets",
+    "jupyter_client",
+    "jupyter_core",
+    "jupyter_server",
+    "ray",
+)
+
+
+def loaded_by(statement: str) -> set[str]:
+    """`sys.modules` of a fresh interpreter after `statement`."""
+    program = f"{statement}\nimport sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
 
 
 def imported_by(statement: str) -> set[str]:
     """Top-level names in `sys.modules` of a fresh interpreter after `statement`."""
-    program = f"{statement}\nimport sys; print(*{{name.split('.')[0] for name in sys.modules}})"
-    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    return set(done.stdout.split())
+    return {name.partition(".")[0] for name in loaded_by(statement)}
+
+
+SYNCHRONOUS: Final = """
+import sys
+from jupyter_durable import Retries, RequestContext, application, configure, function, run_local_application
+configure(store={store!r})
+failed = []
+@function(retries=Retries(1, initial_delay=0))
+def fails_once(n):
+    if not failed:
+        failed.append(n)
+        raise ValueError(n)
+    return n
+@function(timeout=60)
+def in_time(n):
+    RequestContext.get().progress.update(n, 3)
+    return n
+@application()
+@function()
+def flow(n: int) -> int:
+    started = in_time.future(n).run()
+    return sum(in_time.map(range(n))) + fails_once(n) + started.result()
+request = run_local_application(flow, 3)
+assert request.output() == 9
+assert request.replay().output() == 9
+"""
+"""All that synchronous code has: retries, time limits, threads, maps, Futures, and a replay."""
+
+
+@pytest.mark.parametrize("store", ["memory:", "sqlite:///{folder}/store.db"])
+def test_a_synchronous_application_never_imports_asyncio(tmp_path: Path, store: str) -> None:
+    """It would cost more than all else that an import of the package takes, and serves coroutines alone."""
+    loaded = imported_by(SYNCHRONOUS.format(store=store.format(folder=tmp_path)))
+    assert "jupyter_durable" in loaded
+    assert loaded.isdisjoint({"asyncio", "ssl"})
+
+
+ONE_CALL: Final = """
+from jupyter_durable import configure, function
+configure(store="memory:")
+@function()
+def first(number):
+    return number
+first(1)
+"""
+
+
+def test_a_durable_call_imports_nothing_that_shows_or_replays_a_request() -> None:
+    """Those are the larger part of the client, and most processes look at no request."""
+    loaded = loaded_by(ONE_CALL)
+    assert "jupyter_durable.client.engine" in loaded
+    assert loaded.isdisjoint(
+        {"jupyter_durable.client.request", "jupyter_durable.client.replay", "jupyter_durable.core.calltree"}
+    )
+
+
+def test_importing_the_package_imports_no_module_that_only_calls_need() -> None:
+    """A module that defines functions is imported in every process, also where none of them is called."""
+    assert imported_by("import jupyter_durable").isdisjoint({"asyncio", "concurrent", "ctypes", "json", "logging"})
 
 
 @pytest.mark.parametrize("package", ["jupyter_durable", "jupyter_durable_kernel"])

@@ -19,10 +19,10 @@ PYTHON: Final = sorted(
     for path in (ROOT / package).rglob("*.py")
 )
 OF_THE_NETWORK: Final = {
-    "aiohttp", "ftplib", "http", "httpx", "requests", "smtplib", "socket", "socketserver", "ssl", "telnetlib",
-    "urllib3", "urllib", "websocket", "websockets", "xmlrpc",
+    "_socket", "aiohttp", "ftplib", "http", "httpx", "requests", "smtplib", "socket", "socketserver", "ssl",
+    "telnetlib", "urllib3", "urllib", "websocket", "websockets", "xmlrpc",
 }  # fmt: skip
-HARMLESS: Final = {"socket.gethostname", "urllib.parse"}
+HARMLESS: Final = {"_socket.gethostname", "socket.gethostname", "urllib.parse"}
 """The name of this machine, which owners have; the parts of a URL."""
 NAMES_A_TYPE: Final = {"jupyter_durable/serializer/pickler.py"}
 """Sockets are no values."""
