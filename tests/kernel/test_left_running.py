@@ -17,6 +17,7 @@ async def later(n):
     _log(n)
     return n * 10
 def slow(n):
+    pathlib.Path(FOLDER, f"in{n}").touch()
     while not pathlib.Path(FOLDER, f"go{n}").exists():
         time.sleep(0.01)
     _log(n)
@@ -26,6 +27,10 @@ def quick(n):
     return n
 """
 REQUESTS = "[(r.id, r.status, [(c.name, c.status) for c in r.calls()]) for r in jd.list_requests(limit={n})]"
+
+
+BEGUN_IN_ITS_CELL = "while not pathlib.Path(FOLDER, 'in{n}').exists(): time.sleep(0.01)"
+"""A thread belongs to the cell in which it makes its first call."""
 
 
 class Gates:
@@ -76,11 +81,13 @@ BEGUN = {
         "left.result()",
     ),
     "more calls than threads": (
-        "pool = concurrent.futures.ThreadPoolExecutor(2)\nleft = [pool.submit(slow, n) for n in range(5)]",
+        "pool = concurrent.futures.ThreadPoolExecutor(2)\nleft = [pool.submit(slow, n) for n in range(5)]\n"
+        + BEGUN_IN_ITS_CELL.format(n=1),
         "sum(each.result() for each in left)",
     ),
     "a thread": (
-        "import threading\nleft = []\nthread = threading.Thread(target=lambda: left.append(slow(1)))\nthread.start()",
+        "import threading\nleft = []\nthread = threading.Thread(target=lambda: left.append(slow(1)))\nthread.start()\n"
+        + BEGUN_IN_ITS_CELL.format(n=1),
         "(thread.join(), left[0])[1]",
     ),
 }

@@ -14,6 +14,8 @@ import pytest
 from jupyter_durable.store.base import Filter
 from jupyter_durable.store.sqlite.store import SqliteStore
 
+ACKNOWLEDGED = 40
+"""So many outcomes a writer has said are durable before it is killed."""
 _WRITER = """
 import os, sys, threading
 from pathlib import Path
@@ -48,22 +50,25 @@ def stress(folder: Path, seconds: float, writers: int) -> int:
     SqliteStore(path).close()
     draw, count = random.Random(11), 0
 
-    def start() -> subprocess.Popen[bytes]:
+    def start() -> tuple[subprocess.Popen[bytes], Path]:
         nonlocal count
         count += 1
         log = folder / f"log{count:04}"
-        return subprocess.Popen([sys.executable, "-c", _WRITER, path, Path.cwd(), log, str(1 + count % 7)])
+        return subprocess.Popen([sys.executable, "-c", _WRITER, path, Path.cwd(), log, str(1 + count % 7)]), log
 
     running = [start() for _ in range(writers)]
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         time.sleep(draw.uniform(0.5, 1.5))
         victim = draw.randrange(writers)
-        assert running[victim].poll() is None, "a writer died by itself"
-        running[victim].send_signal(signal.SIGKILL)
-        running[victim].wait()
+        process, log = running[victim]
+        while not (log.exists() and log.read_text().count("\n") > ACKNOWLEDGED):  # a busy machine begins late
+            assert process.poll() is None, "a writer died by itself"
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
         running[victim] = start()
-    for process in running:
+    for process, _ in running:
         process.kill()
         process.wait()
     store = SqliteStore(path)
