@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from jupyter_durable.core.model import Status
 from jupyter_durable.executor.outcomes import new_outcome, wait_for
 from jupyter_durable.executor.thread import ThreadExecutor
 from jupyter_durable.loops import running_loop
-from jupyter_durable.runner.ending import settle_cancelled
+from jupyter_durable.runner.ending import cut_off
 from jupyter_durable.runner.run import CallRecord
 from jupyter_durable.runner.stop import AttemptGivenUp, Told
 from jupyter_durable.runner.waiting import POLL_SECONDS
@@ -114,15 +115,21 @@ def abandon_children(call: CallRecord) -> None:
 
 
 def give_up_below(call: CallRecord) -> None:
-    """Settle what is still open below a call as cancelled, and leave its functions."""
-    told, visits = Told(), []
-    for child in reversed(open_below(call)):
+    """Settle what is still open below a call as cancelled, and leave its functions.
+
+    Callers are taken out first: what a call raises because it was given up is no failure of its caller.
+    """
+    told, visits, taken = Told(), [], []
+    for child in open_below(call):
+        if call.run.open.pop(child.identity, None) is not None:
+            taken.append(child)
         child.fenced = True
-        if settle_cancelled(child):
-            if child.visit is not None:
-                visits.append(child.visit)
-            if child.task is not None and child.task is not call.task:
-                told.cancel(child)
+    for child in reversed(taken):
+        cut_off(child, Status.CANCELLED)
+        if child.visit is not None:
+            visits.append(child.visit)
+        if child.task is not None and child.task is not call.task:
+            told.cancel(child)
     told.throw(visits, AttemptGivenUp)
     told.wait(SEEN_SECONDS)  # what has not begun by now never does
 
