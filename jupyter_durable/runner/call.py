@@ -193,7 +193,7 @@ class ActiveCall(CallRecord):
         else:
             run.record(row, writes)
         settling.ended(self, row)
-        return value
+        return self._after_success(value)
 
     async def succeed_async(self, value: Any) -> Any:
         """As `succeed`; while a group commits the loop goes on."""
@@ -218,6 +218,16 @@ class ActiveCall(CallRecord):
                 run.stop(error)
                 raise RunStopped(error)
         settling.ended(self, row)
+        return self._after_success(value)
+
+    def _after_success(self, value: Any) -> Any:
+        """The value, for the caller. Where the run was stopped meanwhile the outcome is kept, and the caller is left.
+
+        The function may have caught what it was to be left with.
+        """
+        stopped = self.run.stopped
+        if stopped is not None and self.parent is not None and self.handoff is None:
+            raise RunStopped(stopped)
         return value
 
     def fail(self, error: BaseException) -> float:

@@ -68,17 +68,18 @@ class Told:
         self._tasks: list[tuple[asyncio.AbstractEventLoop, threading.Event]] = []
 
     def cancel(self, call: Stay) -> None:
-        """Cancel the task of a call, in any loop, from any thread, unless it has left the call by then."""
+        """Cancel the task of a call, in any loop, from any thread, unless it has left the call by then.
+
+        Once, so that what user code does on its way out is not cut off.
+        """
         task = call.task
         if task is None:
             return
         loop, told = task.get_loop(), threading.Event()
 
-        def cancel(left: int = SIGNALS) -> None:
-            if call.task is task and not task.done():
+        def cancel() -> None:
+            if call.task is task:
                 task.cancel()
-                if left > 1:  # one that user code has caught comes again, as an interrupt of the main thread does
-                    loop.call_later(SIGNAL_SECONDS, cancel, left - 1)
             told.set()
 
         with contextlib.suppress(RuntimeError):  # the loop has been closed: nothing runs in it
@@ -127,14 +128,14 @@ def leave_all(open_calls: Mapping[int, Stay], told: Told, *, but: int = 0) -> No
         if call.identity == but:
             continue
         if call.task is not None:
-            tasks.setdefault(call.task, call)  # the outermost call of each task
+            tasks[call.task] = call  # the innermost one of each: who catches it there has its caller left by `succeed`
             continue
         if call.visit is not None:
             visits.append(call.visit)
-        if on_main is None and call.thread_id == main and call.thread_id != here:
-            on_main = call  # the outermost one: what is caught further in is sent again
+        if call.thread_id == main and call.thread_id != here:
+            on_main = call  # the innermost one
     for call in tasks.values():
         told.cancel(call)
     told.throw(visits, RunStopped)
-    if (outermost := on_main) is not None:
-        interrupt_main(lambda: outermost.thread_id == main)  # so that time.sleep(60) ends
+    if (innermost := on_main) is not None:
+        interrupt_main(lambda: innermost.thread_id == main)  # so that time.sleep(60) ends
