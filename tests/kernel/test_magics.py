@@ -79,6 +79,7 @@ def test_debug_shows_the_failure_of_a_recorded_call(kernel: Kernel) -> None:
 
 
 def test_pin_cancel_delete_and_gc(kernel: Kernel) -> None:
+    kernel.run("%%durable\ndef odd(n):\n    return 1 / n")
     kernel.run("%%durable gone\nodd(0)")
     id = kernel.value("__import__('jupyter_durable').get_request('last').id")
     assert "kept from" in kernel.run("%durable pin").stdout
