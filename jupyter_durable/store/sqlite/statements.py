@@ -35,7 +35,8 @@ class _Column(NamedTuple):
     nullable: bool
 
 
-def _columns(record: type[Any]) -> list[_Column]:
+@functools.cache
+def _columns(record: type[tuple[Any, ...]]) -> list[_Column]:
     """The columns of a record; an owner is five of them."""
     found = []
     for name, hint in get_type_hints(record).items():
@@ -47,11 +48,11 @@ def _columns(record: type[Any]) -> list[_Column]:
     return found
 
 
-def _read(record: type[Any]) -> str:
+def _read(record: type[tuple[Any, ...]]) -> str:
     return ", ".join(column.cast for column in _columns(record))
 
 
-def needed(record: type[Any]) -> tuple[int, ...]:
+def needed(record: type[tuple[Any, ...]]) -> tuple[int, ...]:
     """Where in a row of `record` the columns stand that are never NULL."""
     return tuple(at for at, column in enumerate(_columns(record)) if not column.nullable)
 
