@@ -2,7 +2,7 @@
 
 Rules of this file
 - Counted: the function, the notebook's functions and classes it uses (through globals, closures, defaults, bases),
-  those of local modules, and the plain-data globals they read (64 KiB each; credentials never).
+  those of local modules (of what it imports itself the text: `imports`), and the plain-data globals they read (64 KiB each; credentials never).
 - Not counted: durable functions that are called (their name stands in the source), installed libraries, and globals
   that the code itself changes (a cache, a list of results): they are its memory, not its code.
 - Every function and class is visited once, so a walk ends; nothing of what it looks at runs.
@@ -24,6 +24,7 @@ from jupyter_durable.code.canonical import render_code, render_data, render_tree
 from jupyter_durable.code.changes import attributes_changed, attributes_in
 from jupyter_durable.code.classify import durable_spec, home_module, is_code, undecorated
 from jupyter_durable.code.credentials import is_credential
+from jupyter_durable.code.imports import imported_parts
 from jupyter_durable.code.modules import is_local
 from jupyter_durable.code.names import (
     attached,
@@ -191,6 +192,7 @@ class Walk:
             self._changes(memory.globals_changed(fn, found), fn.__globals__)
             if found is not None and not self._for_argument:
                 self._changed |= memory.kept(fn, found)
+            self._imports(found.node if found is not None else None, fn.__globals__)
             attributes = names_used(fn.__code__)
             for used in uses(fn):
                 yield from self._global(used, fn.__globals__, attributes)
@@ -208,6 +210,12 @@ class Walk:
 
     def _changes(self, changed: Iterable[str], names: Mapping[str, object]) -> None:
         self._changed |= {(id(names), name): None for name in changed}
+
+    def _imports(self, node: ast.AST | None, names: Mapping[str, object]) -> None:
+        if node is not None and not self._for_class:
+            for name, data in imported_parts(node, names).items():
+                if self._parts.get(f"import {name}") != blake2b(data, digest_size=16).digest():
+                    self._add(f"import {name}", data)
 
     def _owner(self, fn: FunctionType) -> Iterator[tuple[str, object]]:
         """The class of a method, which gives `self` its other methods."""
@@ -242,6 +250,7 @@ class Walk:
         if found is not None and statement is not None:
             around = memory.variables_around(found)
             self._changes(changes_outside(statement) - around, names)
+            self._imports(statement, names)
             for used in reads_outside(statement):
                 if used not in around:
                     yield from self._global(used, names, attributes)
