@@ -12,6 +12,10 @@ _CHANGING: Final = frozenset(
     if not hasattr(tuple, name) and not hasattr(frozenset, name) and not hasattr(bytes, name)
 ) - {"get", "items", "keys", "values", "fromkeys"}
 """Methods by which builtin containers are changed in place."""
+_FIRST: Final = frozenset(
+    {"heappush", "heappop", "heapify", "heapreplace", "heappushpop", "insort", "insort_left", "insort_right"}
+)
+"""Functions of `heapq` and `bisect` that change their first argument."""
 
 
 def names_in(tree: ast.AST) -> list[str]:
@@ -35,9 +39,15 @@ def attributes_changed(tree: ast.AST) -> set[str]:
 
 
 def changed_in_place(node: ast.AST) -> ast.expr | None:
-    """What a node changes in place: `held[…] = …`, `held.x = …`, `held.append(…)`."""
+    """What a node changes in place: `held[…] = …`, `held.x = …`, `held.append(…)`, `heappush(held, …)`."""
     if isinstance(node, ast.Subscript | ast.Attribute) and not isinstance(node.ctx, ast.Load):
         return node.value
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGING:
         return node.func.value
+    if (
+        isinstance(node, ast.Call)
+        and node.args
+        and {getattr(node.func, "id", ""), getattr(node.func, "attr", "")} & _FIRST
+    ):
+        return node.args[0]
     return None

@@ -14,7 +14,7 @@ Rules of this file
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from jupyter_durable.code.changes import changed_in_place, names_in
@@ -51,6 +51,9 @@ class Scope:
         return None
 
 
+_Noted: TypeAlias = tuple[str, Kind, Scope, ast.expr | None]
+
+
 class Use(NamedTuple):
     """One use of a name."""
 
@@ -61,14 +64,28 @@ class Use(NamedTuple):
     within: ast.AST | None
     """The scope in which it is used."""
     value: ast.expr | None
-    """What a plain assignment binds it to."""
+    """What a plain assignment binds it to, or an augmented one adds."""
 
 
 def uses_in(tree: ast.AST) -> Iterator[Use]:
     """Every use of a name in a definition, with the scope that the name belongs to."""
     scan = _Scan()
     scan.visit(tree)
-    return (Use(name, kind, scope.owner(name), scope.node, value) for name, kind, scope, value in scan.uses)
+    yield from (Use(name, kind, scope.owner(name), scope.node, value) for name, kind, scope, value in scan.uses)
+    yield from _behind_aliases(scan.uses)
+
+
+def _behind_aliases(uses: Sequence[_Noted]) -> Iterator[Use]:
+    """What is changed under a second name: `c = cache; c[x] = 1`, where `c` is nothing else."""
+    bound: dict[tuple[str, ast.AST | None], list[_Noted]] = {}
+    for noted in uses:
+        if noted[1] == "bound":
+            bound.setdefault((noted[0], noted[2].owner(noted[0])), []).append(noted)
+    for name, kind, scope, added in uses:
+        found = bound.get((name, scope.owner(name)), ()) if kind == "changed" and added is None else ()
+        for _, _, within, value in found if len(found) == 1 else ():
+            if isinstance(value, ast.Name):
+                yield Use(value.id, "changed", within.owner(value.id), within.node, None)
 
 
 def reads_outside(tree: ast.AST) -> list[str]:
@@ -126,7 +143,7 @@ def _holds(outer: Any, inner: Any) -> bool:
 class _Scan(ast.NodeVisitor):
     def __init__(self) -> None:
         self.scope = Scope(None, None)
-        self.uses: list[tuple[str, Kind, Scope, ast.expr | None]] = []
+        self.uses: list[_Noted] = []
 
     def visit(self, node: ast.AST) -> None:
         held = changed_in_place(node)
@@ -194,7 +211,7 @@ class _Scan(ast.NodeVisitor):
         self.visit(node.value)
         if isinstance(node.target, ast.Name):
             own = isinstance(self.scope.node, ast.ClassDef) and node.target.id not in self.scope.globals
-            self._use(node.target.id, "read" if own else "changed")
+            self._use(node.target.id, "read" if own else "changed", node.value)
             self.scope.bound.add(node.target.id)
         else:
             self.visit(node.target)

@@ -2,7 +2,8 @@
 
 Rules of this file
 - Counted: the function, the notebook's functions and classes it uses (through globals, closures, defaults, bases),
-  those of local modules (of what it imports itself the text: `imports`), and the plain-data globals they read (64 KiB each; credentials never).
+  those of local modules (of what it imports itself the text: `imports`), and the plain-data globals they read
+  (64 KiB each; credentials never).
 - Not counted: durable functions that are called (their name stands in the source), installed libraries, and globals
   that the code itself changes (a cache, a list of results): they are its memory, not its code.
 - Every function and class is visited once, so a walk ends; nothing of what it looks at runs.

@@ -48,6 +48,10 @@ HIDING = {
         "            words.append(1)\n    return A\nh = make()"
     ),
     "an asynchronous function's": "async def h():\n    async for words in x:\n        words.append(1)",
+    "a sum that begins with it": "def h():\n    n = words\n    n += ['c']\n    n = words\n    n = n + ['d']",
+    "a number's second name": "def h():\n    n = words[0]\n    n += 'c'",
+    "a copy": "def h():\n    n = words\n    n = list(n)\n    n.append(1)",
+    "a copied one": "def h():\n    n = list(words)\n    n.append(1)",
     "an attribute": "def h(x=None):\n    x.words = 1\n    x.words.append(1)",
 }
 
@@ -94,6 +98,12 @@ MEMORY = {
     "a table that a method fills": "n = {}\nclass A:\n    def m(self):\n        n[1] = 2\ndef h():\n    A().m()",
     "a table in a table": "n = {'a': {}}\ndef h():\n    n['a']['b'] = 1",
     "lists in a table": "n = {'a': []}\ndef h():\n    n['a'].append(1)",
+    "under a second name": "n = {}\ndef h():\n    c = n\n    c[1] = 2",
+    "under a second name in a closure": (
+        "def make():\n    n = {}\n    def h():\n        c = n\n        c[1] = 2\n    return h\nh = make()"
+    ),
+    "a heap": "import heapq\nn = []\ndef h():\n    heapq.heappush(n, 1)",
+    "a sorted list": "from bisect import insort\nn = [1]\ndef h():\n    insort(n, 1)",
     "without source": "exec('n = 0\\ndef h():\\n    global n\\n    n = n + 1')",
     "a closure's count": (
         "def make():\n    n = 0\n    def h():\n        nonlocal n\n        n = n + 1\n    return h\nh = make()"
