@@ -1,7 +1,7 @@
 """What code keeps between calls and changes itself: its memory, which is not code.
 
 Rules of this file
-- A global that code binds anew or changes in place is memory.
+- A global that code binds anew or changes in place is memory, also where a function beside it changes it for it.
 - So is a variable that a function closes over, or a default, but only where the source alone says what it began as
   (`{}`, `0`, `Counter()`): that counts instead. What was given to the function that made it goes on counting.
 """
@@ -19,10 +19,10 @@ from jupyter_durable.code import scopes
 from jupyter_durable.code.canonical import render_tree
 from jupyter_durable.code.changes import names_in
 from jupyter_durable.code.modules import is_local
-from jupyter_durable.code.names import defaults, globals_bound
+from jupyter_durable.code.names import CONTAINERS, defaults, globals_bound
 from jupyter_durable.code.plain import ATOMS
-from jupyter_durable.code.scopes import beginning, changes_outside, parameters_changed
-from jupyter_durable.code.sources import Found
+from jupyter_durable.code.scopes import beginning, changes_outside, parameters_changed, passed_on
+from jupyter_durable.code.sources import Found, find_function
 from jupyter_durable.code.texts import parsed
 from jupyter_durable.static import is_a
 
@@ -34,7 +34,23 @@ def globals_changed(fn: FunctionType, found: Found | None) -> set[str]:
     """Names of the globals that a function changes."""
     if found is None:
         return globals_bound(fn.__code__)
-    return changes_outside(found.node).difference(fn.__code__.co_freevars)
+    changed = changes_outside(found.node)
+    for passed in passed_on(found.node):
+        if type(fn.__globals__.get(passed.name)) in CONTAINERS and passed.name not in changed:
+            called = fn.__globals__.get(passed.function)
+            if (
+                type(called) is FunctionType
+                and called.__globals__ is fn.__globals__
+                and _changes_parameter(called, passed.position)
+            ):
+                changed.add(passed.name)
+    return changed.difference(fn.__code__.co_freevars)
+
+
+def _changes_parameter(fn: FunctionType, position: int) -> bool:
+    found = find_function(fn) if position < fn.__code__.co_argcount else None
+    changed = parameters_changed(found.node, augmented=False) if found is not None else set[str]()
+    return fn.__code__.co_varnames[position] in changed
 
 
 def places(fn: FunctionType) -> Iterator[tuple[str, Place]]:

@@ -98,10 +98,31 @@ def changes_outside(tree: ast.AST) -> set[str]:
     return {use.name for use in uses_in(tree) if use.kind != "read" and use.owner is None}
 
 
-def parameters_changed(tree: ast.AST) -> set[str]:
-    """Parameters of a function whose value it changes in place, and that stand for nothing else in it."""
+def parameters_changed(tree: ast.AST, *, augmented: bool = True) -> set[str]:
+    """Parameters of a function whose value it changes in place, and that stand for nothing else in it.
+
+    `augmented`: also by `+=`, which changes lists, and not numbers.
+    """
     own = [use for use in uses_in(tree) if use.owner is tree]
-    return {use.name for use in own if use.kind == "changed"} - {use.name for use in own if use.kind == "bound"}
+    changed = {use.name for use in own if use.kind == "changed" and (augmented or use.value is None)}
+    return changed - {use.name for use in own if use.kind == "bound" or (use.value is not None and not augmented)}
+
+
+class Passed(NamedTuple):
+    """A name that a definition gives to a function, both of them from outside: `note(log, x)`."""
+
+    function: str
+    position: int
+    name: str
+
+
+def passed_on(tree: ast.AST) -> Iterator[Passed]:
+    """Names from outside that a definition gives to functions from outside, by position."""
+    scan = _Scan()
+    scan.visit(tree)
+    for scope, passed in scan.passed:
+        if scope.owner(passed.function) is None and scope.owner(passed.name) is None:
+            yield passed
 
 
 def beginning(tree: ast.AST, node: ast.AST, name: str) -> list[ast.expr] | None:
@@ -144,6 +165,7 @@ class _Scan(ast.NodeVisitor):
     def __init__(self) -> None:
         self.scope = Scope(None, None)
         self.uses: list[_Noted] = []
+        self.passed: list[tuple[Scope, Passed]] = []
 
     def visit(self, node: ast.AST) -> None:
         held = changed_in_place(node)
@@ -186,6 +208,14 @@ class _Scan(ast.NodeVisitor):
             self._use(node.id, "read")
         else:
             self._bind(node.id)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        for index, given in enumerate(node.args if isinstance(node.func, ast.Name) else ()):
+            if isinstance(node.func, ast.Name) and isinstance(given, ast.Name):
+                self.passed.append((self.scope, Passed(node.func.id, index, given.id)))
+            elif isinstance(given, ast.Starred):
+                break
+        self.generic_visit(node)
 
     def visit_Assign(self, node: ast.Assign) -> None:
         self.visit(node.value)

@@ -50,6 +50,11 @@ HIDING = {
     "an asynchronous function's": "async def h():\n    async for words in x:\n        words.append(1)",
     "a sum that begins with it": "def h():\n    n = words\n    n += ['c']\n    n = words\n    n = n + ['d']",
     "a number's second name": "def h():\n    n = words[0]\n    n += 'c'",
+    "one that is given to a function": "def put(x):\n    x = x + ['c']\n    x.append(1)\ndef h():\n    put(words)",
+    "one that is given beside another": "def put(x, y):\n    y.append(1)\ndef h():\n    put(words, [])",
+    "one that is given to a variable": "def put(x):\n    x.append(1)\ndef h(put=print):\n    put(words)",
+    "a variable that is given": "def put(x):\n    x.append(1)\ndef h():\n    words = []\n    put(words)",
+    "what is given and summed": "def put(x):\n    x += 'c'\ndef h():\n    put(words[0])",
     "a copy": "def h():\n    n = words\n    n = list(n)\n    n.append(1)",
     "a copied one": "def h():\n    n = list(words)\n    n.append(1)",
     "an attribute": "def h(x=None):\n    x.words = 1\n    x.words.append(1)",
@@ -102,6 +107,8 @@ MEMORY = {
     "under a second name in a closure": (
         "def make():\n    n = {}\n    def h():\n        c = n\n        c[1] = 2\n    return h\nh = make()"
     ),
+    "given to a function": "n = []\ndef note(l, x):\n    l.append(x)\ndef h():\n    note(n, 1)",
+    "given to a function second": "n = {}\ndef note(x, l=None):\n    l[x] = x\ndef h():\n    note(1, n)",
     "a heap": "import heapq\nn = []\ndef h():\n    heapq.heappush(n, 1)",
     "a sorted list": "from bisect import insort\nn = [1]\ndef h():\n    insort(n, 1)",
     "without source": "exec('n = 0\\ndef h():\\n    global n\\n    n = n + 1')",
