@@ -10,6 +10,7 @@ Rules of this file
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 import sys
 from collections.abc import Iterator, Mapping
@@ -79,11 +80,11 @@ def _mentioned(node: ast.AST) -> set[str]:
 
 def _modules(node: ast.AST, package: object) -> Iterator[str]:
     """Names of modules that a piece of source imports, or may import as names of a package."""
-    for part in ast.walk(node):
+    for part in _imports(node):
         if isinstance(part, ast.Import):
             for alias in part.names:
                 yield from _with_parents(alias.name)
-        elif isinstance(part, ast.ImportFrom):
+        else:
             name = "." * part.level + (part.module or "")
             if part.level:
                 try:
@@ -92,6 +93,11 @@ def _modules(node: ast.AST, package: object) -> Iterator[str]:
                     continue
             yield from _with_parents(name)
             yield from (f"{name}.{alias.name}" for alias in part.names if alias.name != "*")
+
+
+@functools.lru_cache(maxsize=2048)
+def _imports(node: ast.AST) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    return tuple(part for part in ast.walk(node) if isinstance(part, ast.Import | ast.ImportFrom))
 
 
 def _with_parents(name: str) -> Iterator[str]:

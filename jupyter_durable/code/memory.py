@@ -38,19 +38,16 @@ def globals_changed(fn: FunctionType, found: Found | None) -> set[str]:
     for passed in passed_on(found.node):
         if type(fn.__globals__.get(passed.name)) in CONTAINERS and passed.name not in changed:
             called = fn.__globals__.get(passed.function)
-            if (
-                type(called) is FunctionType
-                and called.__globals__ is fn.__globals__
-                and _changes_parameter(called, passed.position)
-            ):
-                changed.add(passed.name)
+            if type(called) is FunctionType and called.__globals__ is fn.__globals__:
+                changed |= {passed.name} if _changes_parameter(called, passed.position) else set()
     return changed.difference(fn.__code__.co_freevars)
 
 
 def _changes_parameter(fn: FunctionType, position: int) -> bool:
     found = find_function(fn) if position < fn.__code__.co_argcount else None
-    changed = parameters_changed(found.node, augmented=False) if found is not None else set[str]()
-    return fn.__code__.co_varnames[position] in changed
+    if found is None:
+        return False
+    return fn.__code__.co_varnames[position] in parameters_changed(found.node, augmented=False)
 
 
 def places(fn: FunctionType) -> Iterator[tuple[str, Place]]:
@@ -72,7 +69,7 @@ def kept(fn: FunctionType, found: Found) -> dict[Place, bytes | None]:
         if begun and all(_says_all(value, fn.__globals__) for value in begun):
             memory[id(cell), ""] = b",".join(render_tree(value, fn.__globals__) for value in begun)
     given = dict(defaults(fn))
-    for name in parameters_changed(found.node) & given.keys():
+    for name in parameters_changed(found.node) & given.keys() if given else ():
         default = _default(found.node, name)
         if type(given[name]) not in ATOMS and default is not None and _says_all(default, fn.__globals__):
             memory[id(fn), name] = None

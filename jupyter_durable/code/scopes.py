@@ -14,6 +14,7 @@ Rules of this file
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -67,12 +68,19 @@ class Use(NamedTuple):
     """What a plain assignment binds it to, or an augmented one adds."""
 
 
-def uses_in(tree: ast.AST) -> Iterator[Use]:
-    """Every use of a name in a definition, with the scope that the name belongs to."""
+@functools.lru_cache(maxsize=2048)
+def _scanned(tree: ast.AST) -> _Scan:
     scan = _Scan()
     scan.visit(tree)
-    yield from (Use(name, kind, scope.owner(name), scope.node, value) for name, kind, scope, value in scan.uses)
-    yield from _behind_aliases(scan.uses)
+    return scan
+
+
+@functools.lru_cache(maxsize=2048)
+def uses_in(tree: ast.AST) -> tuple[Use, ...]:
+    """Every use of a name in a definition, with the scope that the name belongs to."""
+    uses = _scanned(tree).uses
+    own = [Use(name, kind, scope.owner(name), scope.node, value) for name, kind, scope, value in uses]
+    return (*own, *_behind_aliases(uses))
 
 
 def _behind_aliases(uses: Sequence[_Noted]) -> Iterator[Use]:
@@ -118,9 +126,7 @@ class Passed(NamedTuple):
 
 def passed_on(tree: ast.AST) -> Iterator[Passed]:
     """Names from outside that a definition gives to functions from outside, by position."""
-    scan = _Scan()
-    scan.visit(tree)
-    for scope, passed in scan.passed:
+    for scope, passed in _scanned(tree).passed:
         if scope.owner(passed.function) is None and scope.owner(passed.name) is None:
             yield passed
 

@@ -51,6 +51,7 @@ HIDING = {
     "a sum that begins with it": "def h():\n    n = words\n    n += ['c']\n    n = words\n    n = n + ['d']",
     "a number's second name": "def h():\n    n = words[0]\n    n += 'c'",
     "one that is given to a function": "def put(x):\n    x = x + ['c']\n    x.append(1)\ndef h():\n    put(words)",
+    "one that is given among all": "def put(*x):\n    x[0].append(1)\ndef h():\n    put(words, words)",
     "one that is given beside another": "def put(x, y):\n    y.append(1)\ndef h():\n    put(words, [])",
     "one that is given to a variable": "def put(x):\n    x.append(1)\ndef h(put=print):\n    put(words)",
     "a variable that is given": "def put(x):\n    x.append(1)\ndef h():\n    words = []\n    put(words)",
