@@ -139,11 +139,15 @@ class Walk:
                     self._add(name, begun)
         return self._parts
 
+    def _is_memory(self, part: str) -> bool:
+        """Whether the code changes itself what it reads by this name."""
+        return self._places.get(part) in self._changed
+
     def watched(self) -> tuple[Watched, ...]:
         """The plain data that the code of `parts` reads by a name, but for what it changes itself."""
         found = []
         for part, rendered in self._data.items():
-            if part in self._bound and self._places[part] not in self._changed:
+            if part in self._bound and not self._is_memory(part):
                 names, name, value = self._bound[part]
                 inside = type(value) not in ATOMS and len(rendered) <= WATCHED_BYTES
                 found.append(Watched(names, name, value, rendered if inside else None))
