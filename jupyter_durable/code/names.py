@@ -43,7 +43,7 @@ def globals_read(code: CodeType) -> tuple[str, ...]:
     """Names of globals and builtins a code object reads, in order of first use."""
     names: dict[str, None] = {}
     own: set[str] = set()  # what the body of a class has bound before it reads it
-    straight = True
+    straight = not code.co_exceptiontable
     for item in dis.get_instructions(code):
         straight = straight and item.opcode not in _JUMPS
         if item.opcode == _STORES_NAME and straight:

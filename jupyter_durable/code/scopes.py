@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -174,12 +175,31 @@ class _Scan(ast.NodeVisitor):
         self.passed: list[tuple[Scope, Passed]] = []
 
     def visit(self, node: ast.AST) -> None:
+        """Expressions may be nested deeply, as a sum of 1,000 terms is: they take no frames of their own."""
+        pending = [node]
+        while pending:
+            part = pending.pop()
+            self._changes(part)
+            special = getattr(self, f"visit_{type(part).__name__}", None)
+            if special is not None:
+                special(part)
+            else:
+                pending.extend(reversed(list(ast.iter_child_nodes(part))))
+
+    def _changes(self, node: ast.AST) -> None:
         held = changed_in_place(node)
-        while isinstance(held, ast.Subscript | ast.Attribute):
-            held = held.value
+        while isinstance(held, ast.Subscript) and not isinstance(held.slice, ast.Constant):
+            held = (
+                held.value
+            )  # of `groups[key].append(x)` all groups, of `state["seen"].append(x)` not all of the state
         if isinstance(held, ast.Name):
             self._use(held.id, "changed")
-        super().visit(node)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            for index, given in enumerate(
+                itertools.takewhile(lambda part: not isinstance(part, ast.Starred), node.args)
+            ):
+                if isinstance(given, ast.Name):
+                    self.passed.append((self.scope, Passed(node.func.id, index, given.id)))
 
     def _use(self, name: str, kind: Kind, value: ast.expr | None = None) -> None:
         scope = self.scope
@@ -214,14 +234,6 @@ class _Scan(ast.NodeVisitor):
             self._use(node.id, "read")
         else:
             self._bind(node.id)
-
-    def visit_Call(self, node: ast.Call) -> None:
-        for index, given in enumerate(node.args if isinstance(node.func, ast.Name) else ()):
-            if isinstance(node.func, ast.Name) and isinstance(given, ast.Name):
-                self.passed.append((self.scope, Passed(node.func.id, index, given.id)))
-            elif isinstance(given, ast.Starred):
-                break
-        self.generic_visit(node)
 
     def visit_Assign(self, node: ast.Assign) -> None:
         self.visit(node.value)

@@ -102,8 +102,8 @@ MEMORY = {
     "of a class in a function": "n = 0\ndef h():\n    class A:\n        global n\n        n = 5",
     "of a method": "n = 0\nclass A:\n    def m(self):\n        global n\n        n = n + 1\ndef h():\n    A().m()",
     "a table that a method fills": "n = {}\nclass A:\n    def m(self):\n        n[1] = 2\ndef h():\n    A().m()",
-    "a table in a table": "n = {'a': {}}\ndef h():\n    n['a']['b'] = 1",
-    "lists in a table": "n = {'a': []}\ndef h():\n    n['a'].append(1)",
+    "a table in a table": "n = {'a': {}}\ndef h(k='a'):\n    n[k]['b'] = 1",
+    "lists in a table": "n = {'a': []}\ndef h(k='a'):\n    n[k].append(1)",
     "under a second name": "n = {}\ndef h():\n    c = n\n    c[1] = 2",
     "under a second name in a closure": (
         "def make():\n    n = {}\n    def h():\n        c = n\n        c[1] = 2\n    return h\nh = make()"
@@ -327,3 +327,15 @@ def test_names_of_a_class_without_methods_are_looked_up_in_its_module(tmp_path, 
     vars(sys.modules["scoped"])["RATE"] = 2
     assert changed(before, explain(book["main"], book.names)) == ["scoped.RATE"]
     sys.modules.pop("scoped")
+
+
+def test_settings_of_which_code_fills_one_entry_count():
+    text = "state = {'rate': 1, 'seen': []}\ndef main():\n    state['seen'].append(1)\n    return state['rate']\n"
+    old, new = Notebook(text), Notebook(text.replace("'rate': 1", "'rate': 2"))
+    assert changed(explain(old["main"], old.names), explain(new["main"], new.names)) == ["state"]
+
+
+def test_deep_expressions_are_looked_through():
+    terms, links = " + ".join(["x"] * 400), ".strip()" * 200
+    book = Notebook(f"words = []\ndef main(x):\n    words.append({terms})\n    return words[0]{links}\n")
+    assert list(explain(book["main"], book.names)) == ["main"]
