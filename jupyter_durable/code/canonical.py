@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import enum
+import opcode
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
@@ -33,6 +34,7 @@ from jupyter_durable.code.plain import (
 )
 from jupyter_durable.static import is_a
 
+_LOADS: Final = frozenset(opcode.hasconst)
 OURS: Final = frozenset({"function", "application", "cls"})
 """Names of our decorators, written plainly or as an attribute of a module."""
 
@@ -104,14 +106,19 @@ def _kept(node: ast.AST, field: str, value: Any, names: Mapping[str, object]) ->
 
 def render_code(code: CodeType) -> bytes:
     """A code object whose source is not known, as bytes: instructions, constants, names."""
-    # The first constant of a function is its docstring, None when it has none.
-    documented = bool(code.co_consts) and isinstance(code.co_consts[0], str) and code.co_name != "<lambda>"
+    documented = bool(code.co_consts) and isinstance(code.co_consts[0], str) and not _loads_first(code)
     consts = (
         render_code(const) if isinstance(const, CodeType) else _constant(const)
         for const in code.co_consts[int(documented) :]
     )
     names = " ".join((*code.co_names, "|", *code.co_varnames, "|", *code.co_freevars))
     return b"".join([b"(code ", code.co_code, names.encode(), *consts, b")"])
+
+
+def _loads_first(code: CodeType) -> bool:
+    """Whether the first constant of a code object is used: the docstring of a function stands there and is not."""
+    pairs = zip(code.co_code[::2], code.co_code[1::2], strict=True)
+    return any(index == 0 and operation in _LOADS for operation, index in pairs)
 
 
 def _constant(value: object) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from typing import Final
 
 _CHANGING: Final = frozenset(
@@ -13,6 +12,10 @@ _CHANGING: Final = frozenset(
     if not hasattr(tuple, name) and not hasattr(frozenset, name) and not hasattr(bytes, name)
 ) - {"get", "items", "keys", "values", "fromkeys"}
 """Methods by which builtin containers are changed in place."""
+_FIRST: Final = frozenset(
+    {"heappush", "heappop", "heapify", "heapreplace", "heappushpop", "insort", "insort_left", "insort_right"}
+)
+"""Functions of `heapq` and `bisect` that change their first argument."""
 
 
 def names_in(tree: ast.AST) -> list[str]:
@@ -21,9 +24,9 @@ def names_in(tree: ast.AST) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def names_changed(tree: ast.AST) -> set[str]:
-    """Names whose value a piece of source changes in place: `name[…] = …`, `name.x = …`, `name.append(…)`."""
-    return {held.id for held in _changed(tree) if isinstance(held, ast.Name)}
+def attributes_in(tree: ast.AST) -> set[str]:
+    """Names of all attributes in a piece of source."""
+    return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
 
 
 def attributes_changed(tree: ast.AST) -> set[str]:
@@ -31,17 +34,20 @@ def attributes_changed(tree: ast.AST) -> set[str]:
     assigned = {
         node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)
     }
-    return assigned | {held.attr for held in _changed(tree) if isinstance(held, ast.Attribute)}
+    held = (changed_in_place(node) for node in ast.walk(tree))
+    return assigned | {node.attr for node in held if isinstance(node, ast.Attribute)}
 
 
-def _changed(tree: ast.AST) -> Iterator[ast.expr]:
-    """What a piece of source changes in place."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
-            yield node.value
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGING:
-            yield node.func.value
-        elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
-            yield node.value
-        elif isinstance(node, ast.AugAssign):
-            yield node.target
+def changed_in_place(node: ast.AST) -> ast.expr | None:
+    """What a node changes in place: `held[…] = …`, `held.x = …`, `held.append(…)`, `heappush(held, …)`."""
+    if isinstance(node, ast.Subscript | ast.Attribute) and not isinstance(node.ctx, ast.Load):
+        return node.value
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGING:
+        return node.func.value
+    if (
+        isinstance(node, ast.Call)
+        and node.args
+        and {getattr(node.func, "id", ""), getattr(node.func, "attr", "")} & _FIRST
+    ):
+        return node.args[0]
+    return None

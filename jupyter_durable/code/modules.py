@@ -22,13 +22,22 @@ _OURS: Final = frozenset({"jupyter_durable", "jupyter_durable_kernel", "jupyter_
 
 def is_local(module: str) -> bool:
     """Whether a loaded module is the user's own, not a library."""
-    if module.partition(".")[0] in _OURS:
+    if _is_ours(module):
         return False
     content = static.attributes(sys.modules.get(module))
     filename = content.get("__file__")
     if filename is None:
         return any(not _is_installed(os.path.join(folder, "")) for folder in _folders(content.get("__path__")))
     return type(filename) is str and not _is_installed(filename)
+
+
+def is_file_local(module: str, filename: str) -> bool:
+    """The same of a module that is not loaded, by the file it would be loaded from."""
+    return not _is_ours(module) and not _is_installed(filename)
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] in _OURS
 
 
 def _folders(path: object) -> list[str]:

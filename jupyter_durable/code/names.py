@@ -11,6 +11,7 @@ from __future__ import annotations
 import dis
 import functools
 import opcode
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from types import CellType, CodeType, FunctionType
@@ -29,17 +30,36 @@ _NESTED: Final = 4
 _ITEMS: Final = 100_000
 """How many items of containers are looked at."""
 _ORDERED: Final = static.Kinds(list, tuple)
-_READS: Final = frozenset({opcode.opmap["LOAD_GLOBAL"], opcode.opmap["LOAD_NAME"]})
+_READS: Final = frozenset(
+    opcode.opmap[name] for name in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS") if name in opcode.opmap
+)
+_BINDS: Final = frozenset({opcode.opmap["STORE_GLOBAL"], opcode.opmap["DELETE_GLOBAL"]})
+_STORES_NAME: Final = opcode.opmap["STORE_NAME"]
+_JUMPS: Final = frozenset(opcode.hasjrel) | frozenset(opcode.hasjabs)
 
 
 @functools.lru_cache(maxsize=4096)
 def globals_read(code: CodeType) -> tuple[str, ...]:
     """Names of globals and builtins a code object reads, in order of first use."""
-    names = {item.argval: None for item in dis.get_instructions(code) if item.opcode in _READS}
+    names: dict[str, None] = {}
+    own: set[str] = set()  # what the body of a class has bound before it reads it
+    straight = not code.co_exceptiontable
+    for item in dis.get_instructions(code):
+        straight = straight and item.opcode not in _JUMPS
+        if item.opcode == _STORES_NAME and straight:
+            own.add(item.argval)
+        elif item.opcode in _READS and item.argval not in own:
+            names[item.argval] = None
     for const in code.co_consts:
         if isinstance(const, CodeType):
             names.update(dict.fromkeys(globals_read(const)))
     return tuple(names)
+
+
+def globals_bound(code: CodeType) -> set[str]:
+    """Names of globals a code object binds or deletes."""
+    inner = [globals_bound(const) for const in code.co_consts if isinstance(const, CodeType)]
+    return {item.argval for item in dis.get_instructions(code) if item.opcode in _BINDS}.union(*inner)
 
 
 def uses(value: FunctionType | type) -> list[str]:
@@ -136,12 +156,16 @@ def _numbered(items: Iterable[object]) -> Iterator[tuple[str, object]]:
 
 
 def globals_of(value: object, namespace: Mapping[str, object] | None) -> Mapping[str, object]:
-    """The globals a function or class's names are looked up in."""
+    """The globals a function or class's names are looked up in: of a class those of the module that it is of."""
     if static.is_a(value, FunctionType):
         return value.__globals__
+    module = static.module_name(value)
     for method in methods(value) if static.is_a(value, type) else ():
-        return method.__globals__
-    return namespace if namespace is not None else {}
+        if method.__globals__.get("__name__") == module:  # not what a decorator or a metaclass of a library made
+            return method.__globals__
+    loaded = static.attributes(sys.modules.get(module or ""))
+    known = namespace if namespace is not None else {}
+    return loaded if loaded and module not in {"__main__", "__mp_main__", known.get("__name__")} else known
 
 
 class _Empty:

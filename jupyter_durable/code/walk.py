@@ -2,7 +2,8 @@
 
 Rules of this file
 - Counted: the function, the notebook's functions and classes it uses (through globals, closures, defaults, bases),
-  those of local modules, and the plain-data globals they read (64 KiB each; credentials never).
+  those of local modules (of what it imports itself the text: `imports`), and the plain-data globals they read
+  (64 KiB each; credentials never).
 - Not counted: durable functions that are called (their name stands in the source), installed libraries, and globals
   that the code itself changes (a cache, a list of results): they are its memory, not its code.
 - Every function and class is visited once, so a walk ends; nothing of what it looks at runs.
@@ -13,27 +14,31 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import CellType, FunctionType, ModuleType
 from typing import Any, Final, NamedTuple
 
 from jupyter_durable import static
+from jupyter_durable.code import memory
 from jupyter_durable.code.canonical import render_code, render_data, render_tree, without_durable
-from jupyter_durable.code.changes import attributes_changed, names_changed, names_in
+from jupyter_durable.code.changes import attributes_changed, attributes_in
 from jupyter_durable.code.classify import durable_spec, home_module, is_code, undecorated
 from jupyter_durable.code.credentials import is_credential
+from jupyter_durable.code.imports import imported_parts
 from jupyter_durable.code.modules import is_local
 from jupyter_durable.code.names import (
     attached,
     callables_in,
     cell_value,
     closure,
+    globals_bound,
     globals_of,
     globals_read,
     names_used,
     uses,
 )
 from jupyter_durable.code.plain import ATOMS
+from jupyter_durable.code.scopes import changes_outside, reads_outside
 from jupyter_durable.code.sources import Found, find_class, find_function, methods
 from jupyter_durable.hashes import blake2b
 from jupyter_durable.static import is_a
@@ -107,7 +112,9 @@ class Walk:
         self._parts: dict[str, bytes] = {}
         self._data: dict[str, bytes] = {}
         self._bound: dict[str, tuple[Mapping[str, object], str, object]] = {}
-        self._changed: set[str] = set()
+        self._places: dict[str, memory.Place] = {}
+        self._changed: dict[memory.Place, bytes | None] = {}
+        """What the code changes itself, and what it began as where the rest of the code does not say that."""
         self._visited: dict[int, object] = {}
         self._taken: set[tuple[int, str]] = set()
 
@@ -122,15 +129,25 @@ class Walk:
                     continue
                 self._visited[id(value)] = value
             pending.extend(self._visit(name, value))
-        for name in self._data.keys() & self._changed:
-            del self._parts[name]
+        for name, place in self._places.items():
+            if place in self._changed:
+                if name in self._data:
+                    del self._parts[name]
+                begun = self._changed[place]
+                if begun is not None:
+                    self._parts.pop(name, None)
+                    self._add(name, begun)
         return self._parts
+
+    def _is_memory(self, part: str) -> bool:
+        """Whether the code changes itself what it reads by this name."""
+        return self._places.get(part) in self._changed
 
     def watched(self) -> tuple[Watched, ...]:
         """The plain data that the code of `parts` reads by a name, but for what it changes itself."""
         found = []
         for part, rendered in self._data.items():
-            if part in self._bound and part not in self._changed:
+            if part in self._bound and not self._is_memory(part):
                 names, name, value = self._bound[part]
                 inside = type(value) not in ATOMS and len(rendered) <= WATCHED_BYTES
                 found.append(Watched(names, name, value, rendered if inside else None))
@@ -177,8 +194,10 @@ class Walk:
         if library is None:
             found = find_function(fn)
             self._add(name, render_tree(found.node, fn.__globals__) if found is not None else render_code(fn.__code__))
-            if found is not None:
-                self._changed |= names_changed(found.node)
+            self._changes(memory.globals_changed(fn, found), fn.__globals__)
+            if found is not None and not self._for_argument:
+                self._changed |= memory.kept(fn, found)
+            self._imports(found.node if found is not None else None, fn.__globals__)
             attributes = names_used(fn.__code__)
             for used in uses(fn):
                 yield from self._global(used, fn.__globals__, attributes)
@@ -190,8 +209,18 @@ class Walk:
         else:
             self._add(name, f"{library}.{fn.__code__.co_qualname}".encode())
         self.seen.cells.extend((cell, cell_value(cell)) for cell in fn.__closure__ or ())
+        self._places |= {f"{name}.{kind}": place for kind, place in memory.places(fn)}
         for kind, held in [*closure(fn), *attached(fn)]:
             yield from self._used(f"{name}.{kind}", held)
+
+    def _changes(self, changed: Iterable[str], names: Mapping[str, object]) -> None:
+        self._changed |= {(id(names), name): None for name in changed}
+
+    def _imports(self, node: ast.AST | None, names: Mapping[str, object]) -> None:
+        if node is not None and not self._for_class:
+            for name, data in imported_parts(node, names).items():
+                if self._parts.get(f"import {name}") != blake2b(data, digest_size=16).digest():
+                    self._add(f"import {name}", data)
 
     def _owner(self, fn: FunctionType) -> Iterator[tuple[str, object]]:
         """The class of a method, which gives `self` its other methods."""
@@ -214,13 +243,22 @@ class Walk:
             self._assigned(name, content, attributes_changed(found.node) if found is not None else set())
         for base in static.bases(cls):
             yield from self._used(static.qualname(base) or "", base)
-        own = list(methods(cls, durable=self._for_class))
+        own = [method for method in methods(cls, durable=self._for_class) if _library(method) is None]
         attributes = frozenset[str]().union(*(names_used(method.__code__) for method in own))
+        statement = self._statement(found, names) if found is not None else None
+        if statement is not None:
+            attributes |= attributes_in(statement)
         for method in own:
+            self._changes(globals_bound(method.__code__), method.__globals__)
             for used in globals_read(method.__code__):
                 yield from self._global(used, method.__globals__, attributes)
-        for used in names_in(self._statement(found, names)) if found is not None else ():
-            yield from self._global(used, names, attributes)
+        if found is not None and statement is not None:
+            around = memory.variables_around(found)
+            self._changes(changes_outside(statement) - around, names)
+            self._imports(statement, names)
+            for used in reads_outside(statement):
+                if used not in around:
+                    yield from self._global(used, names, attributes)
 
     def _assigned(self, name: str, content: Mapping[str, object], memory: set[str]) -> None:
         """The plain data that a function or class holds now, but for what its own code changes."""
@@ -245,6 +283,7 @@ class Walk:
             home = names.get("__name__")
             prefix = f"{home}." if home != "__main__" and names is not self._namespace else ""
             self._bound[prefix + name] = names, name, value
+            self._places[prefix + name] = id(names), name
             yield from self._used(prefix + name, value)
 
     def _module(self, name: str, module: object, attributes: frozenset[str]) -> Iterator[tuple[str, object]]:
@@ -262,6 +301,7 @@ class Walk:
                 yield from self._module(f"{name}.{attribute}", held, attributes)
             else:
                 self._bound[f"{name}.{attribute}"] = content, attribute, held
+                self._places[f"{name}.{attribute}"] = id(content), attribute
                 yield from self._used(f"{name}.{attribute}", held)
 
     def _used(self, name: str, value: object) -> Iterator[tuple[str, object]]:

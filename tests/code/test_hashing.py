@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -195,3 +196,40 @@ def test_a_class_is_the_same_while_only_data_changes():
     one, two = Notebook(text), Notebook(text.replace("K = 1", "K = 2"))
     assert class_hash(one["A"], one.names) == class_hash(two["A"], two.names)
     assert code_hash(one["A"], one.names) != code_hash(two["A"], two.names)
+
+
+def _without_source(text: str) -> types.FunctionType:
+    names: dict = {"__name__": "__main__"}
+    exec(compile(text, "<nowhere>", "exec", dont_inherit=True), names)
+    return names["main"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def main(xs):\n    return ['a' + x for x in xs]",
+        "def main(xs):\n    return {'a': x for x in xs}",
+        "def main(xs):\n    return {'a' for x in xs}",
+        "def main(xs):\n    return ''.join('a' for x in xs)",
+        "def main(xs):\n    return sorted(xs, key=lambda x: x['a'])",
+        "def main(xs):\n    def g():\n        return [y for y in ['a']]\n    return g",
+        "def main(xs):\n    class A:\n        x = ['a' for _ in xs]\n    return A",
+        "def main(xs):\n    'says'\n    return 'a'",
+        "main = lambda xs: 'a'",
+    ],
+)
+def test_every_text_that_code_without_source_uses_counts(text):
+    assert code_hash(_without_source(text)) != code_hash(_without_source(text.replace("'a'", "'b'")))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def main():\n    'a'\n    return 1",
+        "def main():\n    'a'",
+        "def main():\n    def g():\n        'a'\n        return 1\n    return g",
+        "async def main():\n    'a'\n    return 1",
+    ],
+)
+def test_no_docstring_of_code_without_source_counts(text):
+    assert code_hash(_without_source(text)) == code_hash(_without_source(text.replace("'a'", "'b'")))

@@ -197,3 +197,76 @@ def test_an_editable_install_is_local_and_an_installed_package_is_not(tmp_path, 
     )
     own = kind != "installed"
     assert eval(child.stdout) == [own, own, *([False] * 8)]
+
+
+LATER = {
+    "a module": "import later\n    return later.of(1)",
+    "by another name": "import later as l\n    return l.of(1)",
+    "a function of it": "from later import of\n    return of(1)",
+    "all of it, through another": "from stars import of\n    return of(1)",
+    "a module of a package": "import pack.part\n    return pack.part.of(1)",
+    "from a package": "from pack import part\n    return part.of(1)",
+    "what a package passes on": "from pack import of\n    return of(1)",
+    "a class": "from later import Scale\n    return Scale().of(1)",
+    "in an inner function": "def g():\n        import later\n        return later.of(1)\n    return g()",
+}
+LATER_TEXT = "N = 1\ndef low(x):\n    return x + N\ndef of(x):\n    return low(x)\n"
+LATER_TEXT += "class Scale:\n    of = lambda self, x: low(x)\n"
+
+
+def write_later(src: Path, text: str) -> None:
+    write(src / "later.py", text + "def unused():\n    return 0\n")
+    write(src / "stars.py", "from later import *\n")
+    write(src / "pack" / "__init__.py", "from .part import of\n")
+    write(
+        src / "pack" / "part.py", "from later import low\ndef of(x):\n    from .deep import by\n    return low(by(x))\n"
+    )
+    write(src / "pack" / "deep.py", "from . import other\ndef by(x):\n    return x\n")
+    write(src / "pack" / "other.py", "")
+
+
+@pytest.mark.parametrize("use", LATER)
+def test_what_a_function_imports_itself_counts_before_it_is_loaded_and_after(src, use):
+    """What it does not reach of the module does not."""
+    write_later(src, LATER_TEXT)
+    book = Notebook(f"def main():\n    {LATER[use]}\n")
+    before = explain(book["main"], book.names)
+    assert book["main"]() == 2
+    assert explain(book["main"], book.names) == before
+    write(src / "later.py", "# moved\n\n" + LATER_TEXT + "def unused():\n    return 1\n")
+    assert explain(book["main"], book.names) == before
+    write_later(src, LATER_TEXT.replace("N = 1", "N = 2"))
+    assert changed(before, explain(book["main"], book.names)) == ["import later.N"]
+    write_later(src, LATER_TEXT.replace("x + N", "x - N"))
+    assert changed(before, explain(book["main"], book.names)) == ["import later.low"]
+
+
+def test_what_a_method_or_a_function_of_a_module_imports_itself_counts(src):
+    write_later(src, LATER_TEXT)
+    write(src / "lib.py", "def f():\n    from later import of\n    return of(1)\n")
+    book = Notebook(
+        "import lib\nclass A:\n    def m(self):\n        import pack.deep as d\n        return d.by(1)\n"
+        "def main():\n    return lib.f(), A().m()\n"
+    )
+    before = explain(book["main"], book.names)
+    write_later(src, LATER_TEXT.replace("x + N", "x - N"))
+    write(src / "pack" / "deep.py", "def by(x):\n    return x + 1\n")
+    assert changed(before, explain(book["main"], book.names)) == ["import later.low", "import pack.deep.by"]
+
+
+def test_neither_libraries_nor_what_is_nowhere_nor_durable_functions_count_where_a_function_imports_them(src):
+    write(
+        src / "later.py",
+        "from jupyter_durable import function\nTOKEN = 'one-one-one-one'\n@function()\ndef of(x):\n    return TOKEN\n",
+    )
+    book = Notebook(
+        "def main():\n    import json, pytest, os.path, nowhere, nowhere.to_be.found\n    from . import relative\n"
+        "    from later import of, TOKEN\n    return of(TOKEN)\n"
+    )
+    before = explain(book["main"], book.names)
+    assert [name for name in before if not name.startswith("import later")] == ["main"]
+    write(
+        src / "later.py",
+        (src / "later.py").read_text().replace("return TOKEN", "return 1").replace("one-one", "two-two"),
+    )
+    assert explain(book["main"], book.names) == before
