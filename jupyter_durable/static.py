@@ -156,6 +156,18 @@ def importable(value: object) -> str | None:
     return module if found is value else None
 
 
+class Named:
+    """A set of types by module and name. `kind in named` imports nothing: what nobody has imported has no values."""
+
+    __slots__ = ("_names",)
+
+    def __init__(self, *names: tuple[str, str]) -> None:
+        self._names = frozenset(names)
+
+    def __contains__(self, kind: type) -> bool:
+        return (module_name(kind), qualname(kind)) in self._names and importable(kind) is not None
+
+
 def label(key: Any) -> str:
     """The key of a table in words, the same in every process."""
     kind = type(key)

@@ -7,9 +7,8 @@ Rules of this file
 
 from __future__ import annotations
 
-import secrets
-from dataclasses import dataclass
-from typing import Any
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyter_durable.client import trusted, versions
 from jupyter_durable.client.process import Process
@@ -19,15 +18,16 @@ from jupyter_durable.function import Spec
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.run import Run
 from jupyter_durable.serializer.digest import Digesting, args_digest
-from jupyter_durable.serializer.json import JsonEdge
 from jupyter_durable.store.base import Seen
+
+if TYPE_CHECKING:
+    from jupyter_durable.serializer.json import JsonEdge
 
 Given = tuple[tuple[Any, ...], dict[str, Any]]
 """Arguments of a call, and those by name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a request comes from."""
 
     notebook: str | None = None
@@ -41,11 +41,13 @@ class Origin:
 
 def new_id() -> str:
     """An id for a request."""
-    return f"req_{secrets.token_hex(8)}"  # 16 digits say what of it is signed (`runner.vouching`)
+    return f"req_{os.urandom(8).hex()}"  # 16 digits say what of it is signed (`runner.vouching`)
 
 
 def edge_of(process: Process, spec: Spec) -> JsonEdge:
     """The JSON edge of an application."""
+    from jupyter_durable.serializer.json import JsonEdge
+
     known = process.edges.get(spec)
     if known is None:
         known = process.edges[spec] = JsonEdge(spec.fn, bound=spec.owner is not None)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from jupyter_durable.client import accepting, left_over, ownership, trusted, versions
 from jupyter_durable.client.journal import root_row
@@ -28,7 +28,9 @@ from jupyter_durable.runner.start import begin_root, new_run
 from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable.runner.vouching import may_lack_places
 from jupyter_durable.store.base import BlobRefused
-from jupyter_durable.values import Headers
+
+if TYPE_CHECKING:
+    from jupyter_durable.values import Headers
 
 REMEDY = "wait for it, cancel it, or take it over: .replay(take_over=True), `replay {id} --take-over`"
 
@@ -184,8 +186,12 @@ def _forget(process: Process, run: Run) -> None:
         process.unsaved[run.id] = (run.number, run.unsaved)
 
 
-def _headers(row: RequestRow) -> Headers:
+def _headers(row: RequestRow) -> Headers | None:
+    if not row.headers:
+        return None
+    from jupyter_durable import values
+
     try:
-        return Headers.from_json(row.headers)
+        return values.Headers.from_json(row.headers)
     except ValueError as error:
         raise StoreError(f"the headers of request {row.id} are damaged in the store ({error}): call it anew") from None

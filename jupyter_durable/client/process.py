@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jupyter_durable.client import ownership
 from jupyter_durable.client.counted import Counted
@@ -25,11 +26,13 @@ from jupyter_durable.runner.run import Run, Unsaved
 from jupyter_durable.runner.settings import Listener
 from jupyter_durable.runner.workers import Workers
 from jupyter_durable.serializer.base import Signer
-from jupyter_durable.serializer.json import JsonEdge
 from jupyter_durable.serializer.signing import KeyFile
 from jupyter_durable.store import open_store
 from jupyter_durable.store.base import Store
 from jupyter_durable.store.location import default_url, own_folder
+
+if TYPE_CHECKING:
+    from jupyter_durable.serializer.json import JsonEdge
 
 Observer = Callable[[Run, RequestRow], Listener | None]
 """Called when a run begins; gives who listens to it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import sys
 import threading
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jupyter_durable.core.model import Kind, RequestRow
+from jupyter_durable.hashes import blake2b
 from jupyter_durable.loops import running_task
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.run import Run
@@ -79,5 +79,5 @@ def script_cell() -> Cell:
         source = inspect.getsource(sys.modules["__main__"])
     except (OSError, TypeError):
         source = ""
-    arguments = hashlib.blake2b("\0".join(sys.argv[1:]).encode(), digest_size=8).hexdigest()
+    arguments = blake2b("\0".join(sys.argv[1:]).encode(), digest_size=8).hexdigest()
     return Cell(str(Path(path).absolute()), f"script:{arguments}", Path(path).name, source, Kind.SCRIPT)

@@ -17,7 +17,7 @@ from typing import Any, Final
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.options import EXECUTORS, LATER_EXECUTORS, MAX_TIMEOUT
 from jupyter_durable.runner.settings import INPUT_BYTES, SLOTS
-from jupyter_durable.serializer.canonical import BUDGET_SECONDS
+from jupyter_durable.serializer.digesting import BUDGET_SECONDS
 from jupyter_durable.store.location import default_url
 
 DISPLAYS: Final = ("auto", "mime", "html", "text", "widget")

@@ -23,9 +23,10 @@ from jupyter_durable.code.plain import (
     METHODS,
     MOMENTS,
     VALUE_TYPES,
-    ZONES,
+    VALUES_OF_MODULES,
     factory_of,
     fields_of,
+    is_zone,
     items_of,
     length_of,
     mapping_of,
@@ -157,7 +158,9 @@ class _Data:
             )
             member = "<%s.%s: %r>" % shown  # noqa: UP031
             return b"%s(%s)" % (name, member.encode())
-        if kind in ATOMS or kind in VALUE_TYPES or (kind in MOMENTS and type(value.tzinfo) in ZONES):
+        if kind in ATOMS or kind in VALUE_TYPES or (kind in MOMENTS and is_zone(type(value.tzinfo))):
+            return b"%s(%s)" % (name, repr(value).encode())
+        if kind in VALUES_OF_MODULES:
             return b"%s(%s)" % (name, repr(value).encode())
         if is_code(value) or kind in METHODS or kind is BuiltinFunctionType:
             return b"%s(%s.%s)" % (name, _encoded(static.module_name(value)), _encoded(static.qualname(value)))

@@ -232,8 +232,10 @@ class _Found:
             self._other(name)
 
     def _as_data(self, name: str, value: object, table: Table) -> None:
+        from jupyter_durable.code.pickled_data import dump_data
+
         try:
-            pickled = table.dump_data(value)
+            pickled = dump_data(table, value)
         except Unstorable:
             pickled = bytes(DATA_LIMIT + 1)
         if len(pickled) <= DATA_LIMIT:

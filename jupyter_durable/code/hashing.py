@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
-from hashlib import blake2b
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from jupyter_durable import static
 from jupyter_durable.code.classify import home_module
 from jupyter_durable.code.modules import is_local
 from jupyter_durable.code.walk import Seen, Walk, Watched, holds, seen_alike
+from jupyter_durable.hashes import blake2b
 
 
 def code_hash(fn: Callable[..., Any] | type, namespace: Mapping[str, object] | None = None) -> bytes:

@@ -14,17 +14,15 @@ from __future__ import annotations
 import functools
 import io
 import marshal
+import pickle
 import sys
 import typing
 from collections.abc import Callable, Mapping
-from hashlib import blake2b
 from types import CellType, CodeType, FunctionType
 from typing import Any, Final
 
-import cloudpickle
-
 from jupyter_durable import static
-from jupyter_durable.code.classify import class_named, durable_spec, home_module, name_of, variable_of
+from jupyter_durable.code.classify import class_named, durable_spec, home_module, name_of
 from jupyter_durable.code.credentials import holds_credential, is_credential, is_secret_field, looks_secret
 from jupyter_durable.code.form import Code
 from jupyter_durable.code.hashing import class_hash
@@ -32,6 +30,7 @@ from jupyter_durable.code.names import cell_value, closure, defaults, globals_re
 from jupyter_durable.code.plain import overrides_lookup, restores_plainly
 from jupyter_durable.code.sources import Found, find_class, find_function
 from jupyter_durable.code.texts import RESTORED
+from jupyter_durable.hashes import blake2b
 from jupyter_durable.static import Kinds, is_a
 
 VERBS: Final = "jupyter_durable.verb"
@@ -100,13 +99,10 @@ class Table:
 
     def dump(self, definitions: Mapping[str, object]) -> bytes:
         """Pickle of a mapping from names to functions, classes and wrappers. Raises `Unstorable`."""
-        return self._dump(DefinitionPickler, dict(definitions))
+        return self.write(DefinitionPickler, dict(definitions))
 
-    def dump_data(self, value: object) -> bytes:
-        """Pickle of one plain-data global; its classes stay references to the namespace. Raises `Unstorable`."""
-        return self._dump(_DataPickler, value)
-
-    def _dump(self, pickler: type[DefinitionPickler], value: object) -> bytes:
+    def write(self, pickler: type[DefinitionPickler], value: object) -> bytes:
+        """What a pickler makes of a value. Raises `Unstorable`."""
         target = io.BytesIO()
         try:
             pickler(target, self).dump(value)
@@ -173,8 +169,19 @@ def _literals(code: CodeType) -> list[str]:
     return texts
 
 
-class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
+class _Reducers:
+    """cloudpickle's, by type. Functions need none of them, and it takes as long to import as twenty of our files."""
+
+    def __getitem__(self, kind: type) -> Any:
+        import cloudpickle
+
+        return cloudpickle.Pickler.dispatch_table[kind]
+
+
+class DefinitionPickler(pickle.Pickler):
     """Writes definitions for `restore`."""
+
+    dispatch_table: Any = _Reducers()
 
     def __init__(self, target: io.BytesIO, table: Table) -> None:
         super().__init__(target, protocol=5)
@@ -221,7 +228,7 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
             raise Unstorable(f"an object of {static.type_name(value)} says itself how it is kept")
         if self._is_by_name(value):
             raise Unstorable(f"{static.qualname(value)} is kept by the name of a notebook global")
-        return super().reducer_override(value)
+        return NotImplemented
 
     def _is_by_name(self, value: Any) -> bool:
         """Whether pickle would write a reference into the notebook for an object that is no function or class."""
@@ -288,7 +295,9 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
             raise Unstorable(f"{static.qualname(cls)} answers for another class")
         if home_module(cls, self._table.namespace) is None and typing.is_typeddict(cls):
             return self._typed_dict(cls)
-        reduced = super().reducer_override(cls)
+        import cloudpickle
+
+        reduced = cloudpickle.Pickler.reducer_override(self, cls)
         if home_module(cls, self._table.namespace) is not None or reduced is NotImplemented or len(reduced) != 6:
             return reduced
         make, args, state, _, _, setter = reduced
@@ -321,18 +330,3 @@ class DefinitionPickler(cloudpickle.Pickler):  # type: ignore[misc]
 def _can_be_rebuilt(cls: type) -> bool:
     """Whether a class can be taken apart without running its metaclass, and does not answer for another one."""
     return "__class__" not in static.members(cls) and not overrides_lookup(type(cls), ("__eq__", "__hash__"))
-
-
-class _DataPickler(DefinitionPickler):
-    """Writes plain data: classes of the notebook by reference, nothing else of the notebook at all."""
-
-    def reducer_override(self, value: Any) -> Any:
-        if is_a(value, type) and home_module(value, self._table.namespace) is None:
-            name, variable = name_of(value, self._table.namespace), variable_of(value, self._table.namespace)
-            if name is None or variable is None:
-                raise Unstorable(f"{static.qualname(value)} has no name of its own")
-            self._table.referred.add(variable)
-            return FIND_CLASS, (name,)
-        if type(value) is FunctionType and home_module(value, self._table.namespace) is None:
-            raise Unstorable("holds a function")
-        return cloudpickle.Pickler.reducer_override(self, value)

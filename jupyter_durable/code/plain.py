@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import decimal
 import enum
-import fractions
 import functools
 import gc
 import pathlib
 import re
 import types
-import uuid
 import weakref
-import zoneinfo
 from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, UserString, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -28,7 +24,7 @@ from jupyter_durable import static
 from jupyter_durable.code import arrays
 from jupyter_durable.code.classify import alias_parts, is_code, partial_parts
 from jupyter_durable.code.modules import is_local
-from jupyter_durable.static import Kinds, is_a
+from jupyter_durable.static import Kinds, Named, is_a
 
 ATOMS: Final = Kinds(type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented))
 HEADER: Final = re.compile(r"(proxy-)?authorization|(set-)?cookie|x-[a-z-]*(key|token|secret)", re.IGNORECASE)
@@ -38,18 +34,19 @@ VALUE_TYPES: Final = Kinds(
     datetime.date,
     datetime.timedelta,
     datetime.timezone,
-    decimal.Decimal,
-    fractions.Fraction,
-    uuid.UUID,
-    zoneinfo.ZoneInfo,
     pathlib.PurePosixPath,
     pathlib.PureWindowsPath,
     pathlib.PosixPath,
     pathlib.WindowsPath,
 )
 """Types of values that hold nothing but themselves."""
+VALUES_OF_MODULES: Final = Named(
+    ("decimal", "Decimal"), ("fractions", "Fraction"), ("uuid", "UUID"), ("zoneinfo", "ZoneInfo")
+)
+"""The same of modules that take long to import, and that most processes have no use for."""
 MOMENTS: Final = Kinds(datetime.datetime, datetime.time)
-ZONES: Final = Kinds(type(None), datetime.timezone, zoneinfo.ZoneInfo)
+_ZONES: Final = Kinds(type(None), datetime.timezone)
+_ZONES_OF_MODULES: Final = Named(("zoneinfo", "ZoneInfo"))
 SEQUENCES: Final = Kinds(list, tuple, deque)
 SETS: Final = Kinds(set, frozenset)
 MAPPINGS: Final = Kinds(dict, OrderedDict, defaultdict, Counter)
@@ -73,6 +70,11 @@ _COMPARING: Final = ("__eq__", "__hash__")
 _COMPILED: Final = METHODS | Kinds(types.BuiltinFunctionType, types.GetSetDescriptorType)
 _FACTORY: Final = vars(defaultdict)["default_factory"]
 _PROXIES: Final = Kinds(weakref.ProxyType, weakref.CallableProxyType)
+
+
+def is_zone(kind: type) -> bool:
+    """Whether this is the type of no time zone, or of one that holds nothing but itself."""
+    return kind in _ZONES or kind in _ZONES_OF_MODULES
 
 
 def fields_of(value: object) -> dict[str, object] | None:
@@ -188,7 +190,7 @@ class _Plain:
         if kind in ATOMS or kind in VALUE_TYPES or kind in TEXTS:
             return True
         if kind in MOMENTS:
-            return type(value.tzinfo) in ZONES
+            return is_zone(type(value.tzinfo))
         if kind in _LISTED:
             return self._sequence(value, depth)
         if kind in MAPPINGS:
@@ -196,6 +198,8 @@ class _Plain:
                 return False
             factory = [made for made in factory_of(value) if static.importable(made) in {None, "__main__"}]
             return self._all([*value, *value.values(), *factory], depth)
+        if kind in VALUES_OF_MODULES:
+            return True
         if self._code and (is_code(value) or kind in METHODS):
             return True
         parts = self._parts(value)

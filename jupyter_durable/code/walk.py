@@ -14,7 +14,6 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from hashlib import blake2b
 from types import CellType, FunctionType, ModuleType
 from typing import Any, Final, NamedTuple
 
@@ -36,6 +35,7 @@ from jupyter_durable.code.names import (
 )
 from jupyter_durable.code.plain import ATOMS
 from jupyter_durable.code.sources import Found, find_class, find_function, methods
+from jupyter_durable.hashes import blake2b
 from jupyter_durable.static import is_a
 
 DATA_LIMIT: Final = 64 * 1024

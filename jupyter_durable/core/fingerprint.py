@@ -9,8 +9,9 @@ Rules of this file
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Final
+
+from jupyter_durable.hashes import blake2b
 
 __all__ = ["NO_PARENT", "fingerprint"]
 

@@ -8,7 +8,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -42,14 +41,22 @@ def merge(totals: Totals, others: Mapping[tuple[str, str], float]) -> None:
 
 def packed(totals: Mapping[tuple[str, str], float]) -> str | None:
     """As the text of a row; None when there are none."""
-    return json.dumps(measured(totals)) if totals else None
+    if not totals:
+        return None
+    import json
+
+    return json.dumps(measured(totals))
 
 
 def unpacked(text: str | None) -> Totals:
     """The sums in the text of a row."""
+    if not text:
+        return {}
+    import json
+
     found: Totals = {}
     try:
-        for kind, name, value in json.loads(text or "[]"):
+        for kind, name, value in json.loads(text):
             if kind in (COUNTER, TIMER) and isinstance(name, str) and math.isfinite(value):
                 add(found, kind, name, float(value))
     except (ValueError, TypeError, OverflowError, RecursionError):

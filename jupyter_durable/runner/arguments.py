@@ -24,8 +24,8 @@ from typing import Any, Final, NamedTuple
 
 from jupyter_durable.code.modules import is_local
 from jupyter_durable.errors import SDKUsageError
-from jupyter_durable.serializer.canonical import FLAT
 from jupyter_durable.serializer.instances import shape_of_type, state_of
+from jupyter_durable.serializer.parts import FLAT
 
 MOST_ITEMS: Final = 100_000
 """Items of an iterator that are read for the attempts to come."""

@@ -32,7 +32,7 @@ from jupyter_durable.runner.matching import attempts_of
 from jupyter_durable.runner.rows import mark, mark_durably, row_of
 from jupyter_durable.runner.run import CallRecord
 from jupyter_durable.runner.stop import RunStopped, StartOver
-from jupyter_durable.serializer.canonical import FLAT
+from jupyter_durable.serializer.parts import FLAT
 
 if TYPE_CHECKING:
     import asyncio

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from jupyter_durable.serializer.canonical import FLAT
-from jupyter_durable.serializer.shape import shape_of
+from jupyter_durable.serializer.parts import FLAT
 
 DEPTH: Final = 3
 """How deep in a result a changed argument is looked for."""
@@ -30,6 +29,8 @@ class Watched:
 
     def changed(self, result: Any) -> list[str]:
         """Names of the arguments that look different now and are no part of the result."""
+        from jupyter_durable.serializer.shape import shape_of
+
         return [
             name for name, value, shape in self._seen if shape_of(value) != shape and not _within(value, result, DEPTH)
         ]
@@ -39,6 +40,8 @@ def watch(names: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any])
     """A look at the arguments; None when none of them can change. `names` are those of the positional ones."""
     if not kwargs and _is_flat(map(type, args)):
         return None
+    from jupyter_durable.serializer.shape import shape_of  # for what can change: flat arguments cannot
+
     seen = []
     for name, value in _named(names, args, kwargs):
         shape = shape_of(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from hashlib import blake2b
 from typing import Any
 
 from jupyter_durable.context import Deferred, current, drive
@@ -11,6 +10,7 @@ from jupyter_durable.core.model import Kind
 from jupyter_durable.core.replay import drift_of, reusable
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.future import settled
+from jupyter_durable.hashes import blake2b
 from jupyter_durable.protocols import Scope
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.matching import match, open_body

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_durable.core.model import CallRow
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import DeserializationError
 from jupyter_durable.runner.body import Body
 from jupyter_durable.runner.sealing import Sealer, preview
-from jupyter_durable.serializer.canonical import Digesting
-from jupyter_durable.serializer.differ import Difference, difference, incomparable
 from jupyter_durable.serializer.digest import named_arguments, over_budget
+from jupyter_durable.serializer.digesting import Digesting
 from jupyter_durable.serializer.pickler import describe
 from jupyter_durable.spec import Spec
+
+if TYPE_CHECKING:
+    from jupyter_durable.serializer.differ import Difference
 
 REMEDY: Final = (
     "What is another one in each run keeps a call from being found: leave it out of the arguments, or take it from "
@@ -138,6 +140,8 @@ class Notices:
         return True
 
     def _why(self, row: CallRow, spec: Spec, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
+        from jupyter_durable.serializer.differ import incomparable  # for a call that was to be served and is not
+
         now = named_arguments(spec.params, args, kwargs)
         try:
             then, only_previews = self._recorded(row, spec)
@@ -163,6 +167,8 @@ class Notices:
         return named_arguments(spec.params, args, kwargs), only_previews
 
     def _differences(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
+        from jupyter_durable.serializer.differ import difference
+
         how = self._digesting
         return [
             found

@@ -29,7 +29,7 @@ from typing import Any, Final, NamedTuple
 
 from blake3 import blake3
 
-from jupyter_durable.serializer.canonical import FLAT
+from jupyter_durable.serializer.parts import FLAT
 
 MOST: Final = 200
 """Files kept that a call read itself."""

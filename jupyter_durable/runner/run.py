@@ -39,7 +39,7 @@ from jupyter_durable.runner.settings import Code, Environment, Listener, RunOpti
 from jupyter_durable.runner.state import StateLog
 from jupyter_durable.runner.stop import RunStopped, StartOver, Told, leave_all
 from jupyter_durable.runner.traces import Traces
-from jupyter_durable.serializer.canonical import Digesting
+from jupyter_durable.serializer.digesting import Digesting
 from jupyter_durable.store.base import BlobLost, BlobRefused, Journal
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ Rules of this file
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +29,11 @@ from jupyter_durable.runner.run import CallRecord
 from jupyter_durable.runner.serving import serve
 from jupyter_durable.serializer.digest import args_digest
 from jupyter_durable.spec import Spec
-from jupyter_durable.values import Headers
 
 if TYPE_CHECKING:
     import concurrent.futures
+
+    from jupyter_durable.values import Headers
 
 
 class CallScope:
@@ -88,7 +88,10 @@ class CallScope:
     @property
     def headers(self) -> Headers:
         """Headers of the request."""
-        return self._call.run.options.headers
+        from jupyter_durable import values
+
+        headers = self._call.run.options.headers
+        return values.Headers() if headers is None else headers
 
     # calls below
 
@@ -234,6 +237,8 @@ class CallScope:
             if (clock := call.deadline) is not None:
                 clock.progressed()
             run = call.run
+            import json
+
             text = masked(json.dumps(dict(attributes))) if attributes else None
             said = masked(message) if message else message
             progress = Progressed(call.identity, current, total, said, text, run.now())

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from jupyter_durable.clock import Clock, SystemClock
 from jupyter_durable.core.model import CallRow, Logged, Progressed
 from jupyter_durable.core.retry import RetryPolicy
 from jupyter_durable.runner.workers import Workers
 from jupyter_durable.serializer.base import Signer
-from jupyter_durable.serializer.canonical import BUDGET_SECONDS
+from jupyter_durable.serializer.digesting import BUDGET_SECONDS
 from jupyter_durable.serializer.pickle import ValueSerializer
 from jupyter_durable.spec import Spec
 from jupyter_durable.store.base import Store
-from jupyter_durable.values import Headers
+
+if TYPE_CHECKING:
+    from jupyter_durable.values import Headers
 
 LEASE_SECONDS: Final = 15.0
 RENEW_SECONDS: Final = 5.0
@@ -45,11 +46,10 @@ class Listener(Protocol):
         """A call printed."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunSettings:
+class RunSettings(NamedTuple):
     """How runs behave in this process."""
 
-    clock: Clock = field(default_factory=SystemClock)
+    clock: Clock = SystemClock()
     default_timeout: float | None = None
     executor: str | None = None
     max_concurrency: int = SLOTS
@@ -90,7 +90,8 @@ class RunOptions(NamedTuple):
     """False in a fork with another input: rule (2) is off everywhere."""
     retries: RetryPolicy | None = None
     """The application's, for functions that have none."""
-    headers: Headers = Headers()
+    headers: Headers | None = None
+    """None where the request came with none."""
 
 
 class Environment(NamedTuple):

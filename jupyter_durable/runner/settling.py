@@ -10,9 +10,8 @@ Rules of this file
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from jupyter_durable.core.model import ArgumentsDecide, Attempted, CallRow, Flag, Kind, Status, Write
 from jupyter_durable.core.retry import decide
@@ -31,8 +30,9 @@ from jupyter_durable.runner.sealing import NOTHING, Kept
 from jupyter_durable.runner.stop import AttemptGivenUp, RunStopped, StartOver
 from jupyter_durable.serializer.base import PICKLE
 from jupyter_durable.serializer.digest import value_digest
-from jupyter_durable.serializer.dual import as_function_error
-from jupyter_durable.serializer.failure import encode_failure
+
+if TYPE_CHECKING:
+    from jupyter_durable.serializer.failure import Failure
 
 UNWRAPPED: Final = (
     KeyboardInterrupt,
@@ -166,6 +166,8 @@ def fail(call: CallRecord, error: BaseException) -> float:
     if isinstance(error, (*UNWRAPPED, *cancellation())):
         _interrupted(call, error)
     settle_children(call)
+    import random
+
     delay = decide(call.plan.policy, call.attempts, error, random.random())
     if run.stopped is not None:
         _interrupted(call, RunStopped(run.stopped))
@@ -195,6 +197,8 @@ def _failed(call: CallRecord, error: BaseException) -> NoReturn:
         raise error
     run.record(row, writes)
     ended(call, row)
+    from jupyter_durable.serializer.dual import as_function_error
+
     raise as_function_error(error, f"{call.text()}, attempt {call.attempts}, request {run.id}")
 
 
@@ -207,8 +211,14 @@ def settle_failed(call: CallRecord, error: BaseException) -> None:
     finish(call.run, row, Status.FAILED, error, writes)
 
 
+def _encoded(error: BaseException) -> Failure:
+    from jupyter_durable.serializer.failure import encode_failure  # for calls that fail
+
+    return encode_failure(error, is_user_frame)
+
+
 def _keep_failure(call: CallRecord, error: BaseException) -> Kept:
-    return call.run.sealer.keep(without_credentials(encode_failure(error, is_user_frame)))
+    return call.run.sealer.keep(without_credentials(_encoded(error)))
 
 
 def _interrupted(call: CallRecord, error: BaseException) -> NoReturn:
@@ -252,7 +262,7 @@ def _record_attempt(call: CallRecord, error: BaseException) -> None:
             call.attempts,
             run.now() - (run.monotonic() - call.turn_started),
             run.monotonic() - call.turn_started,
-            run.serializer.encode(as_text(encode_failure(error, is_user_frame))).head,
+            run.serializer.encode(as_text(_encoded(error))).head,
         )
     )
     call.body = None

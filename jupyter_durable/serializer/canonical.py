@@ -16,11 +16,12 @@ Rules of this file
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from hashlib import blake2b
-from typing import Any, Final, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Final
 
+from jupyter_durable.hashes import blake2b
 from jupyter_durable.serializer import arrays, frames
+from jupyter_durable.serializer.digesting import BUDGET_SECONDS, CodeOf, Digesting
 from jupyter_durable.serializer.instances import Shape, builtin_base, shape_of_type, state_of
 from jupyter_durable.serializer.kinds import BASES, CONTAINERS, EXACT, STATELESS, WITH_ATTRIBUTES
 from jupyter_durable.serializer.parts import (
@@ -39,14 +40,10 @@ from jupyter_durable.serializer.parts import (
     written,
 )
 from jupyter_durable.serializer.reduced import reduced
-from jupyter_durable.serializer.weights import Weigh, weight_of
+from jupyter_durable.serializer.weights import weight_of
 
 __all__ = ["BUDGET_SECONDS", "FLAT", "CodeOf", "Digesting", "OverBudgetError", "Walk", "frame", "short"]
 
-CodeOf: TypeAlias = Callable[[Any], bytes | None]
-"""The code of a function or class of the notebook or of a local module; None where its name says it all."""
-
-BUDGET_SECONDS: Final = 0.05
 INLINE: Final = 4096
 """Longer encodings stand as their hash in what holds them."""
 WORK_A_SECOND: Final = 210_000
@@ -62,22 +59,6 @@ FLAT_BYTES: Final = 512
 """So many bytes of text of flat items that are looked at together cost a unit."""
 ATOM_BYTES: Final = 2048
 """So many bytes of one text that stands by itself cost a unit."""
-
-
-class Digesting:
-    """How values are looked at. One of them serves many walks, which then know the types they have met.
-
-    `code_of`: the code of functions and classes of the notebook, which count by it. `budget`: about how many seconds a
-    walk may take; it is counted in work, so that equal values are judged alike.
-    """
-
-    __slots__ = ("budget", "code_of", "encoders")
-
-    def __init__(self, code_of: CodeOf | None = None, budget: float = BUDGET_SECONDS) -> None:
-        self.code_of = code_of
-        self.budget = budget
-        self.encoders: dict[type, tuple[Encode | None, Weigh | None]] = {}
-        """By type, no encoder where it has no canonical form, with what it costs to begin one that costs much."""
 
 
 class OverBudgetError(Exception):

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from jupyter_durable.serializer.canonical import Digesting
 from jupyter_durable.serializer.digest import value_digest
+from jupyter_durable.serializer.digesting import Digesting
 from jupyter_durable.serializer.explain import parts_of
 from jupyter_durable.serializer.pickler import describe
 

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from jupyter_durable.errors import SerializationError
-from jupyter_durable.serializer.pickler import RefusingPickler, describe, reason_of, refusal
+from jupyter_durable.serializer.pickler import describe, reason_of, refusal
+from jupyter_durable.serializer.refusing import RefusingPickler
 
 __all__ = ["explain", "parts_of"]
 

@@ -15,22 +15,16 @@ import io
 import pickle
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from jupyter_durable.errors import DeserializationError, SerializationError
 from jupyter_durable.serializer.base import PICKLE, PLAIN, Encoded
-from jupyter_durable.serializer.explain import explain
-from jupyter_durable.serializer.pickler import (
-    OUT_OF_BAND_BYTES,
-    PROTOCOL,
-    NameOf,
-    RefusingPickler,
-    class_by_name,
-    describe,
-    reason_of,
-)
+from jupyter_durable.serializer.pickler import OUT_OF_BAND_BYTES, PROTOCOL, class_by_name, describe, reason_of
 
-__all__ = ["OUT_OF_BAND_BYTES", "ValueSerializer", "decode_unsigned", "explain"]
+if TYPE_CHECKING:
+    from jupyter_durable.serializer.refusing import NameOf
+
+__all__ = ["OUT_OF_BAND_BYTES", "ValueSerializer", "decode_unsigned"]
 
 FindClass = Callable[[str, str], Any]
 
@@ -117,6 +111,8 @@ class ValueSerializer:
             return None
 
     def _pickled_within(self, value: object, limit: int) -> Encoded | None:
+        from jupyter_durable.serializer.refusing import RefusingPickler
+
         file, buffers = _Limited(limit), list[memoryview]()
         pickler = RefusingPickler(file, buffers)
         try:
@@ -144,6 +140,8 @@ class ValueSerializer:
         raise DeserializationError(f"the stored value is encoded as {codec!r}, which this version does not know")
 
     def _pickled(self, value: object, root: str) -> Encoded:
+        from jupyter_durable.serializer.refusing import RefusingPickler
+
         buffers: list[memoryview] = []
         with io.BytesIO() as file:
             pickler = RefusingPickler(file, buffers, self._name_of)
@@ -151,6 +149,8 @@ class ValueSerializer:
                 pickler.dump(value)
             # Pickling runs `__reduce__` and `__getstate__` of the user's classes, which may raise anything.
             except Exception as error:
+                from jupyter_durable.serializer.explain import explain
+
                 raise SerializationError(explain(value, root, error)) from error
             encoded = Encoded(PICKLE, file.getvalue(), tuple(buffers))
         if pickler.holds_exception:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import cloudpickle
 from blake3 import blake3
 
-from jupyter_durable.serializer.canonical import CodeOf, Digesting
+from jupyter_durable.serializer.digesting import CodeOf, Digesting
 from jupyter_durable.serializer.pickler import PROTOCOL, refusal
 from jupyter_durable.serializer.weights import Weigh, weight_of
 

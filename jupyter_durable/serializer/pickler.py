@@ -1,4 +1,4 @@
-"""The pickler of values: cloudpickle that refuses what it would change, and names the classes of `__main__`.
+"""What the pickler of values refuses, and how it says so.
 
 Rules of this file
 - What would come back as something else, or as a dead copy, is refused by name: open files, sockets, memoryviews.
@@ -9,23 +9,15 @@ from __future__ import annotations
 
 import _socket
 import io
-import operator
 import pickle
 import types
-from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
-import cloudpickle
-
-from jupyter_durable import static
 from jupyter_durable.errors import DeserializationError
 
-__all__ = ["OUT_OF_BAND_BYTES", "PROTOCOL", "RefusingPickler", "class_by_name", "describe", "reason_of", "refusal"]
+__all__ = ["OUT_OF_BAND_BYTES", "PROTOCOL", "class_by_name", "describe", "reason_of", "refusal"]
 
 PROTOCOL: Final = 5
-MAIN: Final = "__main__"
-NameOf = Callable[[type], str | None]
-"""The name under which a class of the notebook is found again."""
 OUT_OF_BAND_BYTES: Final = 64 * 1024
 """Buffers from this size on are kept beside the pickle, where they can be written and mapped without a copy."""
 
@@ -76,49 +68,3 @@ class RefusedError(pickle.PicklingError):
 def class_by_name(module: str, qualname: str) -> NoReturn:
     """What a class of `__main__` is written as; our unpickler puts its own look-up in the place of this function."""
     raise DeserializationError(f"{module}.{qualname} can be loaded by jupyter_durable only")
-
-
-class RefusingPickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """Writes one value; buffers that stay outside are added to `buffers`, flat."""
-
-    holds_exception = False
-    """Whether an exception was met: these are loaded once before they are trusted."""
-
-    def __init__(self, file: Any, buffers: list[memoryview], name_of: NameOf | None = None) -> None:
-        def keep_in_band(buffer: pickle.PickleBuffer) -> bool:
-            view = buffer.raw()
-            if view.nbytes < OUT_OF_BAND_BYTES:
-                return True
-            buffers.append(view)
-            return False
-
-        super().__init__(file, protocol=PROTOCOL, buffer_callback=keep_in_band)
-        self._name_of = name_of or _own_name
-
-    def reducer_override(self, obj: Any) -> Any:
-        reason = refusal(obj)
-        if reason is not None:
-            raise RefusedError(reason)
-        if static.is_a(obj, type):
-            return self._class(obj)
-        if isinstance(obj, BaseException):
-            self.holds_exception = True
-        return super().reducer_override(obj)
-
-    def _class(self, cls: type) -> Any:
-        """A class of the notebook by its name; one that nothing there holds is written as it is."""
-        if static.importable(cls) in (None, MAIN):
-            name = self._name_of(cls)
-            if name is not None:
-                return class_by_name, (MAIN, name)
-            generic = static.members(cls).get("__pydantic_generic_metadata__") or {}
-            if generic.get("origin") is not None:  # `Page[Row]`: made anew by indexing
-                args = generic["args"]
-                return operator.getitem, (generic["origin"], args if len(args) > 1 else args[0])
-        return super().reducer_override(cls)
-
-
-def _own_name(cls: type) -> str | None:
-    """The name of a class of `__main__` where nobody knows better: what it calls itself."""
-    name = static.qualname(cls) or ""
-    return name if static.module_name(cls) == MAIN and "<locals>" not in name else None

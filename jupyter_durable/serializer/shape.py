@@ -11,13 +11,13 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
-from hashlib import blake2b
 from itertools import chain, islice
 from typing import Any, Final
 
 from blake3 import blake3
 
-from jupyter_durable.serializer.canonical import FLAT
+from jupyter_durable.hashes import blake2b
+from jupyter_durable.serializer.parts import FLAT
 
 __all__ = ["shape_of"]
 

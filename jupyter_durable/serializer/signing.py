@@ -14,17 +14,14 @@ Rules of this file
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import hmac
 import os
-import secrets
 from collections.abc import Mapping, Sequence
-from hmac import compare_digest
 from pathlib import Path
 from typing import Any, Final
 
 from jupyter_durable.errors import DeserializationError, StoreError
 from jupyter_durable.files import NotRegular, make_folder, new_file, open_file, remedy, sync_directory
+from jupyter_durable.hashes import blake2b, compare_digest
 from jupyter_durable.serializer.base import Context
 
 __all__ = ["CHANGED", "FORMAT", "KEY_BYTES", "MAC_BYTES", "NOBODY", "KeyFile", "KeySigner", "KeyVoucher", "key_id"]
@@ -46,7 +43,7 @@ _MOST_BYTES: Final = 1000 * KEY_BYTES
 
 def key_id(key: bytes) -> str:
     """Eight hexadecimal digits that name a key without telling anything about it."""
-    return hashlib.blake2b(key, digest_size=KEY_ID_BYTES, person=b"durable-key").hexdigest()
+    return blake2b(key, digest_size=KEY_ID_BYTES, person=b"durable-key").hexdigest()
 
 
 class KeyVoucher:
@@ -84,12 +81,19 @@ class KeyVoucher:
         if known is None:
             return f"was signed by key {mac[1:-32].hex()}, which is not yours"
         key, about = known
-        return None if compare_digest(hmac.digest(key, about + record, "sha256"), mac[-32:]) else CHANGED
+        return None if compare_digest(_hmac(key, about + record), mac[-32:]) else CHANGED
 
 
 def _begun(key: bytes, place: bytes) -> Any:
     """The hash state of a key and a place: copying it saves most of the work for a short record."""
-    return hashlib.blake2b(place, key=key, digest_size=32, person=_PERSON)
+    return blake2b(place, key=key, digest_size=32, person=_PERSON)
+
+
+def _hmac(key: bytes, record: bytes) -> bytes:
+    """The MAC of formats 1 and 2."""
+    import hmac  # for stores of earlier versions
+
+    return hmac.digest(key, record, "sha256")
 
 
 class KeySigner:
@@ -123,7 +127,7 @@ class KeySigner:
             f"jupyter-durable 1 {len(self._namespace)}:{self._namespace}"
             f"|{len(request)}:{request}|{identity}|{attempt}|{len(codec)}:{codec}|{len(data)}|"
         )
-        if not compare_digest(hmac.digest(key, said.encode() + data, "sha256"), mac[KEY_ID_BYTES:]):
+        if not compare_digest(_hmac(key, said.encode() + data), mac[KEY_ID_BYTES:]):
             raise DeserializationError(_damaged(context))
 
 
@@ -161,7 +165,7 @@ class KeyFile:
         be made.
         """
         if not os.path.lexists(self.path):
-            self._create(secrets.token_bytes(KEY_BYTES))
+            self._create(os.urandom(KEY_BYTES))
         return self._read()
 
     def existing(self) -> tuple[bytes, ...]:
@@ -184,7 +188,7 @@ class KeyFile:
 
     def rotate(self) -> str:
         """Put a new key before the others; its id. What was signed before still verifies."""
-        key = secrets.token_bytes(KEY_BYTES)
+        key = os.urandom(KEY_BYTES)
         self._replace(key + b"".join(self.keys()))
         return key_id(key)
 
@@ -229,7 +233,7 @@ class KeyFile:
 
     def _write(self, data: bytes) -> Path:
         _check_directory(self.path.parent)
-        beside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}")
+        beside = self.path.with_name(f".{self.path.name}.{os.urandom(8).hex()}")
         descriptor = new_file(beside)
         try:
             with os.fdopen(descriptor, "wb") as file:

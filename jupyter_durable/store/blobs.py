@@ -19,10 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import mmap
 import os
-import secrets
-import shutil
 import struct
 import sys
 import threading
@@ -73,7 +70,7 @@ class BlobFolder:
         if what is not None:
             refused = StoreGone(f"{what}. The result is kept in memory: put it back, and replay the request to go on")
             raise _refused(refused, head, buffers)
-        temporary = self.path / f"{secrets.token_hex(16)}.new"
+        temporary = self.path / f"{os.urandom(16).hex()}.new"
         try:
             make_folder(self.path)
             try:
@@ -110,6 +107,8 @@ class BlobFolder:
 
         The caller holds the write lock of the store. Raises `BlobLost`.
         """
+        import shutil
+
         target = self._file(key)
         if target.exists():
             return
@@ -120,7 +119,7 @@ class BlobFolder:
                     f"the large value {target} was removed before its result was recorded, so it is not: replay the "
                     "request, which executes the call again"
                 )
-            temporary = self.path / f"{secrets.token_hex(16)}.new"
+            temporary = self.path / f"{os.urandom(16).hex()}.new"
             try:
                 make_folder(target.parent)
                 os.lseek(descriptor, 0, os.SEEK_SET)
@@ -152,6 +151,8 @@ class BlobFolder:
 
     def get(self, key: bytes) -> tuple[bytes, list[memoryview]]:
         """Head and buffers (writable, copy on write). Raises `DeserializationError`."""
+        import mmap
+
         path = self._file(key)
         try:
             descriptor = open_file(path)
@@ -176,6 +177,8 @@ class BlobFolder:
 
     def take(self, keys: Sequence[bytes], homes: Sequence[Path]) -> int:
         """Copy large values from the first of other folders that has them; how many were found. Raises `OSError`."""
+        import shutil
+
         found = 0
         for key in keys:
             target = self._file(key)

@@ -36,7 +36,8 @@ from hypothesis import strategies as st
 
 from jupyter_durable.core.model import Flag
 from jupyter_durable.serializer.canonical import frame
-from jupyter_durable.serializer.digest import DIGEST_BYTES, Digesting, args_digest, over_budget, shape_of, value_digest
+from jupyter_durable.serializer.digest import DIGEST_BYTES, Digesting, args_digest, over_budget, value_digest
+from jupyter_durable.serializer.shape import shape_of
 
 
 class Colour(enum.Enum):

@@ -30,7 +30,8 @@ from hypothesis import strategies as st
 from jupyter_durable.errors import DeserializationError, SerializationError
 from jupyter_durable.serializer.base import PICKLE, PLAIN
 from jupyter_durable.serializer.digest import value_digest
-from jupyter_durable.serializer.pickle import OUT_OF_BAND_BYTES, ValueSerializer, explain
+from jupyter_durable.serializer.explain import explain
+from jupyter_durable.serializer.pickle import OUT_OF_BAND_BYTES, ValueSerializer
 
 SERIALIZER = ValueSerializer()
 

@@ -9,13 +9,13 @@ Rules of this file
 
 from __future__ import annotations
 
-import hashlib
 import re
 import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
 from jupyter_durable.errors import StoreError
+from jupyter_durable.hashes import blake2b
 from jupyter_durable.store.sqlite.faults import broken
 
 SCHEMAS: Final = {
@@ -68,7 +68,7 @@ def refuse_other_schemas(found: Sequence[_Object], name: str, version: int) -> N
 def digest_of(objects: Sequence[_Object]) -> str:
     """What a schema comes to."""
     plain = sorted((*map(str, each[:3]), _plain(str(each[3]))) for each in objects if each not in _STATISTICS)
-    return hashlib.blake2b(repr(plain).encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
+    return blake2b(repr(plain).encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
 
 
 def _plain(sql: str) -> str:

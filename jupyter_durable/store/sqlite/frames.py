@@ -14,7 +14,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import glob
 import os
 import struct
 import sys
@@ -150,10 +149,16 @@ def checksum(data: bytes, before: Sum) -> Sum:
 
 def kept_logs(store: Path) -> list[str]:
     """What is told, while they stand beside it, to whoever opens a store whose damaged logs were kept."""
+    folder, name = os.path.split(os.path.realpath(store))
+    try:
+        found = os.listdir(folder)
+    except OSError:
+        found = []
+    kept = sorted(os.path.join(folder, each) for each in found if each.startswith(f"{name}-wal.damaged-"))
     return [
         f"results that were recorded in the store {store} are missing: its log was damaged, and is kept as {path}. The "
         "calls that are missing execute again. Move that file away to be told no more"
-        for path in sorted(glob.glob(f"{glob.escape(os.path.realpath(store))}-wal.damaged-*"))
+        for path in kept
     ]
 
 

@@ -9,7 +9,6 @@ Rules of this file
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 from jupyter_durable.errors import StoreError
@@ -36,7 +35,7 @@ def _create(path: Path) -> None:
     if path.exists():
         return
     _put_aside(path)
-    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    new = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     os.close(new_file(new))
     try:
         os.link(new, path)  # atomic, and fails when another process was first
@@ -54,7 +53,7 @@ def _put_aside(path: Path) -> None:
     for ending in ("-wal", "-journal"):
         left = path.with_name(path.name + ending)
         if left.exists():
-            left.rename(left.with_name(f"{left.name}.left-{secrets.token_hex(4)}"))
+            left.rename(left.with_name(f"{left.name}.left-{os.urandom(4).hex()}"))
     path.with_name(path.name + "-shm").unlink(missing_ok=True)  # made anew from a log
 
 

@@ -10,15 +10,17 @@ Rules of this file
 
 from __future__ import annotations
 
-import logging
 import os
 import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from jupyter_durable.store.sqlite.faults import code_of
+
+if TYPE_CHECKING:
+    import logging
 
 SLICE_SECONDS: Final = 1.0
 TELL_SECONDS: Final = 2.0
@@ -31,13 +33,19 @@ _WAL_BYTES: Final = range(120, 123)
 """In the index of the WAL: to write, to checkpoint, to recover."""
 _FILE_BYTES: Final = 0x4000_0000
 """In the file itself, where there is no WAL: from here on."""
-_logger: Final = logging.getLogger(__name__)
 Tell = Callable[[str], None]
+
+
+def logger(name: str) -> logging.Logger:
+    """Where is said what nobody else is told."""
+    import logging  # it takes as long as fifteen of our files, and as a rule there is nothing to say
+
+    return logging.getLogger(name)
 
 
 def log(text: str) -> None:
     """Tells whoever reads the log."""
-    _logger.warning("%s", text)
+    logger(__name__).warning("%s", text)
 
 
 def holders(path: Path) -> list[int]:
@@ -102,8 +110,8 @@ class Patience:
         who = " and ".join(map(described, others)) or "another process"
         try:
             self._tell(f"waiting for {who} to let go of the store {self._path}, held since {self._since()} or earlier")
-        except Exception:
-            _logger.exception("who was told that the store waits raised")
+        except Exception:  # noqa: BLE001 - the log says it
+            logger(__name__).exception("who was told that the store waits raised")
 
     def over(self, error: BaseException) -> BaseException:
         """`error`, with who holds the file where that is known."""

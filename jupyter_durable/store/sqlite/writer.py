@@ -10,7 +10,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import threading
 import time
@@ -24,6 +23,7 @@ from jupyter_durable.store.blobs import BlobFolder
 from jupyter_durable.store.sqlite.faults import FAULTS, code_of, is_io_error
 from jupyter_durable.store.sqlite.groups import Groups
 from jupyter_durable.store.sqlite.link import CHECKPOINT_EVERY, Link
+from jupyter_durable.store.sqlite.patience import logger
 from jupyter_durable.store.sqlite.pending import Pending, Post, Waiting, Work
 from jupyter_durable.store.sqlite.transactions import Transaction, reopened, write_pending
 
@@ -32,7 +32,6 @@ _ARM: Final = "arm"
 _CHECKPOINT: Final = "checkpoint"
 _STOP: Final = "stop"
 _Item = Post | Work | str
-_logger: Final = logging.getLogger(__name__)
 
 
 class Writer:
@@ -200,11 +199,11 @@ class Writer:
                 self.link.checkpoint()
         except StoreGone as error:  # whoever writes next is told
             self.link.commits = 0
-            _logger.warning("%s", error)
+            logger(__name__).warning("%s", error)
         except sqlite3.Error as error:  # nothing is lost: the WAL holds it all, and the next one moves it
             if code_of(error) == sqlite3.SQLITE_BUSY:
                 return
-            _logger.warning("a checkpoint of %s failed: %s", self.link.name, error)
+            logger(__name__).warning("a checkpoint of %s failed: %s", self.link.name, error)
 
     def _give_up(self) -> None:
         """The thread ends: tell everybody who still waits."""
@@ -223,5 +222,5 @@ class Writer:
 def _tell(done: Callable[[BaseException | None], None], error: BaseException | None) -> None:
     try:
         done(error)
-    except Exception:
-        _logger.exception("a callback of the store raised")
+    except Exception:  # noqa: BLE001 - the log says it
+        logger(__name__).exception("a callback of the store raised")

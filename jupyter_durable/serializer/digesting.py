@@ -1,0 +1,34 @@
+"""How values are looked at for a digest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from jupyter_durable.serializer.parts import Encode
+    from jupyter_durable.serializer.weights import Weigh
+
+__all__ = ["BUDGET_SECONDS", "DIGEST_BYTES", "CodeOf", "Digesting"]
+
+CodeOf: TypeAlias = Callable[[Any], bytes | None]
+"""The code of a function or class of the notebook or of a local module; None where its name says it all."""
+
+BUDGET_SECONDS: Final = 0.05
+DIGEST_BYTES: Final = 16
+
+
+class Digesting:
+    """How values are looked at. One of them serves many walks, which then know the types they have met.
+
+    `code_of`: the code of functions and classes of the notebook, which count by it. `budget`: about how many seconds a
+    walk may take; it is counted in work, so that equal values are judged alike.
+    """
+
+    __slots__ = ("budget", "code_of", "encoders")
+
+    def __init__(self, code_of: CodeOf | None = None, budget: float = BUDGET_SECONDS) -> None:
+        self.code_of = code_of
+        self.budget = budget
+        self.encoders: dict[type, tuple[Encode | None, Weigh | None]] = {}
+        """By type, no encoder where it has no canonical form, with what it costs to begin one that costs much."""
