@@ -150,14 +150,17 @@ class ValueSerializer:
         from jupyter_durable.serializer.refusing import KEPT, LEFT, TOLD
 
         if not links:
-            return self._verified(value, root, self._pickler(LEFT))
-        pickler = self._pickler(KEPT)
+            return self._verified(value, root, self._pickler(LEFT))[0]
+        pickler, _, _ = made = self._pickler(KEPT)
         try:
-            return self._verified(value, root, pickler)
+            encoded, loaded = self._verified(value, root, made)
         except SerializationError:
-            if not pickler[0].linked:
+            if not pickler.linked:
                 raise
-            return self._verified(value, root, self._pickler(TOLD))
+            return self._verified(value, root, self._pickler(TOLD))[0]
+        if pickler.compared:
+            _same(value, loaded, root, pickler.adding)
+        return encoded
 
     def _pickler(self, links: int) -> tuple[RefusingPickler, io.BytesIO, list[memoryview]]:
         from jupyter_durable.serializer.refusing import RefusingPickler
@@ -167,8 +170,8 @@ class ValueSerializer:
 
     def _verified(
         self, value: object, root: str, made: tuple[RefusingPickler, io.BytesIO, list[memoryview]]
-    ) -> Encoded:
-        """The value as `pickler` writes it; where it met a class that it does not believe, only if it can be loaded."""
+    ) -> tuple[Encoded, object]:
+        """The value as it is written, and as it is loaded where the pickler met a class that it does not believe."""
         pickler, file, buffers = made
         with file:
             try:
@@ -179,11 +182,7 @@ class ValueSerializer:
 
                 raise SerializationError(explain(value, root, error)) from error
             encoded = Encoded(PICKLE, file.getvalue(), tuple(buffers))
-        if pickler.doubtful is not None:
-            loaded = self._loaded(value, encoded, root, pickler)
-            if pickler.compared:
-                _same(value, loaded, root, pickler.adding)
-        return encoded
+        return encoded, None if pickler.doubtful is None else self._loaded(value, encoded, root, pickler)
 
     def _loaded(self, value: object, encoded: Encoded, root: str, pickler: RefusingPickler) -> object:
         """Many exceptions and classes pickle and then do not load: find out now, while the value still exists."""
