@@ -116,7 +116,7 @@ def with_attributes(kind: type, base: type, take: Take, inner: frozenset[str] = 
 
 
 def _masked(np: Any, value: Any) -> tuple[Any, ...]:
-    return "masked", np.asarray(value.filled()), np.ma.getmaskarray(value), value.fill_value, bool(value.hardmask)
+    return "masked", np.asarray(value.data), np.ma.getmaskarray(value), value.fill_value, bool(value.hardmask)
 
 
 def _dtype(value: Any) -> tuple[Any, ...]:
