@@ -19,6 +19,12 @@ __all__ = ["Shape", "builtin_base", "plain", "shape_of_type", "state_of"]
 
 _ASIDE: Final = frozenset({"_attrs_cached_hash"})
 """Attributes that keep a hash, which is another one in each process."""
+_REMEMBERED: Final = {
+    "pandas": frozenset({"_cache"}),
+    "scipy": frozenset({"_has_canonical_format", "_has_sorted_indices"}),
+    "sklearn": frozenset({"_stop_words_id"}),
+}
+"""What objects of libraries remember of what else they hold, or where it lies in memory."""
 _SETTERS: Final = frozenset({"setattr", "__setattr__", "update"})
 _DICTS: Final = frozenset({"__dict__", "vars"})
 _STORE_ATTRIBUTE: Final = dis.opmap["STORE_ATTR"]
@@ -48,12 +54,14 @@ def shape_of_type(kind: type, base: type = object) -> Shape:
     attributes = None
     caches: set[str] = set()
     met: set[str] = set()
+    aside = _ASIDE
     for owner in kind.__mro__:
         found = vars(owner).get("__dict__")
         if attributes is None and isinstance(found, _READERS):
             attributes = found
         if base is not object and owner in base.__mro__:
             continue
+        aside |= _REMEMBERED.get(owner.__module__.partition(".")[0], frozenset())
         fields = vars(owner).get("__attrs_attrs__")
         for name, member in vars(owner).items():
             if isinstance(member, types.MemberDescriptorType) and name not in _HIDDEN:
@@ -66,7 +74,7 @@ def shape_of_type(kind: type, base: type = object) -> Shape:
         met.update(vars(owner))
     if caches:
         caches -= _assigned(kind, caches)
-    return Shape(tuple(slots), attributes, frozenset(_ASIDE | caches), _seen_whole(kind, base, len(slots)))
+    return Shape(tuple(slots), attributes, aside | caches, _seen_whole(kind, base, len(slots)))
 
 
 def _assigned(kind: type, names: set[str]) -> set[str]:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import logging
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import attrs
 import numpy as np
+import pandas as pd
 import pydantic
 import pytest
+import requests
+import scipy.sparse
 
 from jupyter_durable.serializer.digest import value_digest
 
@@ -180,3 +185,116 @@ def test_what_a_cached_property_keeps_does_not_count(make: Callable[[], Any], na
         getattr(value, name)
         assert value_digest(value) == value_digest(make())
         assert not value_digest(value)[1]
+
+
+class Logs:
+    def __init__(self, name: str = "logs") -> None:
+        self.log = logging.getLogger(name)
+
+
+def test_a_logger_counts_by_its_name_whatever_handles_its_records() -> None:
+    handler = logging.StreamHandler()
+    logging.getLogger("logs").addHandler(handler)
+    try:
+        before = value_digest(Logs())
+        logging.getLogger("logs").isEnabledFor(logging.DEBUG)
+        assert value_digest(Logs()) == before
+        assert not before[1]
+        assert value_digest(Logs("logs.other")) != before
+        assert value_digest(logging.Logger("logs"))[0] != value_digest(logging.getLogger("logs"))[0]
+    finally:
+        logging.getLogger("logs").removeHandler(handler)
+
+
+class Locked:
+    def __init__(self, k: int) -> None:
+        self.held = {"lock": [threading.Lock()]}
+        self.k = k
+
+    def __getstate__(self) -> Any:
+        return {"k": self.k}
+
+
+class Reduced(Locked):
+    def __reduce__(self) -> Any:
+        return Reduced, (self.k,)
+
+
+class Holds:
+    def __init__(self, k: int, *, back: bool = False) -> None:
+        self.inner = Locked(k)
+        self.inner.holder = self if back else None  # type: ignore[attr-defined]
+
+
+class Silent(Locked):
+    def __getstate__(self) -> Any:
+        return vars(self)
+
+
+def response(text: bytes) -> requests.Response:
+    made = requests.Response()
+    made._content, made.status_code = text, 200
+    made._content_consumed = True
+    return made
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        Locked, Reduced, Holds, lambda k: [Locked(1), {"a": Locked(k)}], lambda k: Holds(k, back=True),
+        lambda k: response(b"%d" % k), lambda k: {"first": [Locked(1)] * 3, "then": Reduced(k)},
+    ],
+)  # fmt: skip
+def test_what_holds_a_lock_is_compared_by_what_it_says_to_a_pickler(make: Callable[[int], Any]) -> None:
+    assert value_digest(make(1)) == value_digest(make(1))
+    assert value_digest(make(1))[0] != value_digest(make(2))[0]
+    assert value_digest(make(1))[1], "other answers prove nothing"
+
+
+@pytest.mark.parametrize("make", [Silent, lambda k: [Silent(k)], lambda _: [threading.Lock()]])
+def test_what_a_pickler_would_not_take_equals_nothing(make: Callable[[int], Any]) -> None:
+    value = make(1)
+    assert value_digest(value)[0] != value_digest(value)[0]
+    assert value_digest(value)[1]
+
+
+def test_a_response_that_was_not_read_is_not_read_by_a_look_at_it() -> None:
+    unread = requests.Response()
+    unread.raw = threading.Lock()
+    assert value_digest(unread)[1]
+    assert not unread._content_consumed
+
+
+def used(value: Any, use: Callable[[Any], object]) -> Any:
+    use(value)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("make", "use"),
+    [
+        (lambda: pd.DataFrame({"a": [1, 2], "b": [1, 2]}).groupby("a"), lambda value: value.mean()),
+        (lambda: pd.Series([1.0, 2.0]).rolling(2), lambda value: value.sum()),
+        (lambda: scipy.sparse.csr_matrix([[0, 1.0], [2, 0]]), lambda value: value.has_canonical_format),
+    ],
+)
+def test_what_objects_of_libraries_remember_does_not_count(make: Callable[[], Any], use: Callable[[Any], Any]) -> None:
+    assert value_digest(used(make(), use)) == value_digest(make())
+
+
+def test_what_lies_between_long_doubles_does_not_count() -> None:
+    third = np.longdouble(1) / 3
+    one = np.array([third] * 3)
+    other = np.frombuffer(bytes(range(3 * one.itemsize)), dtype="u1").copy().view(np.longdouble)
+    other[:] = third
+    for kind in (np.longdouble, np.clongdouble):
+        assert value_digest(one.astype(kind)) == value_digest(other.astype(kind))
+    assert value_digest(one)[0] != value_digest(np.nextafter(one, np.longdouble(1)))[0]
+    assert value_digest(np.array([third + 1j * third]))[0] != value_digest(np.array([third + 2j * third]))[0]
+
+
+def test_the_generator_of_numpy_itself_counts_by_its_name() -> None:
+    before = value_digest(np.random.mtrand._rand)
+    np.random.random()
+    assert value_digest(np.random.mtrand._rand) == before
+    assert value_digest(np.random.RandomState(1)) != value_digest(np.random.RandomState(2))
