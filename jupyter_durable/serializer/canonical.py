@@ -100,6 +100,7 @@ class Walk:
         """By `id`, with the object itself, which keeps its `id` from being another one's."""
         self._open: list[_Node] = []
         self._encoders = how.encoders
+        self._aside = how.aside
         self._names: dict[type, bytes] = {}
 
     def bytes_of(self, value: Any) -> bytes:
@@ -283,7 +284,7 @@ class Walk:
         try:
             encode, weigh = self._encoders[kind]
         except KeyError:
-            encode, weigh = self._encoders[kind] = _encoder(kind), weight_of(kind)
+            encode, weigh = self._encoders[kind] = _encoder(kind, self._aside), weight_of(kind)
         if weigh is not None:
             self._spend(weigh(value))
         return self.described(value) if encode is None else encode(self, value)
@@ -358,7 +359,7 @@ def _instance(shape: Shape) -> Encode:
     return lambda names, value: wrapped(b"O", mapping(state_of(value, shape)), names.name_of(type(value)))
 
 
-def _encoder(kind: type) -> Encode | None:
+def _encoder(kind: type, aside: frozenset[str]) -> Encode | None:
     """The encoder of a type; None where it has no canonical form. What it says may be kept: it names no code."""
     exact = EXACT.get(kind)
     if exact is not None:
@@ -370,4 +371,4 @@ def _encoder(kind: type) -> Encode | None:
     if special is not None:
         return _with_name(b"A", special)
     shape = shape_of_type(kind)
-    return _instance(shape) if shape.whole else None
+    return _instance(shape._replace(caches=shape.caches | aside)) if shape.whole else None
