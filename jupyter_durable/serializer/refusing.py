@@ -40,6 +40,10 @@ IsLocal = Callable[[str], bool]
 LEFT, TOLD, KEPT = range(3)
 """What becomes of causes and contexts of exceptions: left out, as a `FunctionError` of their text, or as they are."""
 _SAYS: Final = ("__getstate__", "__reduce__", "__reduce_ex__")
+_FILLING: Final = frozenset(
+    {"__new__", "__setattr__", "__setitem__", "__setstate__", "__getnewargs__", "__getnewargs_ex__", "append", "extend"}
+)
+"""What is called where an object is made again."""
 _BELIEVED: Final = frozenset({"numpy", "pandas", "polars", "pyarrow"})
 _MADE_IN_PYTHON: Final = 1 << 9
 """The flag of a class that was made while the program ran."""
@@ -51,7 +55,7 @@ class RefusingPickler(cloudpickle.Pickler):  # type: ignore[misc]
     doubtful: type | None = None
     """A class met whose instances are loaded once before they are trusted: an exception's, or one of the user's own."""
     adding: type | None = None
-    """One of them that adds to what is written in C, whose word to a pickler does not know of that."""
+    """One of the user's own that adds to what is written in C, whose word to a pickler does not know of that."""
     linked = False
     """Whether an exception with a cause or a context was met."""
 
@@ -75,6 +79,7 @@ class RefusingPickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._is_local = is_local or MAIN.__eq__
         self._links = links
         self._met: set[type] = set()
+        self._masked: set[type] = set()
         self._says_itself = False
 
     def reducer_override(self, obj: Any) -> Any:
@@ -88,7 +93,7 @@ class RefusingPickler(cloudpickle.Pickler):  # type: ignore[misc]
             self._meet(kind)
         if self._links and static.is_a(obj, BaseException):
             return self._linked(obj)
-        if getattr(kind, "harden_mask", None) is not None and obj.hardmask:
+        if kind in self._masked and obj.hardmask:
             return kind.harden_mask, (obj.view().soften_mask(),)  # numpy's own pickle leaves that out
         return super().reducer_override(obj)
 
@@ -99,16 +104,21 @@ class RefusingPickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def _meet(self, kind: type) -> None:
         self._met.add(kind)
+        if not kind.__flags__ & _MADE_IN_PYTHON:
+            if issubclass(kind, BaseException):
+                self.doubtful = kind
+            return
         module = static.module_name(kind) or ""
-        if module.partition(".")[0] not in _BELIEVED:
-            self._says_itself |= any(static.is_a(static.inherited(kind, name), FunctionType) for name in _SAYS)
-        made = kind.__flags__ & _MADE_IN_PYTHON
-        local = made and (static.importable(kind) in (None, MAIN) or self._is_local(module))
+        if static.inherited(kind, "harden_mask") is not None:
+            self._masked.add(kind)
+        if module.partition(".")[0] in _BELIEVED:
+            return
+        self._says_itself |= any(static.is_a(static.inherited(kind, name), FunctionType) for name in _SAYS)
+        local = module == MAIN or self._is_local(module)
         if local or issubclass(kind, BaseException):
             self.doubtful = kind
-        if local and not issubclass(kind, enum.Enum):
-            written_in_c = [base for base in static.mro(kind)[:-1] if not base.__flags__ & _MADE_IN_PYTHON]
-            self.adding = kind if written_in_c else self.adding
+        if local and _may_differ(kind):
+            self.adding = kind
 
     def _linked(self, error: BaseException) -> Any:
         """An exception with what it says of itself, its cause and its context, which its class does not say."""
@@ -141,6 +151,18 @@ def _own_name(cls: type) -> str | None:
     """The name of a class of `__main__` where nobody knows better: what it calls itself."""
     name = static.qualname(cls) or ""
     return name if static.module_name(cls) == MAIN and "<locals>" not in name else None
+
+
+def _may_differ(kind: type) -> bool:
+    """Whether a class in Python adds to one in C that describes itself, or has a say in how it is filled."""
+    bases = static.mro(kind)[:-1]
+    if issubclass(kind, enum.Enum) or all(base.__flags__ & _MADE_IN_PYTHON for base in bases):
+        return False
+    if any(static.inherited(kind, name) is not vars(object)[name] for name in ("__reduce__", "__reduce_ex__")):
+        return True
+    made = [static.members(base) for base in bases if base.__flags__ & _MADE_IN_PYTHON]
+    # What makes a namedtuple is generated.
+    return any(not _FILLING.isdisjoint(members) for members in made if "_field_defaults" not in members)
 
 
 def _told(error: BaseException | None) -> FunctionError | None:
