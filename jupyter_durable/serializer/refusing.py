@@ -154,10 +154,13 @@ def _own_name(cls: type) -> str | None:
 
 
 def _may_differ(kind: type) -> bool:
-    """Whether a class in Python adds to one in C that describes itself, or has a say in how it is filled."""
+    """Whether a class adds to one in C that describes itself, or has a say in how it is filled."""
     bases = static.mro(kind)[:-1]
-    if issubclass(kind, enum.Enum) or all(base.__flags__ & _MADE_IN_PYTHON for base in bases):
+    if issubclass(kind, enum.Enum):
         return False
+    if all(base.__flags__ & _MADE_IN_PYTHON for base in bases):  # slots are filled by `__setattr__`
+        sets = static.inherited(kind, "__setattr__") is not vars(object)["__setattr__"]
+        return sets and any("__slots__" in static.members(base) for base in bases)
     if any(static.inherited(kind, name) is not vars(object)[name] for name in ("__reduce__", "__reduce_ex__")):
         return True
     made = [static.members(base) for base in bases if base.__flags__ & _MADE_IN_PYTHON]

@@ -116,6 +116,21 @@ class Upper(dict[str, int]):
         super().__setitem__(f"{key}{len(self)}", value)
 
 
+class Slotted:
+    __slots__ = ("a",)
+
+    def __init__(self) -> None:
+        self.a = 1
+
+    def __setattr__(self, name: str, value: int) -> None:
+        object.__setattr__(self, name, 2 * value)
+
+
+class Thrice(frozenset[int]):
+    def __new__(cls, values: Any) -> Thrice:
+        return super().__new__(cls, [3 * value for value in values])
+
+
 class Coded(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(f"code {code}")
@@ -138,7 +153,7 @@ def doubles() -> Doubles:
     "make",
     [
         quantity, lambda: quantity(20_000), lambda: [quantity()], doubles, lambda: filled(Upper()), lambda: Coded(1),
-        lambda: (pd.DataFrame({"a": [1]}), quantity()),
+        Slotted, lambda: Thrice([1]), lambda: (pd.DataFrame({"a": [1]}), quantity()),
     ],
 )  # fmt: skip
 def test_what_would_load_as_another_value_is_refused_when_it_is_stored(make: Callable[[], Any]) -> None:
