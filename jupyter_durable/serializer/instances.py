@@ -25,7 +25,12 @@ _REMEMBERED: Final = {
     "sklearn": frozenset({"_stop_words_id"}),
 }
 """What objects of libraries remember of what else they hold, or where it lies in memory."""
-_SETTERS: Final = frozenset({"setattr", "__setattr__", "update"})
+_MAKING: Final = frozenset({"__init__", "__new__", "__post_init__", "__attrs_post_init__"})
+_TAKES_KEYWORDS: Final = 0x08
+"""The flag of code that has `**` among its parameters."""
+_WRAPPERS: Final = 20
+_SETATTR: Final = frozenset({"setattr", "__setattr__"})
+_SETTERS: Final = _SETATTR | {"update"}
 _DICTS: Final = frozenset({"__dict__", "vars"})
 _STORE_ATTRIBUTE: Final = dis.opmap["STORE_ATTR"]
 _STORE_ITEM: Final = dis.opmap["STORE_SUBSCR"]
@@ -78,31 +83,48 @@ def shape_of_type(kind: type, base: type = object) -> Shape:
 
 
 def _assigned(kind: type, names: set[str]) -> set[str]:
-    """Those of the names that code of a class or its bases assigns."""
+    """Those of the names that code of a class or its bases assigns, or may assign where it makes an instance."""
     found: set[str] = set()
     for owner in kind.__mro__:
+        found |= {field.name for field in vars(owner).get("__attrs_attrs__", ())} & names
         for name, member in vars(owner).items():
             for function in _functions(member):
-                written = _written(function.__code__) & names
+                code = function.__code__
+                written = names if name in _MAKING and _any_name(code) else _written(code) & names
                 # A `cached_property` that keeps its own value is one all the same.
                 found |= written - {name} if isinstance(member, functools.cached_property) else written
     return found
 
 
 def _functions(member: Any) -> Iterator[types.FunctionType]:
-    held = [member, *(getattr(member, name, None) for name in ("__func__", "fget", "fset", "func"))]
-    if isinstance(member, (types.FunctionType, classmethod, staticmethod, property, functools.cached_property)):
-        yield from (each for each in held if isinstance(each, types.FunctionType))
+    """The functions of a member of a class, with those that decorators wrap."""
+    if isinstance(member, (classmethod, staticmethod, property, functools.cached_property)):
+        held = [getattr(member, name, None) for name in ("__func__", "fget", "fset", "func")]
+    else:
+        held = [member]
+    for each in held:
+        for _ in range(_WRAPPERS):
+            if not isinstance(each, types.FunctionType):
+                break
+            yield each
+            each = vars(each).get("__wrapped__")
+
+
+def _any_name(code: types.CodeType) -> bool:
+    """Whether code sets attributes whose names it does not say: those of its keywords, or of what it goes through."""
+    names = frozenset(code.co_names)
+    sets = not _SETATTR.isdisjoint(names) or ("update" in names and not _DICTS.isdisjoint(names))
+    return sets and bool(code.co_flags & _TAKES_KEYWORDS or dis.opmap["FOR_ITER"] in code.co_code[::2])
 
 
 def _written(code: types.CodeType) -> set[str]:
     """Names of attributes that code assigns, as far as it says their names."""
-    steps = [*zip(code.co_code[::2], code.co_code[1::2], strict=True)]
+    steps = frozenset(code.co_code[::2])
     found: set[str] = set()
-    if any(step == _STORE_ATTRIBUTE for step, _ in steps):
+    if _STORE_ATTRIBUTE in steps:
         found |= {each.argval for each in dis.get_instructions(code) if each.opcode == _STORE_ATTRIBUTE}
-    by_text = not _SETTERS.isdisjoint(code.co_names)
-    if by_text or (not _DICTS.isdisjoint(code.co_names) and any(step == _STORE_ITEM for step, _ in steps)):
+    by_text = "__dict__" in found or not _SETTERS.isdisjoint(code.co_names)
+    if by_text or (_STORE_ITEM in steps and not _DICTS.isdisjoint(code.co_names)):
         texts = [text for each in code.co_consts for text in (each if isinstance(each, tuple) else (each,))]
         found |= {text for text in texts if isinstance(text, str)}
     for inner in code.co_consts:

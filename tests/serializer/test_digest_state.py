@@ -48,6 +48,36 @@ class Updated(Dataset):
         self.__dict__.update(rows=rows)
 
 
+class Keywords(Dataset):
+    def __init__(self, rows: list[int], **more: Any) -> None:
+        for name, value in {**dict(zip(["rows"], [rows], strict=True)), **more}.items():
+            setattr(self, name, value)
+
+
+class Replaced(Dataset):
+    def __init__(self, rows: list[int]) -> None:
+        self.__dict__ = {"rows": rows}
+
+
+def logged(fn: Any) -> Any:
+    @functools.wraps(fn)
+    def wrapper(*args: Any) -> Any:
+        return fn(*args)
+
+    return wrapper
+
+
+class Decorated(Dataset):
+    @logged
+    def __init__(self, rows: list[int]) -> None:
+        self.rows = rows
+
+
+@attrs.frozen(slots=False)
+class Attrs(Dataset):
+    rows: list[int]
+
+
 class Made(Dataset):
     @classmethod
     def of(cls, rows: list[int]) -> Made:
@@ -122,6 +152,7 @@ def masked(under: int, hard: bool = False) -> Any:
     ("one", "other"),
     [
         *((kind([1]), kind([2])) for kind in (InMemory, Plain, Named, Updated, Made.of, Deeper, Record, Frozen)),
+        *((kind([1]), kind([2])) for kind in (Keywords, Replaced, Decorated, Attrs)),
         (Patch(name="a"), Patch(name="a", age=None)), (Patch(), Patch(name=None)),
         (slots(1, 2), slots(1, 3)), (slots(1, 2), slots(3, 2)), (slots(1, None), slots(None, 1)),
         (slot_and_dict(1, 2), slot_and_dict(1, 3)), (slot_and_dict(1, 2), slot_and_dict(3, 2)),
@@ -146,6 +177,14 @@ class Remembers(Dataset):
     def forget(self) -> None:
         del self.rows
         self.__dict__.pop("twice", None)
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenRecord(Dataset):
+    a: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "a", self.a)
 
 
 @attrs.define
@@ -175,7 +214,7 @@ class Model(pydantic.BaseModel):
 @pytest.mark.parametrize(
     ("make", "names"),
     [
-        (Dataset, ["rows"]), (Remembers, ["rows", "twice"]), (lambda: Slotted(1), ["twice"]),
+        (Dataset, ["rows"]), (FrozenRecord, ["rows"]), (Remembers, ["rows", "twice"]), (lambda: Slotted(1), ["twice"]),
         (lambda: FrozenSlotted(1), ["twice", "thrice"]), (Model, ["twice"]),
     ],
 )  # fmt: skip
