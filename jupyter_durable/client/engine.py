@@ -8,7 +8,6 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +26,12 @@ from jupyter_durable.runner.run import Run
 from jupyter_durable.store.base import Copied
 
 
-@dataclass(slots=True)
 class Engine(Process):
     """Requests of this process."""
 
-    sessions: Sessions = field(init=False)
+    __slots__ = ("sessions",)
+
+    sessions: Sessions
 
     def __post_init__(self) -> None:
         self.sessions = Sessions(self)

@@ -46,7 +46,7 @@ def key_file() -> KeyFile:
     return KeyFile(path)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Process:
     """What requests of this process share."""
 
@@ -74,6 +74,9 @@ class Process:
     """The JSON edges of applications that were called; kept by `accepting`."""
     _settings: Settings | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __post_init__(self) -> None:
+        """Who stands on it and holds more makes that here."""
 
     @property
     def settings(self) -> Settings:

@@ -10,50 +10,59 @@ Rules of this file
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import Final, TypeGuard
 
 from jupyter_durable import static
-from jupyter_durable.code.plain import HEADER, texts_in
+from jupyter_durable.code.plain import is_header, texts_in
 from jupyter_durable.code.texts import parsed
 
 MASK: Final = "***"
-_NAME: Final = re.compile(r"key|token|secret|passw|pwd|credential|authorization", re.IGNORECASE)
-_FIELD: Final = re.compile(
+
+
+def _pattern(text: str, flags: int = 0) -> Callable[[], re.Pattern[str]]:
+    """Compiled when it is first used: most code has nothing that is searched for."""
+    return functools.cache(partial(re.compile, text, flags))
+
+
+_NAME: Final = _pattern(r"key|token|secret|passw|pwd|credential|authorization", re.IGNORECASE)
+_FIELD: Final = _pattern(
     r"(api|access|private|auth|account|secret)[_-]?key|(^|[_-])(auth|access|bearer|api)?_?token$"
     r"|(^|[_-])(secret|password|passwd|pwd|credentials?)($|[_-])|^(proxy[_-])?authorization$",
     re.IGNORECASE,
 )
-_COOKIE: Final = re.compile(r"(^|[_-])cookies?$", re.IGNORECASE)
+_COOKIE: Final = _pattern(r"(^|[_-])cookies?$", re.IGNORECASE)
 """One where `name=value` stands in it."""
-_LOOKS: Final = re.compile(
+_LOOKS: Final = _pattern(
     r"\bsk-[A-Za-z0-9_-]{8,}|\bgh[pousr]_[A-Za-z0-9]{8,}|\bgithub_pat_\w{8,}|\b(AKIA|ASIA)[A-Z0-9]{12,}"
     r"|\beyJ[\w-]{5,4000}\.eyJ[\w-]{5,}\.[\w-]*|\bxox[abprs]-[\w-]{8,}|\bhf_[A-Za-z0-9]{16,}|\bAIza[\w-]{20,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
 )
-_SAID: Final = re.compile(
+_SAID: Final = _pattern(
     r"((?:api|access|private|auth|account|secret)[_-]?key|(?<![a-z])token|secret|passw(?:or)?d|pwd|credentials?)"
     r"""(["']?\s*[:=]\s*)(?!["']?\*\*\*)(?:"[^"\n]*"|'[^'\n]*'|[^\s"',;)}\]&]+)""",
     re.IGNORECASE,
 )
 """The name of a credential, and what is said to be its value."""
-_BEARER: Final = re.compile(
+_BEARER: Final = _pattern(
     r"(\bauthorization[\"']?\s*[:=]\s*[\"']?(?:\w+ )?|\bbearer\s+(?=\S*\d))[\w.~+/=-]{8,}", re.IGNORECASE
 )
-_COOKIES: Final = re.compile(
+_COOKIES: Final = _pattern(
     r"""(\b(?:set-)?cookie["']?\s*[:=]\s*)(?:b?"[^"\n]*=[^"\n]*"|b?'[^'\n]*=[^'\n]*'|[^\n"'=]{0,200}=[^\n"']*)""",
     re.IGNORECASE,
 )
 """Up to the end of the line, or of the quotes."""
-_PAIR: Final = re.compile(
+_PAIR: Final = _pattern(
     r"""((["'])(?:(?:proxy-)?authorization|(?:set-)?cookie|x-[a-z-]{0,40}(?:key|token|secret))\2\s*,\s*b?)"""
     r"""(?:"[^"\n]*"|'[^'\n]*')""",
     re.IGNORECASE,
 )
 """A header as a pair of texts."""
-_PRIVATE_KEY: Final = re.compile(
+_PRIVATE_KEY: Final = _pattern(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL
 )
 _HINTS: Final = (
@@ -61,7 +70,7 @@ _HINTS: Final = (
     "github_pat", "akia", "asia", "eyj", "xox", "hf_", "aiza",
 )  # fmt: skip
 """Without one of these in it, in small letters, no pattern above finds anything."""
-_VARIABLE: Final = re.compile(r"[A-Z]+(_[A-Z]+)+")
+_VARIABLE: Final = _pattern(r"[A-Z]+(_[A-Z]+)+")
 _SHORT: Final = 8
 """Literals under this many characters in code are words (`token="<pad>"`), not credentials."""
 
@@ -71,7 +80,7 @@ def is_credential(name: str, value: object, secrets: Collection[str] = ()) -> bo
     if name in secrets:
         return True
     texts = list(texts_in(value))
-    if texts and _NAME.search(name):
+    if texts and _NAME().search(name):
         return True
     hidden = {os.environ.get(secret) for secret in secrets} - {None, ""}
     return any(text in hidden or looks_secret(text) or is_secret_field(field, text) for field, text in texts)
@@ -83,33 +92,38 @@ def shown(statement: str, name: str, value: object, secrets: Collection[str] = (
     alone = not static.is_a(value, (dict, list, tuple))
     hidden = [text for field, text in texts_in(value) if alone or looks_secret(text) or is_secret_field(field, text)]
     left = any(len(text) > 2 and text in masked for text in hidden)
-    return redacted(statement, all_text=True) if left or name in secrets or _NAME.search(name) else masked
+    return redacted(statement, all_text=True) if left or name in secrets or _NAME().search(name) else masked
 
 
 def looks_secret(text: str) -> bool:
     """Whether a text has the form of an issued key, a JWT, a private key, or a URL with a password."""
-    return _LOOKS.search(text) is not None
+    return _may_hold_one(text) and _LOOKS().search(text) is not None
+
+
+def _may_hold_one(text: str) -> bool:
+    """False for most texts, at a fiftieth of the time that it takes to look for each pattern."""
+    low = text.lower()
+    return any(hint in low for hint in _HINTS)
 
 
 def masked(text: str) -> str:
     """Free text, such as an error or a line that was printed, without the credentials that can be told in it."""
-    low = text.lower()
-    if not any(hint in low for hint in _HINTS):  # most texts are done here, at a fiftieth of the time
+    if not _may_hold_one(text):
         return text
-    text = _COOKIES.sub(rf"\1{MASK}", _PAIR.sub(rf"\1'{MASK}'", text))
-    text = _LOOKS.sub(MASK, _PRIVATE_KEY.sub(MASK, text))
-    return _SAID.sub(rf"\1\2{MASK}", _BEARER.sub(rf"\1{MASK}", text))
+    text = _COOKIES().sub(rf"\1{MASK}", _PAIR().sub(rf"\1'{MASK}'", text))
+    text = _LOOKS().sub(MASK, _PRIVATE_KEY().sub(MASK, text))
+    return _SAID().sub(rf"\1\2{MASK}", _BEARER().sub(rf"\1{MASK}", text))
 
 
 def is_secret_field(name: str, value: object) -> bool:
     """Whether a parameter, variable or field of that name, with that value, is a credential."""
     if static.is_a(value, str):
-        return str.__len__(value) > 0 and (_FIELD.search(name) is not None or _is_cookie(name, value))
+        return str.__len__(value) > 0 and (_FIELD().search(name) is not None or _is_cookie(name, value))
     return static.is_a(value, bytes) and is_secret_field(name, bytes.decode(value[:1000], "latin-1"))
 
 
 def _is_cookie(name: str, text: str) -> bool:
-    return _COOKIE.search(name) is not None and str.__contains__(text, "=")
+    return _COOKIE().search(name) is not None and str.__contains__(text, "=")
 
 
 def holds_credential(source: str) -> bool:
@@ -129,7 +143,7 @@ def redacted(source: str, *, all_text: bool = False) -> str:
         mask = repr(MASK if isinstance(node.value, str) else MASK.encode()).encode()
         masked = first[: node.col_offset] + mask + last[node.end_col_offset or 0 :]
         lines[node.lineno - 1 : node.end_lineno] = [masked]
-    return _LOOKS.sub(MASK, b"\n".join(lines).decode())
+    return _LOOKS().sub(MASK, b"\n".join(lines).decode())
 
 
 class _Literal(ast.Constant):
@@ -146,15 +160,15 @@ def _text(value: str | bytes) -> str:
 
 def _literals(tree: ast.AST | None) -> Iterator[_Literal]:
     for node in ast.walk(tree) if tree is not None else ():
-        if _is_literal(node) and not _VARIABLE.fullmatch(_text(node.value)):
+        if _is_literal(node) and not _VARIABLE().fullmatch(_text(node.value)):
             yield node
 
 
-def _telling(tree: ast.AST | None, pattern: re.Pattern[str]) -> Iterator[_Literal]:
+def _telling(tree: ast.AST | None, pattern: Callable[[], re.Pattern[str]]) -> Iterator[_Literal]:
     """Text literals that are given to a telling name: by assignment, keyword, default or field."""
     for node in ast.walk(tree) if tree is not None else ():
         for name, value in _given(node):
-            if _is_literal(value) and (pattern.search(name) or _is_cookie(name, _text(value.value))):
+            if _is_literal(value) and (pattern().search(name) or _is_cookie(name, _text(value.value))):
                 yield value
 
 
@@ -172,7 +186,7 @@ def _given(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
                 yield _text(key.value), item
     elif isinstance(node, ast.Tuple) and len(node.elts) == 2 and _is_literal(node.elts[0]):
         name = _text(node.elts[0].value)
-        if HEADER.fullmatch(name):
+        if is_header(name):
             yield name, node.elts[1]
     elif isinstance(node, ast.arguments):
         positional = [*node.posonlyargs, *node.args]

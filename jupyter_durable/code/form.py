@@ -8,7 +8,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypedDict
 
@@ -59,8 +58,7 @@ class Missing(NamedTuple):
     """Source that binds it, "" when unknown."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Version:
+class Version(NamedTuple):
     """A restored snapshot."""
 
     namespace: dict[str, Any]

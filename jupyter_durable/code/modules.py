@@ -12,7 +12,6 @@ import functools
 import os
 import site
 import sys
-import sysconfig
 from typing import Final
 
 from jupyter_durable import static
@@ -47,6 +46,8 @@ def _is_installed(filename: str) -> bool:
 
 @functools.cache
 def _library_folders() -> tuple[str, ...]:
+    import sysconfig  # for code that uses modules
+
     paths = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     paths += [*site.getsitepackages(), site.getusersitepackages()]
     return tuple(os.path.realpath(path) + os.sep for path in paths if path)

@@ -27,8 +27,7 @@ from jupyter_durable.code.modules import is_local
 from jupyter_durable.static import Kinds, Named, is_a
 
 ATOMS: Final = Kinds(type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented))
-HEADER: Final = re.compile(r"(proxy-)?authorization|(set-)?cookie|x-[a-z-]*(key|token|secret)", re.IGNORECASE)
-"""Names of headers that are credentials, as they stand in a pair."""
+_HEADER: Final = r"(proxy-)?authorization|(set-)?cookie|x-[a-z-]*(key|token|secret)"
 VALUE_TYPES: Final = Kinds(
     range,
     datetime.date,
@@ -70,6 +69,11 @@ _COMPARING: Final = ("__eq__", "__hash__")
 _COMPILED: Final = METHODS | Kinds(types.BuiltinFunctionType, types.GetSetDescriptorType)
 _FACTORY: Final = vars(defaultdict)["default_factory"]
 _PROXIES: Final = Kinds(weakref.ProxyType, weakref.CallableProxyType)
+
+
+def is_header(name: str) -> bool:
+    """Whether a header of that name is a credential, where it stands in a pair."""
+    return re.fullmatch(_HEADER, name, re.IGNORECASE) is not None
 
 
 def is_zone(kind: type) -> bool:
@@ -152,7 +156,7 @@ def _parts_of(value: object, field: str) -> Iterator[tuple[str, object]]:
     rows: Mapping[Any, object] | None = mapping if mapping is not None else fields_of(value)
     if rows is None:
         items = items_of(value) or ()
-        if type(value) is tuple and len(value) == 2 and HEADER.fullmatch(_name(value[0])):
+        if type(value) is tuple and len(value) == 2 and is_header(_name(value[0])):
             yield _name(value[0]), value[1]
         yield from ((field, item) for item in (() if NUMBERS.hold(items) else items))
     else:

@@ -21,7 +21,6 @@ import os
 import site
 import stat
 import struct
-import sysconfig
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
@@ -282,8 +281,7 @@ def _like_a_path(text: str) -> bool:
 @functools.cache
 def _never_inputs() -> tuple[str, ...]:
     """What paths begin with that are inputs of no call."""
-    folders = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    folders += [*site.getsitepackages(), site.getusersitepackages()]
+    folders = [os.path.dirname(os.__file__), *site.getsitepackages(), site.getusersitepackages()]
     folders += [os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "/usr/share/zoneinfo"]
     folders += ["/proc", "/sys", "/dev"]
     found = {form(folder) for folder in folders if folder for form in (os.path.abspath, os.path.realpath)}

@@ -75,6 +75,32 @@ def test_a_wrong_variable_is_named(tmp_path: Path, variable: str) -> None:
         load({name: value}, tmp_path)
 
 
+SPELLINGS = (
+    "[tool.jupyter-durable]\ninputs = 7",
+    "[ tool . jupyter-durable ]\ninputs = 7",
+    "[tool.'jupyter-durable']\ninputs = 7",
+    '["tool"."jupyter-durable"]\ninputs = 7',
+    "['tool'\t.\t'jupyter-durable']\ninputs = 7",
+    "[tool]\njupyter-durable = {inputs = 7}",
+    "[tool]\njupyter-durable.inputs = 7",
+    "[tool]\n[tool.jupyter-durable]\ninputs = 7",
+    "tool.jupyter-durable.inputs = 7",
+    "tool.jupyter-durable = {inputs = 7}",
+    "tool = {jupyter-durable = {inputs = 7}}",
+    "tool = { 'jupyter-durable' = {inputs = 7}}",
+    '"tool" = {jupyter-durable.inputs = 7}',
+    '["t\\u006fol".jupyter-durable]\ninputs = 7',
+    '[tool."jupyter\\u002ddurable"]\ninputs = 7',
+    '["\\U00000074ool".jupyter-durable]\ninputs = 7',
+)
+
+
+@pytest.mark.parametrize("text", SPELLINGS)
+def test_the_table_is_found_in_every_spelling_of_toml(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert load({}, tmp_path).inputs == 7
+
+
 def test_a_wrong_key_of_pyproject_is_named_with_its_file(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.jupyter-durable]\ncolour = 'red'\n")
     with pytest.raises(SDKUsageError, match=r"pyproject\.toml: unknown setting 'colour'; known are default_timeout, "):

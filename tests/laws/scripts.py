@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -450,7 +449,7 @@ def flow(n):
 def quiet(folder: Path, count: str, lease: str) -> Any:
     """Run a request of short calls under a lease of so many seconds; this process is stopped meanwhile."""
     real = launching._settings
-    launching._settings = lambda process: replace(real(process), lease_seconds=float(lease))
+    launching._settings = lambda process: real(process)._replace(lease_seconds=float(lease))
     flow = begin(folder, STEADY)["flow"]
     print("ready", flush=True)
     request = run_local_application(flow, int(count))

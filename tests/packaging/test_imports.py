@@ -90,6 +90,18 @@ def test_a_durable_call_imports_nothing_that_shows_or_replays_a_request() -> Non
     )
 
 
+@pytest.mark.parametrize("store", ["memory:", "sqlite:///{folder}/store.db"])
+def test_a_durable_call_imports_nothing_that_its_arguments_and_its_success_do_not_need(
+    tmp_path: Path, store: str
+) -> None:
+    """Half of what a first call took was modules for values, failures and headers that it does not have."""
+    loaded = loaded_by(ONE_CALL.replace("memory:", store.format(folder=tmp_path)))
+    assert "jupyter_durable.client.engine" in loaded
+    assert loaded.isdisjoint({"cloudpickle", "json", "logging", "platform", "random", "shutil", "sysconfig", "tomllib"})
+    assert loaded.isdisjoint({"_hashlib", "decimal", "fractions", "hmac", "secrets", "uuid", "zoneinfo"})
+    assert loaded.isdisjoint({f"jupyter_durable.serializer.{name}" for name in ("dual", "kinds", "refusing", "walked")})
+
+
 def test_importing_the_package_imports_no_module_that_only_calls_need() -> None:
     """A module that defines functions is imported in every process, also where none of them is called."""
     assert imported_by("import jupyter_durable").isdisjoint({"asyncio", "concurrent", "ctypes", "json", "logging"})

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from jupyter_durable.code.credentials import MASK, is_secret_field, looks_secret, masked
-from jupyter_durable.code.plain import HEADER
+from jupyter_durable.code.plain import is_header
 from jupyter_durable.function import Results
 
 LENGTH: Final = 90
@@ -55,7 +55,7 @@ def _collection(value: Any, kind: type, depth: int) -> str:
             for key, item in value.items()
         ]
         return "{" + ", ".join(items) + "}"
-    if kind is tuple and count == 2 and HEADER.fullmatch(name_of(value[0])):
+    if kind is tuple and count == 2 and is_header(name_of(value[0])):
         return f"({preview(value[0], 0)}, {MASK})"
     inner = ", ".join(preview(item, depth - 1) for item in value)
     if kind is tuple:
