@@ -16,6 +16,7 @@ import blake3
 
 from jupyter_durable.code.classify import looked_up
 from jupyter_durable.code.hashing import CodeHashes
+from jupyter_durable.code.modules import is_local
 from jupyter_durable.code.plain import is_plain
 from jupyter_durable.code.snapshot import ClassRegistry, Version, capture, names_absent, restore
 from jupyter_durable.core.model import CodeVersion
@@ -94,7 +95,7 @@ def live_code(version: CodeVersion | None, body: str | None = None) -> Loaded:
     live = live_namespace()
     hashes = CodeHashes(live)
     classes = ClassRegistry(live)
-    serializer = ValueSerializer(classes.find_class, classes.name_of)
+    serializer = ValueSerializer(classes.find_class, classes.name_of, is_local)
     return Loaded(version, live, body, hashes, serializer)
 
 
@@ -109,7 +110,7 @@ def code_to_read_with(recorded: Callable[[], CodeVersion], signer: Signer) -> Lo
     def find_class(module: str, qualname: str) -> Any:
         return (version() if module in MAIN else live).find_class(module, qualname)
 
-    return live_code(None)._replace(serializer=ValueSerializer(find_class, live.name_of))
+    return live_code(None)._replace(serializer=ValueSerializer(find_class, live.name_of, is_local))
 
 
 class Reading(NamedTuple):
@@ -196,7 +197,7 @@ def recorded_code(recorded: CodeVersion, signer: Signer, request: str) -> Loaded
         raise ReplayError(f"request {request} cannot be replayed yet: {_missing(restored)}")
     hashes = CodeHashes(restored.namespace)
     classes = ClassRegistry(live_namespace(), restored)
-    serializer = ValueSerializer(classes.find_class, classes.name_of)
+    serializer = ValueSerializer(classes.find_class, classes.name_of, is_local)
     return Loaded(None, restored.namespace, restored.body, hashes, serializer)
 
 

@@ -219,7 +219,7 @@ class Sealer:
         if flaw is not None:
             self._check_old(row, flaw)
         if row.value is not None:
-            return self._serializer.decode(row.codec, row.value, [])
+            return self._rebuilt(row, row.value, [])
         if row.blob is None:
             raise DeserializationError(
                 f"request {self._request}: {row.name} has no stored value (an earlier reduce value, or never stored)"
@@ -227,9 +227,18 @@ class Sealer:
         try:
             head, buffers = self._store.get_blob(row.blob)
         except DeserializationError as error:
-            again = f'%durable replay {self._request} --rerun "{row.name}"'
-            raise DeserializationError(f"the result of {row.name} cannot be served: {error}: {again}") from None
-        return self._serializer.decode(row.codec, head, buffers)
+            raise self._unserved(row, error) from None
+        return self._rebuilt(row, head, buffers)
+
+    def _rebuilt(self, row: CallRow, head: bytes, buffers: list[memoryview]) -> Any:
+        try:
+            return self._serializer.decode(row.codec, head, buffers)
+        except DeserializationError as error:
+            raise self._unserved(row, error) from error
+
+    def _unserved(self, row: CallRow, error: DeserializationError) -> DeserializationError:
+        again = f'%durable replay {self._request} --rerun "{row.name}"'
+        return DeserializationError(f"the result of {row.name} cannot be served: {error}: {again}")
 
     def inputs(self, row: CallRow) -> tuple[tuple[tuple[Any, ...], dict[str, Any]], bool]:
         """The kept arguments of a row, and whether they are only previews. Raises `DeserializationError`."""

@@ -26,6 +26,12 @@ _INNER: Final = frozenset(
 )
 """Attributes of arrays that hold what is looked at otherwise, or how it came about."""
 
+X87_BITS: Final = 63
+"""The mantissa of numbers of ten bytes, which `longdouble` is on most machines,"""
+X87_BYTES: Final = 10
+X87_ROOM: Final = 16
+"""in so many bytes of an array."""
+
 Take: TypeAlias = Callable[[Any], tuple[Any, ...]]
 """What stands for a value of a library: a tuple made of builtin types and arrays."""
 
@@ -72,9 +78,7 @@ def _numpy(np: Any, kind: type) -> Take | None:
     if issubclass(kind, np.random.Generator):
         return with_attributes(kind, np.random.Generator, lambda value: _generator(np, value))
     if issubclass(kind, np.random.RandomState):
-        return with_attributes(
-            kind, np.random.RandomState, lambda value: (np.random.RandomState.get_state(value, legacy=False),)
-        )
+        return with_attributes(kind, np.random.RandomState, lambda value: _legacy(np, value))
     return None
 
 
@@ -91,6 +95,13 @@ def _generator(np: Any, value: Any) -> tuple[Any, ...]:
     bits = value.bit_generator
     seeds = bits.seed_seq
     return bits.state, seeds.state if type(seeds) is np.random.SeedSequence else seeds
+
+
+def _legacy(np: Any, value: Any) -> tuple[Any, ...]:
+    """The state; that of numpy's own generator, which estimators hold, is another one after each draw of anybody."""
+    if value is vars(np.random.mtrand).get("_rand"):
+        return ("numpy.random",)
+    return (np.random.RandomState.get_state(value, legacy=False),)
 
 
 def home(kind: type) -> type:
@@ -116,7 +127,7 @@ def with_attributes(kind: type, base: type, take: Take, inner: frozenset[str] = 
 
 
 def _masked(np: Any, value: Any) -> tuple[Any, ...]:
-    return "masked", np.asarray(value.filled()), np.ma.getmaskarray(value), value.fill_value, bool(value.hardmask)
+    return "masked", np.asarray(value.data), np.ma.getmaskarray(value), value.fill_value, bool(value.hardmask)
 
 
 def _dtype(value: Any) -> tuple[Any, ...]:
@@ -148,6 +159,10 @@ def _content(np: Any, value: Any, dtype: Any) -> tuple[Any, ...]:
         return str(dtype), value.shape, np.asarray(value).ravel().tolist()
     if dtype.names is not None:  # field by field: the padding between them is not part of the value
         return str(dtype), value.shape, [np.asarray(value[name]) for name in dtype.names]
+    if dtype.char in "gG" and np.finfo(dtype).nmant == X87_BITS:
+        # The rest of each item is whatever was in memory.
+        items = np.ascontiguousarray(value, dtype.newbyteorder("=")).reshape(-1).view("u1").reshape(-1, X87_ROOM)
+        return dtype.str, str(dtype), value.shape, blake3(items[:, :X87_BYTES].tobytes()).digest()
     flat = np.ascontiguousarray(value).reshape(-1)
     return dtype.str, str(dtype), value.shape, blake3(flat.view("u1").data).digest() if flat.nbytes else b""
 

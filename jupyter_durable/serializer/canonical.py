@@ -8,7 +8,8 @@ Rules of this file
 - Objects that hold each other are numbered in the order in which they are met, from each one that is asked for: equal
   graphs are equal. In them sharing counts. A set of such objects has no order of its own, which makes the value weak.
 - What has no canonical form is described by its own `__reduce_ex__` (`reduced`) and makes the value weak; where it
-  cannot be, it equals nothing, not even itself.
+  cannot be, the nearest object that holds it and says itself what of it counts is so described. Where none does, it
+  equals nothing, not even itself.
 - Work is counted, not time, so that a value has the same digest on a busy machine. Bytes of buffers do not count.
 - No user code runs but that `__reduce_ex__`.
 """
@@ -35,11 +36,12 @@ from jupyter_durable.serializer.parts import (
     atom,
     frame,
     group,
+    known,
     mapping,
     wrapped,
     written,
 )
-from jupyter_durable.serializer.reduced import reduced
+from jupyter_durable.serializer.reduced import found_by_name, reduced, says_itself
 from jupyter_durable.serializer.weights import weight_of
 
 __all__ = ["BUDGET_SECONDS", "FLAT", "CodeOf", "Digesting", "OverBudgetError", "Walk", "frame", "short"]
@@ -68,7 +70,7 @@ class OverBudgetError(Exception):
 class _Node:
     """An object on its way: what it is made of, and the bytes of the parts that are known."""
 
-    __slots__ = ("cyclic", "got", "index", "low", "made", "rest", "value")
+    __slots__ = ("cyclic", "got", "index", "low", "made", "rest", "told", "value")
 
     def __init__(self, value: Any, made: Parts, index: int) -> None:
         self.value = value
@@ -79,6 +81,8 @@ class _Node:
         """As Tarjan numbers them: the lowest that can be reached is where a cycle begins. -1: it is closed."""
         self.cyclic = False
         """Whether a part of it is on its way itself."""
+        self.told = False
+        """Whether it was asked what it says of itself to a pickler."""
 
 
 class Walk:
@@ -87,6 +91,8 @@ class Walk:
     def __init__(self, how: Digesting | None = None) -> None:
         how = how if how is not None else Digesting()
         self.weak = False
+        self._mute = False
+        """Whether something was met just now of which nothing is known."""
         self.code_of: CodeOf = how.code_of if how.code_of is not None else _no_code
         self._left = self._whole = how.budget * WORK_A_SECOND
         self._met = 0
@@ -94,6 +100,7 @@ class Walk:
         """By `id`, with the object itself, which keeps its `id` from being another one's."""
         self._open: list[_Node] = []
         self._encoders = how.encoders
+        self._aside = how.aside
         self._names: dict[type, bytes] = {}
 
     def bytes_of(self, value: Any) -> bytes:
@@ -117,12 +124,43 @@ class Walk:
                 if found is None:
                     stack.append(self._open[-1])
                     break
+                if self._mute and self._told_above(stack):
+                    break
                 got.append(found)
             else:
                 if node is top:
                     return got[0]  # type: ignore[return-value]
                 stack.pop()
                 self._close(node, stack[-1])
+
+    def _told_above(self, stack: list[_Node]) -> bool:
+        """Nothing is known of a part: the nearest object that holds it and says itself what of it counts is asked.
+
+        What was seen below that object is forgotten, and it stands on its way anew, as the pickler sees it.
+        """
+        self._mute = False
+        for at in range(len(stack) - 1, 0, -1):
+            node = stack[at]
+            value = node.value
+            if node.told or type(value) is Parts or not says_itself(value):
+                continue
+            node.told = True
+            self._spend(DESCRIBED)
+            made = reduced(value)
+            if made is None:
+                continue
+            place = self._open.index(node)
+            for each in self._open[place:]:
+                self._known.pop(id(each.value), None)
+            del self._open[place:], stack[at:]
+            said = wrapped(b"R", made, self.name_of(type(value)))
+            again = _Node(value, known(said) if isinstance(said, bytes) else said, node.index)
+            again.told = True
+            self._known[id(value)] = (value, again)
+            self._open.append(again)
+            stack.append(again)
+            return True
+        return False
 
     @property
     def spare(self) -> float:
@@ -144,9 +182,9 @@ class Walk:
         if kind is Parts:
             made = part
         else:
-            known = self._known.get(id(part))
-            if known is not None:
-                return self._seen_again(part, known[1], holder)
+            seen = self._known.get(id(part))
+            if seen is not None:
+                return self._seen_again(part, seen[1], holder)
             made = self._made(kind, part)
             if type(made) is bytes:
                 self._left -= 1 + len(made) // FLAT_BYTES
@@ -246,7 +284,7 @@ class Walk:
         try:
             encode, weigh = self._encoders[kind]
         except KeyError:
-            encode, weigh = self._encoders[kind] = _encoder(kind), weight_of(kind)
+            encode, weigh = self._encoders[kind] = _encoder(kind, self._aside), weight_of(kind)
         if weigh is not None:
             self._spend(weigh(value))
         return self.described(value) if encode is None else encode(self, value)
@@ -257,6 +295,7 @@ class Walk:
         made = reduced(value)
         self.weak = True
         name = self.name_of(type(value))
+        self._mute = made is None
         # What nothing is known of equals nothing.
         return frame(b"?", name, os.urandom(16)) if made is None else wrapped(b"R", made, name)
 
@@ -320,16 +359,16 @@ def _instance(shape: Shape) -> Encode:
     return lambda names, value: wrapped(b"O", mapping(state_of(value, shape)), names.name_of(type(value)))
 
 
-def _encoder(kind: type) -> Encode | None:
+def _encoder(kind: type, aside: frozenset[str]) -> Encode | None:
     """The encoder of a type; None where it has no canonical form. What it says may be kept: it names no code."""
     exact = EXACT.get(kind)
     if exact is not None:
         return exact
-    special = frames.scalar(kind) or _of_base(kind)
+    special = found_by_name(kind) or frames.scalar(kind) or _of_base(kind)
     if special is not None:
         return _with_name(b"T", special)
     special = arrays.encoder(kind) or frames.encoder(kind)
     if special is not None:
         return _with_name(b"A", special)
     shape = shape_of_type(kind)
-    return _instance(shape) if shape.whole else None
+    return _instance(shape._replace(caches=shape.caches | aside)) if shape.whole else None

@@ -22,13 +22,17 @@ class Digesting:
     """How values are looked at. One of them serves many walks, which then know the types they have met.
 
     `code_of`: the code of functions and classes of the notebook, which count by it. `budget`: about how many seconds a
-    walk may take; it is counted in work, so that equal values are judged alike.
+    walk may take; it is counted in work, so that equal values are judged alike. `aside`: attributes of
+    instances that do not count.
     """
 
-    __slots__ = ("budget", "code_of", "encoders")
+    __slots__ = ("aside", "budget", "code_of", "encoders")
 
-    def __init__(self, code_of: CodeOf | None = None, budget: float = BUDGET_SECONDS) -> None:
+    def __init__(
+        self, code_of: CodeOf | None = None, budget: float = BUDGET_SECONDS, aside: frozenset[str] = frozenset()
+    ) -> None:
         self.code_of = code_of
         self.budget = budget
+        self.aside = aside
         self.encoders: dict[type, tuple[Encode | None, Weigh | None]] = {}
         """By type, no encoder where it has no canonical form, with what it costs to begin one that costs much."""

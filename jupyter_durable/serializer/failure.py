@@ -176,7 +176,7 @@ def _writings(error: BaseException) -> Iterator[object]:
 
 
 def _in_one_piece(serializer: ValueSerializer, parts: object) -> bytes:
-    encoded = serializer.encode(parts)
+    encoded = serializer.encode(parts, links=False)  # they are recorded beside it
     if encoded.codec != PICKLE or encoded.buffers:
         raise SerializationError("too large for a recorded failure")
     return encoded.head

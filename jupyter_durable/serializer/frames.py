@@ -19,8 +19,8 @@ from jupyter_durable.serializer.parts import Encode
 
 __all__ = ["encoder", "scalar"]
 
-_INNER: Final = frozenset({"_mgr", "_item_cache", "_attrs", "_flags", "_name", "_cacher", "_is_copy"})
-"""Attributes of a frame or series that hold what is looked at otherwise."""
+_INNER: Final = frozenset({"_mgr", "_item_cache", "_attrs", "_flags", "_name", "_cacher", "_is_copy", "_typ"})
+"""Attributes of a frame or series that hold what is looked at otherwise, or that only one that was loaded has."""
 _OF_INDEX: Final = frozenset(
     {"_data", "_range", "_levels", "_codes", "_names", "_name", "_freq", "sortorder", "_cache", "_id", "_references",
      "_engine", "_cacher", "_is_copy", "_attrs"}

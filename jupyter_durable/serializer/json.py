@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_durable.errors import InputMismatch, SDKUsageError, SerializationError
 from jupyter_durable.serializer.digest import value_digest
+from jupyter_durable.serializer.digesting import Digesting
 from jupyter_durable.values import File, Headers, HttpBody
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ MAX_CHANGES: Final = 20
 FAULTS: Final = 3
 """How many faults of a value that does not fit its hint are told."""
 
+_UNSAID: Final = frozenset({"__pydantic_fields_set__"})
+"""Which fields of a model were set, which JSON does not say: after it all are."""
 _RAW: Final = (File, HttpBody, Headers)
 _NUMBERS: Final = (int, float)
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -170,5 +173,5 @@ def _changes(path: str, before: Any, after: Any) -> Iterator[str]:
     elif isinstance(before, (list, tuple)) and len(before) == len(after):
         for at, (one, other) in enumerate(zip(before, after, strict=True)):
             yield from _changes(f"{path}[{at}]", one, other)
-    elif value_digest(before)[0] != value_digest(after)[0]:
+    elif value_digest(before, Digesting(aside=_UNSAID))[0] != value_digest(after, Digesting(aside=_UNSAID))[0]:
         yield path

@@ -251,6 +251,12 @@ def _exception(_: Names, value: BaseException) -> Encoded:
     cause = base["__cause__"].__get__(value)
     if cause is not None:
         seen["__cause__"] = cause
+    context = base["__context__"].__get__(value)
+    if context is not None and context is not cause:
+        seen["__context__"] = context
+    suppressed = base["__suppress_context__"].__get__(value)
+    if suppressed != (cause is not None):  # else it is as `raise` leaves it
+        seen["__suppress_context__"] = suppressed
     held = (sequence(base["args"].__get__(value)), mapping(plain(base["__dict__"].__get__(value))))
     return group(b"X", *held, mapping(seen)) if seen else group(b"X", *held)
 

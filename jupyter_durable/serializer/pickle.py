@@ -22,7 +22,7 @@ from jupyter_durable.serializer.base import PICKLE, PLAIN, Encoded
 from jupyter_durable.serializer.pickler import OUT_OF_BAND_BYTES, PROTOCOL, class_by_name, describe, reason_of
 
 if TYPE_CHECKING:
-    from jupyter_durable.serializer.refusing import NameOf
+    from jupyter_durable.serializer.refusing import IsLocal, NameOf, RefusingPickler
 
 __all__ = ["OUT_OF_BAND_BYTES", "ValueSerializer", "decode_unsigned"]
 
@@ -81,19 +81,26 @@ class ValueSerializer:
 
     `find_class(module, qualname)` answers the classes of `__main__` while a value is loaded; None looks them up in
     the running `__main__`. It raises `AttributeError` for a name it does not know. `name_of` gives the name that
-    `find_class` will know a class by; None takes what the class calls itself.
+    `find_class` will know a class by; None takes what the class calls itself. `is_local(module)` says which modules
+    are the user's own beside `__main__`: their classes are not believed to load as they were.
     """
 
-    def __init__(self, find_class: FindClass | None = None, name_of: NameOf | None = None) -> None:
+    def __init__(
+        self, find_class: FindClass | None = None, name_of: NameOf | None = None, is_local: IsLocal | None = None
+    ) -> None:
         self._find_class = find_class or main_class
         self._name_of = name_of
+        self._is_local = is_local
 
-    def encode(self, value: object, root: str = "result") -> Encoded:
-        """The value as bytes. Raises `SerializationError` with the path, from `root`, of what cannot be stored."""
+    def encode(self, value: object, root: str = "result", *, links: bool = True) -> Encoded:
+        """The value as bytes. Raises `SerializationError` with the path, from `root`, of what cannot be stored.
+
+        `links`: with causes and contexts of exceptions. Those that cannot be stored are told.
+        """
         if type(value) in _ATOMS:
             return tuple.__new__(Encoded, (PLAIN, pickle.dumps(value, PROTOCOL), ()))
         head = _plain(value)
-        return Encoded(PLAIN, head) if head is not None else self._pickled(value, root)
+        return Encoded(PLAIN, head) if head is not None else self._pickled(value, root, links)
 
     def encode_arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], limit: int) -> Encoded | None:
         """As `encode((args, kwargs))`; None where they cannot be stored or take more than `limit` bytes.
@@ -118,8 +125,8 @@ class ValueSerializer:
         try:
             pickler.dump(value)
             encoded = Encoded(PICKLE, file.getvalue())
-            if pickler.holds_exception:
-                self._verify(value, encoded, "arguments")
+            if pickler.doubtful is not None and issubclass(pickler.doubtful, BaseException):
+                self._loaded(value, encoded, "arguments", pickler)
         # Pickling runs `__reduce__` and `__getstate__` of the user's classes, which may raise anything.
         except Exception:  # noqa: BLE001
             return None
@@ -139,12 +146,34 @@ class ValueSerializer:
             raise DeserializationError(f"the stored value cannot be rebuilt here: {reason_of(error)}") from error
         raise DeserializationError(f"the stored value is encoded as {codec!r}, which this version does not know")
 
-    def _pickled(self, value: object, root: str) -> Encoded:
+    def _pickled(self, value: object, root: str, links: bool) -> Encoded:
+        from jupyter_durable.serializer.refusing import KEPT, LEFT, TOLD
+
+        if not links:
+            return self._verified(value, root, self._pickler(LEFT))[0]
+        pickler, _, _ = made = self._pickler(KEPT)
+        try:
+            encoded, loaded = self._verified(value, root, made)
+        except SerializationError:
+            if not pickler.linked:
+                raise
+            return self._verified(value, root, self._pickler(TOLD))[0]
+        if pickler.compared:
+            _same(value, loaded, root, pickler.adding)
+        return encoded
+
+    def _pickler(self, links: int) -> tuple[RefusingPickler, io.BytesIO, list[memoryview]]:
         from jupyter_durable.serializer.refusing import RefusingPickler
 
-        buffers: list[memoryview] = []
-        with io.BytesIO() as file:
-            pickler = RefusingPickler(file, buffers, self._name_of)
+        file, buffers = io.BytesIO(), list[memoryview]()
+        return RefusingPickler(file, buffers, self._name_of, self._is_local, links), file, buffers
+
+    def _verified(
+        self, value: object, root: str, made: tuple[RefusingPickler, io.BytesIO, list[memoryview]]
+    ) -> tuple[Encoded, object]:
+        """The value as it is written, and as it is loaded where the pickler met a class that it does not believe."""
+        pickler, file, buffers = made
+        with file:
             try:
                 pickler.dump(value)
             # Pickling runs `__reduce__` and `__getstate__` of the user's classes, which may raise anything.
@@ -153,17 +182,28 @@ class ValueSerializer:
 
                 raise SerializationError(explain(value, root, error)) from error
             encoded = Encoded(PICKLE, file.getvalue(), tuple(buffers))
-        if pickler.holds_exception:
-            self._verify(value, encoded, root)
-        return encoded
+        return encoded, None if pickler.doubtful is None else self._loaded(value, encoded, root, pickler)
 
-    def _verify(self, value: object, encoded: Encoded, root: str) -> None:
-        """Many exceptions pickle and then do not load: find out now, while the value still exists."""
+    def _loaded(self, value: object, encoded: Encoded, root: str, pickler: RefusingPickler) -> object:
+        """Many exceptions and classes pickle and then do not load: find out now, while the value still exists."""
         try:
-            self.decode(PICKLE, encoded.head, list(encoded.buffers))
+            return self.decode(PICKLE, encoded.head, list(encoded.buffers))
         except DeserializationError as error:
-            text = f"{root} ({describe(value)}) holds an exception that cannot be loaded again: {error}"
+            what = "an exception that" if issubclass(pickler.doubtful or object, BaseException) else "what"
+            text = f"{root} ({describe(value)}) holds {what} cannot be loaded again: {error}"
             raise SerializationError(text) from error
+
+
+def _same(value: object, loaded: object, root: str, kind: type | None) -> None:
+    """Raises `SerializationError` where the loaded value is another one. Weak digests prove nothing."""
+    from jupyter_durable.serializer.digest import value_digest
+
+    (one, weak), (other, vague) = value_digest(value), value_digest(loaded)
+    if one != other and not weak and not vague:
+        raise SerializationError(
+            f"{root} ({describe(value)}) would come back as another value: {describe(kind)} holds more than its base "
+            "tells a pickler, or changes what it is given. Let its __reduce__ say how to make it again"
+        )
 
 
 def decode_unsigned(head: bytes) -> object:

@@ -2,7 +2,7 @@
 
 Rules of this file
 - What would come back as something else, or as a dead copy, is refused by name: open files, sockets, memoryviews.
-- `class_by_name` is part of the stored format: it keeps its name and its module.
+- `class_by_name` and `with_links` are part of the stored format: they keep their names and their module.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import _socket
 import io
 import pickle
 import types
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from jupyter_durable.errors import DeserializationError
 
-__all__ = ["OUT_OF_BAND_BYTES", "PROTOCOL", "class_by_name", "describe", "reason_of", "refusal"]
+__all__ = ["OUT_OF_BAND_BYTES", "PROTOCOL", "class_by_name", "describe", "reason_of", "refusal", "with_links"]
 
 PROTOCOL: Final = 5
 OUT_OF_BAND_BYTES: Final = 64 * 1024
@@ -68,3 +68,11 @@ class RefusedError(pickle.PicklingError):
 def class_by_name(module: str, qualname: str) -> NoReturn:
     """What a class of `__main__` is written as; our unpickler puts its own look-up in the place of this function."""
     raise DeserializationError(f"{module}.{qualname} can be loaded by jupyter_durable only")
+
+
+def with_links(error: BaseException, held: tuple[Any, BaseException | None, BaseException | None, bool]) -> None:
+    """Give an exception that was loaded its state, cause and context."""
+    state, error.__cause__, error.__context__, suppressed = held
+    if state is not None:
+        error.__setstate__(state)
+    error.__suppress_context__ = suppressed

@@ -4,6 +4,7 @@ Rules of this file
 - An object is described by what its own `__reduce_ex__` answers, in parts that are walked as any others. Equal answers
   make equal objects; other ones prove nothing, since an object may say one thing in many ways.
 - A type written in C says nothing of what a subclass of it adds: attributes and slots stand beside its answer.
+- What is one object of its name in every process counts by that: a logger, whatever handles what it is told.
 - What a pickler would refuse or change, and an `object()`, which is only itself, cannot be described.
 """
 
@@ -12,13 +13,44 @@ from __future__ import annotations
 import copyreg
 import sys
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, Final
 
+from jupyter_durable import static
 from jupyter_durable.serializer.instances import shape_of_type, state_of
-from jupyter_durable.serializer.parts import Encoded, Parts, frame, tagged
+from jupyter_durable.serializer.parts import Encode, Encoded, Names, Parts, frame, tagged
 from jupyter_durable.serializer.pickler import PROTOCOL, refusal
 
-__all__ = ["reduced"]
+__all__ = ["found_by_name", "reduced", "says_itself"]
+
+_SAYING: Final = ("__getstate__", "__reduce__", "__reduce_ex__")
+
+
+def says_itself(value: Any) -> bool:
+    """Whether the class of an object says, in Python, what of it counts.
+
+    A response of `requests` that was not read yet is not asked: it would be read by that.
+    """
+    kind = type(value)
+    found = (next((vars(owner)[name] for owner in kind.__mro__ if name in vars(owner)), None) for name in _SAYING)
+    says = kind in copyreg.dispatch_table or any(isinstance(each, FunctionType) for each in found)
+    return says and bool(static.attributes(value).get("_content_consumed", True))
+
+
+def found_by_name(kind: type) -> Encode | None:
+    """The encoder of a type whose instances are kept by name."""
+    logging = sys.modules.get("logging")
+    logger = vars(logging).get("Logger") if logging is not None else None
+    return _logger if logger is not None and logger in kind.__mro__ else None
+
+
+def _logger(names: Names, value: Any) -> Encoded:
+    name = vars(value).get("name")
+    found = value.root if name == value.root.name else value.manager.loggerDict.get(name)
+    return (
+        frame(b"N", f"logging.getLogger:{name}".encode("utf-8", "backslashreplace"))
+        if found is value
+        else (names.described(value))
+    )
 
 
 def reduced(value: Any) -> Encoded | None:
