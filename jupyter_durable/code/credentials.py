@@ -13,7 +13,7 @@ import ast
 import os
 import re
 from collections.abc import Callable, Collection, Iterator
-from typing import Final, TypeGuard
+from typing import Any, Final, TypeGuard
 
 from jupyter_durable import static
 from jupyter_durable.code.masking import LOOKS, pattern
@@ -21,7 +21,7 @@ from jupyter_durable.code.masking import MASK as MASK
 from jupyter_durable.code.masking import ends_openly as ends_openly
 from jupyter_durable.code.masking import looks_secret as looks_secret
 from jupyter_durable.code.masking import masked as masked
-from jupyter_durable.code.plain import is_header, texts_in
+from jupyter_durable.code.plain import fields_of, is_header, items_of, mapping_of, texts_in
 from jupyter_durable.code.texts import parsed
 
 _NAME: Final = pattern(r"key|token|secret|passw|pwd|credential|authorization", re.IGNORECASE)
@@ -67,6 +67,46 @@ def tells(name: str, value: object) -> bool:
     if is_secret_field(name, value):
         return True
     return _FIELD().search(name) is not None and any(text for _, text in texts_in(value))
+
+
+def without_credentials(value: Any) -> Any:
+    """A value as JSON has it, to be shown."""
+    if static.is_a(value, str):
+        return masked(str.__str__(value))
+    rows = mapping_of(value)
+    fields = fields_of(value) if rows is None and static.is_a(value, tuple) else None
+    if rows is not None:
+        return {_shown_key(key): _shown_under(key, item) for key, item in rows.items()}
+    if fields is not None:
+        return [_shown_under(name, item) for name, item in fields.items()]
+    if type(value) in (tuple, list) and is_pair(value):
+        return [value[0], MASK]
+    items = items_of(value) if static.is_a(value, (list, tuple)) else None
+    return value if items is None else [without_credentials(item) for item in items]
+
+
+def _shown_key(key: Any) -> Any:
+    return masked(key) if type(key) is str else key
+
+
+def _shown_under(name: Any, value: Any) -> Any:
+    return MASK if type(name) is str and tells(name, value) else without_credentials(value)
+
+
+def is_pair(value: tuple[Any, ...] | list[Any]) -> bool:
+    """Whether this is the name of a credential and its value. `("token", "NN")` is a word and its tag, and
+    `["password", "email"]` names columns."""
+    if len(value) != 2:
+        return False
+    name = value[0].decode("latin-1") if type(value[0]) is bytes else value[0]
+    if type(name) is not str:
+        return False
+    return is_header(name) or (type(value) is tuple and name.lower() != "token" and tells(name, value[1]))
+
+
+def holds_any(value: object) -> bool:
+    """Whether something in plain data is masked where it is shown."""
+    return any(is_secret_field(field, text) or masked(text) != text for field, text in texts_in(value))
 
 
 def is_secret_field(name: str, value: object) -> bool:

@@ -96,7 +96,8 @@ class _Line:
             return len(text)
         ended = max(text.rfind("\n"), text.rfind("\r")) + 1
         key = text.rfind("-----BEGIN ", 0, ended)
-        return key if key >= 0 and "PRIVATE KEY" in text[key : key + 60] and "-----END " not in text[key:] else ended
+        is_open = key >= 0 and "PRIVATE KEY" in text[key : key + 60] and "-----END " not in text[key:ended]
+        return key if is_open else ended
 
     def taken(self, length: int) -> str:
         """The first so many waiting characters, masked."""

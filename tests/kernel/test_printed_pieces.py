@@ -33,6 +33,7 @@ WRITERS = (
     "for line in PEM.splitlines(): print(line, file=sys.stderr, flush=True)",
     "for part in PEM: sys.stderr.write(part)",
     "print('key:', PEM)",
+    "for line in PEM.splitlines(): print('   >', line)",
     'import logging; logging.StreamHandler(sys.stderr).emit(logging.makeLogRecord({"msg": "password: %s" % PW}))',
     'for part in ("pass", "word", "=", PW[:6], PW[6:], chr(10)): print(part, end="")',
     'import json; json.dump({"a": {"password": PW}}, sys.stdout)',
