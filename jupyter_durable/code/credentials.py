@@ -66,7 +66,12 @@ def tells(name: str, value: object) -> bool:
     """Whether what stands under that name is masked where it is shown: a credential, and what holds some text."""
     if is_secret_field(name, value):
         return True
-    return _FIELD().search(name) is not None and any(text for _, text in texts_in(value))
+    return is_telling(name) and any(text for _, text in texts_in(value))
+
+
+def is_telling(name: str) -> bool:
+    """Whether what is text under that name is a credential."""
+    return _FIELD().search(name) is not None
 
 
 def without_credentials(value: Any) -> Any:
@@ -102,11 +107,6 @@ def is_pair(value: tuple[Any, ...] | list[Any]) -> bool:
     if type(name) is not str:
         return False
     return is_header(name) or (type(value) is tuple and name.lower() != "token" and tells(name, value[1]))
-
-
-def holds_any(value: object) -> bool:
-    """Whether something in plain data is masked where it is shown."""
-    return any(is_secret_field(field, text) or masked(text) != text for field, text in texts_in(value))
 
 
 def is_secret_field(name: str, value: object) -> bool:
