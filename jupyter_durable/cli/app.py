@@ -20,6 +20,7 @@ from jupyter_durable.client.render import request_text
 from jupyter_durable.client.request import Request
 from jupyter_durable.client.verbs import Info, Wish
 from jupyter_durable.client.words import moment
+from jupyter_durable.code.credentials import MASK, tells
 from jupyter_durable.core.model import ENDED, Status
 from jupyter_durable.errors import DeserializationError, RequestFailed, SDKUsageError
 from jupyter_durable.store.base import Filter
@@ -42,6 +43,7 @@ GivenId = Annotated[
 ]
 Latest = Annotated[bool, typer.Option("--latest", hidden=True)]
 From = Annotated[str | None, typer.Option("--from", metavar="CALL", help="Run this call and everything after it.")]
+Raw = Annotated[bool, typer.Option("--raw", help="As recorded, with the credentials in it.")]
 Rerun = Annotated[
     str | None,
     typer.Option("--rerun", metavar="NAMES", help="Run these functions or calls again: a,b[2]."),
@@ -156,16 +158,18 @@ def inputs(
     asked: Asked,
     first: Annotated[str, typer.Argument(metavar="[ID] CALL", help="A request, and one of its calls.")],
     second: Annotated[str | None, typer.Argument(hidden=True)] = None,
+    raw: Raw = False,
 ) -> Said:
-    """Show the recorded arguments of a call."""
+    """Show the recorded arguments of a call; what looks like a credential is masked."""
     id, call = ("last", first) if second is None else (first, second)
     args, kwargs = verbs.inputs(asked.engine, id, call)
-    parts: list[Part] = [Value(each) for each in args]
+    kwargs = kwargs if raw else {name: MASK if tells(name, each) else each for name, each in kwargs.items()}
+    parts: list[Part] = [Value(each, raw) for each in args]
     for name, each in kwargs.items():
-        parts += [f"{name} =", Value(each)]
+        parts += [f"{name} =", Value(each, raw)]
     document = {
-        "args": [said.value_json(each) for each in args],
-        "kwargs": {name: said.value_json(each) for name, each in kwargs.items()},
+        "args": [said.value_json(each, raw=raw) for each in args],
+        "kwargs": {name: said.value_json(each, raw=raw) for name, each in kwargs.items()},
     }
     return Said(document, parts or ["(no arguments)"])
 
@@ -176,15 +180,16 @@ def output(
     asked: Asked,
     first: Annotated[str, typer.Argument(metavar="[ID] [CALL]", help="A request, and one of its calls.")] = "last",
     second: Annotated[str | None, typer.Argument(hidden=True)] = None,
+    raw: Raw = False,
 ) -> Said:
-    """Show the recorded result of a request, or of one of its calls."""
+    """Show the recorded result of a request, or of one of its calls; what looks like a credential is masked."""
     id, name = _id_and_call(first, second)
     if name is not None:
         call = verbs.call_of(verbs.find(asked.engine, id), name)
         if call.status == Status.FAILED:
             raise RequestFailed(f"{name} failed, it has no result:\n{call.error_text}")
     value = verbs.output(asked.engine, id, name)
-    return Said(said.value_json(value), [Value(value)])
+    return Said(said.value_json(value, raw=raw), [Value(value, raw)])
 
 
 @command()

@@ -86,8 +86,8 @@ def plain(part: Part) -> Iterator[str]:
                 yield "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         case Tree(root):
             yield tree_text(root)
-        case Value(value):
-            yield lines_escaped(value if isinstance(value, str) else repr(value))
+        case Value():
+            yield lines_escaped(part.text)
         case _:
             yield lines_escaped(part)
 
@@ -99,19 +99,19 @@ def _draw(console: Console, part: Part) -> None:
         case Tree(root):
             for line in tree_text(root).split("\n"):
                 console.print(_tree_line(line), soft_wrap=True)
-        case Value(value):
-            _draw_value(console, value)
+        case Value():
+            _draw_value(console, part)
         case _:
             console.print(lines_escaped(part), soft_wrap=True)
 
 
-def _draw_value(console: Console, value: Any) -> None:
+def _draw_value(console: Console, part: Value) -> None:
     from rich.pretty import Pretty
 
-    if isinstance(value, str):
-        console.print(lines_escaped(value), soft_wrap=True)
+    if isinstance(part.value, str) or part.text != part._replace(raw=True).text:
+        console.print(lines_escaped(part.text), soft_wrap=True)
     else:
-        console.print(Pretty(value, max_length=200, max_string=10_000))
+        console.print(Pretty(part.value, max_length=200, max_string=10_000))
 
 
 def _table(grid: Grid, width: int) -> Any:

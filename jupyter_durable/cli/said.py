@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from jupyter_durable.client.verbs import Info, Shown
 from jupyter_durable.client.words import moment
+from jupyter_durable.code.credentials import masked, without_credentials
 from jupyter_durable.core import outline
 from jupyter_durable.core.calltree import CallNode, Counts, spoken, to_json
 from jupyter_durable.core.model import RunRow, Status
 from jupyter_durable.core.selection import Preview
+
+WIDE_INT: Final = 10_000
+"""Bits of an int that is written in hexadecimal: Python writes no more than 4,300 digits of another base."""
 
 
 class Grid(NamedTuple):
@@ -36,6 +40,13 @@ class Value(NamedTuple):
     """A Python value that was recorded."""
 
     value: Any
+    raw: bool = False
+    """With the credentials in it."""
+
+    @property
+    def text(self) -> str:
+        """A text as it is, anything else as its `repr`."""
+        return _text(self.value, raw=self.raw) if isinstance(self.value, str) else _repr(self.value, raw=self.raw)
 
 
 Part = str | Grid | Tree | Value
@@ -82,14 +93,26 @@ def preview_json(request: str, preview: Preview) -> dict[str, Any]:
     return {"request": request, "saved": preview.saved, "calls": [call._asdict() for call in preview.calls]}
 
 
-def value_json(value: Any) -> dict[str, Any]:
-    """A value: itself where JSON has it, always its type and its `repr`."""
-    form: dict[str, Any] = {"type": _type_name(value), "repr": repr(value), "json": False}
+def value_json(value: Any, *, raw: bool = False) -> dict[str, Any]:
+    """A value: itself where JSON has it, always its type and its `repr`. Credentials are masked unless it is `raw`."""
+    form: dict[str, Any] = {"type": _type_name(value), "repr": _repr(value, raw=raw), "json": False}
     try:
-        text = json.dumps(value, allow_nan=False)
+        text = json.dumps(value if raw else without_credentials(value), allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         return form
     return form | {"json": True, "value": json.loads(text)}
+
+
+def _repr(value: Any, *, raw: bool) -> str:
+    try:
+        return _text(hex(value) if type(value) is int and value.bit_length() > WIDE_INT else repr(value), raw=raw)
+    # A method of a user's class, which may raise anything; or an int in it of more digits than Python writes.
+    except Exception as error:  # noqa: BLE001
+        return _text(f"<{_type_name(value)}, of which repr raises {type(error).__name__}: {error}>", raw=raw)
+
+
+def _text(text: str, *, raw: bool) -> str:
+    return text if raw else masked(text)
 
 
 def _type_name(value: Any) -> str:

@@ -23,7 +23,7 @@ from jupyter_durable.client.request import STATUSES, Call, ReplayMode, Request, 
 from jupyter_durable.client.words import seconds_of, spoken_bytes, time_of
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.calltree import CallNode, walk
-from jupyter_durable.core.model import ENDED, RequestRow, RunRow, Status
+from jupyter_durable.core.model import ENDED, RequestRow, RunRow, Status, joined
 from jupyter_durable.core.selection import Preview
 from jupyter_durable.errors import DeserializationError, SDKUsageError, StoreError
 from jupyter_durable.store.base import Copied, Filter, Finding, Swept
@@ -201,7 +201,7 @@ def logs(engine: Engine, id: str = "last", call: str | None = None) -> list[Prin
     else:
         root = request._root()
         nodes = walk(root) if root is not None else []
-    return [Printed(node.label, log.at, log.stream, masked(log.text)) for node in nodes for log in node.logs]
+    return [Printed(node.label, log.at, log.stream, masked(log.text)) for node in nodes for log in joined(node.logs)]
 
 
 def inputs(engine: Engine, id: str, call: str) -> tuple[tuple[Any, ...], dict[str, Any]]:

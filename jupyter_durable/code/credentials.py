@@ -10,67 +10,29 @@ Rules of this file
 from __future__ import annotations
 
 import ast
-import functools
 import os
 import re
 from collections.abc import Callable, Collection, Iterator
-from functools import partial
-from typing import Final, TypeGuard
+from typing import Any, Final, TypeGuard
 
 from jupyter_durable import static
-from jupyter_durable.code.plain import is_header, texts_in
+from jupyter_durable.code.masking import LOOKS, pattern
+from jupyter_durable.code.masking import MASK as MASK
+from jupyter_durable.code.masking import ends_openly as ends_openly
+from jupyter_durable.code.masking import looks_secret as looks_secret
+from jupyter_durable.code.masking import masked as masked
+from jupyter_durable.code.plain import fields_of, is_header, items_of, mapping_of, texts_in
 from jupyter_durable.code.texts import parsed
 
-MASK: Final = "***"
-
-
-def _pattern(text: str, flags: int = 0) -> Callable[[], re.Pattern[str]]:
-    """Compiled when it is first used: most code has nothing that is searched for."""
-    return functools.cache(partial(re.compile, text, flags))
-
-
-_NAME: Final = _pattern(r"key|token|secret|passw|pwd|credential|authorization", re.IGNORECASE)
-_FIELD: Final = _pattern(
+_NAME: Final = pattern(r"key|token|secret|passw|pwd|credential|authorization", re.IGNORECASE)
+_FIELD: Final = pattern(
     r"(api|access|private|auth|account|secret)[_-]?key|(^|[_-])(auth|access|bearer|api)?_?token$"
     r"|(^|[_-])(secret|password|passwd|pwd|credentials?)($|[_-])|^(proxy[_-])?authorization$",
     re.IGNORECASE,
 )
-_COOKIE: Final = _pattern(r"(^|[_-])cookies?$", re.IGNORECASE)
+_COOKIE: Final = pattern(r"(^|[_-])cookies?$", re.IGNORECASE)
 """One where `name=value` stands in it."""
-_LOOKS: Final = _pattern(
-    r"\bsk-[A-Za-z0-9_-]{8,}|\bgh[pousr]_[A-Za-z0-9]{8,}|\bgithub_pat_\w{8,}|\b(AKIA|ASIA)[A-Z0-9]{12,}"
-    r"|\beyJ[\w-]{5,4000}\.eyJ[\w-]{5,}\.[\w-]*|\bxox[abprs]-[\w-]{8,}|\bhf_[A-Za-z0-9]{16,}|\bAIza[\w-]{20,}"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
-)
-_SAID: Final = _pattern(
-    r"((?:api|access|private|auth|account|secret)[_-]?key|(?<![a-z])token|secret|passw(?:or)?d|pwd|credentials?)"
-    r"""(["']?\s*[:=]\s*)(?!["']?\*\*\*)(?:"[^"\n]*"|'[^'\n]*'|[^\s"',;)}\]&]+)""",
-    re.IGNORECASE,
-)
-"""The name of a credential, and what is said to be its value."""
-_BEARER: Final = _pattern(
-    r"(\bauthorization[\"']?\s*[:=]\s*[\"']?(?:\w+ )?|\bbearer\s+(?=\S*\d))[\w.~+/=-]{8,}", re.IGNORECASE
-)
-_COOKIES: Final = _pattern(
-    r"""(\b(?:set-)?cookie["']?\s*[:=]\s*)(?:b?"[^"\n]*=[^"\n]*"|b?'[^'\n]*=[^'\n]*'|[^\n"'=]{0,200}=[^\n"']*)""",
-    re.IGNORECASE,
-)
-"""Up to the end of the line, or of the quotes."""
-_PAIR: Final = _pattern(
-    r"""((["'])(?:(?:proxy-)?authorization|(?:set-)?cookie|x-[a-z-]{0,40}(?:key|token|secret))\2\s*,\s*b?)"""
-    r"""(?:"[^"\n]*"|'[^'\n]*')""",
-    re.IGNORECASE,
-)
-"""A header as a pair of texts."""
-_PRIVATE_KEY: Final = _pattern(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL
-)
-_HINTS: Final = (
-    "key", "token", "secret", "passw", "pwd", "credential", "authorization", "bearer", "cookie", "://", "sk-", "gh",
-    "github_pat", "akia", "asia", "eyj", "xox", "hf_", "aiza",
-)  # fmt: skip
-"""Without one of these in it, in small letters, no pattern above finds anything."""
-_VARIABLE: Final = _pattern(r"[A-Z]+(_[A-Z]+)+")
+_VARIABLE: Final = pattern(r"[A-Z]+(_[A-Z]+)+")
 _SHORT: Final = 8
 """Literals under this many characters in code are words (`token="<pad>"`), not credentials."""
 
@@ -95,24 +57,56 @@ def shown(statement: str, name: str, value: object, secrets: Collection[str] = (
     return redacted(statement, all_text=True) if left or name in secrets or _NAME().search(name) else masked
 
 
-def looks_secret(text: str) -> bool:
-    """Whether a text has the form of an issued key, a JWT, a private key, or a URL with a password."""
-    return _may_hold_one(text) and _LOOKS().search(text) is not None
+def masked_field(name: str, text: str) -> str:
+    """The text of a field, to be shown."""
+    return MASK if is_secret_field(name, text) else masked(text)
 
 
-def _may_hold_one(text: str) -> bool:
-    """False for most texts, at a fiftieth of the time that it takes to look for each pattern."""
-    low = text.lower()
-    return any(hint in low for hint in _HINTS)
+def tells(name: str, value: object) -> bool:
+    """Whether what stands under that name is masked where it is shown: a credential, and what holds some text."""
+    if is_secret_field(name, value):
+        return True
+    return is_telling(name) and any(text for _, text in texts_in(value))
 
 
-def masked(text: str) -> str:
-    """Free text, such as an error or a line that was printed, without the credentials that can be told in it."""
-    if not _may_hold_one(text):
-        return text
-    text = _COOKIES().sub(rf"\1{MASK}", _PAIR().sub(rf"\1'{MASK}'", text))
-    text = _LOOKS().sub(MASK, _PRIVATE_KEY().sub(MASK, text))
-    return _SAID().sub(rf"\1\2{MASK}", _BEARER().sub(rf"\1{MASK}", text))
+def is_telling(name: str) -> bool:
+    """Whether what is text under that name is a credential."""
+    return _FIELD().search(name) is not None
+
+
+def without_credentials(value: Any) -> Any:
+    """A value as JSON has it, to be shown."""
+    if static.is_a(value, str):
+        return masked(str.__str__(value))
+    rows = mapping_of(value)
+    fields = fields_of(value) if rows is None and static.is_a(value, tuple) else None
+    if rows is not None:
+        return {_shown_key(key): _shown_under(key, item) for key, item in rows.items()}
+    if fields is not None:
+        return [_shown_under(name, item) for name, item in fields.items()]
+    if type(value) in (tuple, list) and is_pair(value):
+        return [value[0], MASK]
+    items = items_of(value) if static.is_a(value, (list, tuple)) else None
+    return value if items is None else [without_credentials(item) for item in items]
+
+
+def _shown_key(key: Any) -> Any:
+    return masked(key) if type(key) is str else key
+
+
+def _shown_under(name: Any, value: Any) -> Any:
+    return MASK if type(name) is str and tells(name, value) else without_credentials(value)
+
+
+def is_pair(value: tuple[Any, ...] | list[Any]) -> bool:
+    """Whether this is the name of a credential and its value. `("token", "NN")` is a word and its tag, and
+    `["password", "email"]` names columns."""
+    if len(value) != 2:
+        return False
+    name = value[0].decode("latin-1") if type(value[0]) is bytes else value[0]
+    if type(name) is not str:
+        return False
+    return is_header(name) or (type(value) is tuple and name.lower() != "token" and tells(name, value[1]))
 
 
 def is_secret_field(name: str, value: object) -> bool:
@@ -136,14 +130,14 @@ def redacted(source: str, *, all_text: bool = False) -> str:
 
     `all_text` masks every text literal but names of environment variables: for a statement that made a credential.
     """
-    lines = [line.encode() for line in source.split("\n")]
+    lines = [line.encode("utf-8", "surrogatepass") for line in source.split("\n")]
     found = _literals(parsed(source)) if all_text else _telling(parsed(source), _NAME)
     for node in sorted(found, key=lambda node: (node.lineno, node.col_offset), reverse=True):
         first, last = lines[node.lineno - 1], lines[(node.end_lineno or node.lineno) - 1]
         mask = repr(MASK if isinstance(node.value, str) else MASK.encode()).encode()
         masked = first[: node.col_offset] + mask + last[node.end_col_offset or 0 :]
         lines[node.lineno - 1 : node.end_lineno] = [masked]
-    return _LOOKS().sub(MASK, b"\n".join(lines).decode())
+    return LOOKS().sub(MASK, b"\n".join(lines).decode("utf-8", "surrogatepass"))
 
 
 class _Literal(ast.Constant):

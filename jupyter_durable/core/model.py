@@ -11,7 +11,8 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Final, NamedTuple, TypeAlias
 
 ROOT: Final = 1
@@ -181,6 +182,12 @@ class Logged(NamedTuple):
     at: float
     stream: str
     text: str
+
+
+def joined(logs: Sequence[Logged]) -> list[Logged]:
+    """Neighbours of one call and stream as one: what `print` was given at once may stand in several."""
+    groups = (list(group) for _, group in groupby(logs, lambda log: (log.identity, log.pass_no, log.stream)))
+    return [group[0]._replace(text="".join(log.text for log in group)) for group in groups]
 
 
 class Progressed(NamedTuple):

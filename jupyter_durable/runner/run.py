@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from jupyter_durable.core.model import ROOT, CallRow, Kind, Lease, Write
+from jupyter_durable.core.model import ROOT, CallRow, Kind, Lease, Logged, Write
 from jupyter_durable.core.replay import WrongMatch
 from jupyter_durable.errors import Cancelled, SDKUsageError, StoreError
 from jupyter_durable.executor.thread import ThreadExecutor, blocked
@@ -242,7 +242,7 @@ class Run:
         """Makes of what the root returns what has to be stored, where it may not go on without."""
         self.state = StateLog()
         self.counts = Counts(self.lock)
-        self.reports = Reports(self.later)
+        self.reports = Reports(self.later, self._logged, self.now)
         self.unsaved: list[Unsaved] = []
         """Outcomes that the store refused; they can be committed when there is room again."""
         self.files = Files(store.url)
@@ -261,6 +261,10 @@ class Run:
 
     def _recorded(self, caller: int, identity: int) -> CallRow | None:
         return self.store.call(self.lease.serial, caller, identity)
+
+    def _logged(self, log: Logged) -> None:
+        for listener in self.listeners:
+            listener.logged(log)
 
     # writing
 

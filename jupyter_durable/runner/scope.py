@@ -11,9 +11,9 @@ import contextlib
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from jupyter_durable.code.credentials import masked
+from jupyter_durable.code.credentials import masked, masked_field
 from jupyter_durable.context import Deferred
-from jupyter_durable.core.model import Flag, Kind, Logged, Metric, Progressed
+from jupyter_durable.core.model import Flag, Kind, Metric, Progressed
 from jupyter_durable.core.replay import WrongMatch, drift_of, reusable
 from jupyter_durable.core.strict import Divergence
 from jupyter_durable.coroutine import DurableCoroutine
@@ -239,7 +239,10 @@ class CallScope:
             run = call.run
             import json
 
-            text = masked(json.dumps(dict(attributes))) if attributes else None
+            shown = {
+                masked(str(name)): masked_field(str(name), str(value)) for name, value in (attributes or {}).items()
+            }
+            text = json.dumps(shown) if shown else None
             said = masked(message) if message else message
             progress = Progressed(call.identity, current, total, said, text, run.now())
             run.reports.progress[call.identity] = progress
@@ -258,7 +261,4 @@ class CallScope:
         call = self._call
         with left(call.visit):
             run = call.run
-            entry = Logged(call.identity, call.pass_no, run.now(), stream, masked(text))
-            run.reports.logs.append(entry)
-            for listener in run.listeners:
-                listener.logged(entry)
+            run.reports.printing.add((call.identity, call.pass_no), stream, text, run.now())

@@ -17,6 +17,7 @@ from IPython.core.error import UsageError
 
 from jupyter_durable.client import verbs
 from jupyter_durable.client.settings import DISPLAYS
+from jupyter_durable.code.credentials import MASK, masked, tells
 from jupyter_durable.errors import DurableError, SDKUsageError
 from jupyter_durable.store.base import Filter
 from jupyter_durable_kernel.cells.decorating import NOT_FIRST
@@ -118,8 +119,9 @@ def _pin(notebook: Notebook, words: Words) -> str:
 
 def _inputs(notebook: Notebook, words: Words) -> str:
     args, kwargs = verbs.inputs(notebook.engine, *words.id_and_call())
-    parts = [repr(value) for value in args] + [f"{name}={value!r}" for name, value in kwargs.items()]
-    return f"({', '.join(parts)})"
+    parts = [repr(value) for value in args]
+    parts += [f"{name}={MASK if tells(name, value) else repr(value)}" for name, value in kwargs.items()]
+    return masked(f"({', '.join(parts)})")
 
 
 def _output(notebook: Notebook, words: Words) -> None:

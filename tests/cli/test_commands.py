@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import sys
+import types
+from collections import OrderedDict, namedtuple
 
 import pytest
 import typer
 
 from jupyter_durable.cli.app import app
+from jupyter_durable.cli.said import Value, value_json
 from tests.cli.conftest import Terminal
 
 LOADS = ["load 0", "load 1", "load 2", "load 3"]
@@ -141,6 +145,50 @@ def test_inputs_and_outputs_of_calls_need_no_cell(terminal: Terminal):
     form = terminal.json("output", "last", "load[2]")
     assert (form["type"], form["json"]) == ("Page", False)
     assert "Page" in terminal("inputs", "total").out
+
+
+PW = "hunter2canary"
+Login = namedtuple("Login", "user password")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"password={PW}",
+        {"password": PW, "n": 1},
+        {"a": [{"b": {"token": PW.encode()}}]},
+        {"password": [PW], "secret": {"value": PW}},
+        [("password", PW)],
+        f"password={PW}".encode(),
+        json.dumps({"a": json.dumps({"password": PW})}),
+        ["Cookie", f"sid={PW}"],
+        Login("me", PW),
+        [Login("me", PW)],
+        types.SimpleNamespace(password=PW),
+        OrderedDict(api_key=PW),
+        f"redis://:{PW}@host/0",
+    ],
+)
+def test_a_credential_in_a_value_is_shown_only_when_it_is_asked_for(value: object):
+    """In text and in JSON, by its name and by its looks."""
+    for shown in (Value(value).text, json.dumps(value_json(value))):
+        assert PW not in shown
+        assert "***" in shown
+    assert PW in Value(value, raw=True).text
+    assert PW in json.dumps(value_json(value, raw=True))
+
+
+@pytest.mark.parametrize("value", [3, "plain", [1, {"max_tokens": 100}], {"tokens": [1, 2]}, None, (1.5, "x")])
+def test_a_value_without_one_is_shown_as_it_is(value: object):
+    assert value_json(value) == value_json(value, raw=True)
+    assert value_json(value)["value"] == json.loads(json.dumps(value))
+    assert Value(value).text == (value if isinstance(value, str) else repr(value))
+
+
+@pytest.mark.parametrize("value", [10**5000, -(10**5000), [10**5000], {"a": 10**5000}], ids=type)
+def test_a_number_of_more_digits_than_python_writes_is_shown(value: object):
+    assert value_json(value)["json"] is False
+    assert "0x" in Value(value).text or "digits" in Value(value).text
 
 
 def test_the_output_of_a_failed_call_is_its_traceback_and_1(terminal: Terminal):

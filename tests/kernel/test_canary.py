@@ -18,6 +18,7 @@ from jupyter_durable import context
 from jupyter_durable.cli.app import app
 from jupyter_durable.client import Request, accepting, this_engine, versions
 from jupyter_durable.client.accepting import Origin
+from jupyter_durable_kernel.cells.printed import Tee
 from jupyter_durable_kernel.view import as_value, call_details, preview_as_value
 from jupyter_durable_server import answers
 from jupyter_durable_server.asked import Detail, Page, Plan, Wanted
@@ -36,6 +37,7 @@ SAID = (
 )
 """What a credential is told in: the forms of errors of clients."""
 CODE = """
+import logging, pprint, sys
 @function(retries=1)
 def leaks(client, headers, pairs):
     context = RequestContext.get()
@@ -43,6 +45,12 @@ def leaks(client, headers, pairs):
         context.progress.update(n, 9, said, {"said": said})
         context.metrics.counter(said, 1)
         print(said)
+    for piece in client.pieces:
+        print(*piece)
+    pprint.pprint({"password": client.pieces[0][1]})
+    sys.stderr.write("token=")
+    sys.stderr.write(client.pieces[0][1] + "\\n")
+    logging.StreamHandler(sys.stderr).emit(logging.makeLogRecord({"msg": " ".join(client.pieces[0])}))
     print(headers)
     error = ValueError(" and ".join(client.said), headers, client)  # not to be stored, so only its text is
     for said in client.said:
@@ -66,6 +74,13 @@ class Client:
     """Says credentials; it is not stored."""
 
     said = SAID
+    pieces = (
+        ("password:", CANARY),
+        ("Authorization: Bearer", CANARY),
+        ("-----BEGIN PRIVATE KEY-----",),
+        (f"MII{CANARY}", CANARY),
+        ("-----END PRIVATE KEY-----",),
+    )
 
     def __reduce__(self) -> str:
         raise TypeError("not to be stored")
@@ -75,7 +90,8 @@ class Client:
 def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebook]:
     """A notebook whose application said a credential everywhere, and failed."""
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
-    before = this_engine()
+    before, tee = this_engine(), Tee(lambda: None)
+    tee.install()
     made = Notebook(tmp_path / "store.db", monkeypatch)
     made.namespace["client"] = Client()
     made.cell(CALL, key=None)
@@ -83,6 +99,7 @@ def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebo
     with pytest.raises(ValueError, match=CANARY):  # what code raises is a value
         made.cell("fails(headers, pairs)")
     yield made
+    tee.remove()
     made.engine.store.close()
     context.engine.set(before)
 
@@ -132,13 +149,16 @@ def test_no_command_shows_it_and_a_copy_holds_it_in_no_text(notebook: Notebook) 
     shown, copied = {}, notebook.path.with_name("copied.db")
     others = json.dumps({"Authorization": f"Bearer {GIVEN}"})
     words = [[each, "last"] for each in ("show", "tree", "logs", "output", "preview")]
-    words += [["list"], ["doctor"], ["store"], ["copy", str(copied)]]
+    words += [[each, "last", "gives[0]"] for each in ("inputs", "output", "logs")]
+    words += [["logs", "last", "leaks[0]"], ["list"], ["doctor"], ["store"], ["copy", str(copied)]]
     words += [["fork", "last", "--input", others], ["replay", "last"], ["show", "last"]]
     for word in words:
         for form in ([], ["--json"]) if word[0] != "copy" else ([],):
             done = CliRunner().invoke(app, ["--store", f"sqlite:///{notebook.path}", *word, *form])
-            shown[" ".join([*word[:1], *form])] = done.output + done.stderr
+            shown[" ".join([*word, *form])] = done.output + done.stderr
     hidden_in(shown)
+    assert "***" in shown["logs last"]
+    assert "***" in shown["inputs last gives[0]"]
     data = copied.read_bytes()
     at = data.find(CANARY.encode())
     assert at < 0, data[at - 300 : at + 100]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+from collections import namedtuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from jupyter_durable_kernel.view.call_details import look
+from jupyter_durable_kernel.view.call_details import _as_json, _inputs, look
+from jupyter_durable_kernel.view.short_values import arguments, preview
 
 KEY = "sk-abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -54,6 +57,50 @@ def test_a_frame_is_its_first_rows() -> None:
     assert len(made["rows"]) == 8
     assert made["rows"][1] == ["1", "1", "***", "***"]
     assert made["note"] == "DataFrame, 1,000 rows × 3 columns"
+
+
+PW = "hunter2canary"
+Login = namedtuple("Login", "user password")
+HIDDEN: tuple[Any, ...] = (
+    {"password": [PW], "secret": (PW,), "api_key": {"value": PW}},
+    {"a": [("password", PW), (b"api_key", PW.encode())]},
+    [("password", PW)],
+    (("password", PW), {"a": ("secret", [PW])}),
+    f"password={PW}".encode(),
+    b"x" * 40 + f' "password": "{PW}"'.encode(),
+    json.dumps({"a": json.dumps({"password": PW})}),
+    {f"password={PW}": 1},
+    Login("me", PW),
+    [Login("me", PW)],
+    pd.Series({"user": "me", "password": PW}),
+    pd.Series([PW], name="password"),
+    pd.DataFrame({("auth", "password"): [PW], ("auth", "n"): [1]}),
+    pd.DataFrame({"password": [[PW]], "secret": [PW.encode()], "api_key": pd.Categorical([PW])}),
+    pd.DataFrame({"v": [PW]}, index=["password"]),
+    pd.DataFrame({"v": [1]}, index=pd.Index([PW], name="password")),
+    pd.DataFrame({"v": [PW]}, index=pd.MultiIndex.from_tuples([("auth", "password")])),
+    np.array([(PW, 1)], dtype=[("password", "U20"), ("n", "i4")]),
+)
+
+
+@pytest.mark.parametrize("value", HIDDEN, ids=lambda value: type(value).__name__)
+def test_what_stands_under_a_telling_name_or_beside_one_is_masked_in_every_form(value: object) -> None:
+    shown = [look(value), look([value]), look({"a": value}), preview(value), arguments((value,), {"b": value})]
+    shown += [_as_json(("a",), (value,), {}), _as_json((), (), {"a": value})]
+    assert PW[:7] not in json.dumps(shown)
+
+
+@pytest.mark.parametrize("value", [PW, [PW], (PW,), {"v": PW}, PW.encode(), np.array([PW]), pd.Series([PW])], ids=type)
+def test_a_parameter_with_a_telling_name_is_masked_whatever_holds_its_text(value: object) -> None:
+    shown = [_inputs(("password",), (value,), {"api_key": value}), _as_json(("password",), (value,), {})]
+    assert PW[:7] not in json.dumps([*shown, arguments((value,), {"api_key": value}, ("password",))])
+
+
+def test_numbers_words_and_tags_are_shown_under_any_name() -> None:
+    value = {"tokens": [1, 2], "max_tokens": 100, "words": [("token", "NN"), ("key", "NN")]}
+    assert json.loads(_as_json(("a",), ([value["tokens"], 3],), {})) == [[[1, 2], 3]]
+    assert "***" not in json.dumps([look(value), preview(value)])
+    assert "***" not in json.dumps(_inputs(("token",), ([1, 2, 3],), {"secret": np.arange(3), "password": None}))
 
 
 def test_an_array_is_its_shape_its_range_and_a_corner() -> None:

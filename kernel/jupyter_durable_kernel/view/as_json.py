@@ -15,10 +15,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from jupyter_durable.code.credentials import masked
+from jupyter_durable.code.credentials import masked, masked_field
 from jupyter_durable.core.calltree import CHECKPOINT, CallNode, call_json
 from jupyter_durable.core.counting import ahead, counts_json
-from jupyter_durable.core.model import ENDED, Logged, Progressed, Status
+from jupyter_durable.core.model import ENDED, Logged, Progressed, Status, joined
 from jupyter_durable_kernel.view.call_values import Values
 from jupyter_durable_kernel.view.ranked import Laid, chosen, laid_out
 from jupyter_durable_kernel.view.saved_forms import MIME as MIME
@@ -152,14 +152,16 @@ def _progress(made: dict[str, Any] | None, progress: Progressed | None) -> dict[
     return {
         **made,
         "message": message,
-        "attributes": {shortened(name, 40): shortened(masked(str(value)), _TEXT) for name, value in attributes},
+        "attributes": {
+            shortened(masked(name), 40): shortened(masked_field(name, str(value)), _TEXT) for name, value in attributes
+        },
     }
 
 
 def logs_of(logs: Sequence[Logged], room: int) -> list[tuple[str, str]]:
     """The last of what a call printed, in `room` characters."""
     found: list[tuple[str, str]] = []
-    for log in reversed(logs):
+    for log in reversed(joined(logs)):
         if room <= 0:
             break
         text = masked(log.text[-(room + _BEFORE) :])[-room:]

@@ -11,12 +11,12 @@ from __future__ import annotations
 import base64
 import functools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from jupyter_durable.client import versions
 from jupyter_durable.client.request import Call
-from jupyter_durable.code.credentials import MASK, is_secret_field, looks_secret, masked
+from jupyter_durable.code.credentials import MASK, is_pair, is_telling, looks_secret, masked, tells, without_credentials
 from jupyter_durable.core.calltree import CallNode
 from jupyter_durable.core.model import Attempted, Status
 from jupyter_durable.core.nodes import GROUPS
@@ -122,9 +122,7 @@ def _params(name: str) -> tuple[str, ...]:
 def _inputs(params: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Look]:
     names = [params[n] if n < len(params) else f"[{n}]" for n in range(len(args))]
     given = [*zip(names, args, strict=True), *kwargs.items()]
-    return [
-        {"name": name, "value": _text(MASK) if is_secret_field(name, value) else look(value)} for name, value in given
-    ]
+    return [{"name": name, "value": _text(MASK) if _hidden(name, value) else look(value)} for name, value in given]
 
 
 def _as_json(params: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
@@ -134,14 +132,23 @@ def _as_json(params: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str
     """
     if kwargs and len(params) < len(args):
         return ""
-    if any(is_secret_field(name, value) for name, value in (*zip(params, args, strict=False), *kwargs.items())):
-        return ""
     shape = {**dict(zip(params, args, strict=False)), **kwargs} if kwargs else list(args)
+    write = functools.partial(json.dumps, indent=1, ensure_ascii=False, allow_nan=False)
     try:
-        text = json.dumps(shape, indent=1, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError):
+        text = write(shape)
+        if len(text) > TEXT or masked(text) != text or write(without_credentials(shape)) != text:
+            return ""
+    except (TypeError, ValueError, RecursionError):
         return ""
-    return "" if masked(text) != text or len(text) > TEXT else text
+    named = zip(params, args, strict=False)
+    return "" if any(tells(name, value) for name, value in named) else text
+
+
+def _hidden(name: str, value: Any) -> bool:
+    """Whether a value is masked for its name: text, what holds some, and arrays and tables that are no numbers."""
+    if type(value).__module__.partition(".")[0] not in ("numpy", "pandas"):
+        return tells(name, value)
+    return is_telling(name) and getattr(getattr(value, "dtype", None), "kind", "O") not in "biufcmM"
 
 
 def look(value: Any) -> Look:
@@ -173,6 +180,8 @@ def _lines(value: Any, depth: int, out: list[str], name: str = "") -> list[str]:
     small = preview(value) if opened is None or len(value) == 0 or depth > 3 else ""
     if len(out) > LINES:
         return out
+    if kind is tuple and is_pair(value):
+        small = preview(value)
     if opened is None or small or (kind is not dict and all(_plain(item) for item in value) and len(value) <= 12):
         out.append(f"{pad}{name}{small or _in_line(value, opened or '')}")
         return out
@@ -183,7 +192,7 @@ def _lines(value: Any, depth: int, out: list[str], name: str = "") -> list[str]:
             out.append(f"{pad}  … {len(value) - n:,} more")
             break
         label = "" if key is None else f"{preview(key, 0)}: "
-        masked = key is not None and is_secret_field(name_of(key), item)
+        masked = key is not None and tells(name_of(key), item)
         _lines(MASK if masked else item, depth + 1, out, label)
     out.append(f"{pad}{opened[1]}")
     return out
@@ -201,16 +210,27 @@ def _frame(frame: Any, kind: str) -> Look:
     """The first rows of a table; cells that are objects in a few words."""
     part = frame.iloc[:ROWS, :COLUMNS]
     columns = [str(preview(name)).strip("'") for name in part.columns]
+    labels = [_words(name) for name in part.columns]
+    indexed = [word for name in part.index.names for word in _words(name)]
     rows = [
-        [_cell(index), *(_named(name, cell) for name, cell in zip(columns, row, strict=True))]
+        [
+            _named(indexed, index),
+            *(_named([*label, *_words(index)], cell) for label, cell in zip(labels, row, strict=True)),
+        ]
         for index, row in zip(part.index, part.itertuples(index=False, name=None), strict=True)
     ]
     shape = f"{frame.shape[0]:,} rows × {frame.shape[1]:,} columns" if kind == "DataFrame" else f"{len(frame):,} values"
     return {"type": "table", "columns": ["", *columns], "rows": rows, "note": f"{kind}, {shape}"}
 
 
-def _named(column: str, value: Any) -> str:
-    return MASK if is_secret_field(column, value) else _cell(value)
+def _words(label: Any) -> list[str]:
+    """What a label of a row or a column is made of: it may have several levels."""
+    return [name_of(part) for part in (label if type(label) is tuple else (label,))]
+
+
+def _named(names: Iterable[str], value: Any) -> str:
+    """A cell under such names."""
+    return MASK if any(_hidden(name, value) for name in names) else _cell(value)
 
 
 def _cell(value: Any) -> str:
@@ -218,13 +238,13 @@ def _cell(value: Any) -> str:
     if kind is str:
         return MASK if looks_secret(value) else shortened(masked(value[:400]), 80)
     if kind.__module__.partition(".")[0] in ("numpy", "pandas", "datetime"):
-        return shortened(str(value), 80)
+        return shortened(masked(str(value)), 80)
     return f"{value:.6g}" if kind is float else shortened(preview(value), 80)
 
 
 def _array(array: Any) -> Look:
     head = f"{array.dtype}, shape {' × '.join(f'{size:,}' for size in array.shape) or 'scalar'}"
-    if array.dtype.kind == "O":
+    if array.dtype.kind == "O" or any(is_telling(name) for name in array.dtype.names or ()):
         return _text(head)
     facts = ""
     if array.size and array.dtype.kind in "biuf":
@@ -253,7 +273,9 @@ def _bytes(value: bytes) -> Look:
     for magic, mime in _IMAGES.items():
         if value.startswith(magic) and len(value) <= IMAGE_BYTES:
             return _image(mime, value, f"{mime}, {len(value):,} bytes")
-    return _text(f"{len(value):,} bytes\n{value[:64]!r}")
+    whole = repr(value[:400])  # masked before it is cut
+    shown = repr(value[:64]) if masked(whole) == whole else shortened(masked(whole), 80)
+    return _text(f"{len(value):,} bytes\n{shown}")
 
 
 def _image(mime: str, data: bytes, note: str) -> Look:

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from jupyter_durable.code.credentials import MASK, is_secret_field, looks_secret, masked
-from jupyter_durable.code.plain import is_header
+from jupyter_durable.code.credentials import MASK, is_pair, looks_secret, masked, tells
 from jupyter_durable.function import Results
 
 LENGTH: Final = 90
@@ -22,10 +21,8 @@ _DEPTH: Final = 2
 
 def arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any], names: Sequence[str] = (), length: int = LENGTH) -> str:
     """`(1, 'a text', k=…)`; `names` are those of the parameters, as far as they are known."""
-    parts = [
-        MASK if n < len(names) and is_secret_field(names[n], value) else preview(value) for n, value in enumerate(args)
-    ]
-    parts += [f"{name}={MASK if is_secret_field(name, value) else preview(value)}" for name, value in kwargs.items()]
+    parts = [MASK if n < len(names) and tells(names[n], value) else preview(value) for n, value in enumerate(args)]
+    parts += [f"{name}={MASK if tells(name, value) else preview(value)}" for name, value in kwargs.items()]
     return "(" + shortened(masked(", ".join(parts)), length) + ")"
 
 
@@ -35,7 +32,7 @@ def preview(value: Any, depth: int = _DEPTH) -> str:
     if kind is str:
         return MASK if looks_secret(value) else repr(shortened(masked(value[:400]), 60))
     if kind is bytes:
-        return f"<{len(value)} bytes>" if len(value) > 24 else repr(value)
+        return f"<{len(value)} bytes>" if len(value) > 24 else masked(repr(value))
     if value is None or kind in (int, float, bool, complex):
         return shortened(repr(value), 40)
     if kind in (list, tuple, set, frozenset, dict):
@@ -51,11 +48,11 @@ def _collection(value: Any, kind: type, depth: int) -> str:
         return f"<{kind.__name__} of {count:,}>" if kind in (set, frozenset, dict) else f"[{count:,} items]"
     if kind is dict:
         items = [
-            f"{preview(key, 0)}: {MASK if is_secret_field(name_of(key), item) else preview(item, depth - 1)}"
+            f"{preview(key, 0)}: {MASK if tells(name_of(key), item) else preview(item, depth - 1)}"
             for key, item in value.items()
         ]
         return "{" + ", ".join(items) + "}"
-    if kind is tuple and count == 2 and is_header(name_of(value[0])):
+    if kind is tuple and is_pair(value):
         return f"({preview(value[0], 0)}, {MASK})"
     inner = ", ".join(preview(item, depth - 1) for item in value)
     if kind is tuple:
