@@ -156,8 +156,11 @@ def test_another_name_of_the_machine_hides_no_owner(monkeypatch: pytest.MonkeyPa
     assert ownership.alive(mine._replace(host="before", pid_started="0")) is False
     assert ownership.alive(lives._replace(pid_namespace="pid:[1]")) is None
     assert ownership.alive(lives._replace(boot_id="another")) is None
-    for unknown in ({"boot_id": ""}, {"pid_namespace": ""}, {"boot_id": "", "pid_namespace": ""}):
-        here = mine._replace(**unknown)
+    for here in (
+        mine._replace(boot_id=""),
+        mine._replace(pid_namespace=""),
+        mine._replace(boot_id="", pid_namespace=""),
+    ):
         monkeypatch.setattr(ownership, "this_owner", lambda here=here: here)
         assert ownership.alive(here._replace(pid=1, pid_started="")) is True
         assert ownership.alive(here._replace(host="before", pid=1, pid_started="")) is None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Any, Final, NamedTuple, get_args, get_type_hints
+from typing import Any, Final, NamedTuple, TypeVar, get_args, get_type_hints
 
 from jupyter_durable.core.model import (
     ArgumentsDecide,
@@ -26,6 +26,7 @@ from jupyter_durable.core.model import (
     RunRow,
 )
 
+Text = TypeVar("Text", str, str | None)
 _SQL_TYPES: Final[dict[Any, str]] = {int: "INTEGER", bool: "INTEGER", float: "REAL", str: "TEXT", bytes: "BLOB"}
 
 
@@ -54,6 +55,14 @@ def _read(record: type[Any]) -> str:
 def needed(record: type[Any]) -> tuple[int, ...]:
     """Where in a row of `record` the columns stand that are never NULL."""
     return tuple(at for at, column in enumerate(_columns(record)) if not column.nullable)
+
+
+def storable(text: Text) -> Text:
+    """A text as the UTF-8 of SQLite can hold it: lone surrogates, of file names that are no UTF-8, as their escapes.
+
+    For what tells and what is looked for. What is signed is written as it is, or not at all.
+    """
+    return text if text is None else text.encode("utf-8", "backslashreplace").decode()
 
 
 LONGEST: Final = 16_384

@@ -214,6 +214,8 @@ class SqliteStore:
     def copy(self, path: Path) -> Copied:
         if os.path.lexists(path):
             raise SDKUsageError(f"{path} is there already; name a file that is not there yet")
+        if statements.storable(str(path)) != str(path):
+            raise SDKUsageError(f"the path {path} is no UTF-8, which SQLite needs to write there; name another one")
         try:
             with self._link.lock:
                 self._link.copy(path)
