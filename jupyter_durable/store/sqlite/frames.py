@@ -153,8 +153,13 @@ def kept_logs(store: Path) -> list[str]:
     return [
         f"results that were recorded in the store {store} are missing: its log was damaged, and is kept as {path}. The "
         "calls that are missing execute again. Move that file away to be told no more"
-        for path in sorted(glob.glob(f"{glob.escape(os.path.realpath(store))}-wal.damaged-*"))
+        for path in kept_beside(store)
     ]
+
+
+def kept_beside(store: Path) -> list[str]:
+    """Paths of the damaged logs of a store that were kept."""
+    return sorted(glob.glob(f"{glob.escape(os.path.realpath(store))}-wal.damaged-*"))
 
 
 def kept_aside(log: Path) -> Path | None:

@@ -117,6 +117,8 @@ class Link:
         self.beside: list[Callable[[], str | None]] = []
         """Say what happened to what else belongs to the store."""
         self._second: sqlite3.Connection | None = None
+        self._to_empty = False
+        """Whether the log still holds what was deleted, because others read it."""
         self._network = is_network(path.parent) if network is None else network
         self._opener = Opener(path, network=self._network, limit=limit)
         make_private(path)
@@ -186,6 +188,8 @@ class Link:
             _, frames, moved = self._second.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         finally:
             self.connection.execute("ROLLBACK")
+        if self._to_empty:
+            self._empty_log(self._second)  # which does not wait for who reads
         return int(frames), int(moved)
 
     def check_place(self) -> None:
@@ -239,12 +243,17 @@ class Link:
     def empty_log(self) -> None:
         """Move the WAL into the file and cut it to nothing, so that nothing that was deleted is left in it.
 
-        The caller holds `lock`. This takes the write lock itself; where others read at that moment it is left to the
-        next checkpoint that finds nobody.
+        The caller holds `lock`. This takes the write lock itself; where others go on reading it is left to the next
+        checkpoint that finds nobody.
         """
         if not self._network:
-            with contextlib.suppress(sqlite3.Error):  # what was deleted is: this only cleans up after it
-                self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._empty_log(self.connection)
+
+    def _empty_log(self, connection: sqlite3.Connection) -> None:
+        self._to_empty = True
+        with contextlib.suppress(sqlite3.Error):  # what was deleted is: this only cleans up after it
+            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._to_empty = bool(busy)
 
     def reopen(self) -> None:
         """Close and open again, and move all that is readable now into the file, which syncs it anew.
