@@ -31,7 +31,7 @@ from jupyter_durable.store.mounts import is_network
 from jupyter_durable.store.place import Place
 from jupyter_durable.store.sqlite.faults import read_failed, write_failed
 from jupyter_durable.store.sqlite.frames import kept_logs
-from jupyter_durable.store.sqlite.making import make_private, why_read_only
+from jupyter_durable.store.sqlite.making import has_two_names, make_private, two_names, why_read_only
 from jupyter_durable.store.sqlite.opening import Opener
 from jupyter_durable.store.sqlite.patience import LIVING_SECONDS, Patience, Tell, log
 from jupyter_durable.store.sqlite.watch import STEPS, Limit, Watch
@@ -119,6 +119,8 @@ class Link:
         self._second: sqlite3.Connection | None = None
         self._to_empty = False
         """Whether the log still holds what was deleted, because others read it."""
+        self._linked = False
+        """Whether it was told that the file has another name. Who comes by that one is refused."""
         self._network = is_network(path.parent) if network is None else network
         self._opener = Opener(path, network=self._network, limit=limit)
         make_private(path)
@@ -203,6 +205,10 @@ class Link:
         if self.gone is not None:
             self.gone, self.copied = None, False
             self.cursor = self.connection.cursor()
+        with contextlib.suppress(OSError):  # as in `place`: what cannot be looked at
+            if not self._linked and has_two_names(self.path):
+                self._linked = True
+                self.tell(two_names(self.path))
 
     def failed(self, error: BaseException) -> StoreError:
         """The error for whoever waits for a write: what happened to the files explains all others."""
