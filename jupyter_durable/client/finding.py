@@ -135,6 +135,8 @@ def _adopted(process: Process, cell: Cell) -> bool:
             return True
         if before is None or not before.endswith(".ipynb") or Path(before).exists() or process.holder(row) is not None:
             continue
+        if r"\udc" in before:  # its name is no UTF-8, and was kept as it can be: whether it is gone cannot be told
+            continue
         moved = process.store.requests(Filter(notebook=before, limit=_MANY))
         process.store.move([each for each in moved if process.holder(each) is None], cell.notebook)
         return True

@@ -1,12 +1,13 @@
 """Who owns a request, and whether that owner is still alive.
 
 Rules of this file
-- Only an owner on this boot of this machine and in this pid namespace can be probed; containers share boot ids, so the
-  three must match. Such an owner holds its request for as long as its process lives, however long it is silent (it may
-  be stopped, or the machine asleep). Of any other owner only the time of its lease decides, by the clock of the boot
-  where it is ours.
+- Only an owner on this boot of this machine and in this pid namespace can be probed; containers share boot ids, so both
+  must match. A name of the machine counts only where these are not known: it changes with the network. Such an owner
+  holds its request for as long as its process lives, however long it is silent (it may be stopped, or the machine
+  asleep). Of any other owner only the time of its lease decides, by the clock of the boot where it is ours.
 - A process is known by its number and its start time, so that a number that was given again is not mistaken for it.
-  A zombie is gone.
+  A zombie is gone. Where /proc shows other numbers than ours (that of another pid namespace) or none, a number that is
+  in use is the owner, since the living keep their requests.
 - What is said here of a row holds for that row. Whoever acts on it passes its epoch on, and decides anew when the
   store answers `NotAsRead`.
 """
@@ -63,25 +64,39 @@ def _pid_namespace() -> str:
 
 def _process(pid: int) -> _Process | None:
     """A process by its number; None when it is gone or a zombie."""
-    if not Path("/proc/self/stat").exists():
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return None
-        except PermissionError:
-            return _Process("", "")
-        return _Process("", "")
-    text = _read(f"/proc/{pid}/stat")
+    return _listed(str(pid)) if _numbers_are_ours() else _signalled(pid)
+
+
+def _numbers_are_ours() -> bool:
+    """Whether /proc is that of our pid namespace. A sandbox may have kept that of the machine around it."""
+    try:
+        return os.readlink("/proc/self") == str(os.getpid())
+    except OSError:
+        return False
+
+
+def _listed(name: str) -> _Process | None:
+    text = _read(f"/proc/{name}/stat")
     if not text:
         return None
     fields = text.rpartition(")")[2].split()
     return None if fields[0] in _GONE else _Process(fields[0], fields[19])
 
 
+def _signalled(pid: int) -> _Process | None:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        pass
+    except (ProcessLookupError, OverflowError, TypeError):  # a damaged file may have what is no number
+        return None
+    return _Process("", "")
+
+
 @functools.cache
 def _this_owner(pid: int) -> Owner:
     boot = _read("/proc/sys/kernel/random/boot_id")
-    process = _process(pid)
+    process = _listed("self")  # whatever number it has there
     return Owner(_socket.gethostname(), boot, _pid_namespace(), pid, process.started if process is not None else "")
 
 
@@ -93,7 +108,10 @@ def this_owner() -> Owner:
 def _probed(owner: Owner) -> bool:
     """Whether the owner's process can be seen from here."""
     here = this_owner()
-    return (owner.host, owner.boot_id, owner.pid_namespace) == (here.host, here.boot_id, here.pid_namespace)
+    known = here.boot_id and here.pid_namespace
+    return (owner.boot_id, owner.pid_namespace) == (here.boot_id, here.pid_namespace) and (
+        bool(known) or owner.host == here.host
+    )
 
 
 def _found(owner: Owner) -> _Process | None:

@@ -79,5 +79,6 @@ def script_cell() -> Cell:
         source = inspect.getsource(sys.modules["__main__"])
     except (OSError, TypeError):
         source = ""
-    arguments = blake2b("\0".join(sys.argv[1:]).encode(), digest_size=8).hexdigest()
-    return Cell(str(Path(path).absolute()), f"script:{arguments}", Path(path).name, source, Kind.SCRIPT)
+    arguments = blake2b("\0".join(sys.argv[1:]).encode(errors="surrogateescape"), digest_size=8).hexdigest()
+    title = Path(path).name.encode(errors="backslashreplace").decode()  # it is signed, and a name need not be UTF-8
+    return Cell(str(Path(path).absolute()), f"script:{arguments}", title, source, Kind.SCRIPT)

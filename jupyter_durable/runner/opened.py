@@ -46,6 +46,8 @@ LOOKED_THROUGH: Final = 1000
 BELOW, ABSENT, MADE, FRESH = 1, 2, 4, 8
 """Read by a call below; not there when it was opened; changed since the run began; changed within the last tick."""
 _ENTRY: Final = struct.Struct("<BqqQ16sH")
+_EARLIEST, _LATEST = -(1 << 63), (1 << 63) - 1
+"""Times that an entry can hold, the years 1677 and 2262; a file system can have others."""
 _NO_DIGEST: Final = bytes(16)
 _NO_PATHS: Final = FLAT - {str}
 
@@ -231,7 +233,9 @@ def _look(path: str) -> Look | None:
         found = os.stat(path)
     except (OSError, ValueError):  # ValueError: a text that can be no path
         return None
-    return Look(found.st_size, found.st_mtime_ns, found.st_ino) if stat.S_ISREG(found.st_mode) else None
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return Look(found.st_size, max(_EARLIEST, min(found.st_mtime_ns, _LATEST)), found.st_ino)
 
 
 def _is_missing(path: str) -> bool:

@@ -22,6 +22,7 @@ __all__ = ["explain", "parts_of"]
 MAX_PARTS: Final = 10_000
 """How many parts of a value are looked at."""
 KEY_LENGTH: Final = 40
+PATH_LENGTH: Final = 200
 
 _LEAVES: Final = (type(None), bool, int, float, complex, str, bytes, bytearray, type, types.ModuleType)
 
@@ -33,6 +34,8 @@ def explain(value: object, root: str = "result", error: BaseException | None = N
     """
     path, part, reason = _first_refusing(value, root) or (root, value, None)
     reason = reason or (reason_of(error) if error is not None else "it cannot be pickled")
+    if len(path) > PATH_LENGTH:  # what nests too deep has thousands of steps
+        path = f"{path[: PATH_LENGTH // 2]}…{path[-PATH_LENGTH // 2 :]}"
     return f"{path} ({describe(part)}) cannot be stored: {reason}"
 
 

@@ -257,6 +257,17 @@ def test_wrong_use_is_one_sentence_and_2(terminal: Terminal, words: list[str], t
     assert len(answer.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "verb", ["show", "tree", "delete", "pin", "cancel", "logs", "replay", "fork", "preview", "copy"]
+)
+def test_a_word_that_is_no_utf8_is_wrong_use(terminal: Terminal, verb: str):
+    """So are bytes of an argument, as the system gives them; nothing is found by them."""
+    answer = terminal(verb, "\udcff")
+    assert answer.code == 2
+    assert "there is no request" in answer.err or "is no UTF-8" in answer.err
+    assert terminal.json("list", "--text", "\udcff") == terminal.json("list", "--notebook", "\udcff") == []
+
+
 def test_an_ambiguous_prefix_names_the_requests(terminal: Terminal):
     terminal.mend()
     terminal("fork", "--input", "1")

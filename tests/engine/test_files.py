@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -118,6 +119,27 @@ def test_rerun_changed_executes_what_read_it_and_its_callers(notebook, data, cal
     assert run(notebook, call, once=True) == [*callers[:1], "load"]
     assert notebook.last().counts().file_changed == 0
     assert run(notebook, call, once=True) == []
+
+
+@pytest.mark.parametrize("year", [-400, 1600, 1969, 2261, 2263, 2440, 30_000])
+def test_a_file_may_have_any_time_that_a_file_system_holds(notebook, data, monkeypatch, year):
+    """Clocks that were wrong, and archives: beyond 2262 and before 1677 nanoseconds need more than 64 bits."""
+    stat, then = os.stat, (year - 1970) * 31_556_952 * 10**9
+
+    def dated(path, *args, **kwargs):
+        found = stat(path, *args, **kwargs)
+        if not isinstance(path, int) and os.fspath(path) == str(data):
+            return SimpleNamespace(st_mode=found.st_mode, st_size=found.st_size, st_ino=found.st_ino, st_mtime_ns=then)
+        return found
+
+    monkeypatch.setattr(os, "stat", dated)
+    define(notebook)
+    assert run(notebook) == ["load", "other"]
+    assert run(notebook) == []
+    assert notebook.last().counts().file_changed == 0
+    data.write_text("another size")
+    assert run(notebook) == []
+    assert notebook.last().counts().file_changed == 1
 
 
 def test_a_changed_file_below_marks_what_is_served_as_a_whole(notebook, data):

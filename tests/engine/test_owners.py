@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -143,3 +146,50 @@ def test_a_lease_of_this_boot_is_read_by_a_clock_that_nobody_sets(
     failed.replay()
     assert notebook.executed() == [1, 2]
     assert notebook.engine.store.request(failed.id).lease_boot is None
+
+
+def test_another_name_of_the_machine_hides_no_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A laptop is called otherwise in another network. The name decides where boot or namespace is not known."""
+    mine = ownership.this_owner()
+    lives = mine._replace(host="before", pid=1, pid_started="")
+    assert ownership.alive(lives) is True
+    assert ownership.alive(mine._replace(host="before", pid_started="0")) is False
+    assert ownership.alive(lives._replace(pid_namespace="pid:[1]")) is None
+    assert ownership.alive(lives._replace(boot_id="another")) is None
+    for here in (
+        mine._replace(boot_id=""),
+        mine._replace(pid_namespace=""),
+        mine._replace(boot_id="", pid_namespace=""),
+    ):
+        monkeypatch.setattr(ownership, "this_owner", lambda here=here: here)
+        assert ownership.alive(here._replace(pid=1, pid_started="")) is True
+        assert ownership.alive(here._replace(host="before", pid=1, pid_started="")) is None
+
+
+IN_A_NAMESPACE = """
+import os, subprocess, sys
+from jupyter_durable.client import ownership
+for _ in range(40):  # numbers that the machine around gave to others
+    subprocess.run(["true"])
+mine = ownership.this_owner()
+other = subprocess.Popen(["sleep", "60"])
+theirs = mine._replace(pid=other.pid, pid_started="")
+print(mine.pid_started != "", ownership.alive(mine), ownership.alive(theirs))
+other.kill()
+other.wait()
+print(ownership.alive(theirs), ownership.alive(theirs._replace(pid=2**70)))
+"""
+
+
+@pytest.mark.parametrize("proc", [(), ("--mount-proc",)], ids=["that of the machine", "its own"])
+def test_in_a_pid_namespace_an_owner_is_not_looked_for_among_those_of_the_machine(
+    proc: tuple[str, ...],
+) -> None:
+    """A sandbox may keep the /proc of the machine: there its numbers are those of others, or of nobody."""
+    unshare = ["unshare", "--user", "--map-root-user", "--pid", "--fork", *proc]
+    if shutil.which("unshare") is None or subprocess.run([*unshare, "true"], check=False).returncode:
+        pytest.skip("no namespaces here")
+    run = subprocess.run(
+        [*unshare, sys.executable, "-"], input=IN_A_NAMESPACE, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split("\n")[:2] == ["True True True", "False False"]

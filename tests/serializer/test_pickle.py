@@ -17,7 +17,7 @@ import tempfile
 import textwrap
 import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +229,17 @@ def test_the_text_of_the_design() -> None:
 
     with pytest.raises(SerializationError, match=r"^result\['client'\]\._lock \(threading\.Lock\) cannot be stored"):
         SERIALIZER.encode({"client": Client()})
+
+
+@pytest.mark.parametrize("around", [lambda part: [part], lambda part: {"key": part}, lambda part: (1, part)])
+def test_what_nests_too_deep_is_told_in_a_line(around: Callable[[Any], Any]) -> None:
+    """Of a path of thousands of steps, where it begins and ends."""
+    value: Any = 1
+    for _ in range(5_000):
+        value = around(value)
+    with pytest.raises(SerializationError, match=r"^result\[.*…") as raised:
+        SERIALIZER.encode(value)
+    assert len(str(raised.value)) < 500
 
 
 def test_open_files_and_sockets_are_refused_anywhere(tmp_path: Path) -> None:

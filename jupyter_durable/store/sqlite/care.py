@@ -3,8 +3,8 @@
 Rules of this file
 - Nothing is deleted by itself. A sweep takes only requests that ended (not the interrupted ones, which may go on) and
   are not pinned; blobs only when no row names them and they are older than a day, under the write lock.
-- What is deleted is overwritten in the file, its large values go with it, and the log is emptied: nothing of it is left
-  to be found. Of a sweep the last two happen later.
+- What is deleted is overwritten in the file, its large values go with it (those of a sweep later), and the log is
+  emptied: nothing of it is left to be found.
 - Deleting goes in chunks, so that the WAL stays small and others can write in between; a request that is half deleted
   is already invisible, and the next sweep finishes it.
 """
@@ -67,22 +67,17 @@ def remove(writer: Writer, serial: int) -> None:
 
 
 def _remove_chunk(cursor: sqlite3.Cursor, serial: int, table: str, key: str) -> int:
-    cursor.execute("PRAGMA secure_delete = ON")  # deleting removes values, not only the way to them
     cursor.execute(
         f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE request = ? LIMIT {_CHUNK})", (serial,)
     )
-    removed = int(cursor.rowcount)
-    cursor.execute("PRAGMA secure_delete = FAST")
-    return removed
+    return int(cursor.rowcount)
 
 
 def _remove_row(cursor: sqlite3.Cursor, serial: int) -> None:
-    cursor.execute("PRAGMA secure_delete = ON")
     cursor.execute("DELETE FROM request WHERE serial = ? AND deleted", (serial,))
     cursor.execute(
         "DELETE FROM code WHERE key NOT IN (SELECT code_key FROM request) AND key NOT IN (SELECT code_key FROM run)"
     )
-    cursor.execute("PRAGMA secure_delete = FAST")
 
 
 class Own(NamedTuple):

@@ -149,17 +149,21 @@ def checksum(data: bytes, before: Sum) -> Sum:
 
 def kept_logs(store: Path) -> list[str]:
     """What is told, while they stand beside it, to whoever opens a store whose damaged logs were kept."""
+    return [
+        f"results that were recorded in the store {store} are missing: its log was damaged, and is kept as {path}. The "
+        "calls that are missing execute again. Move that file away to be told no more"
+        for path in kept_beside(store)
+    ]
+
+
+def kept_beside(store: Path) -> list[str]:
+    """Paths of the damaged logs of a store that were kept."""
     folder, name = os.path.split(os.path.realpath(store))
     try:
         found = os.listdir(folder)
     except OSError:
         found = []
-    kept = sorted(os.path.join(folder, each) for each in found if each.startswith(f"{name}-wal.damaged-"))
-    return [
-        f"results that were recorded in the store {store} are missing: its log was damaged, and is kept as {path}. The "
-        "calls that are missing execute again. Move that file away to be told no more"
-        for path in kept
-    ]
+    return sorted(os.path.join(folder, each) for each in found if each.startswith(f"{name}-wal.damaged-"))
 
 
 def kept_aside(log: Path) -> Path | None:

@@ -31,7 +31,7 @@ from jupyter_durable.store.mounts import is_network
 from jupyter_durable.store.place import Place
 from jupyter_durable.store.sqlite.faults import read_failed, write_failed
 from jupyter_durable.store.sqlite.frames import kept_logs
-from jupyter_durable.store.sqlite.making import make_private, why_read_only
+from jupyter_durable.store.sqlite.making import has_two_names, make_private, two_names, why_read_only
 from jupyter_durable.store.sqlite.opening import Opener
 from jupyter_durable.store.sqlite.patience import LIVING_SECONDS, Patience, Tell, log
 from jupyter_durable.store.sqlite.watch import STEPS, Limit, Watch
@@ -117,6 +117,10 @@ class Link:
         self.beside: list[Callable[[], str | None]] = []
         """Say what happened to what else belongs to the store."""
         self._second: sqlite3.Connection | None = None
+        self._to_empty = False
+        """Whether the log still holds what was deleted, because others read it."""
+        self._linked = False
+        """Whether it was told that the file has another name. Who comes by that one is refused."""
         self._network = is_network(path.parent) if network is None else network
         self._opener = Opener(path, network=self._network, limit=limit)
         make_private(path)
@@ -186,6 +190,8 @@ class Link:
             _, frames, moved = self._second.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         finally:
             self.connection.execute("ROLLBACK")
+        if self._to_empty:
+            self._empty_log(self._second)  # which does not wait for who reads
         return int(frames), int(moved)
 
     def check_place(self) -> None:
@@ -199,6 +205,10 @@ class Link:
         if self.gone is not None:
             self.gone, self.copied = None, False
             self.cursor = self.connection.cursor()
+        with contextlib.suppress(OSError):  # as in `place`: what cannot be looked at
+            if not self._linked and has_two_names(self.path):
+                self._linked = True
+                self.tell(two_names(self.path))
 
     def failed(self, error: BaseException) -> StoreError:
         """The error for whoever waits for a write: what happened to the files explains all others."""
@@ -239,12 +249,17 @@ class Link:
     def empty_log(self) -> None:
         """Move the WAL into the file and cut it to nothing, so that nothing that was deleted is left in it.
 
-        The caller holds `lock`. This takes the write lock itself; where others read at that moment it is left to the
-        next checkpoint that finds nobody.
+        The caller holds `lock`. This takes the write lock itself; where others go on reading it is left to the next
+        checkpoint that finds nobody.
         """
         if not self._network:
-            with contextlib.suppress(sqlite3.Error):  # what was deleted is: this only cleans up after it
-                self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._empty_log(self.connection)
+
+    def _empty_log(self, connection: sqlite3.Connection) -> None:
+        self._to_empty = True
+        with contextlib.suppress(sqlite3.Error):  # what was deleted is: this only cleans up after it
+            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._to_empty = bool(busy)
 
     def reopen(self) -> None:
         """Close and open again, and move all that is readable now into the file, which syncs it anew.

@@ -82,7 +82,7 @@ class Opener:
             self._read_log_through(connection)  # before anything is written over what could not be read
         _set_journal_mode(connection, "TRUNCATE" if self._network else "WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA secure_delete = FAST")  # what a row was before it grew is overwritten where it was
+        connection.execute("PRAGMA secure_delete = ON")  # what was is overwritten, also in pages not needed any more
         if version < SCHEMA:
             from jupyter_durable.store.migrations import migrate
 

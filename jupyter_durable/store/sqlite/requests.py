@@ -26,6 +26,7 @@ from jupyter_durable.core.model import (
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.store.base import Filter, Finish, Heartbeat, Seen, not_as_read
 from jupyter_durable.store.sqlite import statements
+from jupyter_durable.store.sqlite.statements import storable
 from jupyter_durable.store.sqlite.writing import Fence, lost, record
 
 _SELECT: Final = statements.REQUESTS
@@ -73,8 +74,9 @@ def accept(
         "INSERT INTO request (epoch, run, lease_until, cancel_requested, pinned, id, application, kind, status,"
         " accepted_at, code_key, notebook, cell, idempotency_key, forked_from, rule, headers, input_digest, input, mac)"
         " VALUES (0, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (new.id, new.application, new.kind, Status.QUEUED, new.accepted_at, new.code.key, new.notebook, new.cell,
-         new.idempotency_key, new.forked_from, FINGERPRINT_RULE, new.headers, new.input_digest, new.input, new.mac),
+        (new.id, new.application, new.kind, Status.QUEUED, new.accepted_at, new.code.key, storable(new.notebook),
+         new.cell, new.idempotency_key, new.forked_from, FINGERPRINT_RULE, new.headers, new.input_digest, new.input,
+         new.mac),
     )  # fmt: skip
     serial = cursor.lastrowid or 0
     cursor.executemany(statements.COPY, ((serial, *call) for call in calls))
@@ -156,7 +158,7 @@ def finish(cursor: sqlite3.Cursor, fence: Fence, run: int, end: Finish) -> None:
         raise refused
     cursor.execute(
         f"UPDATE request SET epoch = epoch + 1, status = ?, finished_at = ?, error = ?, {_NO_OWNER} WHERE serial = ?",
-        (end.status, end.finished_at, end.error, fence.serial),
+        (end.status, end.finished_at, storable(end.error), fence.serial),
     )
     cursor.execute(
         "UPDATE run SET status = ?, finished_at = ?, executed = ?, reused = ?, saved = ? WHERE request = ? AND run = ?",
@@ -211,7 +213,7 @@ def pin(cursor: sqlite3.Cursor, serial: int, pinned: bool) -> None:
 def move(cursor: sqlite3.Cursor, rows: Sequence[RequestRow], new_notebook: str) -> int:
     cursor.executemany(
         "UPDATE request SET notebook = ? WHERE serial = ? AND epoch = ? AND notebook IS ? AND NOT deleted",
-        [(new_notebook, row.serial, row.epoch, row.notebook) for row in rows],
+        [(storable(new_notebook), row.serial, row.epoch, row.notebook) for row in rows],
     )
     return max(0, int(cursor.rowcount))
 
@@ -223,7 +225,7 @@ def find(id: str) -> tuple[str, tuple[object, ...]]:
     """The query for an id, a prefix or `last`; an exact id comes first, and more than 5 are not listed."""
     if id == "last":
         return f"{_SELECT} ORDER BY serial DESC LIMIT 1", ()
-    return f"{_SELECT} AND id >= ? AND id < ? ORDER BY id LIMIT 6", (id, id + "\U0010ffff")
+    return f"{_SELECT} AND id >= ? AND id < ? ORDER BY id LIMIT 6", (storable(id), storable(id) + "\U0010ffff")
 
 
 def listing(filter: Filter) -> tuple[str, tuple[object, ...]]:
@@ -233,9 +235,9 @@ def listing(filter: Filter) -> tuple[str, tuple[object, ...]]:
     for column, value in {**exact, "cell": filter.cell}.items():
         if value is not None:
             sql += f" AND {column} = ?"
-            values.append(value)
+            values.append(storable(value))
     if filter.text:
-        pattern = "%" + filter.text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
+        pattern = "%" + storable(filter.text).replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
         columns = ("id", "application", "notebook", "cell", "error")
         sql += " AND (" + " OR ".join(rf"{column} LIKE ? ESCAPE '\'" for column in columns) + ")"
         values += [pattern] * len(columns)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from jupyter_durable.core.model import (
     ArgumentsDecide,
@@ -26,6 +26,7 @@ from jupyter_durable.core.model import (
     RunRow,
 )
 
+Text = TypeVar("Text", str, str | None)
 _SQL_TYPES: Final = {"int": "INTEGER", "bool": "INTEGER", "float": "REAL", "str": "TEXT", "bytes": "BLOB"}
 """By the types of our records as they are written there: to evaluate them took a tenth of what opening a store does."""
 
@@ -56,6 +57,14 @@ def _read(record: type[tuple[Any, ...]]) -> str:
 def needed(record: type[tuple[Any, ...]]) -> tuple[int, ...]:
     """Where in a row of `record` the columns stand that are never NULL."""
     return tuple(at for at, column in enumerate(_columns(record)) if not column.nullable)
+
+
+def storable(text: Text) -> Text:
+    """A text as the UTF-8 of SQLite can hold it: lone surrogates, of file names that are no UTF-8, as their escapes.
+
+    For what tells and what is looked for. What is signed is written as it is, or not at all.
+    """
+    return text if text is None else text.encode("utf-8", "backslashreplace").decode()
 
 
 LONGEST: Final = 16_384

@@ -41,6 +41,7 @@ from jupyter_durable.store.base import Buffer, Copied, Filter, Finding, Seen, Sw
 from jupyter_durable.store.blobs import BlobFolder
 from jupyter_durable.store.sqlite import care, requests, statements
 from jupyter_durable.store.sqlite.faults import broken, read_failed
+from jupyter_durable.store.sqlite.frames import kept_beside
 from jupyter_durable.store.sqlite.journal import SqliteJournal
 from jupyter_durable.store.sqlite.link import Link
 from jupyter_durable.store.sqlite.patience import Patience, Tell, log
@@ -157,6 +158,8 @@ class SqliteStore:
         self._writer.run(partial(care.sweep_blobs, blobs=self._blobs, without=[], now=time.time(), dry_run=False))
         with self._link.lock:
             self._link.empty_log()
+        for path in kept_beside(self._link.path):  # of others, too: not ours to delete
+            self._link.tell(f"{path}, a damaged log that was kept, may still hold what was deleted: delete it as well")
 
     # journals, read
 
@@ -209,11 +212,17 @@ class SqliteStore:
             return care.check(self._link, self._blobs)
 
     def gc(self, *, older_than: float, now: float, dry_run: bool) -> Swept:
-        return care.gc(self._writer, self._blobs, older_than=older_than, now=now, dry_run=dry_run)
+        swept = care.gc(self._writer, self._blobs, older_than=older_than, now=now, dry_run=dry_run)
+        if not dry_run:
+            with self._link.lock:
+                self._link.empty_log()
+        return swept
 
     def copy(self, path: Path) -> Copied:
         if os.path.lexists(path):
             raise SDKUsageError(f"{path} is there already; name a file that is not there yet")
+        if statements.storable(str(path)) != str(path):
+            raise SDKUsageError(f"the path {path} is no UTF-8, which SQLite needs to write there; name another one")
         try:
             with self._link.lock:
                 self._link.copy(path)

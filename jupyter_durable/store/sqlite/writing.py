@@ -2,6 +2,7 @@
 
 Rules of this file
 - Every function takes the cursor it writes with; none begins, commits or locks.
+- What only tells is never the reason why what was written with it fails: its texts are made storable.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from jupyter_durable.core.model import (
 from jupyter_durable.errors import LeaseLost
 from jupyter_durable.store.base import Settled
 from jupyter_durable.store.sqlite import statements
+from jupyter_durable.store.sqlite.statements import storable
 
 _Other: TypeAlias = Reached | Attempted | Logged | Progressed | Metric | ArgumentsDecide | Dropped
 
@@ -88,13 +90,12 @@ def _statement(serial: int, write: _Other) -> tuple[str, tuple[object, ...] | di
         case Attempted():
             return statements.ATTEMPTED, (serial, *write)
         case Logged():
-            # What a function prints may hold lone surrogates, which SQLite's UTF-8 cannot.
-            text = write.text.encode("utf-8", "backslashreplace").decode()
-            return statements.LOGGED, (serial, *write._replace(text=text))
+            return statements.LOGGED, (serial, *write._replace(text=storable(write.text)))
         case Progressed():
-            return statements.PROGRESSED, (serial, *write)
+            said = write._replace(message=storable(write.message), attributes=storable(write.attributes))
+            return statements.PROGRESSED, (serial, *said)
         case Metric():
-            return statements.METRIC, (serial, *write)
+            return statements.METRIC, (serial, *write._replace(name=storable(write.name)))
         case ArgumentsDecide():
             return statements.DECIDED, (serial, *write)
         case Dropped():
