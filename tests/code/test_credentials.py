@@ -283,9 +283,7 @@ def test_code_with_a_credential_in_it_is_not_stored(cell):
     assert [missing.name for missing in version.missing] == ["main"]
 
 
-@pytest.mark.parametrize(
-    "place", ["redis://:hunter2@h/0", "mysql://me:hunter2@h/db", "ftp://a:b@hunter2/c@h", "hunter2@h"]
-)
+@pytest.mark.parametrize("place", ["redis://:hunter2@h/0", "mysql://me:hunter2@h/db", "ftp://a:b@hunter2/c@h"])
 def test_an_error_about_the_url_of_a_store_says_no_credential(place):
     with pytest.raises(SDKUsageError) as error:
         open_store(place)
