@@ -39,4 +39,6 @@ def open_store(url: str, tell: Callable[[str], None] | None = None, limit: Calla
         return store
     if scheme in ("postgresql", "postgres", "http", "https"):
         raise SDKUsageError(f"{scheme}:// stores are not built yet; use sqlite:///PATH or memory:")
-    raise SDKUsageError(f"{url!r} is not the URL of a store; use sqlite:///PATH or memory:")
+    before, _, place = url.rpartition("@")  # an error is shown: what stands before the place is a user and a password
+    said = f"{scheme}://***@{place}" if "://" in before else url
+    raise SDKUsageError(f"{said!r} is not the URL of a store; use sqlite:///PATH or memory:")

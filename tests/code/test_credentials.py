@@ -8,6 +8,8 @@ from time import thread_time
 import pytest
 
 from jupyter_durable.code.credentials import holds_credential, is_credential, looks_secret, masked, redacted
+from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.store import open_store
 from tests.code.notebook import Notebook, bring_back
 
 
@@ -279,3 +281,11 @@ def test_code_with_a_credential_in_it_is_not_stored(cell):
     assert b"sk-abc" not in data
     version = bring_back(data)
     assert [missing.name for missing in version.missing] == ["main"]
+
+
+@pytest.mark.parametrize("place", ["redis://:hunter2@h/0", "mysql://me:hunter2@h/db", "ftp://a:b@hunter2/c@h"])
+def test_an_error_about_the_url_of_a_store_says_no_credential(place):
+    with pytest.raises(SDKUsageError) as error:
+        open_store(place)
+    assert "hunter2" not in str(error.value)
+    assert "@h" in str(error.value)

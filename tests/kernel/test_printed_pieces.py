@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -83,6 +84,23 @@ def test_a_credential_that_is_printed_in_pieces_is_kept_nowhere(notebook: Notebo
     assert PW[:8] not in kept
     assert "AA==" not in kept
     assert len(kept) > len("before\nafter\n***")
+
+
+@pytest.mark.parametrize("said", [f'token="{PW} x"', f"-----BEGIN PRIVATE KEY-----\nMII{PW}", f"cookie: a={PW}"])
+def test_attributes_of_progress_are_masked_each_and_the_others_stay(notebook: Notebook, said: str) -> None:
+    notebook.namespace |= {"fails": False, "said": said}
+    notebook.namespace["writer"] = (
+        "RequestContext.get().progress.update(1, 3, 'm', {'a': said, said: 'y', 'password': PW, 'b': 'x'})\n"
+        "time.sleep(0.2)"
+    )
+    notebook.cell("main(1)")
+    progress = notebook.last().call("says", 0)._node.progress
+    assert progress is not None
+    attributes = json.loads(progress.attributes or "")
+    assert attributes["b"] == "x"
+    assert attributes["password"] == "***"
+    assert len(attributes) == 4
+    assert PW[:7] not in str(attributes)
 
 
 class Told:
