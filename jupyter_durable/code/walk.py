@@ -22,9 +22,11 @@ from jupyter_durable import static
 from jupyter_durable.code.canonical import render_code, render_data, render_tree, without_durable
 from jupyter_durable.code.changes import attributes_changed, names_changed, names_in
 from jupyter_durable.code.classify import durable_spec, home_module, is_code, undecorated
+from jupyter_durable.code.contents import MAIN, code_in, counts_by_name, declared, holds_data, is_own, named
 from jupyter_durable.code.credentials import is_credential
 from jupyter_durable.code.modules import is_local
 from jupyter_durable.code.names import (
+    CONTAINERS,
     attached,
     callables_in,
     cell_value,
@@ -65,7 +67,7 @@ def seen_alike(seen: Seen) -> bool:
         and all(fn.__code__ is code for fn, code in seen.codes)
         and all(cell_value(cell) is value for cell, value in seen.cells)
         and all(render_data(value, DATA_LIMIT) == data for value, data in seen.contents)
-        and all(_same_rows(list(callables_in(value)), rows) for value, rows in seen.tables)
+        and all(_same_rows(list(code_in(value)), rows) for value, rows in seen.tables)
     )
 
 
@@ -110,6 +112,8 @@ class Walk:
         self._changed: set[str] = set()
         self._visited: dict[int, object] = {}
         self._taken: set[tuple[int, str]] = set()
+        self._read: dict[str, object] = {}
+        self._bare: set[int] = set()
 
     def parts(self, root: object) -> dict[str, bytes]:
         """Named parts with 16 bytes each."""
@@ -124,7 +128,24 @@ class Walk:
             pending.extend(self._visit(name, value))
         for name in self._data.keys() & self._changed:
             del self._parts[name]
+        own = [*closure(target), *attached(target)] if is_a(target, FunctionType) else []
+        self._bare = {id(value) for _, value in own}
         return self._parts
+
+    def read(self) -> dict[str, object]:
+        """What the code of `parts` reads of an argument's globals and is no plain data, but for what it changes itself.
+
+        What the function itself closes over, and its defaults, are left out: they are looked at with it.
+        """
+        return {
+            name: value
+            for name, value in self._read.items()
+            if not self._is_memory(name) and id(value) not in self._bare
+        }
+
+    def _is_memory(self, name: str) -> bool:
+        """Whether the code changes itself what it reads by this name."""
+        return name in self._changed
 
     def watched(self) -> tuple[Watched, ...]:
         """The plain data that the code of `parts` reads by a name, but for what it changes itself."""
@@ -150,17 +171,18 @@ class Walk:
         elif callable(value):
             for key, held in _held_functions(value):
                 yield from self._used(f"{name}{key}", held)
-        rows = list(callables_in(value))
+        rows = list(callables_in(value) if self._for_class else code_in(value))
         if rows:
             self.seen.tables.append((value, rows))
         for key, held in rows:
-            yield from self._used(f"{name}.{key}", held)
+            yield from self._used(named(name, key, held), held)
         if self._for_class or is_code(value):
             return
-        if not callable(value) and name not in self._parts:
+        if callable(value) and not holds_data(value):
+            self._beside(name, value)
+        elif name not in self._parts:
             self._plain(name, value)
-        home = static.module_name(type(value)) or ""
-        if home == "__main__" or is_local(home):
+        if is_own(type(value)):
             yield from self._used(static.type_name(value), type(value))
 
     def _plain(self, name: str, value: object) -> None:
@@ -170,6 +192,15 @@ class Walk:
         if rendered is not None and not is_credential(name.rpartition(".")[2], value):
             self._add(name, rendered)
             self._data[name] = rendered
+        elif rendered is None:
+            self._beside(name, value)
+
+    def _beside(self, name: str, value: object) -> None:
+        """Keep what is read and has no bytes here; a function that is wrapped, and what a library holds, have them."""
+        if not self._for_argument or is_credential(name.rpartition(".")[2], value):
+            return
+        if not counts_by_name(name, value) and (not callable(value) or static.wrapped(value) is None):
+            self._read[name] = value
 
     def _function(self, name: str, fn: FunctionType) -> Iterator[tuple[str, object]]:
         library = _library(fn)
@@ -208,10 +239,13 @@ class Walk:
             self._add(name, render_tree(self._statement(found, names), names))
         else:
             self._add(name, _shape(cls, durable=self._for_class))
+            if self._for_argument and static.module_name(cls) != "builtins":
+                self._made(name, cls)
         content = static.members(cls)
         self.seen.bound.extend((content, key, held) for key, held in content.items())
         if self._for_argument:
             self._assigned(name, content, attributes_changed(found.node) if found is not None else set())
+        yield from self._members(name, cls, found)
         for base in static.bases(cls):
             yield from self._used(static.qualname(base) or "", base)
         own = list(methods(cls, durable=self._for_class))
@@ -221,6 +255,34 @@ class Walk:
                 yield from self._global(used, method.__globals__, attributes)
         for used in names_in(self._statement(found, names)) if found is not None else ():
             yield from self._global(used, names, attributes)
+
+    def _made(self, name: str, cls: type) -> None:
+        """Of a class that no statement made, what it was made of."""
+        for key, held in declared(cls, DATA_LIMIT).items():
+            self._beside(f"{name}.{key}", held)
+
+    def _members(self, name: str, cls: type, found: Found | None) -> Iterator[tuple[str, object]]:
+        """The code in a class that its statement does not say: in tables, put there later, made in a function."""
+        if self._for_class:
+            return
+        qualname = static.qualname(cls) or ""
+        for key, held in static.members(cls).items():
+            rows = list(code_in(held)) if key[:2] != "__" and type(held) in CONTAINERS else []
+            if rows:
+                self.seen.tables.append((held, rows))
+            for inner, code in rows:
+                yield from self._used(named(f"{name}.{key}", inner, code), code)
+        made = found is None or "<locals>" in qualname
+        for method in methods(cls, durable=False):
+            home = method.__globals__.get("__name__")
+            if home not in MAIN and not (type(home) is str and is_local(home)):
+                continue  # as `namedtuple` makes them
+            if not method.__qualname__.startswith(f"{qualname}."):
+                yield from self._used(f"{name}.{method.__name__}", method)
+            elif made:
+                self.seen.cells.extend((cell, cell_value(cell)) for cell in method.__closure__ or ())
+                for kind, held in [*closure(method), *attached(method)]:
+                    yield from self._used(f"{name}.{method.__name__}.{kind}", held)
 
     def _assigned(self, name: str, content: Mapping[str, object], memory: set[str]) -> None:
         """The plain data that a function or class holds now, but for what its own code changes."""
@@ -250,8 +312,9 @@ class Walk:
     def _module(self, name: str, module: object, attributes: frozenset[str]) -> Iterator[tuple[str, object]]:
         """What code takes from a local module and the modules in it, as `module.name`."""
         content = static.attributes(module)
-        if not is_local(str(content.get("__name__"))):
-            return
+        said = str(content.get("__name__"))
+        if not is_local(said) and (type(module) is not ModuleType or said in sys.modules):
+            return  # one that was made here is found nowhere else
         for attribute in sorted(attributes & content.keys()):
             if (id(module), attribute) in self._taken:
                 continue

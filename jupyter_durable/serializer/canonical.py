@@ -16,7 +16,7 @@ Rules of this file
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final, TypeAlias
 
@@ -46,6 +46,9 @@ __all__ = ["BUDGET_SECONDS", "FLAT", "CodeOf", "Digesting", "OverBudgetError", "
 CodeOf: TypeAlias = Callable[[Any], bytes | None]
 """The code of a function or class of the notebook or of a local module; None where its name says it all."""
 
+ReadBy: TypeAlias = Callable[[Any], Mapping[str, object]]
+"""What such a function or class reads, beside the plain data that its code counts with."""
+
 BUDGET_SECONDS: Final = 0.05
 INLINE: Final = 4096
 """Longer encodings stand as their hash in what holds them."""
@@ -67,14 +70,17 @@ ATOM_BYTES: Final = 2048
 class Digesting:
     """How values are looked at. One of them serves many walks, which then know the types they have met.
 
-    `code_of`: the code of functions and classes of the notebook, which count by it. `budget`: about how many seconds a
-    walk may take; it is counted in work, so that equal values are judged alike.
+    `code_of`: the code of functions and classes of the notebook, which count by it and by what `read_by` says.
+    `budget`: about how many seconds a walk may take; it is counted in work, so that equal values are judged alike.
     """
 
-    __slots__ = ("budget", "code_of", "encoders")
+    __slots__ = ("budget", "code_of", "encoders", "read_by")
 
-    def __init__(self, code_of: CodeOf | None = None, budget: float = BUDGET_SECONDS) -> None:
+    def __init__(
+        self, code_of: CodeOf | None = None, budget: float = BUDGET_SECONDS, read_by: ReadBy | None = None
+    ) -> None:
         self.code_of = code_of
+        self.read_by: ReadBy = read_by if read_by is not None else _nothing
         self.budget = budget
         self.encoders: dict[type, tuple[Encode | None, Weigh | None]] = {}
         """By type, no encoder where it has no canonical form, with what it costs to begin one that costs much."""
@@ -106,7 +112,13 @@ class Walk:
     def __init__(self, how: Digesting | None = None) -> None:
         how = how if how is not None else Digesting()
         self.weak = False
+        self.unknown = False
+        """Whether something was met that equals nothing."""
         self.code_of: CodeOf = how.code_of if how.code_of is not None else _no_code
+        self.read_by = how.read_by
+        self._how = how
+        self._asked = frozenset[int]()
+        """Classes for which this walk looks at what they read, by `id`."""
         self._left = self._whole = how.budget * WORK_A_SECOND
         self._met = 0
         self._known: dict[int, tuple[Any, bytes | _Node]] = {}
@@ -276,8 +288,10 @@ class Walk:
         made = reduced(value)
         self.weak = True
         name = self.name_of(type(value))
-        # What nothing is known of equals nothing.
-        return frame(b"?", name, os.urandom(16)) if made is None else wrapped(b"R", made, name)
+        if made is not None:
+            return wrapped(b"R", made, name)
+        self.unknown = True
+        return frame(b"?", name, os.urandom(16))
 
     def name_of(self, kind: type) -> bytes:
         """Module and qualified name of a class, with its code if it is one of the notebook."""
@@ -286,8 +300,34 @@ class Walk:
             module, name = _MODULE.__get__(kind), _QUALNAME.__get__(kind)
             code = self.code_of(kind)
             said = f"{module}.{name}".encode("utf-8", "surrogatepass")
-            known = self._names[kind] = said if code is None else frame(b"#", said, code)
+            known = said if code is None else frame(b"#", said, code, *self._read(kind))
+            self._names[kind] = known
         return known
+
+    def _read(self, kind: type) -> list[bytes]:
+        """What the methods of a class read, beside the plain data that its code counts with.
+
+        A client that they use is no reason to call their instances incomparable: what cannot be compared, or is too
+        large, counts by its type.
+        """
+        read = self.read_by(kind) if id(kind) not in self._asked else {}
+        return [
+            frame(b"r", name.encode("utf-8", "surrogatepass"), self._apart(kind, read[name])) for name in sorted(read)
+        ]
+
+    def _apart(self, kind: type, value: Any) -> bytes:
+        walk = Walk(self._how)
+        walk._asked = self._asked | {id(kind)}
+        walk._left = given = max(self._left, 0) / 2
+        try:
+            found = short(walk.bytes_of(value))
+        except OverBudgetError:
+            walk.unknown = True
+        self._left -= given - max(walk._left, 0)
+        if walk.unknown:
+            return frame(b"?", f"{_MODULE.__get__(type(value))}.{_QUALNAME.__get__(type(value))}".encode())
+        self.weak = self.weak or walk.weak
+        return found
 
 
 _MODULE: Final = vars(type)["__module__"]
@@ -297,6 +337,10 @@ _QUALNAME: Final = vars(type)["__qualname__"]
 
 def _no_code(_: Any) -> None:
     return None
+
+
+def _nothing(_: Any) -> Mapping[str, object]:
+    return {}
 
 
 def _by_bytes(pair: Sequence[Any]) -> tuple[Any, ...]:
