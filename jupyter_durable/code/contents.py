@@ -134,12 +134,12 @@ def declared(cls: type, limit: int) -> dict[str, object]:
         if held is not None:
             found[name] = [*held.items()] if type(held) is dict else held
     for name, held in static.members(cls).items():
-        if name[:2] != "__" and not is_code(held) and not _is_descriptor(held) and render_data(held, limit) is None:
+        if name[:2] != "__" and not is_code(held) and not is_descriptor(held) and render_data(held, limit) is None:
             found[name] = held
     return found
 
 
-def _is_descriptor(value: object) -> bool:
+def is_descriptor(value: object) -> bool:
     """Whether a member of a class is part of how it works, such as a property."""
     kind = type(value)
     if kind is functools.partialmethod or is_own(kind):

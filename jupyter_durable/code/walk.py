@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from abc import ABCMeta
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from types import CellType, FunctionType, ModuleType
 from typing import Any, Final, NamedTuple
@@ -22,7 +23,16 @@ from jupyter_durable import static
 from jupyter_durable.code.canonical import render_code, render_data, render_tree, without_durable
 from jupyter_durable.code.changes import attributes_changed, names_changed, names_in
 from jupyter_durable.code.classify import durable_spec, home_module, is_code, undecorated
-from jupyter_durable.code.contents import MAIN, code_in, counts_by_name, declared, holds_data, is_own, named
+from jupyter_durable.code.contents import (
+    MAIN,
+    code_in,
+    counts_by_name,
+    declared,
+    holds_data,
+    is_descriptor,
+    is_own,
+    named,
+)
 from jupyter_durable.code.credentials import is_credential
 from jupyter_durable.code.modules import is_local
 from jupyter_durable.code.names import (
@@ -44,6 +54,8 @@ DATA_LIMIT: Final = 64 * 1024
 """Plain-data globals up to this many bytes belong to the code that reads them."""
 WATCHED_BYTES: Final = 1024
 """Data up to this many bytes is looked into at each call; of larger data only that it is the same object."""
+_PLAIN_META: Final = static.Kinds(type, ABCMeta)
+"""Other metaclasses keep what they like in their classes."""
 _ABSENT: Final = object()
 
 
@@ -199,7 +211,8 @@ class Walk:
         """Keep what is read and has no bytes here; a function that is wrapped, and what a library holds, have them."""
         if not self._for_argument or is_credential(name.rpartition(".")[2], value):
             return
-        if not counts_by_name(name, value) and (not callable(value) or static.wrapped(value) is None):
+        wraps = callable(value) and static.wrapped(value) is not None and not is_own(type(value))
+        if not wraps and not counts_by_name(name, value):
             self._read[name] = value
 
     def _function(self, name: str, fn: FunctionType) -> Iterator[tuple[str, object]]:
@@ -216,7 +229,7 @@ class Walk:
             yield from self._owner(fn)
             if self._for_argument:
                 self._assigned(
-                    name, static.attributes(fn), attributes_changed(found.node) if found is not None else set()
+                    name, static.attributes(fn), attributes_changed(found.node) if found is not None else set(), ()
                 )
         else:
             self._add(name, f"{library}.{fn.__code__.co_qualname}".encode())
@@ -244,7 +257,8 @@ class Walk:
         content = static.members(cls)
         self.seen.bound.extend((content, key, held) for key, held in content.items())
         if self._for_argument:
-            self._assigned(name, content, attributes_changed(found.node) if found is not None else set())
+            memory = attributes_changed(found.node) if found is not None else set()
+            self._assigned(name, content, memory, _said_by(cls, found))
         yield from self._members(name, cls, found)
         for base in static.bases(cls):
             yield from self._used(static.qualname(base) or "", base)
@@ -284,11 +298,15 @@ class Walk:
                 for kind, held in [*closure(method), *attached(method)]:
                     yield from self._used(f"{name}.{method.__name__}.{kind}", held)
 
-    def _assigned(self, name: str, content: Mapping[str, object], memory: set[str]) -> None:
-        """The plain data that a function or class holds now, but for what its own code changes."""
+    def _assigned(self, name: str, content: Mapping[str, object], memory: set[str], said: Collection[str]) -> None:
+        """The data that a function or class holds now, but for what its own code changes, or says and is not plain."""
         for key, held in content.items():
-            rendered = render_data(held, DATA_LIMIT) if key[:2] != "__" and key not in memory else None
-            if rendered is not None and not callable(held) and not is_credential(key, held):
+            if key[:2] == "__" or key in memory or is_code(held):
+                continue
+            rendered = render_data(held, DATA_LIMIT)
+            if rendered is None and key not in said and not is_descriptor(held):
+                self._beside(f"{name}.{key}", held)
+            elif rendered is not None and not callable(held) and not is_credential(key, held):
                 self._add(f"{name}.{key}", rendered)
                 self.seen.contents.append((held, rendered))
 
@@ -355,6 +373,15 @@ def _shape(cls: type, *, durable: bool) -> bytes:
 
 def _field(name: str, value: object) -> bytes:
     return f"{name}={static.type_name(value)}".encode() + (render_data(value, DATA_LIMIT) or b"")
+
+
+def _said_by(cls: type, found: Found | None) -> Collection[str]:
+    """Names of the members that count by the statement of a class: not of one that is made anew at each call."""
+    if found is None or type(cls) not in _PLAIN_META:
+        return static.members(cls)
+    if "<locals>" in (static.qualname(cls) or ""):
+        return ()
+    return {node.id for node in ast.walk(found.node) if isinstance(node, ast.Name)}
 
 
 def _library(fn: FunctionType) -> str | None:

@@ -33,6 +33,16 @@ def made_with_method(k):
         def by(x): return x * k
         def __call__(self, x): return self.by(x)
     return Step
+def made_with_member(member):
+    class Step:
+        held = member
+        def __call__(self, x): return x * self.held.k
+    return Step
+class Wraps:
+    def __init__(self, f, k):
+        functools.update_wrapper(self, f)
+        self.k = k
+    def __call__(self, x): return x * self.k
 def helper(x): return x * int(held.k.iloc[0])
 def called(f): return f(10)
 """
@@ -68,6 +78,13 @@ ARGUMENTS = {
         "lambda x: held['f'](x)",
     ),
     "a module that was made": ("held = types.ModuleType('made'); held.k = k", "lambda x: x * held.k"),
+    "a frame that was put on a function": (
+        "helper.frame = pd.DataFrame({'k': [k]})",
+        "(lambda x: x * int(helper.frame.k.iloc[0]))",
+    ),
+    "an instance that was put on a class": ("Slots.other = Plain(k)", "(lambda x: x * Slots.other.k)"),
+    "an instance in a class made in a function": ("pass", "made_with_member(Plain(k))()"),
+    "a callable that wraps a function": ("held = Wraps(len, k)", "lambda x: held(x)"),
     "a class made in a closure": ("pass", "made_in_closure(k)()"),
     "the class itself": ("pass", "(lambda C: lambda x: C()(x))(made_in_closure(k))"),
     "a class made with a default": ("pass", "made_with_default(k)()"),
