@@ -83,7 +83,7 @@ def accept(
     Raises `NotAsRead` when one was accepted since `origin.seen` was looked at.
     """
     args, kwargs = passed(process, spec, args, kwargs)
-    digest, _ = args_digest(spec.params, args, kwargs, Digesting(code.as_argument))
+    digest, _ = args_digest(spec.params, args, kwargs, Digesting(code.as_argument, read_by=code.read_by))
     id = new_id()
     version = versions.current_version({spec.name: spec.wrapper}, None, process.signer)
     sealer = trusted.sealer_of(process, id, code)

@@ -73,7 +73,8 @@ def of_application(
     """
     if place.key is None or place.fresh or process.settings.fresh:
         return Found(None, None)
-    how = Digesting(versions.live_code(None).as_argument)
+    code = versions.live_code(None)
+    how = Digesting(code.as_argument, read_by=code.read_by)
     digest, _ = args_digest(spec.params, *accepting.as_taken(process, spec, given), how)
     wanted = Filter(notebook=place.notebook, cell=place.key, application=spec.name, limit=20)
     rows = _listed(process, wanted, place)

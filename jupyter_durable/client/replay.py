@@ -223,7 +223,7 @@ def forked(process: Process, row: RequestRow, arguments: tuple[Any, ...] | None)
     packed = row.input
     digest = row.input_digest
     if arguments is not None:
-        digest, _ = args_digest((), arguments, {}, Digesting(code.as_argument))
+        digest, _ = args_digest((), arguments, {}, Digesting(code.as_argument, read_by=code.read_by))
         packed = new.pack((arguments, {}))
     elif packed is not None:
         packed = new.pack(old.input(row))

@@ -63,6 +63,10 @@ class Loaded(NamedTuple):
         """The same for a function or class among arguments, as it is now; None where its name says it all."""
         return self.hashes.as_argument(value)
 
+    def read_by(self, value: Any) -> Mapping[str, object]:
+        """What that reads and its hash leaves out, since it is no plain data."""
+        return self.hashes.read_by(value)
+
     def code_named(self, name: str) -> bytes | None:
         """The code of the function of a name; None when it is not defined."""
         try:

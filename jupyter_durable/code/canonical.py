@@ -8,10 +8,13 @@ Rules of this file
 
 from __future__ import annotations
 
+import array
 import ast
 import enum
 import opcode
+import operator
 import re
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, Final
@@ -35,6 +38,8 @@ from jupyter_durable.code.plain import (
 from jupyter_durable.static import is_a
 
 _LOADS: Final = frozenset(opcode.hasconst)
+GETTERS: Final = static.Kinds(operator.itemgetter, operator.attrgetter, operator.methodcaller)
+_MOST: Final = vars(deque)["maxlen"]
 OURS: Final = frozenset({"function", "application", "cls"})
 """Names of our decorators, written plainly or as an attribute of a module."""
 
@@ -183,13 +188,15 @@ class _Data:
         rows: Mapping[Any, object] | None = fields if fields is not None else mapping_of(value)
         if rows is not None:
             pairs = (self.render(key, depth) + b":" + self.render(item, depth) for key, item in rows.items())
-            return b",".join([*sorted(pairs), *(self.render(made, depth) for made in factory_of(value))])
+            ordered = list(pairs) if is_a(value, OrderedDict) else sorted(pairs)
+            return b",".join([*ordered, *(self.render(made, depth) for made in factory_of(value))])
         items = items_of(value)
         if items is None:
             return self._array(value)
         if is_a(value, (set, frozenset)):
             return b",".join(sorted(self.render(item, depth) for item in items))
-        return self._list(items, depth)
+        most = _MOST.__get__(value) if is_a(value, deque) else None
+        return self._list(items, depth) + (b"" if most is None else b"|%d" % most)
 
     def _list(self, items: Iterable[object], depth: int) -> bytes:
         return b",".join(self.render(item, depth) for item in items)
@@ -210,6 +217,11 @@ def _open_parts(value: Any) -> tuple[object, ...] | None:
         return value.start, value.stop, value.step
     if type(value) is re.Pattern:
         return value.pattern, value.flags
+    if type(value) in GETTERS:
+        made: tuple[object, ...] = value.__reduce__()
+        return made
+    if type(value) is array.array:
+        return value.typecode, value.tobytes()
     return partial_parts(value) or alias_parts(value)
 
 

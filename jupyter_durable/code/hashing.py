@@ -10,13 +10,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
-from types import FunctionType
+from types import FunctionType, MappingProxyType
 from typing import Any, NamedTuple
 
 from jupyter_durable import static
 from jupyter_durable.code.classify import home_module
 from jupyter_durable.code.modules import is_local
-from jupyter_durable.code.walk import Seen, Walk, Watched, holds, seen_alike
+from jupyter_durable.code.seen import Seen, Watched, holds, seen_alike
+from jupyter_durable.code.walk import Walk
 from jupyter_durable.hashes import blake2b
 
 
@@ -56,6 +57,8 @@ class _Known(NamedTuple):
     hash: bytes | None
     seen: Seen | None
     """What the hash was made of; None: it is final."""
+    read: Mapping[str, object] = MappingProxyType({})
+    """What the code reads and is not in the hash, since it is no plain data."""
 
 
 class _Explained(NamedTuple):
@@ -106,11 +109,16 @@ class CodeHashes:
             known = self._arguments[id(value)] = self._walked(value)
         return known.hash
 
+    def read_by(self, value: FunctionType | type) -> Mapping[str, object]:
+        """What a function or a class that `as_argument` was asked for reads beside: frames, instances, large data."""
+        known = self._arguments.get(id(value))
+        return (known if known is not None else self._walked(value)).read
+
     def _walked(self, value: FunctionType | type) -> _Known:
         if _is_library(value, self._namespace or {}):
             return _Known(value, None, None)
         walk = Walk(self._namespace, for_argument=True)
-        return _Known(value, _combined(walk.parts(value)), walk.seen)
+        return _Known(value, _combined(walk.parts(value)), walk.seen, walk.read())
 
     def forget(self) -> None:
         """What was remembered may have changed."""
@@ -123,7 +131,7 @@ def _is_library(value: FunctionType | type, namespace: Mapping[str, object]) -> 
     home = home_module(value, namespace)
     if home is None and static.is_a(value, type):
         said = static.module_name(value)
-        home = said if said in sys.modules and said != "__main__" else None
+        home = said if said in sys.modules and said not in {"__main__", "types"} else None  # `types.new_class` made it
     return home is not None and not is_local(home)
 
 

@@ -13,7 +13,7 @@ import functools
 import opcode
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CellType, CodeType, FunctionType
 from typing import Any, Final
 
@@ -29,6 +29,8 @@ _NESTED: Final = 4
 """How deep in containers functions are looked for."""
 _ITEMS: Final = 100_000
 """How many items of containers are looked at."""
+_OBJECT: Final = 8
+"""What an object holds costs so much more."""
 _ORDERED: Final = static.Kinds(list, tuple)
 _READS: Final = frozenset(
     opcode.opmap[name] for name in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS") if name in opcode.opmap
@@ -111,29 +113,8 @@ def defaults(fn: FunctionType) -> Iterator[tuple[str, object]]:
     yield from (fn.__kwdefaults__ or {}).items()
 
 
-def callables_in(value: object) -> Iterator[tuple[str, object]]:
-    """(index or key, value) of functions, classes and other callables in containers, partials and type aliases.
-
-    Each container is looked into once, and so many items at most.
-    """
-    pending = deque([("", value, 0)])
-    seen: set[int] = set()
-    looked = 0
-    while pending and looked < _ITEMS:
-        prefix, part, depth = pending.popleft()
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        for key, item in _rows(part):
-            looked += 1
-            if callable(item):
-                yield f"{prefix}{key}", item
-            elif depth < _NESTED:
-                pending.append((f"{prefix}{key}.", item, depth + 1))
-
-
-def _rows(value: Any) -> Iterable[tuple[str, object]]:
-    """What a container holds, by index or key; nothing for plain lists of numbers and texts."""
+def rows_of(value: Any) -> Iterable[tuple[str, object]]:
+    """What a container, a partial or a type alias holds, by index or key; nothing for plain numbers and texts."""
     parts = partial_parts(value)
     if parts is not None:
         return _numbered([parts[0], *parts[1], parts[2]])
@@ -149,6 +130,29 @@ def _rows(value: Any) -> Iterable[tuple[str, object]]:
     if type(value) in _ORDERED:
         return _numbered(value)
     return [(static.qualname(item) or "", item) for item in value]
+
+
+def callables_in(
+    value: object, rows: Callable[[Any], Iterable[tuple[str, object]]] = rows_of, nested: int = _NESTED
+) -> Iterator[tuple[str, object]]:
+    """(index or key, value) of functions, classes and other callables in containers, partials and type aliases.
+
+    Each container is looked into once, and so many items at most. `rows`: what a value holds.
+    """
+    pending = deque([("", value, 0)])
+    seen: set[int] = set()
+    looked = 0
+    while pending and looked < _ITEMS:
+        prefix, part, depth = pending.popleft()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        for key, item in rows(part):
+            looked += 1 if type(part) in CONTAINERS else _OBJECT
+            if callable(item):
+                yield f"{prefix}{key}", item
+            elif depth < nested:
+                pending.append((f"{prefix}{key}.", item, depth + 1))
 
 
 def _numbered(items: Iterable[object]) -> Iterator[tuple[str, object]]:

@@ -14,15 +14,25 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import CellType, FunctionType, ModuleType
-from typing import Any, Final, NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import FunctionType, ModuleType
+from typing import Any
 
 from jupyter_durable import static
 from jupyter_durable.code import memory
 from jupyter_durable.code.canonical import render_code, render_data, render_tree, without_durable
 from jupyter_durable.code.changes import attributes_changed, attributes_in
+from jupyter_durable.code.classes import code_in_class, library_of, owner_of, said_by, shape
 from jupyter_durable.code.classify import durable_spec, home_module, is_code, undecorated
+from jupyter_durable.code.contents import (
+    code_in,
+    counts_by_name,
+    declared,
+    holds_data,
+    is_descriptor,
+    is_own,
+    named,
+)
 from jupyter_durable.code.credentials import is_credential
 from jupyter_durable.code.imports import imported_parts
 from jupyter_durable.code.modules import is_local
@@ -39,63 +49,10 @@ from jupyter_durable.code.names import (
 )
 from jupyter_durable.code.plain import ATOMS
 from jupyter_durable.code.scopes import changes_outside, reads_outside
+from jupyter_durable.code.seen import ABSENT, DATA_LIMIT, WATCHED_BYTES, Seen, Watched
 from jupyter_durable.code.sources import Found, find_class, find_function, methods
 from jupyter_durable.hashes import blake2b
 from jupyter_durable.static import is_a
-
-DATA_LIMIT: Final = 64 * 1024
-"""Plain-data globals up to this many bytes belong to the code that reads them."""
-WATCHED_BYTES: Final = 1024
-"""Data up to this many bytes is looked into at each call; of larger data only that it is the same object."""
-_ABSENT: Final = object()
-
-
-class Seen(NamedTuple):
-    """What a walk has looked at."""
-
-    bound: list[tuple[Mapping[str, object], str, object]]
-    """Names and what they were bound to."""
-    cells: list[tuple[CellType, object]]
-    codes: list[tuple[FunctionType, object]]
-    contents: list[tuple[object, bytes | None]]
-    """Data that can change in place, and its bytes."""
-    tables: list[tuple[object, list[tuple[str, object]]]]
-    """Containers, and the callables in them."""
-
-
-def seen_alike(seen: Seen) -> bool:
-    """Whether a walk would see the same again."""
-    return (
-        all(names.get(name, _ABSENT) is value for names, name, value in seen.bound)
-        and all(fn.__code__ is code for fn, code in seen.codes)
-        and all(cell_value(cell) is value for cell, value in seen.cells)
-        and all(render_data(value, DATA_LIMIT) == data for value, data in seen.contents)
-        and all(_same_rows(list(callables_in(value)), rows) for value, rows in seen.tables)
-    )
-
-
-def _same_rows(one: list[tuple[str, object]], other: list[tuple[str, object]]) -> bool:
-    return len(one) == len(other) and all(a[0] == b[0] and a[1] is b[1] for a, b in zip(one, other, strict=True))
-
-
-class Watched(NamedTuple):
-    """A name under which code reads plain data."""
-
-    names: Mapping[str, object]
-    name: str
-    value: object
-    rendered: bytes | None
-    """Its bytes, where it is small and can change in place."""
-
-
-def holds(watched: Sequence[Watched]) -> bool:
-    """Whether the data is as it was: bound to the same objects, which have not changed."""
-    for names, name, value, rendered in watched:
-        if names.get(name, _ABSENT) is not value:
-            return False
-        if rendered is not None and render_data(value, WATCHED_BYTES) != rendered:
-            return False
-    return True
 
 
 class Walk:
@@ -117,6 +74,8 @@ class Walk:
         """What the code changes itself, and what it began as where the rest of the code does not say that."""
         self._visited: dict[int, object] = {}
         self._taken: set[tuple[int, str]] = set()
+        self._read: dict[str, object] = {}
+        self._bare: set[int] = set()
 
     def parts(self, root: object) -> dict[str, bytes]:
         """Named parts with 16 bytes each."""
@@ -137,7 +96,20 @@ class Walk:
                 if begun is not None:
                     self._parts.pop(name, None)
                     self._add(name, begun)
+        own = [*closure(target), *attached(target)] if is_a(target, FunctionType) else []
+        self._bare = {id(value) for _, value in own}
         return self._parts
+
+    def read(self) -> dict[str, object]:
+        """What the code of `parts` reads of an argument's globals and is no plain data, but for what it changes itself.
+
+        What the function itself closes over, and its defaults, are left out: they are looked at with it.
+        """
+        return {
+            name: value
+            for name, value in self._read.items()
+            if not self._is_memory(name) and id(value) not in self._bare
+        }
 
     def _is_memory(self, part: str) -> bool:
         """Whether the code changes itself what it reads by this name."""
@@ -167,17 +139,18 @@ class Walk:
         elif callable(value):
             for key, held in _held_functions(value):
                 yield from self._used(f"{name}{key}", held)
-        rows = list(callables_in(value))
+        rows = list(callables_in(value) if self._for_class else code_in(value))
         if rows:
             self.seen.tables.append((value, rows))
         for key, held in rows:
-            yield from self._used(f"{name}.{key}", held)
+            yield from self._used(named(name, key, held), held)
         if self._for_class or is_code(value):
             return
-        if not callable(value) and name not in self._parts:
+        if callable(value) and not holds_data(value):
+            self._beside(name, value)
+        elif name not in self._parts:
             self._plain(name, value)
-        home = static.module_name(type(value)) or ""
-        if home == "__main__" or is_local(home):
+        if is_own(type(value)):
             yield from self._used(static.type_name(value), type(value))
 
     def _plain(self, name: str, value: object) -> None:
@@ -187,9 +160,19 @@ class Walk:
         if rendered is not None and not is_credential(name.rpartition(".")[2], value):
             self._add(name, rendered)
             self._data[name] = rendered
+        elif rendered is None:
+            self._beside(name, value)
+
+    def _beside(self, name: str, value: object) -> None:
+        """Keep what is read and has no bytes here; a function that is wrapped, and what a library holds, have them."""
+        if not self._for_argument or is_credential(name.rpartition(".")[2], value):
+            return
+        wraps = callable(value) and static.wrapped(value) is not None and not is_own(type(value))
+        if not wraps and not counts_by_name(name, value):
+            self._read[name] = value
 
     def _function(self, name: str, fn: FunctionType) -> Iterator[tuple[str, object]]:
-        library = _library(fn)
+        library = library_of(fn)
         self.seen.codes.append((fn, fn.__code__))
         if library is None:
             found = find_function(fn)
@@ -201,10 +184,11 @@ class Walk:
             attributes = names_used(fn.__code__)
             for used in uses(fn):
                 yield from self._global(used, fn.__globals__, attributes)
-            yield from self._owner(fn)
+            for owner, cls in owner_of(fn, self.seen):
+                yield from self._used(owner, cls)
             if self._for_argument:
                 self._assigned(
-                    name, static.attributes(fn), attributes_changed(found.node) if found is not None else set()
+                    name, static.attributes(fn), attributes_changed(found.node) if found is not None else set(), ()
                 )
         else:
             self._add(name, f"{library}.{fn.__code__.co_qualname}".encode())
@@ -222,28 +206,26 @@ class Walk:
                 if self._parts.get(f"import {name}") != blake2b(data, digest_size=16).digest():
                     self._add(f"import {name}", data)
 
-    def _owner(self, fn: FunctionType) -> Iterator[tuple[str, object]]:
-        """The class of a method, which gives `self` its other methods."""
-        owner, _, method = fn.__qualname__.rpartition(".")
-        cls = fn.__globals__.get(owner)
-        if is_a(cls, type) and method in static.members(cls):
-            self.seen.bound.append((fn.__globals__, owner, cls))
-            yield from self._used(owner, cls)
-
     def _class(self, name: str, cls: type) -> Iterator[tuple[str, object]]:
         found = find_class(cls)
         names = globals_of(cls, self._namespace)
         if found is not None:
             self._add(name, render_tree(self._statement(found, names), names))
         else:
-            self._add(name, _shape(cls, durable=self._for_class))
+            self._add(name, shape(cls, durable=self._for_class))
+            if self._for_argument and static.module_name(cls) != "builtins":
+                for key, held in declared(cls, DATA_LIMIT).items():
+                    self._beside(f"{name}.{key}", held)
         content = static.members(cls)
         self.seen.bound.extend((content, key, held) for key, held in content.items())
         if self._for_argument:
-            self._assigned(name, content, attributes_changed(found.node) if found is not None else set())
+            own_memory = attributes_changed(found.node) if found is not None else set()
+            self._assigned(name, content, own_memory, said_by(cls, found))
+        for held_as, held in code_in_class(name, cls, found, self.seen) if not self._for_class else ():
+            yield from self._used(held_as, held)
         for base in static.bases(cls):
             yield from self._used(static.qualname(base) or "", base)
-        own = [method for method in methods(cls, durable=self._for_class) if _library(method) is None]
+        own = [method for method in methods(cls, durable=self._for_class) if library_of(method) is None]
         attributes = frozenset[str]().union(*(names_used(method.__code__) for method in own))
         statement = self._statement(found, names) if found is not None else None
         if statement is not None:
@@ -260,11 +242,15 @@ class Walk:
                 if used not in around:
                     yield from self._global(used, names, attributes)
 
-    def _assigned(self, name: str, content: Mapping[str, object], memory: set[str]) -> None:
-        """The plain data that a function or class holds now, but for what its own code changes."""
+    def _assigned(self, name: str, content: Mapping[str, object], memory: set[str], said: Collection[str]) -> None:
+        """The data that a function or class holds now, but for what its own code changes, or says and is not plain."""
         for key, held in content.items():
-            rendered = render_data(held, DATA_LIMIT) if key[:2] != "__" and key not in memory else None
-            if rendered is not None and not callable(held) and not is_credential(key, held):
+            if key[:2] == "__" or key in memory or is_code(held):
+                continue
+            rendered = render_data(held, DATA_LIMIT)
+            if rendered is None and key not in said and not is_descriptor(held):
+                self._beside(f"{name}.{key}", held)
+            elif rendered is not None and not callable(held) and not is_credential(key, held):
                 self._add(f"{name}.{key}", rendered)
                 self.seen.contents.append((held, rendered))
 
@@ -275,11 +261,11 @@ class Walk:
     def _global(
         self, name: str, names: Mapping[str, object], attributes: frozenset[str]
     ) -> Iterator[tuple[str, object]]:
-        value = names.get(name, _ABSENT)
+        value = names.get(name, ABSENT)
         self.seen.bound.append((names, name, value))
         if is_a(value, ModuleType):
             yield from self._module(name, value, attributes)
-        elif value is not _ABSENT:
+        elif value is not ABSENT:
             home = names.get("__name__")
             prefix = f"{home}." if home != "__main__" and names is not self._namespace else ""
             self._bound[prefix + name] = names, name, value
@@ -289,8 +275,9 @@ class Walk:
     def _module(self, name: str, module: object, attributes: frozenset[str]) -> Iterator[tuple[str, object]]:
         """What code takes from a local module and the modules in it, as `module.name`."""
         content = static.attributes(module)
-        if not is_local(str(content.get("__name__"))):
-            return
+        said = str(content.get("__name__"))
+        if not is_local(said) and (type(module) is not ModuleType or said in sys.modules):
+            return  # one that was made here is found nowhere else
         for attribute in sorted(attributes & content.keys()):
             if (id(module), attribute) in self._taken:
                 continue
@@ -321,22 +308,3 @@ def _held_functions(value: object) -> list[tuple[str, object]]:
     if wrapped is not None:
         return [("", wrapped)]
     return [(f".{name}", held) for name, held in static.attributes(value).items() if is_a(held, FunctionType)]
-
-
-def _shape(cls: type, *, durable: bool) -> bytes:
-    """A class whose statement is not known: its methods' code, and its fields with what plain data they hold."""
-    rendered = sorted(render_code(method.__code__) for method in methods(cls, durable=durable))
-    fields = sorted(_field(key, held) for key, held in static.members(cls).items() if key[:2] != "__")
-    return b",".join([*rendered, *fields])
-
-
-def _field(name: str, value: object) -> bytes:
-    return f"{name}={static.type_name(value)}".encode() + (render_data(value, DATA_LIMIT) or b"")
-
-
-def _library(fn: FunctionType) -> str | None:
-    """The installed module whose globals a function has (a wrapper made by a library's decorator), else None."""
-    name = fn.__globals__.get("__name__")
-    if type(name) is not str or name == "__main__" or static.attributes(sys.modules.get(name)) is not fn.__globals__:
-        return None
-    return None if is_local(name) else name

@@ -247,7 +247,7 @@ class Run:
         """Outcomes that the store refused; they can be committed when there is room again."""
         self.files = Files(store.url)
         self.unread = Unread()
-        self.digesting = Digesting(code.as_argument, settings.digest_budget)
+        self.digesting = Digesting(code.as_argument, settings.digest_budget, read_by=code.read_by)
         self.notices = Notices(
             settings.warn, self._recorded, self.sealer, self.digesting, by_place=options.match_by_place
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from jupyter_durable.clock import Clock, SystemClock
@@ -74,6 +74,9 @@ class Code(Protocol):
 
     def as_argument(self, value: Any) -> bytes | None:
         """The same for a function or class that is passed to a call, as it is now; None where its name says it all."""
+
+    def read_by(self, value: Any) -> Mapping[str, object]:
+        """What that reads and its hash leaves out, since it is no plain data."""
 
 
 class RunOptions(NamedTuple):

@@ -21,27 +21,21 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from jupyter_durable.hashes import blake2b
-from jupyter_durable.serializer import arrays, frames
 from jupyter_durable.serializer.digesting import BUDGET_SECONDS, CodeOf, Digesting
-from jupyter_durable.serializer.instances import Shape, builtin_base, shape_of_type, state_of
-from jupyter_durable.serializer.kinds import BASES, CONTAINERS, EXACT, STATELESS, WITH_ATTRIBUTES
+from jupyter_durable.serializer.encoders import encoder_of
 from jupyter_durable.serializer.parts import (
     FLAT,
     ITEMS,
     PAIRS,
-    Encode,
     Encoded,
-    Names,
     Parts,
     atom,
     frame,
-    group,
     known,
-    mapping,
     wrapped,
     written,
 )
-from jupyter_durable.serializer.reduced import found_by_name, reduced, says_itself
+from jupyter_durable.serializer.reduced import reduced, says_itself
 from jupyter_durable.serializer.weights import weight_of
 
 __all__ = ["BUDGET_SECONDS", "FLAT", "CodeOf", "Digesting", "OverBudgetError", "Walk", "frame", "short"]
@@ -93,7 +87,13 @@ class Walk:
         self.weak = False
         self._mute = False
         """Whether something was met just now of which nothing is known."""
+        self.unknown = False
+        """Whether something was met that equals nothing."""
         self.code_of: CodeOf = how.code_of if how.code_of is not None else _no_code
+        self.read_by = how.read_by
+        self._how = how
+        self._asked = frozenset[int]()
+        """Classes for which this walk looks at what they read, by `id`."""
         self._left = self._whole = how.budget * WORK_A_SECOND
         self._met = 0
         self._known: dict[int, tuple[Any, bytes | _Node]] = {}
@@ -160,6 +160,7 @@ class Walk:
             self._open.append(again)
             stack.append(again)
             return True
+        self.unknown = True
         return False
 
     @property
@@ -284,7 +285,7 @@ class Walk:
         try:
             encode, weigh = self._encoders[kind]
         except KeyError:
-            encode, weigh = self._encoders[kind] = _encoder(kind, self._aside), weight_of(kind)
+            encode, weigh = self._encoders[kind] = encoder_of(kind, self._aside), weight_of(kind)
         if weigh is not None:
             self._spend(weigh(value))
         return self.described(value) if encode is None else encode(self, value)
@@ -306,8 +307,34 @@ class Walk:
             module, name = _MODULE.__get__(kind), _QUALNAME.__get__(kind)
             code = self.code_of(kind)
             said = f"{module}.{name}".encode("utf-8", "surrogatepass")
-            known = self._names[kind] = said if code is None else frame(b"#", said, code)
+            known = said if code is None else frame(b"#", said, code, *self._read(kind))
+            self._names[kind] = known
         return known
+
+    def _read(self, kind: type) -> list[bytes]:
+        """What the methods of a class read, beside the plain data that its code counts with.
+
+        A client that they use is no reason to call their instances incomparable: what cannot be compared, or is too
+        large, counts by its type.
+        """
+        read = self.read_by(kind) if id(kind) not in self._asked else {}
+        return [
+            frame(b"r", name.encode("utf-8", "surrogatepass"), self._apart(kind, read[name])) for name in sorted(read)
+        ]
+
+    def _apart(self, kind: type, value: Any) -> bytes:
+        walk = Walk(self._how)
+        walk._asked = self._asked | {id(kind)}
+        walk._left = given = max(self._left, 0) / 2
+        try:
+            found = short(walk.bytes_of(value))
+        except OverBudgetError:
+            walk.unknown = True
+        self._left -= given - max(walk._left, 0)
+        if walk.unknown:
+            return frame(b"?", f"{_MODULE.__get__(type(value))}.{_QUALNAME.__get__(type(value))}".encode())
+        self.weak = self.weak or walk.weak
+        return found
 
 
 _MODULE: Final = vars(type)["__module__"]
@@ -329,46 +356,3 @@ def short(encoding: bytes) -> bytes:
     if len(encoding) <= INLINE:
         return encoding
     return b"#" + blake2b(encoding, digest_size=32).digest()
-
-
-def _of_base(kind: type) -> Encode | None:
-    """The encoder of a subclass of a type of the standard library."""
-    mro = kind.__mro__
-    base, encode = next(((base, encode) for base, encode in BASES if base in mro), (object, None))
-    if encode is None or kind is base or base in STATELESS:
-        return encode
-    shape = shape_of_type(kind, builtin_base(kind) if base is BaseException else base)
-    if base in WITH_ATTRIBUTES:
-        shape = shape._replace(attributes=None)
-    if not shape.whole:
-        return None
-
-    def with_state(names: Names, value: Any) -> Encoded:
-        state = state_of(value, shape)
-        content = encode(names, value)
-        return group(b"W", content, mapping(state)) if state or base in CONTAINERS else content
-
-    return with_state
-
-
-def _with_name(tag: bytes, encode: Encode) -> Encode:
-    return lambda names, value: wrapped(tag, encode(names, value), names.name_of(type(value)))
-
-
-def _instance(shape: Shape) -> Encode:
-    return lambda names, value: wrapped(b"O", mapping(state_of(value, shape)), names.name_of(type(value)))
-
-
-def _encoder(kind: type, aside: frozenset[str]) -> Encode | None:
-    """The encoder of a type; None where it has no canonical form. What it says may be kept: it names no code."""
-    exact = EXACT.get(kind)
-    if exact is not None:
-        return exact
-    special = found_by_name(kind) or frames.scalar(kind) or _of_base(kind)
-    if special is not None:
-        return _with_name(b"T", special)
-    special = arrays.encoder(kind) or frames.encoder(kind)
-    if special is not None:
-        return _with_name(b"A", special)
-    shape = shape_of_type(kind)
-    return _instance(shape._replace(caches=shape.caches | aside)) if shape.whole else None

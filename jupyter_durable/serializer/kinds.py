@@ -104,7 +104,8 @@ def _function(names: Names, value: types.FunctionType) -> Encoded:
     cells = [cell.cell_contents for cell in value.__closure__ or () if cell != types.CellType()]
     bound = (value.__defaults__, value.__kwdefaults__, cells)
     if code is not None:  # attributes are in it, but for those that the function sets itself
-        return Parts((known(frame(b"H", code)), bound), tagged(b"L", name))
+        reads = dict(names.read_by(value))
+        return Parts((known(frame(b"H", code)), bound, *([reads] if reads else [])), tagged(b"L", name))
     held = (bound, value.__dict__) if value.__dict__ else (bound,)
     read = {} if _globals_are_of_a_module(value) else _read(value)
     return Parts((_code(value.__code__), *held, read) if read else (_code(value.__code__), *held), tagged(b"L", name))

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import struct
 from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
@@ -78,6 +78,9 @@ class Names(Protocol):
 
     def code_of(self, value: Any) -> bytes | None:
         """The code of a function or class of the notebook or a local module; None where the name says it all."""
+
+    def read_by(self, value: Any) -> Mapping[str, object]:
+        """What such a function or class reads, beside the plain data that its code counts with."""
 
     def described(self, value: Any) -> Encoded:
         """A value without a canonical form, as the pickler sees it; what holds it is weak."""

@@ -17,7 +17,8 @@ from typing import Any, Final
 import cloudpickle
 from blake3 import blake3
 
-from jupyter_durable.serializer.digesting import CodeOf, Digesting
+from jupyter_durable.serializer.canonical import Walk
+from jupyter_durable.serializer.digesting import Digesting
 from jupyter_durable.serializer.pickler import PROTOCOL, refusal
 from jupyter_durable.serializer.weights import Weigh, weight_of
 
@@ -62,10 +63,10 @@ class _Hash(io.RawIOBase):
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    def __init__(self, file: _Hash, code_of: CodeOf | None) -> None:
+    def __init__(self, file: _Hash, how: Digesting) -> None:
         super().__init__(file, protocol=PROTOCOL, buffer_callback=lambda buffer: self._apart(file, buffer))
         self._file = file
-        self._code_of = code_of
+        self._how = how
         self._weigh: dict[type, Weigh | None] = {}
 
     @staticmethod
@@ -88,9 +89,10 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         if refusal(obj) is not None:
             raise _StoppedError
         if isinstance(obj, type):
-            code = None if self._code_of is None else self._code_of(obj)
+            code = None if self._how.code_of is None else self._how.code_of(obj)
             if code is not None:
-                return type, (f"{obj.__module__}.{obj.__qualname__}", (), {"code": code})
+                read = {"read": Walk(self._how).name_of(obj)} if self._how.read_by(obj) else {}
+                return type, (f"{obj.__module__}.{obj.__qualname__}", (), {"code": code, **read})
         return super().reducer_override(obj)
 
 
@@ -99,13 +101,13 @@ class Pickling:
 
     def __init__(self, how: Digesting, spare: float) -> None:
         self._left = how.budget * BYTES_A_SECOND * (1 + IN_PLACE_OF_A_WALK * spare)
-        self._code_of = how.code_of
+        self._how = how
 
     def digest(self, value: Any) -> bytes | None:
         """32 bytes over the pickled value; None where it cannot be pickled with what is left."""
         file = _Hash(self._left)
         try:
-            _Pickler(file, self._code_of).dump(value)
+            _Pickler(file, self._how).dump(value)
         # Pickling runs `__reduce__` and `__getstate__` of the user's classes, which may raise anything.
         except Exception:  # noqa: BLE001
             return None

@@ -1,0 +1,78 @@
+"""Code that a function reaches through what containers and objects hold counts as its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_durable.code.hashing import code_hash
+from tests.code.notebook import Notebook
+
+FUNCTION = "def h(x): return 1\n"
+METHOD = "class S:\n    def m(self, x=0): return 1\n"
+SLOTS = "class S:\n    __slots__ = ('f',)\n    def __init__(self, f): self.f = f\n"
+DATACLASS = "import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass S:\n    f: object\n"
+REGISTRY = "class B:\n    known = {}\n    def __init_subclass__(cls): B.known[cls.__name__] = cls\n"
+HELD = {
+    "a list of instances": METHOD + "T = [S()]",
+    "a dict of instances": METHOD + "T = {'a': S()}",
+    "a set of instances": METHOD + "T = {S()}",
+    "an instance in an instance": METHOD + "class H: pass\nT = H()\nT.held = [S()]",
+    "a bound method": METHOD + "T = S().m",
+    "a table of bound methods": METHOD + "T = {'a': [S().m]}",
+    "a dataclass of functions": FUNCTION + DATACLASS + "T = S(h)",
+    "a list of dataclasses of functions": FUNCTION + DATACLASS + "T = [S(h)]",
+    "an object with slots": FUNCTION + SLOTS + "T = [S(h)]",
+    "a namespace": FUNCTION + "from types import SimpleNamespace\nT = SimpleNamespace(f=h)",
+    "an OrderedDict": FUNCTION + "from collections import OrderedDict\nT = OrderedDict(f=h)",
+    "a defaultdict": FUNCTION + "from collections import defaultdict\nT = defaultdict(None, f=h)",
+    "the factory of a defaultdict": FUNCTION + "from collections import defaultdict\nT = defaultdict(h)",
+    "a deque": FUNCTION + "from collections import deque\nT = deque([h])",
+    "a mapping proxy": FUNCTION + "from types import MappingProxyType\nT = MappingProxyType({'f': h})",
+    "a chain of maps": FUNCTION + "from collections import ChainMap\nT = ChainMap({}, {'f': h})",
+    "a named tuple": FUNCTION + "from collections import namedtuple\nT = namedtuple('T', 'f')(h)",
+    "a subclass of dict": FUNCTION + "class R(dict): pass\nT = R(f=h)",
+    "a subclass of list": FUNCTION + "class R(list): pass\nT = R([h])",
+    "a member of an enum": FUNCTION
+    + "import functools, enum\nclass E(enum.Enum):\n    A = functools.partial(h)\nT = [E.A]",
+    "a registry": FUNCTION + "class R:\n    def __init__(self): self.known = {}\nT = R()\nT.known['h'] = h",
+    "a callable that holds a list": FUNCTION
+    + "class P:\n    def __init__(self, *f): self.f = f\n    def __call__(self, x): return self.f[0](x)\nT = P(h)",
+    "the deepest of many tables": FUNCTION + "T = {'a': {'b': {'c': {'d': {'e': {'f': [h]}}}}}}",
+    "a registry of subclasses": REGISTRY + "class A(B):\n    def m(self): return 1\nT = B",
+    "a method that was assigned": "class A:\n    def m(self): return 0\nA.m = lambda self: 1 + 0\nT = A",
+    "a class made in a function": FUNCTION
+    + "def make(f):\n    class S:\n        def m(self, x): return f(x)\n    return S\nT = make(h)",
+}
+DATA = {
+    "an OrderedDict": ("from collections import OrderedDict as O\nT = O([{}])", "(1, 1), (2, 2)", "(2, 2), (1, 1)"),
+    "an array.array": ("import array\nT = array.array('d', [{}])", "1.0", "2.0"),
+    "the length of a deque": ("from collections import deque\nT = deque([1], maxlen={})", "2", "3"),
+    "an itemgetter": ("import operator\nT = operator.itemgetter({})", "1", "2"),
+    "an attrgetter": ("import operator\nT = operator.attrgetter({})", "'a'", "'b'"),
+    "a methodcaller": ("import operator\nT = operator.methodcaller('m', {})", "1", "2"),
+    "a partial": ("import functools\nT = functools.partial(int, {})", "'1'", "'2'"),
+    "a frozen dataclass": (DATACLASS + "T = S({})", "1", "2"),
+    "a named tuple": ("from collections import namedtuple\nT = namedtuple('T', 'k')({})", "1", "2"),
+}  # fmt: skip
+MAIN = "\ndef main(x): return T\n"
+
+
+def hash_of(text: str) -> bytes:
+    book = Notebook(text + MAIN)
+    return code_hash(book["main"], book.names)
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_an_edit_of_what_a_value_holds_is_an_edit_of_the_code_that_reads_it(name):
+    text = HELD[name]
+    edited = text.replace("return 1", "return 2").replace("1 + 0", "1 + 1")
+    assert edited != text
+    assert hash_of(text) == hash_of(text)
+    assert hash_of(text) != hash_of(edited)
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_constants_of_many_kinds_count(name):
+    text, one, other = DATA[name]
+    assert hash_of(text.replace("{}", one)) == hash_of(text.replace("{}", one))
+    assert hash_of(text.replace("{}", one)) != hash_of(text.replace("{}", other))
