@@ -319,22 +319,8 @@ class Walk:
         """
         read = self.read_by(kind) if id(kind) not in self._asked else {}
         return [
-            frame(b"r", name.encode("utf-8", "surrogatepass"), self._apart(kind, read[name])) for name in sorted(read)
+            frame(b"r", name.encode("utf-8", "surrogatepass"), _apart(self, kind, read[name])) for name in sorted(read)
         ]
-
-    def _apart(self, kind: type, value: Any) -> bytes:
-        walk = Walk(self._how)
-        walk._asked = self._asked | {id(kind)}
-        walk._left = given = max(self._left, 0) / 2
-        try:
-            found = short(walk.bytes_of(value))
-        except OverBudgetError:
-            walk.unknown = True
-        self._left -= given - max(walk._left, 0)
-        if walk.unknown:
-            return frame(b"?", f"{_MODULE.__get__(type(value))}.{_QUALNAME.__get__(type(value))}".encode())
-        self.weak = self.weak or walk.weak
-        return found
 
 
 _MODULE: Final = vars(type)["__module__"]
@@ -349,6 +335,22 @@ def _no_code(_: Any) -> None:
 def _by_bytes(pair: Sequence[Any]) -> tuple[Any, ...]:
     key, item = pair
     return (key, item) if isinstance(item, bytes) else (key, b"")
+
+
+def _apart(walk: Walk, kind: type, value: Any) -> bytes:
+    """What a class reads, as it stands in its name."""
+    own = Walk(walk._how)
+    own._asked = walk._asked | {id(kind)}
+    own._left = given = max(walk._left, 0) / 2
+    try:
+        found = short(own.bytes_of(value))
+    except OverBudgetError:
+        own.unknown = True
+    walk._left -= given - max(own._left, 0)
+    if own.unknown:
+        return frame(b"?", f"{_MODULE.__get__(type(value))}.{_QUALNAME.__get__(type(value))}".encode())
+    walk.weak = walk.weak or own.weak
+    return found
 
 
 def short(encoding: bytes) -> bytes:
