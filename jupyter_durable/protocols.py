@@ -61,6 +61,9 @@ class Execution(Protocol):
     def fail(self, error: BaseException) -> float:
         """Settle the attempt as failed: the delay before the next one in seconds; raises when there is none."""
 
+    def leave(self, error: BaseException) -> None:
+        """It is driven no longer: settle it as cut off, if it is not settled."""
+
     def pause(self, delay: float) -> None:
         """Wait for the next attempt; ends early, by raising, when the request is cancelled."""
 

@@ -121,9 +121,8 @@ def give_up_below(call: CallRecord) -> None:
     """
     told, visits, taken = Told(), [], []
     for child in open_below(call):
-        if call.run.open.pop(child.identity, None) is not None:
+        if child.give_up():
             taken.append(child)
-        child.fenced = True
     for child in reversed(taken):
         cut_off(child, Status.CANCELLED)
         if child.visit is not None:
@@ -137,7 +136,7 @@ def give_up_below(call: CallRecord) -> None:
 def open_below(call: CallRecord) -> list[CallRecord]:
     """The calls below `call` that execute now."""
     below = []
-    for other in list(call.run.open.values()):
+    for other in list(call.run.open):
         above: CallRecord | None = other
         while above is not None and above.depth > call.depth:
             above = above.parent

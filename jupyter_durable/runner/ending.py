@@ -37,15 +37,6 @@ def cut_off(call: CallRecord, status: str) -> None:
         listener.settled(row)
 
 
-def settle_cancelled(call: CallRecord) -> bool:
-    """Settle a call that is given up; whether it was still open."""
-    if call.run.open.pop(call.identity, None) is None:
-        return False
-    call.fenced = True
-    cut_off(call, Status.CANCELLED)
-    return True
-
-
 def close_reached(call: CallRecord) -> list[Write]:
     """The stretches of reused calls of a body that was cut off."""
     return [*call.run.sealer.placed(call.body.take_reached())] if call.body is not None else []
@@ -67,9 +58,11 @@ def finish(
 ) -> None:
     """End the run: root outcome, status and lease in one transaction."""
     run.closed = True
-    run.open.pop(ROOT, None)
-    for call in reversed(list(run.open.values())):  # callers after what they called, as ever
-        settle_cancelled(call)
+    if run.root_call is not None:
+        run.root_call.take_out()
+    for call in reversed(list(run.open)):  # callers after what they called, as ever
+        if call.give_up():
+            cut_off(call, Status.CANCELLED)
     run.outcome = status
     run.reports.end()
     run.later_all(writes)
@@ -120,7 +113,7 @@ def end_stopped(run: Run, root: CallRecord, interrupt: BaseException | None) -> 
             reason = run.stopped = interrupt
     assert reason is not None
     if told is not None:
-        leave_all(run.open, told, but=ROOT)  # the root was left already
+        leave_all(run.open, told, but=root)  # it was left already
     status = Status.INTERRUPTED if isinstance(reason, StoreError) else Status.CANCELLED
     if isinstance(reason, ReplayError):
         status = Status.FAILED
@@ -130,7 +123,7 @@ def end_stopped(run: Run, root: CallRecord, interrupt: BaseException | None) -> 
         if run.told is not None:
             run.told.wait(THROW_SECONDS)
         # Who finds it gone is late: another thread ends the run, unless an interrupt threw it out before it could.
-        if run.open.pop(ROOT, None) is not None or not (run.over.wait(END_SECONDS) or run.closed):
+        if _take_root_out(root) or not (run.over.wait(END_SECONDS) or run.closed):
             writes = close_reached(root)
             row = row_of(
                 root,
@@ -147,6 +140,14 @@ def end_stopped(run: Run, root: CallRecord, interrupt: BaseException | None) -> 
             _end(run)
         raise
     return reason
+
+
+def _take_root_out(root: CallRecord) -> bool:
+    """Whether it was there. The pulse ends a run while the code of its root goes on; a cell is no such code."""
+    with root.run.lock:
+        if root.spec is not None and root.thread_id not in (0, threading.get_ident()):
+            return root.give_up()
+        return root.take_out()
 
 
 def _one_line(error: BaseException) -> str:

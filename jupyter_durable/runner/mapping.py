@@ -23,7 +23,7 @@ from jupyter_durable.future import in_copied_context, refuse_nested, settled, se
 from jupyter_durable.protocols import MapOptions, Scope
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.matching import match_items, open_body, refused
-from jupyter_durable.runner.nodes import Turn, begin_node, combined, items_of, reserve
+from jupyter_durable.runner.nodes import Last, Turn, begin_node, combined, items_of, reserve
 from jupyter_durable.runner.run import CallRecord, Run
 from jupyter_durable.runner.serving import Served, serve
 from jupyter_durable.runner.stop import AttemptGivenUp, RunStopped, StartOver
@@ -135,7 +135,8 @@ def run_map(
         begun = _begin_items(node, spec, values, digests)
         outcomes = _drive_items(node, begun, options)
         results = _gathered(node, outcomes, options)
-    node.succeed(None)
+    with Last(node):
+        node.succeed(None)
     return results
 
 
@@ -252,5 +253,6 @@ async def run_map_async(
         outcomes = await asyncio.gather(*(one(call) for call in begun))
         node.check()
         results = _gathered(node, outcomes, options)
-    await node.succeed_async(None)
+    with Last(node):
+        await node.succeed_async(None)
     return results

@@ -63,7 +63,7 @@ class CallScope:
     def ended(self) -> bool:
         """Whether the call has its outcome."""
         call = self._call
-        return call.run.open.get(call.identity) is not call
+        return call not in call.run.open
 
     @property
     def request_id(self) -> str:
@@ -214,6 +214,7 @@ class CallScope:
         """Stable for this call: its identity is made durable before the key is handed out."""
         call = self._call
         if not call.durable_mark:
+            call.check()
             with left(call.visit):
                 mark_durably(call)
         return f"{call.run.id}-{call.identity}"
