@@ -73,8 +73,11 @@ class ActiveCall(CallRecord):
             self.flags |= carried(row.flags)
             if row.status in (Status.RUNNING, Status.INTERRUPTED):
                 self.attempts = attempts_of(run, row)  # they count; a final failure has a fresh budget
-        if parent is not None and not parent.marked:
-            mark(parent)
+        if parent is not None:
+            if not parent.marked:
+                mark(parent)
+            if plan.is_async:
+                parent.body.coroutines.add(self)  # type: ignore[union-attr]  # its place is in it
         if plan.threaded:
             self.invoke = waiting.invoker(self)
         elif self.depth % STACK_CALLS == STACK_CALLS - 1 and not plan.is_async:
@@ -195,13 +198,17 @@ class ActiveCall(CallRecord):
         elif self.handoff is not None:
             self.handoff(row, writes)
         else:
-            run.record(row, writes)
+            try:
+                run.record(row, writes)
+            except KeyboardInterrupt:  # while it waits for the commit, which goes on
+                settling.ended(self, row)
+                raise
         settling.ended(self, row)
         return self._after_success(value)
 
     async def succeed_async(self, value: Any) -> Any:
         """As `succeed`; while a group commits the loop goes on."""
-        if self.start_over is None:
+        if self.body is not None and self.start_over is None:
             with suppress(StartOver):
                 await children.for_children_async(self)
         if self.start_over is not None:
@@ -219,7 +226,11 @@ class ActiveCall(CallRecord):
             loop = asyncio.get_running_loop()
             durable: asyncio.Future[BaseException | None] = loop.create_future()
             run.post(row, lambda error: _set_soon(loop, durable, error), writes)
-            error = await durable
+            try:
+                error = await durable
+            except BaseException:  # its task is cancelled; the outcome is on its way all the same
+                settling.ended(self, row)
+                raise
             if error is not None:
                 run.stop(error)
                 raise RunStopped(error)

@@ -77,8 +77,12 @@ async def for_children_async(call: CallRecord) -> None:
     """As `for_children`, in the running loop."""
     import asyncio
 
-    body = call.body
-    while body is not None and not all(child.done() for child in body.spawned):
+    body, run = call.body, call.run
+    if body is None:
+        return
+    if not all(child.started_at for child in list(body.coroutines)):
+        await asyncio.sleep(0)  # a task that was made of one is to begin
+    while not all(child.done() for child in body.spawned) or any(child in run.open for child in list(body.coroutines)):
         await asyncio.sleep(0.001)
         call.check()
 

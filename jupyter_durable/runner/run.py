@@ -118,6 +118,8 @@ class CallRecord:
 
     def take_out(self) -> bool:
         """It executes no longer; whether it did until now. Who is told so settles it."""
+        if self.plan.is_async and (parent := self.parent) is not None and parent.body is not None:
+            parent.body.coroutines.discard(self)
         return self.run.open.pop(self, self) is None
 
     def give_up(self) -> bool:
@@ -181,15 +183,18 @@ class CallRecord:
         """Raises when the request was cancelled or the attempt was given up."""
         if self.start_over is not None:
             raise StartOver
-        if self.fenced:
-            raise Cancelled(f"{self.text()}: this attempt was given up; nothing it does is kept any more")
-        if self.run.stopped is not None:
-            raise RunStopped(self.run.stopped)
-        if self.run.closed:
+        if self.run.closed and self.run.stopped is None:
             raise SDKUsageError(
                 f"request {self.run.id} has ended; a durable call made in {self.name} came too late. "
                 "Wait for your threads inside the function that starts them."
             )
+        if self.fenced:
+            raise Cancelled(
+                f"{self.text()}: this attempt has ended or was given up; nothing that is done in it is kept any more. "
+                "Wait for your threads and tasks inside the function that starts them"
+            )
+        if self.run.stopped is not None:
+            raise RunStopped(self.run.stopped)
 
     def refuse(self) -> NoReturn:
         """Raises, because no attempt of this call may begin or go on."""

@@ -63,6 +63,7 @@ def completed(call: CallRecord, value: Any) -> tuple[CallRow, Sequence[Write]]:
     if call.kind == Kind.REDUCE_STEP:
         call.result_digest = value_digest(value, run.digesting)[0]
     _take_out(call)
+    call.fenced = True  # what its threads and tasks still do has no place below it
     row = row_of(call, Status.SUCCEEDED, kept, run.monotonic() - call.started)
     if call.kind == Kind.REDUCE_STEP:
         call.outcome = row
@@ -190,6 +191,7 @@ def _failed(call: CallRecord, error: BaseException) -> NoReturn:
     if call.body is not None:
         writes = [*_close_body(call, call.body), *writes]
     _take_out(call)
+    call.fenced = True
     kept = _keep_failure(call, error)
     row = row_of(call, Status.FAILED, kept, run.monotonic() - call.started)
     if kept.value is None and run.sealer.refused:
