@@ -254,6 +254,8 @@ class ActiveCall(CallRecord):
 
     def leave(self, error: BaseException) -> None:
         """It is driven no longer. Where that came while it waited (for children, a turn, a commit), it is cut off."""
+        if self.forked:
+            return
         if self in self.run.open:
             settling.interrupted(self, error)
         self.left()

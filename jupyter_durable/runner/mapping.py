@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from jupyter_durable.context import Deferred, drive, drive_async
 from jupyter_durable.core.model import CallRow, Flag, Kind, Write
@@ -26,15 +26,12 @@ from jupyter_durable.runner.matching import match_items, open_body, refused
 from jupyter_durable.runner.nodes import Last, Turn, begin_node, combined, items_of, reserve
 from jupyter_durable.runner.run import CallRecord, Run
 from jupyter_durable.runner.serving import Served, serve
-from jupyter_durable.runner.stop import AttemptGivenUp, RunStopped, StartOver
 from jupyter_durable.runner.waiting import POLL_SECONDS
 from jupyter_durable.serializer.digest import args_digest
 from jupyter_durable.spec import Spec
 
 Outcome = tuple[Any, BaseException | None]
 """Result of an item, or what it raised."""
-CAUGHT: Final = (Exception, RunStopped, StartOver, AttemptGivenUp)
-"""What an item is left with while the map goes on; one of an async function also when its task is cancelled."""
 
 
 def _digests(run: Run, spec: Spec, values: list[Any]) -> list[tuple[bytes, int]]:
@@ -247,7 +244,9 @@ async def run_map_async(
             try:
                 async with permits:
                     return await drive_async(call), None
-            except (*CAUGHT, asyncio.CancelledError) as error:  # kept, so that `gather` waits: it is raised at the end
+            except (KeyboardInterrupt, GeneratorExit):  # the loop's own, which nothing holds up
+                raise
+            except BaseException as error:  # noqa: BLE001 - a user's function was called; the map raises it at its end
                 return None, error
 
         outcomes = await asyncio.gather(*(one(call) for call in begun))

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -196,6 +197,11 @@ class CallRecord:
         if self.run.stopped is not None:
             raise RunStopped(self.run.stopped)
 
+    @property
+    def forked(self) -> bool:
+        """Whether this is a copy of it, in a process that its code made by `os.fork`: nothing here is to be settled."""
+        return os.getpid() != self.run.process_id
+
     def refuse(self) -> NoReturn:
         """Raises, because no attempt of this call may begin or go on."""
         if self.run.stopped is not None:
@@ -268,6 +274,7 @@ class Run:
         """Set with `ended`."""
         self.told: Told | None = None
         """Whether all that executes knows that the run is stopped; there as soon as it is."""
+        self.process_id = os.getpid()
         self.main_id = threading.main_thread().ident
         self.thread_id: int | None = threading.get_ident()
         """The thread that does nothing else until the run ends."""

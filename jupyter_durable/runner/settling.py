@@ -156,6 +156,8 @@ def fail(call: CallRecord, error: BaseException) -> float:
     """Settle the attempt as failed: the delay before the next one in seconds; raises when there is none."""
     __tracebackhide__ = True
     run = call.run
+    if call.forked:
+        raise error
     if call.start_over is not None and not isinstance(error, RunStopped):
         _begin_again(call)
         _renew_arguments(call)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import _thread
 import asyncio
 import contextlib
-import contextvars
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +18,6 @@ from jupyter_durable import (
     RequestContext,
     Retries,
     application,
-    configure,
     function,
     get_request,
     run_local_application,
@@ -343,151 +340,3 @@ def test_an_interrupt_that_the_caller_catches_settles_the_call_that_waited() -> 
 
     assert run_local_application(app).output() in ("cancelled", "running")
     assert get_request("last").call("flaky").status == "cancelled"
-
-
-@pytest.mark.parametrize("what", ["call", "map", "below", "many"])
-@pytest.mark.parametrize("lasts", [0.0, 0.05])
-def test_an_async_function_ends_when_the_tasks_that_it_made_of_calls_have(lasts: float, what: str) -> None:
-    """Also one that has not had its first turn when the function returns."""
-    tasks: list[Any] = []
-
-    @function()
-    async def work(x: int) -> int:
-        await asyncio.sleep(0.2)
-        return x
-
-    @function()
-    async def below(x: int) -> int:
-        tasks.append(asyncio.create_task(work(x)))
-        return x
-
-    @function()
-    async def parent(x: int) -> int:
-        match what:
-            case "call" | "map":
-                tasks.append(asyncio.create_task(work(x) if what == "call" else work.map([x])))
-            case "below":
-                await below(x)
-            case "many":
-                tasks.extend(asyncio.create_task(work(n)) for n in range(20))
-        await asyncio.sleep(lasts or (0.01 if what == "map" else 0.0))
-        return x
-
-    @application()
-    @function()
-    async def app() -> int:
-        x: int = await parent(1)
-        assert all(task.done() for task in tasks)
-        return x
-
-    request = run_local_application(app)
-    assert request.status == "succeeded", request.error
-    assert {call.status for call in request.calls()} == {"succeeded"}
-    assert len(statuses(request, "work")) == (20 if what == "many" else 2 if what == "map" else 1)
-
-
-def test_a_coroutine_that_is_never_awaited_holds_up_nothing() -> None:
-    made: list[Any] = []
-
-    @function()
-    async def work() -> None:
-        raise AssertionError("it has not begun")
-
-    @application()
-    @function()
-    async def app() -> int:
-        made.append(work())
-        return 1
-
-    assert run_local_application(app).output() == 1
-    made.pop().close()
-
-
-@pytest.mark.parametrize("ends", ["returns", "raises"])
-@pytest.mark.parametrize("how", ["thread", "task"])
-def test_nothing_begins_below_a_call_that_has_ended(how: str, ends: str) -> None:
-    late: list[BaseException | None] = []
-
-    def in_thread(context: contextvars.Context) -> None:
-        time.sleep(0.2)
-        try:
-            context.run(double, 1)
-        except Exception as error:  # noqa: BLE001 - it is looked at
-            late.append(error)
-        else:
-            late.append(None)
-
-    async def in_task() -> None:
-        await asyncio.sleep(0.2)
-        try:
-            double(1)
-        except Exception as error:  # noqa: BLE001 - it is looked at
-            late.append(error)
-
-    @function()
-    async def starts() -> None:
-        if how == "task":
-            late_tasks.append(asyncio.create_task(in_task()))
-        else:
-            threading.Thread(target=in_thread, args=(contextvars.copy_context(),)).start()
-        if ends == "raises":
-            raise ValueError
-
-    late_tasks: list[asyncio.Task[None]] = []
-
-    @application()
-    @function()
-    async def app() -> int:
-        with contextlib.suppress(ValueError):
-            await starts()
-        await asyncio.sleep(0.5)
-        return 1
-
-    request = run_local_application(app)
-    assert request.output() == 1
-    assert [type(error) for error in late] == [Cancelled]
-    assert statuses(request, "double") == []
-
-
-class Heard:
-    """A listener that counts outcomes."""
-
-    hears_starts = False
-
-    def __init__(self) -> None:
-        self.settled_rows: list[Any] = []
-
-    def settled(self, row: Any) -> None:
-        self.settled_rows.append(row)
-
-    def started(self, row: Any) -> None: ...
-    def reused(self, *told: Any) -> None: ...
-    def progressed(self, progress: Any) -> None: ...
-    def logged(self, entry: Any) -> None: ...
-
-
-def test_a_call_that_is_cancelled_while_its_outcome_is_committed_is_told_of(tmp_path: Path) -> None:
-    """What the store says, those who listen say, too."""
-    heard = Heard()
-
-    @function()
-    async def quick(n: int) -> int:
-        await asyncio.sleep(0.0005 * (n % 3))
-        return n
-
-    @application()
-    @function()
-    async def app() -> int:
-        next(iter(this_engine().active.values())).listeners.append(heard)
-        for lasts in range(20):
-            tasks = [asyncio.create_task(quick(n)) for n in range(20)]
-            await asyncio.sleep(0.0005 * lasts)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        return 1
-
-    configure(store=f"sqlite:///{tmp_path}/s.db")
-    request = run_local_application(app)
-    told = {row.identity: row.status for row in heard.settled_rows if row.name == "quick"}
-    assert sorted(told.values()) == sorted(statuses(request, "quick"))
