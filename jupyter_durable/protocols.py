@@ -122,6 +122,9 @@ class Scope(Protocol):
     def blocked(self) -> contextlib.AbstractContextManager[None]:
         """While the calling thread waits for durable calls: its slot is free, the clock of its call stands still."""
 
+    def seen_from(self, here: Scope | None, error: BaseException) -> BaseException:
+        """What a call below was left with, as code sees it whose running call is `here`."""
+
     def check(self) -> None:
         """Raises when the request was cancelled or the attempt was given up."""
 

@@ -14,7 +14,7 @@ from jupyter_durable.core.model import Status
 from jupyter_durable.executor.outcomes import new_outcome, wait_for
 from jupyter_durable.executor.thread import ThreadExecutor
 from jupyter_durable.loops import running_loop
-from jupyter_durable.runner.ending import cut_off
+from jupyter_durable.runner.ending import cut_off, tell_of_end
 from jupyter_durable.runner.run import CallRecord
 from jupyter_durable.runner.stop import AttemptGivenUp, Told
 from jupyter_durable.runner.waiting import POLL_SECONDS
@@ -102,6 +102,7 @@ def settle_children(call: CallRecord) -> None:
         with call.blocked():
             wait_for(pending, SETTLE_SECONDS)
     give_up_below(call)
+    tell_of_end(call, pending)
     call.fenced = fenced  # as it was: the thread of an attempt that was given up may go on for long
 
 
@@ -116,6 +117,7 @@ def abandon_children(call: CallRecord) -> None:
     for child in spawned:  # nothing waits for what cannot be stopped: other requests need its slot
         if not child.done():
             ThreadExecutor.give_up(child)
+    tell_of_end(call, spawned)
 
 
 def give_up_below(call: CallRecord) -> None:

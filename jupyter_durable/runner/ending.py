@@ -8,12 +8,12 @@ Rules of this file
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.model import ROOT, CallRow, Status, Write, diverged
-from jupyter_durable.errors import DurableError, ReplayError, StoreError
+from jupyter_durable.errors import Cancelled, DurableError, ReplayError, StoreError
 from jupyter_durable.runner.rows import row_of
 from jupyter_durable.runner.run import CallRecord, Run, Unsaved
 from jupyter_durable.runner.sealing import NOTHING
@@ -37,6 +37,16 @@ def cut_off(call: CallRecord, status: str) -> None:
         listener.settled(row)
 
 
+def tell_of_end(call: CallRecord, spawned: Iterable[Any]) -> None:
+    """Who holds the Future of a child that was given up does not wait for its thread."""
+    stopped = call.run.stopped
+    for child in spawned:
+        given_up = getattr(child, "given_up", None)
+        if given_up is not None and not child.done():
+            text = f"a Future of {call.text()}: the attempt that started it has ended; what it still does is not kept"
+            given_up(Cancelled(text) if stopped is None else RunStopped(stopped))
+
+
 def close_reached(call: CallRecord) -> list[Write]:
     """The stretches of reused calls of a body that was cut off."""
     return [*call.run.sealer.placed(call.body.take_reached())] if call.body is not None else []
@@ -58,11 +68,16 @@ def finish(
 ) -> None:
     """End the run: root outcome, status and lease in one transaction."""
     run.closed = True
-    if run.root_call is not None:
-        run.root_call.take_out()
+    root_call = run.root_call
+    if root_call is not None:
+        root_call.take_out()
     for call in reversed(list(run.open)):  # callers after what they called, as ever
         if call.give_up():
             cut_off(call, Status.CANCELLED)
+            if call.body is not None:
+                tell_of_end(call, list(call.body.spawned))
+    if root_call is not None and root_call.body is not None:
+        tell_of_end(root_call, list(root_call.body.spawned))
     run.outcome = status
     run.reports.end()
     run.later_all(writes)

@@ -1,4 +1,4 @@
-"""How a call ends: with what it has started, with all of its items, and heard of by all; and nothing begins afterwards."""
+"""How a call ends: with what it has started and all of its items, heard of by all; nothing begins afterwards."""
 
 from __future__ import annotations
 
@@ -269,3 +269,56 @@ def test_a_copy_of_the_process_made_in_a_call_is_left_with_what_its_code_raised(
     if os.getpid() != here:
         os._exit(9)
     assert request.output() == "7"
+
+
+@pytest.mark.parametrize("kind", ["function", "async", "map"])
+@pytest.mark.parametrize("ends", ["cancel", "failure"])
+def test_the_future_of_a_call_that_was_given_up_says_so_and_later_code_gets_an_ordinary_error(
+    ends: str, kind: str
+) -> None:
+    """Its thread may sit in C code for long."""
+    futures: list[Any] = []
+    there = threading.Event()
+
+    @function()
+    def slow(n: int) -> int:
+        there.set()
+        time.sleep(3)
+        return n
+
+    @function()
+    async def slow_async(n: int) -> int:
+        there.set()
+        await asyncio.sleep(60)
+        return n
+
+    @application()
+    @function()
+    def app() -> None:
+        made: Any = {"function": slow.future(1), "async": slow_async.future(1), "map": slow.future.map([1])}[kind]
+        futures.append(made.run())
+        assert there.wait(60)
+        if ends == "failure":
+            raise ValueError
+        time.sleep(60)
+
+    request = app.submit()
+    assert there.wait(60)
+    if ends == "cancel":
+        time.sleep(0.1)
+        request.cancel()
+    request.wait(60)
+    (future,) = futures
+    end = time.monotonic() + 2
+    while not future.done() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert "done" in repr(future)
+    assert isinstance(future.exception, Cancelled)
+    with pytest.raises(Cancelled):
+        future.result(1)
+
+    async def awaits() -> None:
+        await future
+
+    with pytest.raises(Cancelled):
+        asyncio.run(awaits())
