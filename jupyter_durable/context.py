@@ -88,19 +88,23 @@ class Deferred:
 def drive(call: Execution) -> Any:
     """Run one call to its end: one turn per attempt."""
     __tracebackhide__ = True
-    while True:
-        token = call.attempt()
-        try:
-            value = call.invoke(*call.args, **call.kwargs)
-            if isinstance(value, Deferred):
-                value = call.resolve(value)
-        except BaseException as error:  # noqa: BLE001 - a user's function was called; `fail` decides, and raises
-            current.reset(token)
-            delay = call.fail(error)
-        else:
-            current.reset(token)
-            return call.succeed(value)
-        call.pause(delay)
+    try:
+        while True:
+            token = call.attempt()
+            try:
+                value = call.invoke(*call.args, **call.kwargs)
+                if isinstance(value, Deferred):
+                    value = call.resolve(value)
+            except BaseException as error:  # noqa: BLE001 - a user's function was called; `fail` decides, and raises
+                current.reset(token)
+                delay = call.fail(error)
+            else:
+                current.reset(token)
+                return call.succeed(value)
+            call.pause(delay)
+    except BaseException as error:
+        call.leave(error)
+        raise
 
 
 async def drive_async(call: Execution) -> Any:
@@ -109,19 +113,23 @@ async def drive_async(call: Execution) -> Any:
     call = call.in_time()
     if call.reused:
         return call.value
-    while True:
-        token = call.attempt()
-        try:
-            value = await call.invoke(*call.args, **call.kwargs)
-            if isinstance(value, Deferred):
-                value = await call.resolve_async(value)
-        except BaseException as error:  # noqa: BLE001 - a user's function was called; `fail` decides, and raises
-            current.reset(token)
-            delay = call.fail(error)
-        else:
-            current.reset(token)
-            return await call.succeed_async(value)
-        await call.pause_async(delay)
+    try:
+        while True:
+            token = call.attempt()
+            try:
+                value = await call.invoke(*call.args, **call.kwargs)
+                if isinstance(value, Deferred):
+                    value = await call.resolve_async(value)
+            except BaseException as error:  # noqa: BLE001 - a user's function was called; `fail` decides, and raises
+                current.reset(token)
+                delay = call.fail(error)
+            else:
+                current.reset(token)
+                return await call.succeed_async(value)
+            await call.pause_async(delay)
+    except BaseException as error:
+        call.leave(error)
+        raise
 
 
 async def begin_late(scope: Scope, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], seq: int) -> Any:

@@ -87,19 +87,30 @@ class Future(Deferred, Generic[R]):
     def _launch(self, *, blocking: bool = False) -> None:
         spawned = self._scope.spawn(self._body, self._is_async, blocking=blocking)
         self._loop = getattr(spawned, "loop", None)
+        spawned.given_up = self._fail  # type: ignore[attr-defined]
         spawned.add_done_callback(self._settle)
 
     def _settle(self, done: concurrent.futures.Future[R]) -> None:
         if done.cancelled():
-            self._outcome.set_exception(
-                Cancelled(f"the Future of {self._name} did not begin: the attempt that started it has ended")
-            )
+            self._fail(Cancelled(f"the Future of {self._name} did not begin: the attempt that started it has ended"))
             return
         error = done.exception()
         if error is not None:
-            self._outcome.set_exception(error)
-        else:
-            self._outcome.set_result(done.result())
+            self._fail(error)
+            return
+        with self._lock:
+            if not self._outcome.done():
+                self._outcome.set_result(done.result())
+
+    def _fail(self, error: BaseException) -> None:
+        """What it comes to, unless that is known: what was given up may end much later, or never."""
+        with self._lock:
+            if not self._outcome.done():
+                self._outcome.set_exception(error)
+
+    def _seen(self, error: BaseException) -> BaseException:
+        """What code gets to see here of what the call was left with."""
+        return self._scope.seen_from(current.get(), error)
 
     @called_by_user
     def run(self) -> Future[R]:
@@ -131,6 +142,9 @@ class Future(Deferred, Generic[R]):
             self._launch(blocking=True)
         if not self._outcome.done():
             self._wait_here(timeout)
+        error = self._outcome.exception()
+        if error is not None and (seen := self._seen(error)) is not error:
+            raise seen
         return self._outcome.result()
 
     def _wait_here(self, timeout: float | None) -> None:
@@ -150,7 +164,8 @@ class Future(Deferred, Generic[R]):
     @property
     def exception(self) -> BaseException | None:
         """What the call raised; None while it runs and after a success."""
-        return self._outcome.exception() if self._outcome.done() else None
+        error = self._outcome.exception() if self._outcome.done() else None
+        return None if error is None else self._seen(error)
 
     def coroutine(self) -> Coroutine[Any, Any, R]:
         """A coroutine that gives the result, the same one each time. Only in a running loop, before the start."""
@@ -171,7 +186,12 @@ class Future(Deferred, Generic[R]):
             self._launch()
         import asyncio
 
-        return await asyncio.wrap_future(self._outcome)
+        try:
+            return await asyncio.wrap_future(self._outcome)
+        except BaseException as error:
+            if self._outcome.done() and (seen := self._seen(error)) is not error:
+                raise seen from None
+            raise
 
     async def _in_this_loop(self) -> R:
         try:

@@ -61,6 +61,9 @@ class Execution(Protocol):
     def fail(self, error: BaseException) -> float:
         """Settle the attempt as failed: the delay before the next one in seconds; raises when there is none."""
 
+    def leave(self, error: BaseException) -> None:
+        """It is driven no longer: settle it as cut off, if it is not settled."""
+
     def pause(self, delay: float) -> None:
         """Wait for the next attempt; ends early, by raising, when the request is cancelled."""
 
@@ -118,6 +121,9 @@ class Scope(Protocol):
 
     def blocked(self) -> contextlib.AbstractContextManager[None]:
         """While the calling thread waits for durable calls: its slot is free, the clock of its call stands still."""
+
+    def seen_from(self, here: Scope | None, error: BaseException) -> BaseException:
+        """What a call below was left with, as code sees it whose running call is `here`."""
 
     def check(self) -> None:
         """Raises when the request was cancelled or the attempt was given up."""

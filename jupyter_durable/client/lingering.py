@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyter_durable.core.model import ROOT
 from jupyter_durable.coroutine import DurableCoroutine
 from jupyter_durable.loops import tasks_here
 from jupyter_durable.runner.call import ActiveCall
@@ -28,7 +27,7 @@ QUIET_SECONDS: Final = 0.5
 
 def busy(run: Run) -> bool:
     """Whether calls of a run have not ended, or are about to begin in tasks of this thread's loop."""
-    return any(identity != ROOT for identity in list(run.open)) or bool(_awaiting(run))
+    return any(call.parent is not None for call in list(run.open)) or bool(_awaiting(run))
 
 
 def _awaiting(run: Run) -> list[asyncio.Task[Any]]:
@@ -46,7 +45,7 @@ def linger(run: Run, root: ActiveCall, end: Callable[[], None]) -> None:
         quiet, seen = 0.0, -1
         while quiet < QUIET_SECONDS and not run.ended and run.stopped is None:
             begun = root.body.next_seq if root.body is not None else 0
-            active = any(identity != ROOT for identity in list(run.open)) or not all(task.done() for task in tasks)
+            active = any(call.parent is not None for call in list(run.open)) or not all(task.done() for task in tasks)
             quiet = 0.0 if active or begun != seen else quiet + LOOK_SECONDS
             seen = begun
             threading.Event().wait(LOOK_SECONDS)

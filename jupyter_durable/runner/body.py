@@ -68,7 +68,7 @@ class Journalled:
 class Body:
     """Places and children of one pass. Guarded by `lock`: children may begin in any thread."""
 
-    __slots__ = ("lock", "matcher", "next_seq", "pass_no", "spawned", "strict")
+    __slots__ = ("coroutines", "lock", "matcher", "next_seq", "pass_no", "spawned", "strict")
 
     def __init__(self, pass_no: int, matcher: Matcher | None, strict: Any = None) -> None:
         self.pass_no = pass_no
@@ -80,6 +80,8 @@ class Body:
         self.lock = threading.Lock()
         self.spawned: list[concurrent.futures.Future[Any]] = []
         """Children that run beside the body."""
+        self.coroutines: set[Any] = set()
+        """Calls of async functions that have not ended: awaited here, in tasks of the user's, or never."""
 
     def take_reached(self) -> list[Reached]:
         """Stretches of reused calls that are to be written."""

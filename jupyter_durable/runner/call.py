@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextvars
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -72,8 +73,11 @@ class ActiveCall(CallRecord):
             self.flags |= carried(row.flags)
             if row.status in (Status.RUNNING, Status.INTERRUPTED):
                 self.attempts = attempts_of(run, row)  # they count; a final failure has a fresh budget
-        if parent is not None and not parent.marked:
-            mark(parent)
+        if parent is not None:
+            if not parent.marked:
+                mark(parent)
+            if plan.is_async:
+                parent.body.coroutines.add(self)  # type: ignore[union-attr]  # its place is in it
         if plan.threaded:
             self.invoke = waiting.invoker(self)
         elif self.depth % STACK_CALLS == STACK_CALLS - 1 and not plan.is_async:
@@ -135,7 +139,7 @@ class ActiveCall(CallRecord):
         if retries:
             self.marked = True  # before the pulse sees the call: this mark is committed here
         if first:
-            run.open[self.identity] = self
+            run.open[self] = None
         parent = self.parent
         # Asked once the call is in `open`: who stops the run, or ends an attempt, says so first and looks there then.
         if run.stopped is not None or run.closed:
@@ -143,12 +147,14 @@ class ActiveCall(CallRecord):
         if parent is not None:
             body = parent.body
             # Over is also the pass through the caller's code that began this call, or this call was given up.
-            if parent.fenced or body is None or body.pass_no != self.pass_no or run.open.get(self.identity) is not self:
+            if parent.fenced or body is None or body.pass_no != self.pass_no or self not in run.open:
                 self._refuse(first)
         if retries:
             mark_durably(self)  # the budget must survive a kill
             if run.stopped is not None or run.closed:  # a commit may take long
                 self._refuse(first)
+        if run.workers.stuck and (run.id, self.identity) in run.workers.stuck:
+            self.invoke = waiting.after_stuck(self, self.invoke)
         if parent is not None and (clock := parent.deadline) is not None and self.paused is None:
             self.paused = clock
             clock.pause()
@@ -160,7 +166,7 @@ class ActiveCall(CallRecord):
     def _refuse(self, first: bool) -> NoReturn:
         """Nothing begins any more. A call that has never begun leaves no trace."""
         if first and self.parent is not None:
-            self.run.open.pop(self.identity, None)
+            self.take_out()
         self.refuse()
 
     def resolve(self, value: Any) -> Any:
@@ -179,11 +185,12 @@ class ActiveCall(CallRecord):
 
     def succeed(self, value: Any) -> Any:
         """Settle as succeeded; returns the value once it is durable (for map items: once it is handed over)."""
+        if self.body is not None and self.start_over is None:
+            with suppress(StartOver):  # one of the children has found it
+                children.for_children(self)
         if self.start_over is not None:
             self.fail(StartOver())
             return drive(self)
-        if self.body is not None:
-            children.for_children(self)
         row, writes = settling.completed(self, value)
         run = self.run
         if self.parent is None:
@@ -191,16 +198,22 @@ class ActiveCall(CallRecord):
         elif self.handoff is not None:
             self.handoff(row, writes)
         else:
-            run.record(row, writes)
+            try:
+                run.record(row, writes)
+            except KeyboardInterrupt:  # while it waits for the commit, which goes on
+                settling.ended(self, row)
+                raise
         settling.ended(self, row)
         return self._after_success(value)
 
     async def succeed_async(self, value: Any) -> Any:
         """As `succeed`; while a group commits the loop goes on."""
+        if self.body is not None and self.start_over is None:
+            with suppress(StartOver):
+                await children.for_children_async(self)
         if self.start_over is not None:
             self.fail(StartOver())
             return await drive_async(self)
-        await children.for_children_async(self)
         row, writes = settling.completed(self, value)
         run = self.run
         if self.parent is None:
@@ -213,7 +226,11 @@ class ActiveCall(CallRecord):
             loop = asyncio.get_running_loop()
             durable: asyncio.Future[BaseException | None] = loop.create_future()
             run.post(row, lambda error: _set_soon(loop, durable, error), writes)
-            error = await durable
+            try:
+                error = await durable
+            except BaseException:  # its task is cancelled; the outcome is on its way all the same
+                settling.ended(self, row)
+                raise
             if error is not None:
                 run.stop(error)
                 raise RunStopped(error)
@@ -234,6 +251,14 @@ class ActiveCall(CallRecord):
         """Settle the attempt as failed: the delay before the next one in seconds; raises when there is none."""
         __tracebackhide__ = True
         return settling.fail(self, error)
+
+    def leave(self, error: BaseException) -> None:
+        """It is driven no longer. Where that came while it waited (for children, a turn, a commit), it is cut off."""
+        if self.forked:
+            return
+        if self in self.run.open:
+            settling.interrupted(self, error)
+        self.left()
 
     def settle_failed(self, error: BaseException) -> None:
         """The body of a cell raised: record it; the notebook shows the exception itself."""

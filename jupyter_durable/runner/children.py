@@ -14,7 +14,7 @@ from jupyter_durable.core.model import Status
 from jupyter_durable.executor.outcomes import new_outcome, wait_for
 from jupyter_durable.executor.thread import ThreadExecutor
 from jupyter_durable.loops import running_loop
-from jupyter_durable.runner.ending import cut_off
+from jupyter_durable.runner.ending import cut_off, tell_of_end
 from jupyter_durable.runner.run import CallRecord
 from jupyter_durable.runner.stop import AttemptGivenUp, Told
 from jupyter_durable.runner.waiting import POLL_SECONDS
@@ -77,8 +77,12 @@ async def for_children_async(call: CallRecord) -> None:
     """As `for_children`, in the running loop."""
     import asyncio
 
-    body = call.body
-    while body is not None and not all(child.done() for child in body.spawned):
+    body, run = call.body, call.run
+    if body is None:
+        return
+    if not all(child.started_at for child in list(body.coroutines)):
+        await asyncio.sleep(0)  # a task that was made of one is to begin
+    while not all(child.done() for child in body.spawned) or any(child in run.open for child in list(body.coroutines)):
         await asyncio.sleep(0.001)
         call.check()
 
@@ -98,6 +102,7 @@ def settle_children(call: CallRecord) -> None:
         with call.blocked():
             wait_for(pending, SETTLE_SECONDS)
     give_up_below(call)
+    tell_of_end(call, pending)
     call.fenced = fenced  # as it was: the thread of an attempt that was given up may go on for long
 
 
@@ -112,6 +117,7 @@ def abandon_children(call: CallRecord) -> None:
     for child in spawned:  # nothing waits for what cannot be stopped: other requests need its slot
         if not child.done():
             ThreadExecutor.give_up(child)
+    tell_of_end(call, spawned)
 
 
 def give_up_below(call: CallRecord) -> None:
@@ -121,9 +127,8 @@ def give_up_below(call: CallRecord) -> None:
     """
     told, visits, taken = Told(), [], []
     for child in open_below(call):
-        if call.run.open.pop(child.identity, None) is not None:
+        if child.give_up():
             taken.append(child)
-        child.fenced = True
     for child in reversed(taken):
         cut_off(child, Status.CANCELLED)
         if child.visit is not None:
@@ -137,7 +142,7 @@ def give_up_below(call: CallRecord) -> None:
 def open_below(call: CallRecord) -> list[CallRecord]:
     """The calls below `call` that execute now."""
     below = []
-    for other in list(call.run.open.values()):
+    for other in list(call.run.open):
         above: CallRecord | None = other
         while above is not None and above.depth > call.depth:
             above = above.parent

@@ -8,12 +8,12 @@ Rules of this file
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.model import ROOT, CallRow, Status, Write, diverged
-from jupyter_durable.errors import DurableError, ReplayError, StoreError
+from jupyter_durable.errors import Cancelled, DurableError, ReplayError, StoreError
 from jupyter_durable.runner.rows import row_of
 from jupyter_durable.runner.run import CallRecord, Run, Unsaved
 from jupyter_durable.runner.sealing import NOTHING
@@ -37,13 +37,14 @@ def cut_off(call: CallRecord, status: str) -> None:
         listener.settled(row)
 
 
-def settle_cancelled(call: CallRecord) -> bool:
-    """Settle a call that is given up; whether it was still open."""
-    if call.run.open.pop(call.identity, None) is None:
-        return False
-    call.fenced = True
-    cut_off(call, Status.CANCELLED)
-    return True
+def tell_of_end(call: CallRecord, spawned: Iterable[Any]) -> None:
+    """Who holds the Future of a child that was given up does not wait for its thread."""
+    stopped = call.run.stopped
+    for child in spawned:
+        given_up = getattr(child, "given_up", None)
+        if given_up is not None and not child.done():
+            text = f"a Future of {call.text()}: the attempt that started it has ended; what it still does is not kept"
+            given_up(Cancelled(text) if stopped is None else RunStopped(stopped))
 
 
 def close_reached(call: CallRecord) -> list[Write]:
@@ -67,9 +68,16 @@ def finish(
 ) -> None:
     """End the run: root outcome, status and lease in one transaction."""
     run.closed = True
-    run.open.pop(ROOT, None)
-    for call in reversed(list(run.open.values())):  # callers after what they called, as ever
-        settle_cancelled(call)
+    root_call = run.root_call
+    if root_call is not None:
+        root_call.take_out()
+    for call in reversed(list(run.open)):  # callers after what they called, as ever
+        if call.give_up():
+            cut_off(call, Status.CANCELLED)
+            if call.body is not None:
+                tell_of_end(call, list(call.body.spawned))
+    if root_call is not None and root_call.body is not None:
+        tell_of_end(root_call, list(root_call.body.spawned))
     run.outcome = status
     run.reports.end()
     run.later_all(writes)
@@ -120,7 +128,7 @@ def end_stopped(run: Run, root: CallRecord, interrupt: BaseException | None) -> 
             reason = run.stopped = interrupt
     assert reason is not None
     if told is not None:
-        leave_all(run.open, told, but=ROOT)  # the root was left already
+        leave_all(run.open, told, but=root)  # it was left already
     status = Status.INTERRUPTED if isinstance(reason, StoreError) else Status.CANCELLED
     if isinstance(reason, ReplayError):
         status = Status.FAILED
@@ -130,7 +138,7 @@ def end_stopped(run: Run, root: CallRecord, interrupt: BaseException | None) -> 
         if run.told is not None:
             run.told.wait(THROW_SECONDS)
         # Who finds it gone is late: another thread ends the run, unless an interrupt threw it out before it could.
-        if run.open.pop(ROOT, None) is not None or not (run.over.wait(END_SECONDS) or run.closed):
+        if _take_root_out(root) or not (run.over.wait(END_SECONDS) or run.closed):
             writes = close_reached(root)
             row = row_of(
                 root,
@@ -147,6 +155,14 @@ def end_stopped(run: Run, root: CallRecord, interrupt: BaseException | None) -> 
             _end(run)
         raise
     return reason
+
+
+def _take_root_out(root: CallRecord) -> bool:
+    """Whether it was there. The pulse ends a run while the code of its root goes on; a cell is no such code."""
+    with root.run.lock:
+        if root.spec is not None and root.thread_id not in (0, threading.get_ident()):
+            return root.give_up()
+        return root.take_out()
 
 
 def _one_line(error: BaseException) -> str:

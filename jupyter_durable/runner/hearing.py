@@ -108,7 +108,7 @@ class _Listener:
 
         None where there are several, or none but a cell, which is never served.
         """
-        calls = [call for run in list(self.runs.values()) for call in list(run.open.values())]
+        calls = [call for run in list(self.runs.values()) for call in list(run.open)]
         callers = {id(call.parent) for call in calls}
         innermost = [call for call in calls if id(call) not in callers]
         if len(innermost) != 1 or innermost[0].kind in (Kind.CELL, Kind.SCRIPT):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from jupyter_durable.context import Deferred, drive, drive_async
 from jupyter_durable.core.model import CallRow, Flag, Kind, Write
@@ -23,18 +23,15 @@ from jupyter_durable.future import in_copied_context, refuse_nested, settled, se
 from jupyter_durable.protocols import MapOptions, Scope
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.matching import match_items, open_body, refused
-from jupyter_durable.runner.nodes import Turn, begin_node, combined, items_of, reserve
+from jupyter_durable.runner.nodes import Last, Turn, begin_node, combined, items_of, reserve
 from jupyter_durable.runner.run import CallRecord, Run
 from jupyter_durable.runner.serving import Served, serve
-from jupyter_durable.runner.stop import AttemptGivenUp, RunStopped, StartOver
 from jupyter_durable.runner.waiting import POLL_SECONDS
 from jupyter_durable.serializer.digest import args_digest
 from jupyter_durable.spec import Spec
 
 Outcome = tuple[Any, BaseException | None]
 """Result of an item, or what it raised."""
-CAUGHT: Final = (Exception, RunStopped, StartOver, AttemptGivenUp)
-"""What an item is left with while the map goes on; one of an async function also when its task is cancelled."""
 
 
 def _digests(run: Run, spec: Spec, values: list[Any]) -> list[tuple[bytes, int]]:
@@ -135,7 +132,8 @@ def run_map(
         begun = _begin_items(node, spec, values, digests)
         outcomes = _drive_items(node, begun, options)
         results = _gathered(node, outcomes, options)
-    node.succeed(None)
+    with Last(node):
+        node.succeed(None)
     return results
 
 
@@ -246,11 +244,14 @@ async def run_map_async(
             try:
                 async with permits:
                     return await drive_async(call), None
-            except (*CAUGHT, asyncio.CancelledError) as error:  # kept, so that `gather` waits: it is raised at the end
+            except (KeyboardInterrupt, GeneratorExit):  # the loop's own, which nothing holds up
+                raise
+            except BaseException as error:  # noqa: BLE001 - a user's function was called; the map raises it at its end
                 return None, error
 
         outcomes = await asyncio.gather(*(one(call) for call in begun))
         node.check()
         results = _gathered(node, outcomes, options)
-    await node.succeed_async(None)
+    with Last(node):
+        await node.succeed_async(None)
     return results

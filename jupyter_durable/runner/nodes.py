@@ -84,6 +84,23 @@ class Turn:
             self._node.fail(error)
 
 
+class Last:
+    """The end of a node, as a context: however it is left, the node is settled."""
+
+    __slots__ = ("_node",)
+
+    def __init__(self, node: ActiveCall) -> None:
+        self._node = node
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        __tracebackhide__ = True
+        if error is not None:
+            self._node.leave(error)
+
+
 def recorded_value(parent: CallRecord, name: str, make: Any) -> Any:
     """`make()` the first time, the recorded value on replay."""
     parent.check()

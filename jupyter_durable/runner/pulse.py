@@ -33,7 +33,7 @@ class Pulse:
 
     def mark(self) -> None:
         """Calls that have been open since the last beat get their started mark."""
-        for call in list(self._run.open.values()):
+        for call in list(self._run.open):
             if not call.marked:
                 mark(call)
 

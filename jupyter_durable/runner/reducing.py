@@ -18,7 +18,7 @@ from jupyter_durable.protocols import Scope
 from jupyter_durable.runner.body import Body
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.matching import match, open_body, refused
-from jupyter_durable.runner.nodes import Turn, begin_node, combined, items_of, reserve
+from jupyter_durable.runner.nodes import Last, Turn, begin_node, combined, items_of, reserve
 from jupyter_durable.runner.run import CallRecord
 from jupyter_durable.runner.serving import pass_over, serve
 from jupyter_durable.serializer.digest import value_digest
@@ -140,7 +140,8 @@ def run_reduce(
             call = chain.begin(item)
             chain.add(call, drive(call))
         chain.end()
-    node.succeed(None)
+    with Last(node):
+        node.succeed(None)
     return chain.accumulated
 
 
@@ -163,5 +164,6 @@ async def run_reduce_async(
             call = chain.begin(item)
             chain.add(call, await drive_async(call))
         chain.end()
-    await node.succeed_async(None)
+    with Last(node):
+        await node.succeed_async(None)
     return chain.accumulated

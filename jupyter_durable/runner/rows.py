@@ -28,7 +28,7 @@ def mark(call: CallRecord) -> None:
 def mark_durably(call: CallRecord) -> None:
     """Commit the started mark as an outcome is committed: alone in this thread, without a hop to the store's."""
     call.marked = call.durable_mark = True
-    call.run.record(row_of(call, Status.RUNNING))
+    call.run.record(row_of(call, Status.RUNNING), begins=call)
 
 
 def row_of(call: CallRecord, status: str, kept: Kept = NOTHING, duration: float | None = None) -> CallRow:

@@ -5,7 +5,8 @@ Rules of this file
 - A run is what its calls share. It owns its request through a lease; when the store fails, the lease is lost, the
   request is cancelled or a strict replay diverges, the run stops: `stopped` holds the reason, and every durable call
   raises `RunStopped` from then on.
-- A call is in `Run.open` while it executes. Whoever takes it out settles it.
+- A call is in `Run.open` while it executes. Whoever takes it out settles it. It stands there as itself, not by its
+  identity: in the next attempt of its caller the same call is another object, while the old one may still run.
 - What a run counts and keeps in memory does not grow with the number of calls.
 - What is done for every call is written for speed (design section 6): one dict entry, no objects that a leaf does not
   need.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -40,10 +42,11 @@ from jupyter_durable.runner.state import StateLog
 from jupyter_durable.runner.stop import RunStopped, StartOver, Told, leave_all
 from jupyter_durable.runner.traces import Traces
 from jupyter_durable.serializer.digesting import Digesting
-from jupyter_durable.store.base import BlobLost, BlobRefused, Journal
+from jupyter_durable.store.base import BlobLost, BlobRefused, Journal, Settled
 
 if TYPE_CHECKING:
     import asyncio
+    import concurrent.futures
 
 
 class CallRecord:
@@ -52,8 +55,8 @@ class CallRecord:
     # fmt: off
     __slots__ = (
         "args", "async_depth", "attempts", "bodies", "body", "deadline", "depth", "digest", "durable_mark", "fenced",
-        "flags", "handoff", "identity", "invoke", "kind", "kwargs", "marked", "outcome", "packed", "parent", "pass_no",
-        "paused", "plan", "pristine", "result_digest", "row", "run", "seq", "spec", "start_over", "started",
+        "flags", "handoff", "identity", "inside", "invoke", "kind", "kwargs", "marked", "outcome", "packed", "parent",
+        "pass_no", "paused", "plan", "pristine", "result_digest", "row", "run", "seq", "spec", "start_over", "started",
         "started_at", "tail", "task", "thread_id", "traces", "turn_started", "visit", "watched",
     )
     # fmt: on
@@ -102,6 +105,8 @@ class CallRecord:
         self.pristine: Pristine | None = None
         self.result_digest: bytes | None = None
         self.started_at = 0.0
+        self.inside: concurrent.futures.Future[None] | None = None
+        """Made when it is given up: is done when it has been left, and the next attempt of this call may begin."""
         self.task: asyncio.Task[Any] | None = None
         self.visit: Visit | None = None
         """The stay in its function, where an error may be thrown into that thread."""
@@ -111,6 +116,32 @@ class CallRecord:
         else:
             self.depth = parent.depth + 1
             self.async_depth = parent.async_depth + (spec.is_async if kind != Kind.VALUE else 0)
+
+    def take_out(self) -> bool:
+        """It executes no longer; whether it did until now. Who is told so settles it."""
+        if self.plan.is_async and (parent := self.parent) is not None and parent.body is not None:
+            parent.body.coroutines.discard(self)
+        return self.run.open.pop(self, self) is None
+
+    def give_up(self) -> bool:
+        """Take it out, while its code may go on: until that has ended no other attempt of it begins."""
+        run = self.run
+        with run.lock:
+            if self not in run.open:
+                return False
+            self.fenced = True
+            self.inside = run.workers.remember((run.id, self.identity), None, self.task)
+            if self.take_out():
+                return True
+        self.left()  # it has just ended
+        return False
+
+    def left(self) -> None:
+        """Nothing of it runs any more."""
+        with self.run.lock:
+            inside, self.inside = self.inside, None
+        if inside is not None:
+            inside.set_result(None)
 
     @property
     def name(self) -> str:
@@ -153,15 +184,23 @@ class CallRecord:
         """Raises when the request was cancelled or the attempt was given up."""
         if self.start_over is not None:
             raise StartOver
-        if self.fenced:
-            raise Cancelled(f"{self.text()}: this attempt was given up; nothing it does is kept any more")
-        if self.run.stopped is not None:
-            raise RunStopped(self.run.stopped)
-        if self.run.closed:
+        if self.run.closed and self.run.stopped is None:
             raise SDKUsageError(
                 f"request {self.run.id} has ended; a durable call made in {self.name} came too late. "
                 "Wait for your threads inside the function that starts them."
             )
+        if self.fenced:
+            raise Cancelled(
+                f"{self.text()}: this attempt has ended or was given up; nothing that is done in it is kept any more. "
+                "Wait for your threads and tasks inside the function that starts them"
+            )
+        if self.run.stopped is not None:
+            raise RunStopped(self.run.stopped)
+
+    @property
+    def forked(self) -> bool:
+        """Whether this is a copy of it, in a process that its code made by `os.fork`: nothing here is to be settled."""
+        return os.getpid() != self.run.process_id
 
     def refuse(self) -> NoReturn:
         """Raises, because no attempt of this call may begin or go on."""
@@ -214,7 +253,7 @@ class Run:
         self.now, self.monotonic = settings.clock.now, settings.clock.monotonic
         self.lock = threading.RLock()
         self.identities: Iterator[int] = itertools.count(max(lease.next_identity, ROOT + 1))
-        self.open: dict[int, CallRecord] = {}
+        self.open: dict[CallRecord, None] = {}
         self.planner = Planner(settings, options.retries, code)
         self.plans = self.planner.plans
         self.listeners: list[Listener] = []
@@ -235,6 +274,7 @@ class Run:
         """Set with `ended`."""
         self.told: Told | None = None
         """Whether all that executes knows that the run is stopped; there as soon as it is."""
+        self.process_id = os.getpid()
         self.main_id = threading.main_thread().ident
         self.thread_id: int | None = threading.get_ident()
         """The thread that does nothing else until the run ends."""
@@ -268,11 +308,13 @@ class Run:
 
     # writing
 
-    def record(self, row: CallRow, writes: Sequence[Write] = ()) -> None:
-        """Commit an outcome; a store that refuses it stops the run."""
+    def record(self, row: CallRow, writes: Sequence[Write] = (), *, begins: CallRecord | None = None) -> None:
+        """Commit an outcome; a store that refuses it stops the run. Of a call that `begins`: its started mark."""
         try:
             self.journal.record(row, writes)
         except StoreError as error:
+            if isinstance(error, Settled) and begins is not None and begins not in self.open:
+                begins.refuse()  # it was given up meanwhile
             self.keep_unsaved(row, error)
             self.stop(error)
             raise RunStopped(error) from None

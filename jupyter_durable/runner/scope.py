@@ -17,9 +17,11 @@ from jupyter_durable.core.model import Flag, Kind, Metric, Progressed
 from jupyter_durable.core.replay import WrongMatch, drift_of, reusable
 from jupyter_durable.core.strict import Divergence
 from jupyter_durable.coroutine import DurableCoroutine
+from jupyter_durable.errors import Cancelled
 from jupyter_durable.executor.visit import Visit, left
 from jupyter_durable.future import in_copied_context, refuse_nested, settled
-from jupyter_durable.protocols import MapOptions
+from jupyter_durable.loops import cancellation
+from jupyter_durable.protocols import MapOptions, Scope
 from jupyter_durable.runner import mapping, nodes, reducing, waiting
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.children import start
@@ -27,6 +29,7 @@ from jupyter_durable.runner.matching import mismatched, open_body, refused
 from jupyter_durable.runner.rows import mark_durably
 from jupyter_durable.runner.run import CallRecord
 from jupyter_durable.runner.serving import serve
+from jupyter_durable.runner.stop import AttemptGivenUp, RunStopped
 from jupyter_durable.serializer.digest import args_digest
 from jupyter_durable.spec import Spec
 
@@ -63,7 +66,7 @@ class CallScope:
     def ended(self) -> bool:
         """Whether the call has its outcome."""
         call = self._call
-        return call.run.open.get(call.identity) is not call
+        return call not in call.run.open
 
     @property
     def request_id(self) -> str:
@@ -92,6 +95,21 @@ class CallScope:
 
         headers = self._call.run.options.headers
         return values.Headers() if headers is None else headers
+
+    def seen_from(self, here: Scope | None, error: BaseException) -> BaseException:
+        """What a call below was left with, as code sees it whose running call is `here`.
+
+        What leaves the code of a run is nothing for code that goes on after it, or in another one.
+        """
+        run = self._call.run
+        if not isinstance(error, (RunStopped, AttemptGivenUp, *cancellation())):
+            return error
+        if not run.ended and (here is None or here.request_id == run.id):
+            return error
+        reason = error.args[0] if error.args else None
+        if isinstance(reason, Exception):
+            return reason
+        return Cancelled(f"the call was given up: request {run.id} has ended")
 
     # calls below
 
@@ -214,6 +232,7 @@ class CallScope:
         """Stable for this call: its identity is made durable before the key is handed out."""
         call = self._call
         if not call.durable_mark:
+            call.check()
             with left(call.visit):
                 mark_durably(call)
         return f"{call.run.id}-{call.identity}"

@@ -62,8 +62,8 @@ def completed(call: CallRecord, value: Any) -> tuple[CallRow, Sequence[Write]]:
         _failed(call, error)
     if call.kind == Kind.REDUCE_STEP:
         call.result_digest = value_digest(value, run.digesting)[0]
-    if run.open.pop(call.identity, None) is None:
-        _come_too_late(call)
+    _take_out(call)
+    call.fenced = True  # what its threads and tasks still do has no place below it
     row = row_of(call, Status.SUCCEEDED, kept, run.monotonic() - call.started)
     if call.kind == Kind.REDUCE_STEP:
         call.outcome = row
@@ -120,11 +120,12 @@ def _go_on_above(call: CallRecord) -> None:
 
 
 def _take_out(call: CallRecord) -> None:
-    if call.run.open.pop(call.identity, None) is None:
+    if not call.take_out():
         _come_too_late(call)
 
 
 def _come_too_late(call: CallRecord) -> NoReturn:
+    call.left()
     if call.run.stopped is not None:
         raise RunStopped(call.run.stopped)
     raise Cancelled(f"{call.text()}: this attempt is no longer the current one; its result is not kept")
@@ -155,6 +156,8 @@ def fail(call: CallRecord, error: BaseException) -> float:
     """Settle the attempt as failed: the delay before the next one in seconds; raises when there is none."""
     __tracebackhide__ = True
     run = call.run
+    if call.forked:
+        raise error
     if call.start_over is not None and not isinstance(error, RunStopped):
         _begin_again(call)
         _renew_arguments(call)
@@ -164,13 +167,15 @@ def fail(call: CallRecord, error: BaseException) -> float:
         run.stop(error)
         error = RunStopped(error)
     if isinstance(error, (*UNWRAPPED, *cancellation())):
-        _interrupted(call, error)
+        interrupted(call, error)
     settle_children(call)
     import random
 
     delay = decide(call.plan.policy, call.attempts, error, random.random())
     if run.stopped is not None:
-        _interrupted(call, RunStopped(run.stopped))
+        interrupted(call, RunStopped(run.stopped))
+    if call not in run.open:
+        _come_too_late(call)
     if delay is not None:
         _record_attempt(call, error)
         _renew_arguments(call)
@@ -188,6 +193,7 @@ def _failed(call: CallRecord, error: BaseException) -> NoReturn:
     if call.body is not None:
         writes = [*_close_body(call, call.body), *writes]
     _take_out(call)
+    call.fenced = True
     kept = _keep_failure(call, error)
     row = row_of(call, Status.FAILED, kept, run.monotonic() - call.started)
     if kept.value is None and run.sealer.refused:
@@ -221,16 +227,18 @@ def _keep_failure(call: CallRecord, error: BaseException) -> Kept:
     return call.run.sealer.keep(without_credentials(_encoded(error)))
 
 
-def _interrupted(call: CallRecord, error: BaseException) -> NoReturn:
+def interrupted(call: CallRecord, error: BaseException) -> NoReturn:
     """The call was cut off: it executes again on replay. What it started is given up."""
     __tracebackhide__ = True
     run = call.run
     call.fenced = True
-    call.thread_id = 0  # it is left: an interrupt that was meant for it comes too late
+    with run.lock:  # else who gives it up now would wait for ever
+        call.thread_id = 0  # it is left: an interrupt that was meant for it comes too late
+        call.left()
     _go_on_above(call)
     abandon_children(call)
     call.task = None  # nor is its task cancelled any more, which may be the user's own
-    if call.parent is not None and run.open.pop(call.identity, None) is not None:
+    if call.parent is not None and call.take_out():
         status = Status.INTERRUPTED if isinstance(run.stopped, StoreError) else Status.CANCELLED
         cut_off(call, status)
         run.later_all(close_reached(call))

@@ -45,4 +45,4 @@ def enter_root(root: ActiveCall) -> None:
     root.thread_id = run.thread_id = threading.get_ident()
     if root.thread_id != run.main_id:
         root.visit = Visit()
-    run.open[ROOT] = root
+    run.open[root] = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from jupyter_durable.executor.visit import Visit, throw
@@ -42,8 +42,6 @@ class AttemptGivenUp(BaseException):
 class Stay(Protocol):
     """A call that executes, as who makes it leave its function sees it."""
 
-    @property
-    def identity(self) -> int: ...
     @property
     def task(self) -> asyncio.Task[Any] | None:
         """The task it runs in, where its function is async."""
@@ -118,14 +116,14 @@ def interrupt_main(runs_on: Callable[[], bool]) -> None:
     threading.Thread(target=body, name="durable-cancel", daemon=True).start()
 
 
-def leave_all(open_calls: Mapping[int, Stay], told: Told, *, but: int = 0) -> None:
+def leave_all(open_calls: Iterable[Stay], told: Told, *, but: Stay | None = None) -> None:
     """Leave the functions of all calls that execute, but for those of the calling thread, and for the call `but`."""
     here, main = threading.get_ident(), threading.main_thread().ident
     on_main: Stay | None = None
     visits: list[Visit] = []
     tasks: dict[asyncio.Task[Any], Stay] = {}
-    for call in list(open_calls.values()):
-        if call.identity == but:
+    for call in list(open_calls):
+        if call is but:
             continue
         if call.task is not None:
             tasks[call.task] = call  # the innermost one of each: who catches it there has its caller left by `succeed`

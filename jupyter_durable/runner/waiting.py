@@ -21,7 +21,7 @@ from jupyter_durable.executor.thread import ThreadExecutor, begun_here, blocked,
 from jupyter_durable.executor.visit import Visit, throw
 from jupyter_durable.future import LONGEST_POLL_SECONDS, in_copied_context
 from jupyter_durable.runner.countdown import Countdown
-from jupyter_durable.runner.run import CallRecord, Run
+from jupyter_durable.runner.run import CallRecord
 from jupyter_durable.runner.stop import AttemptGivenUp, RunStopped
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ POLL_SECONDS: Final = 0.1
 WATCH_SECONDS: Final = 0.25
 """How long a watchdog sleeps at most: progress gives time back, and a test moves the clock."""
 PERMIT_SECONDS: Final = 0.005
+TURNS: Final = 20
+"""After so many turns in a loop that waits for an earlier attempt the user is told."""
 SETTLE_SECONDS: Final = 0.8
 """How long a task that was told to stop may take before it is given up."""
 
@@ -55,7 +57,6 @@ def _over(call: CallRecord) -> TimeoutError:
 
 def _on_worker(call: CallRecord, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     __tracebackhide__ = True
-    _wait_for_stuck(call)
     visit, clock = _begin_visit(call)
     done: concurrent.futures.Future[Any] | None = None
 
@@ -122,30 +123,46 @@ def _give_up(call: CallRecord, done: concurrent.futures.Future[Any] | None, visi
         call.fenced = fenced
     else:
         ThreadExecutor.give_up(done)
-        call.run.workers.stuck[call.run.id, call.identity] = done
+        call.run.workers.remember((call.run.id, call.identity), done)
+
+
+def after_stuck(call: CallRecord, invoke: Callable[..., Any]) -> Callable[..., Any]:
+    """`invoke`, once nothing of an earlier attempt runs: two at once would break `at most one attempt at a time`."""
+
+    def waits(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        _wait_for_stuck(call)
+        return invoke(*args, **kwargs)
+
+    async def waits_async(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        await _wait_for_stuck_async(call)
+        return await invoke(*args, **kwargs)
+
+    return waits_async if call.plan.is_async else waits
 
 
 def _wait_for_stuck(call: CallRecord) -> None:
-    """An earlier attempt of this call may still run: two at once would break `at most one attempt at a time`."""
-    key = (call.run.id, call.identity)
-    stuck = call.run.workers.stuck.get(key)
-    if stuck is None:
-        return
-    told = False
+    workers, key, told = call.run.workers, (call.run.id, call.identity), False
     with begun_here():
-        while not stuck.done():
-            wait_for([stuck], POLL_SECONDS)
-            if not told and not stuck.done():
+        while stuck := workers.running(key):
+            _, left = wait_for(stuck, POLL_SECONDS)
+            if left and not told:
                 told = True
                 _tell_of_stuck(call)
-            if call.run.stopped is not None:
-                raise RunStopped(call.run.stopped)
-    call.run.workers.stuck.pop(key, None)
-    call.fenced = False
+            _still_open(call)
+    _begin_unfenced(call)
 
 
 def _tell_of_stuck(call: CallRecord) -> None:
     call.run.warn(f"{call.text()}: an earlier attempt is still running; the next one waits for it")
+
+
+def _begin_unfenced(call: CallRecord) -> None:
+    """An attempt that was over before it was out of its function had fenced its call; one that is given up is out."""
+    with call.run.lock:
+        _still_open(call)
+        call.fenced = False
 
 
 def _inline_with_deadline(call: CallRecord, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -181,7 +198,6 @@ def _remaining(clock: Countdown) -> float:
 
 
 async def _async_with_deadline(call: CallRecord, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    await _wait_for_stuck_async(call)
     async with _permit(call):
         call.check()
         return await _under_deadline(call, args, kwargs)
@@ -231,14 +247,13 @@ async def _under_deadline(call: CallRecord, args: tuple[Any, ...], kwargs: dict[
                 await asyncio.wait({body}, timeout=SETTLE_SECONDS)
                 if body.done():
                     call.fenced = fenced
-                else:
-                    call.run.workers.stuck[call.run.id, call.identity] = _end_of(body)
                 raise _over(call)
         return body.result()
     finally:
         call.deadline = None
         if not body.done():
             body.cancel()
+            call.run.workers.remember((call.run.id, call.identity), _end_of(body))
 
 
 def _end_of(task: asyncio.Task[Any]) -> concurrent.futures.Future[None]:
@@ -252,18 +267,14 @@ async def _wait_for_stuck_async(call: CallRecord) -> None:
     """As `_wait_for_stuck`, in the running loop."""
     import asyncio
 
-    key = (call.run.id, call.identity)
-    stuck = call.run.workers.stuck.get(key)
-    if stuck is None:
-        return
-    if not stuck.done():
-        _tell_of_stuck(call)
-    while not stuck.done():
+    workers, key, turns = call.run.workers, (call.run.id, call.identity), 0
+    while workers.running(key):
         await asyncio.sleep(PERMIT_SECONDS)
-        if call.run.stopped is not None:
-            raise RunStopped(call.run.stopped)
-    call.run.workers.stuck.pop(key, None)
-    call.fenced = False
+        turns += 1
+        if turns == TURNS:
+            _tell_of_stuck(call)
+        _still_open(call)
+    _begin_unfenced(call)
 
 
 def on_fresh_stack(call: CallRecord, body: Callable[[], Any]) -> Any:
@@ -283,22 +294,25 @@ def on_fresh_stack(call: CallRecord, body: Callable[[], Any]) -> Any:
     except BaseException:  # the run has stopped, or the user interrupts this thread
         call.fenced = True
         throw([visit], AttemptGivenUp)
+        call.run.workers.remember((call.run.id, call.identity), done)
         raise
     return done.result()
 
 
-def _sleep(run: Run, seconds: float) -> None:
-    """Let time pass; ends early when the run is stopped."""
+def _sleep(call: CallRecord, seconds: float) -> None:
+    """Let time pass; ends early when the run is stopped or the call is given up."""
+    run = call.run
     end = run.monotonic() + seconds
     event = threading.Event()
-    while run.stopped is None and (left := end - run.monotonic()) > 0:
+    while run.stopped is None and call in run.open and (left := end - run.monotonic()) > 0:
         run.settings.clock.wait(event, min(left, 0.1))
 
 
-async def _sleep_async(run: Run, seconds: float) -> None:
+async def _sleep_async(call: CallRecord, seconds: float) -> None:
     """As `_sleep`, in the running loop."""
+    run = call.run
     end = run.monotonic() + seconds
-    while run.stopped is None and (left := end - run.monotonic()) > 0:
+    while run.stopped is None and call in run.open and (left := end - run.monotonic()) > 0:
         await run.settings.clock.sleep(min(left, 0.1))
 
 
@@ -306,17 +320,17 @@ def pause(call: CallRecord, delay: float) -> None:
     """Wait for the next attempt of a call, without a slot."""
     if delay > 0:
         with call.blocked():
-            _sleep(call.run, delay)
+            _sleep(call, delay)
     _still_open(call)
 
 
 async def pause_async(call: CallRecord, delay: float) -> None:
     """As `pause`, in the running loop."""
-    await _sleep_async(call.run, delay)
+    await _sleep_async(call, delay)
     _still_open(call)
 
 
 def _still_open(call: CallRecord) -> None:
     """Raises when there is to be no further attempt. Not `check`: an attempt that was given up may have another."""
-    if call.run.stopped is not None or call.run.open.get(call.identity) is not call:
+    if call.run.stopped is not None or call not in call.run.open:
         call.refuse()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_durable.executor.loop import LoopThreads
+from jupyter_durable.executor.outcomes import new_outcome
 from jupyter_durable.executor.thread import ThreadExecutor
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Workers:
@@ -16,8 +20,8 @@ class Workers:
         self.threads = ThreadExecutor(slots)
         self.loops = LoopThreads()
         self._limited: dict[str, ThreadExecutor] = {}
-        self.stuck: dict[tuple[str, int], Any] = {}
-        """Attempts that were given up and whose thread still runs, by request and identity."""
+        self.stuck: dict[tuple[str, int], list[Any]] = {}
+        """What still runs of calls and attempts that were given up, by request and identity."""
         self._permits: dict[tuple[str, int], threading.Semaphore] = {}
         self._lock = threading.Lock()
 
@@ -28,6 +32,32 @@ class Workers:
             if known is None or known.slots != slots:
                 known = self._limited[name] = ThreadExecutor(slots)
             return known
+
+    def remember(self, key: tuple[str, int], body: Any, task: asyncio.Task[Any] | None = None) -> Any:
+        """Remember a body that was given up until it is done, so that no other attempt of its call begins before.
+
+        None: one that is to be made, of a call that runs in `task`, if in any.
+        """
+        if body is None:
+            body = new_outcome()
+            body.loop = task.get_loop() if task is not None else None
+        with self._lock:
+            self.stuck.setdefault(key, []).append(body)
+        body.add_done_callback(lambda _: self._forget(key, body))
+        return body
+
+    def _forget(self, key: tuple[str, int], body: Any) -> None:
+        with self._lock:
+            bodies = self.stuck[key]
+            bodies.remove(body)
+            if not bodies:
+                del self.stuck[key]
+
+    def running(self, key: tuple[str, int]) -> list[Any]:
+        """What still runs of a call. A coroutine whose loop stands still does not run, and may never again."""
+        with self._lock:
+            bodies = list(self.stuck.get(key, ()))
+        return [body for body in bodies if (loop := getattr(body, "loop", None)) is None or loop.is_running()]
 
     def permits(self, name: str, limit: int) -> threading.Semaphore:
         """The permits of an async function with `max_concurrency`."""

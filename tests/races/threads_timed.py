@@ -170,7 +170,7 @@ def _timed(world: World, app: Any, result: Any, numbers: list[int]) -> None:
     request = app.submit(numbers, limit)
 
     def running() -> set[tuple[int, int]]:
-        calls = [call for run in list(world.engine.active.values()) for call in list(run.open.values())]
+        calls = [call for run in list(world.engine.active.values()) for call in list(run.open)]
         clocks = [
             (call.args[0], call.attempts, call.deadline) for call in calls if call.parent is not None and call.args
         ]

@@ -22,7 +22,7 @@ from jupyter_durable.core.nodes import called
 from jupyter_durable_kernel.view.tallies import CUT_OFF, Below, Group, Mark, Stretches, Tally, names_of, whole
 
 if TYPE_CHECKING:
-    from jupyter_durable.runner.run import Run
+    from jupyter_durable.runner.run import CallRecord, Run
 
 __all__ = ["KEPT", "SIBLINGS", "Folding", "Group", "Tally"]
 
@@ -119,7 +119,9 @@ class Folding:
     def tallies(self) -> dict[Group, Tally]:
         """The calls that are not kept."""
         return {
-            group: tally for body in self._bodies_below(ROOT, *self._run.open) for group, tally in body.tallies.items()
+            group: tally
+            for body in self._bodies_below(ROOT, *(call.identity for call in list(self._run.open)))
+            for group, tally in body.tallies.items()
         }
 
     @property
@@ -293,10 +295,11 @@ class Folding:
     def tree(self) -> CallNode | None:
         """The tree as of now, with the calls that run."""
         run = self._run
-        running = {} if run.ended else {call.identity: _running(call) for call in list(run.open.values())}
+        calls = {} if run.ended else {call.identity: call for call in list(run.open)}
+        running = {identity: _running(call) for identity, call in calls.items()}
         for row in running.values():
             self._body(row.parent, row.pass_no)
-        self._queued = self._not_begun(running)
+        self._queued = self._not_begun(running, calls)
         rows = {**{identity: row for identity, row in self._rows.items() if identity not in running}, **running}
         below: dict[int, list[int]] = defaultdict(list)
         for row in rows.values():
@@ -307,17 +310,16 @@ class Folding:
         unseen = {parent: list(body.places) for parent, body in self._below.items() if body.tallies}
         return tree.tree(run.number, live=not run.ended, unseen=unseen)
 
-    def _not_begun(self, running: dict[int, CallRow]) -> dict[Group, int]:
+    def _not_begun(self, running: dict[int, CallRow], calls: Mapping[int, CallRecord]) -> dict[Group, int]:
         """A map that runs has given each of its items a place; those that nobody knows of have not begun."""
         begun = Counter(_group(row) for identity, row in running.items() if identity not in self._rows)
         found: dict[Group, int] = {}
         for identity, row in running.items():
-            call = self._run.open.get(identity)
-            if row.kind == Kind.MAP and call is not None and call.body is not None:
+            if row.kind == Kind.MAP and (own := calls[identity].body) is not None:
                 group = (identity, Kind.MAP_ITEM, row.name)
-                body = self._body(identity, call.body.pass_no) or _Body(0)
+                body = self._body(identity, own.pass_no) or _Body(0)
                 told = body.counts.get(group, 0) + body.tallies.get(group, Tally()).size
-                found[group] = max(0, call.body.next_seq - told - begun[group])
+                found[group] = max(0, own.next_seq - told - begun[group])
         return {group: count for group, count in found.items() if count}
 
     def counted(self) -> dict[Group, Tally]:
