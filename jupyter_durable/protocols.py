@@ -119,6 +119,10 @@ class Scope(Protocol):
     def blocked(self) -> contextlib.AbstractContextManager[None]:
         """While the calling thread waits for durable calls: its slot is free, the clock of its call stands still."""
 
+    @property
+    def is_lent(self) -> bool:
+        """Whether others have the `max_concurrency` permit of the call while it waits in a loop."""
+
     def check(self) -> None:
         """Raises when the request was cancelled or the attempt was given up."""
 

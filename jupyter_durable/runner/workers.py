@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from jupyter_durable.executor.loop import LoopThreads
+from jupyter_durable.executor.permits import Permits
 from jupyter_durable.executor.thread import ThreadExecutor
 
 
@@ -18,7 +19,7 @@ class Workers:
         self._limited: dict[str, ThreadExecutor] = {}
         self.stuck: dict[tuple[str, int], Any] = {}
         """Attempts that were given up and whose thread still runs, by request and identity."""
-        self._permits: dict[tuple[str, int], threading.Semaphore] = {}
+        self._permits: dict[tuple[str, int], Permits] = {}
         self._lock = threading.Lock()
 
     def limited_to(self, name: str, slots: int) -> ThreadExecutor:
@@ -29,7 +30,7 @@ class Workers:
                 known = self._limited[name] = ThreadExecutor(slots)
             return known
 
-    def permits(self, name: str, limit: int) -> threading.Semaphore:
+    def permits(self, name: str, limit: int) -> Permits:
         """The permits of an async function with `max_concurrency`."""
         with self._lock:
-            return self._permits.setdefault((name, limit), threading.Semaphore(limit))
+            return self._permits.setdefault((name, limit), Permits(limit))
