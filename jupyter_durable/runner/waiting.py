@@ -217,11 +217,7 @@ async def _under_deadline(call: CallRecord, clock: Countdown, args: tuple[Any, .
             if isinstance(clock, Holder):
                 clock.leaves = True
             body.cancel()
-        try:
-            await asyncio.wait({body}, timeout=SETTLE_SECONDS)
-        finally:
-            if not body.done():
-                call.run.workers.stuck[call.run.id, call.identity] = _end_of(body)
+        await asyncio.wait({body}, timeout=SETTLE_SECONDS)
 
     try:
         while not body.done() and _remaining(clock) > 0:
@@ -238,8 +234,10 @@ async def _under_deadline(call: CallRecord, clock: Countdown, args: tuple[Any, .
             raise
         return _outcome(body)
     finally:
-        if not body.done() and not told:
-            body.cancel()
+        if not body.done():
+            if not told:
+                body.cancel()
+            call.run.workers.stuck[call.run.id, call.identity] = _end_of(body)
     if _remaining(clock) <= 0 and (body.cancelled() or _is_own(body.exception())):
         raise _over(call)
     return _outcome(body)
