@@ -143,6 +143,15 @@ async def begin_late(scope: Scope, spec: Spec, args: tuple[Any, ...], kwargs: di
     return call.value if call.reused else await drive_async(call)
 
 
+async def in_turn(error: BaseException | None = None) -> None:
+    """What was awaited has ended: where others have the permit of the running call, its body takes one again."""
+    scope = current.get()
+    if scope is not None and scope.is_lent and not isinstance(error, GeneratorExit):
+        import asyncio
+
+        await asyncio.sleep(0)
+
+
 async def awaited(value: Any) -> Any:
     """The value, once it is there."""
     return await value if isinstance(value, Deferred) else value

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from jupyter_durable.context import Deferred
+from jupyter_durable.context import Deferred, in_turn
 from jupyter_durable.errors import SerializationError
 from jupyter_durable.executor.outcomes import new_outcome
 from jupyter_durable.loops import running_task
@@ -67,8 +67,10 @@ class DurableCoroutine(Deferred, Coroutine[Any, Any, R]):
             value = await native
         except BaseException as error:
             self._end(None, error)
+            await in_turn(error)
             raise
         self._end(value, None)
+        await in_turn()
         return value
 
     def _end(self, value: R | None, error: BaseException | None) -> None:

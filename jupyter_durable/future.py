@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable,
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar
 
-from jupyter_durable.context import Deferred, awaited, begin_late, current, drive, scope_here
+from jupyter_durable.context import Deferred, awaited, begin_late, current, drive, in_turn, scope_here
 from jupyter_durable.coroutine import DurableCoroutine
 from jupyter_durable.entry import called_by_user
 from jupyter_durable.errors import Cancelled, SDKUsageError, SerializationError, TimeoutError
@@ -198,8 +198,10 @@ class Future(Deferred, Generic[R]):
             value: R = await self._body()
         except BaseException as error:
             self._outcome.set_exception(error)
+            await in_turn(error)
             raise
         self._outcome.set_result(value)
+        await in_turn()
         return value
 
     def __await__(self) -> Generator[Any, None, R]:

@@ -125,6 +125,10 @@ class Scope(Protocol):
     def seen_from(self, here: Scope | None, error: BaseException) -> BaseException:
         """What a call below was left with, as code sees it whose running call is `here`."""
 
+    @property
+    def is_lent(self) -> bool:
+        """Whether others have the `max_concurrency` permit of the call while it waits in a loop."""
+
     def check(self) -> None:
         """Raises when the request was cancelled or the attempt was given up."""
 

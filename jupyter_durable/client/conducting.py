@@ -8,12 +8,14 @@ Rules of this file
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, Final
 
+from jupyter_durable.client.waits import waiting
 from jupyter_durable.context import drive, drive_async
 from jupyter_durable.core.model import ROOT, CallRow, Flag, Reached, Status
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import DeserializationError, StoreError
+from jupyter_durable.executor.loop import above
 from jupyter_durable.executor.outcomes import wait_for
 from jupyter_durable.loops import cancellation
 from jupyter_durable.runner.call import ActiveCall
@@ -24,6 +26,9 @@ from jupyter_durable.runner.pulse import GRACE_SECONDS
 from jupyter_durable.runner.run import Run
 from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable.serializer.base import PICKLE
+
+LOOK_SECONDS: Final = 0.1
+"""How soon who waits for another request sees that its own has ended."""
 
 
 def leaving() -> tuple[type[BaseException], ...]:
@@ -74,15 +79,24 @@ def conduct(run: Run, root: ActiveCall) -> Any:
 
 
 def _on_a_loop(run: Run, root: ActiveCall) -> Any:
-    """An async application that synchronous code waits for: an interrupt of the wait cancels it."""
+    """An async application that synchronous code waits for: what ends the wait cancels it.
+
+    Where it blocks its loop, it is left soon after its run has ended.
+    """
     __tracebackhide__ = True
-    done = run.workers.loops.submit(0, lambda: conduct_async(run, root))
     try:
-        return done.result()
-    except (KeyboardInterrupt, SystemExit):
+        with waiting() as check:
+            done = run.workers.loops.begun(lambda: conduct_async(run, root))
+            while not done.done():
+                wait_for([done], LOOK_SECONDS)
+                check()
+                if run.ended and run.stopped is not None and not wait_for([done], GRACE_SECONDS)[0]:
+                    raise run.stopped
+    except BaseException:
         run.cancel()
-        wait_for([done], GRACE_SECONDS)
+        run.over.wait(GRACE_SECONDS)
         raise
+    return done.result()
 
 
 async def conduct_async(run: Run, root: ActiveCall) -> Any:
@@ -100,8 +114,10 @@ async def conduct_async(run: Run, root: ActiveCall) -> Any:
 
 def in_background(run: Run, root: ActiveCall) -> None:
     """Drive the root on a thread of its own."""
+    around = above.get()
 
     def body() -> None:
+        above.set(around)
         try:
             conduct(run, root)
         except BaseException as error:  # noqa: BLE001 - the request holds it; `output()` raises it

@@ -8,7 +8,6 @@ Rules of this file
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Generator, Sequence
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from jupyter_durable.client.execution import run_forked, run_recorded
 from jupyter_durable.client.process import Process
 from jupyter_durable.client.render import request_text, tree_text
 from jupyter_durable.client.stored import Stored
+from jupyter_durable.client.waits import until, until_async
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.calltree import CallNode, Counts, count, walk
 from jupyter_durable.core.model import ENDED, Progressed, RequestRow, RunRow, Status
@@ -33,7 +33,6 @@ from jupyter_durable.errors import (
 )
 from jupyter_durable.store.base import Filter
 
-POLL_SECONDS: Final = 0.02
 STATUSES: Final = tuple(value for name, value in vars(Status).items() if name.isupper() and value != Status.DIVERGED)
 _NUMBERED: Final = re.compile(r"(.+)\[(\d+)\]")
 ReplayMode = replay.ReplayMode
@@ -135,19 +134,19 @@ class Request:
         raise RequestFailed(f"request {self.id} of {self.application} {ended}. Replay it to go on") from cause
 
     def wait(self, timeout: float | None = None) -> Request:
-        """Wait for the end, whatever it is. Raises `TimeoutError` after `timeout` seconds; the request goes on."""
-        end = None if timeout is None else time.monotonic() + timeout
-        while self.status not in ENDED or self._process.runs(self.id):
-            if end is not None and time.monotonic() > end:
-                raise TimeoutError(f"request {self.id} has not ended within {timeout} s; it goes on")
-            time.sleep(POLL_SECONDS)
+        """Wait for the end, whatever it is. Raises `TimeoutError` after `timeout` seconds; the request goes on.
+
+        A durable call that waits holds no slot, its clock stands still, and it is left when its own request ends.
+        """
+        if not until(self._ended, timeout):
+            raise TimeoutError(f"request {self.id} has not ended within {timeout} s; it goes on")
         return self
 
-    async def _wait(self) -> Any:
-        import asyncio
+    def _ended(self) -> bool:
+        return self.status in ENDED and not self._process.runs(self.id)
 
-        while self.status not in ENDED or self._process.runs(self.id):
-            await asyncio.sleep(POLL_SECONDS)
+    async def _wait(self) -> Any:
+        await until_async(self._ended)
         return self.output()
 
     def __await__(self) -> Generator[Any, None, Any]:

@@ -23,6 +23,14 @@ class Countdown:
         now = monotonic()
         self._deadline = Deadline.started(limit, now).paused(now)
 
+    def begin(self) -> None:
+        """The function begins."""
+        self.resume()
+
+    def end(self) -> None:
+        """The function has ended: `remaining` says how long it took, however late it is asked."""
+        self.pause()
+
     def pause(self) -> None:
         """A wait for a durable call begins."""
         with self._lock:

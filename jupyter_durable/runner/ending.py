@@ -137,6 +137,7 @@ def end_stopped(run: Run, root: CallRecord, interrupt: BaseException | None) -> 
     try:
         if run.told is not None:
             run.told.wait(THROW_SECONDS)
+            run.workers.loops.doubt(run.told.tasks)
         # Who finds it gone is late: another thread ends the run, unless an interrupt threw it out before it could.
         if _take_root_out(root) or not (run.over.wait(END_SECONDS) or run.closed):
             writes = close_reached(root)

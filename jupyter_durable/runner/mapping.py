@@ -17,6 +17,7 @@ from jupyter_durable.context import Deferred, drive, drive_async
 from jupyter_durable.core.model import CallRow, Flag, Kind, Write
 from jupyter_durable.core.replay import drift_of, reusable
 from jupyter_durable.errors import InternalError
+from jupyter_durable.executor.loop import Contained, contained
 from jupyter_durable.executor.thread import ThreadExecutor
 from jupyter_durable.function import Results
 from jupyter_durable.future import in_copied_context, refuse_nested, settled, settled_async
@@ -249,7 +250,10 @@ async def run_map_async(
             except BaseException as error:  # noqa: BLE001 - a user's function was called; the map raises it at its end
                 return None, error
 
-        outcomes = await asyncio.gather(*(one(call) for call in begun))
+        try:
+            outcomes = await asyncio.gather(*(contained(one(call)) for call in begun))
+        except Contained as left:
+            raise left.error from None
         node.check()
         results = _gathered(node, outcomes, options)
     with Last(node):

@@ -25,6 +25,7 @@ from jupyter_durable.protocols import MapOptions, Scope
 from jupyter_durable.runner import mapping, nodes, reducing, waiting
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.children import start
+from jupyter_durable.runner.lending import Holder
 from jupyter_durable.runner.matching import mismatched, open_body, refused
 from jupyter_durable.runner.rows import mark_durably
 from jupyter_durable.runner.run import CallRecord
@@ -213,6 +214,12 @@ class CallScope:
     def blocked(self) -> contextlib.AbstractContextManager[None]:
         """While the calling thread waits for durable calls: its slot is free, the clock stands still."""
         return self._call.blocked()
+
+    @property
+    def is_lent(self) -> bool:
+        """Whether others have the permit of this call while it waits in a loop."""
+        clock = self._call.deadline
+        return isinstance(clock, Holder) and not clock.is_held
 
     def check(self) -> None:
         """Raises when the request was cancelled or the attempt was given up."""

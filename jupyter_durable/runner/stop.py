@@ -58,12 +58,13 @@ class Stay(Protocol):
 class Told:
     """Whether what executes knows that it must not go on. Made before anybody can see that the run has stopped."""
 
-    __slots__ = ("_tasks", "_threads")
+    __slots__ = ("_threads", "tasks")
 
     def __init__(self) -> None:
         self._threads = threading.Event()
-        """Set when every thread was told, or was seen in its function, and `_tasks` is whole."""
-        self._tasks: list[tuple[asyncio.AbstractEventLoop, threading.Event]] = []
+        """Set when every thread was told, or was seen in its function, and `tasks` is whole."""
+        self.tasks: list[tuple[asyncio.AbstractEventLoop, threading.Event]] = []
+        """The loops that were asked to cancel tasks, and what each sets when it has done so."""
 
     def cancel(self, call: Stay) -> None:
         """Cancel the task of a call, in any loop, from any thread, unless it has left the call by then.
@@ -82,7 +83,7 @@ class Told:
 
         with contextlib.suppress(RuntimeError):  # the loop has been closed: nothing runs in it
             loop.call_soon_threadsafe(cancel)
-            self._tasks.append((loop, told))
+            self.tasks.append((loop, told))
 
     def throw(self, visits: Iterable[Visit], error: type[BaseException]) -> None:
         """Leave these stays with `error`. The last step: the tasks have been cancelled."""
@@ -93,7 +94,7 @@ class Told:
         end = time.monotonic() + seconds
         self._threads.wait(seconds)
         here = running_loop()
-        for loop, told in self._tasks:
+        for loop, told in self.tasks:
             if loop is not here:
                 told.wait(max(0.0, end - time.monotonic()))
 

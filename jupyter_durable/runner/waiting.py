@@ -9,18 +9,20 @@ Rules of this file
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_durable.errors import TimeoutError
+from jupyter_durable.executor.loop import Contained, contained
 from jupyter_durable.executor.outcomes import new_outcome, wait_for
+from jupyter_durable.executor.permits import PERMIT_SECONDS
 from jupyter_durable.executor.thread import ThreadExecutor, begun_here, blocked, on_fresh_thread
 from jupyter_durable.executor.visit import Visit, throw
 from jupyter_durable.future import LONGEST_POLL_SECONDS, in_copied_context
 from jupyter_durable.runner.countdown import Countdown
+from jupyter_durable.runner.lending import Holder, lending, permitted
 from jupyter_durable.runner.run import CallRecord
 from jupyter_durable.runner.stop import AttemptGivenUp, RunStopped
 
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 POLL_SECONDS: Final = 0.1
 WATCH_SECONDS: Final = 0.25
 """How long a watchdog sleeps at most: progress gives time back, and a test moves the clock."""
-PERMIT_SECONDS: Final = 0.005
 TURNS: Final = 20
 """After so many turns in a loop that waits for an earlier attempt the user is told."""
 SETTLE_SECONDS: Final = 0.8
@@ -198,62 +199,77 @@ def _remaining(clock: Countdown) -> float:
 
 
 async def _async_with_deadline(call: CallRecord, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    async with _permit(call):
+    async with permitted(call) as clock:
         call.check()
-        return await _under_deadline(call, args, kwargs)
+        call.deadline = clock
+        try:
+            return await _under_deadline(call, clock, args, kwargs)
+        finally:
+            call.deadline = None
 
 
-@contextlib.asynccontextmanager
-async def _permit(call: CallRecord) -> AsyncIterator[None]:
-    """One of the function's `max_concurrency` permits. A call inside another call of the function shares its permit,
-    so that recursion cannot wait for itself."""
-    limit = call.plan.max_concurrency
-    above = call.parent
-    while above is not None and above.name != call.name:
-        above = above.parent
-    if limit is None or above is not None:
-        yield
-        return
+async def _under_deadline(call: CallRecord, clock: Countdown, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    __tracebackhide__ = True
     import asyncio
-
-    permits = call.run.workers.permits(call.name, limit)
-    while not permits.acquire(blocking=False):  # callers may be on several loops, so no loop's own semaphore will do
-        await asyncio.sleep(PERMIT_SECONDS)
-        call.check()
-    try:
-        yield
-    finally:
-        permits.release()
-
-
-async def _under_deadline(call: CallRecord, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    import asyncio
-
-    clock = call.deadline = Countdown(call.plan.timeout, call.run.monotonic)
 
     async def timed() -> Any:
         __tracebackhide__ = True
         _look(call)  # a task of its own, which may have its first turn long after the call was told to end
-        clock.resume()
-        return await call.plan.fn(*args, **kwargs)
+        clock.begin()
+        try:
+            body = call.plan.fn(*args, **kwargs)
+            return await (lending(body, clock) if isinstance(clock, Holder) else body)
+        finally:
+            clock.end()
 
-    body = asyncio.ensure_future(timed())
-    try:
-        while not body.done():
-            await asyncio.wait({body}, timeout=POLL_SECONDS)
-            if not body.done() and _remaining(clock) <= 0:
-                fenced, call.fenced = call.fenced, True
-                body.cancel()
-                await asyncio.wait({body}, timeout=SETTLE_SECONDS)
-                if body.done():
-                    call.fenced = fenced
-                raise _over(call)
-        return body.result()
-    finally:
-        call.deadline = None
-        if not body.done():
+    body = asyncio.ensure_future(contained(timed()))
+    told = False
+
+    async def end() -> None:
+        """Told once, so that what the function does on its way out is not cut off; waited for, but not for ever."""
+        nonlocal told
+        if not told:
+            told = True
+            if isinstance(clock, Holder):
+                clock.leaves = True
             body.cancel()
+        await asyncio.wait({body}, timeout=SETTLE_SECONDS)
+
+    try:
+        while not body.done() and _remaining(clock) > 0:
+            await asyncio.wait({body}, timeout=POLL_SECONDS)
+        if not body.done():
+            fenced, call.fenced = call.fenced, True
+            await end()
+            if not body.done():
+                raise _over(call)
+            call.fenced = fenced
+    except asyncio.CancelledError:  # of this task, which the function gets, and may catch
+        await end()
+        if not body.done():
+            raise
+        return _outcome(body)
+    finally:
+        if not body.done():
+            if not told:
+                body.cancel()
             call.run.workers.remember((call.run.id, call.identity), _end_of(body))
+    if _remaining(clock) <= 0 and (body.cancelled() or _is_own(body.exception())):
+        raise _over(call)
+    return _outcome(body)
+
+
+def _is_own(error: BaseException | None) -> bool:
+    """Whether it is the outcome of a function, and nothing that interrupts it."""
+    return error is None or (isinstance(error, Exception) and not isinstance(error, Contained))
+
+
+def _outcome(body: asyncio.Task[Any]) -> Any:
+    __tracebackhide__ = True
+    try:
+        return body.result()
+    except Contained as left:
+        raise left.error from None
 
 
 def _end_of(task: asyncio.Task[Any]) -> concurrent.futures.Future[None]:

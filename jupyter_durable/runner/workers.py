@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_durable.executor.loop import LoopThreads
 from jupyter_durable.executor.outcomes import new_outcome
+from jupyter_durable.executor.permits import Permits
 from jupyter_durable.executor.thread import ThreadExecutor
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Workers:
         self._limited: dict[str, ThreadExecutor] = {}
         self.stuck: dict[tuple[str, int], list[Any]] = {}
         """What still runs of calls and attempts that were given up, by request and identity."""
-        self._permits: dict[tuple[str, int], threading.Semaphore] = {}
+        self._permits: dict[tuple[str, int], Permits] = {}
         self._lock = threading.Lock()
 
     def limited_to(self, name: str, slots: int) -> ThreadExecutor:
@@ -59,7 +60,7 @@ class Workers:
             bodies = list(self.stuck.get(key, ()))
         return [body for body in bodies if (loop := getattr(body, "loop", None)) is None or loop.is_running()]
 
-    def permits(self, name: str, limit: int) -> threading.Semaphore:
+    def permits(self, name: str, limit: int) -> Permits:
         """The permits of an async function with `max_concurrency`."""
         with self._lock:
-            return self._permits.setdefault((name, limit), threading.Semaphore(limit))
+            return self._permits.setdefault((name, limit), Permits(limit))
