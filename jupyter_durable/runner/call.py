@@ -153,7 +153,7 @@ class ActiveCall(CallRecord):
             mark_durably(self)  # the budget must survive a kill
             if run.stopped is not None or run.closed:  # a commit may take long
                 self._refuse(first)
-        if run.workers.stuck and (run.id, self.identity) in run.workers.stuck:
+        if self.fenced or (run.workers.stuck and (run.id, self.identity) in run.workers.stuck):
             self.invoke = waiting.after_stuck(self, self.invoke)
         if parent is not None and (clock := parent.deadline) is not None and self.paused is None:
             self.paused = clock

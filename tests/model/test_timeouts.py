@@ -149,6 +149,38 @@ async def test_a_retry_waits_for_a_coroutine_that_does_not_end_when_it_is_cancel
     assert events == ["begins", "ends", "begins", "ends"]
 
 
+@pytest.mark.parametrize("form", ["in a thread", "in a loop"])
+def test_a_retry_begins_when_what_was_given_up_has_ended_before_it(form: str) -> None:
+    """Nothing is left to wait for: the attempt that was given up says nothing of the next one."""
+    begun: list[int] = []
+    retries = Retries(max_retries=1, initial_delay=1.2, jitter=False)
+
+    @function(timeout=1, retries=retries)
+    def in_a_thread() -> int:
+        begun.append(len(begun))
+        if len(begun) == 1:
+            time.sleep(1.5)
+        return len(begun)
+
+    @function(timeout=1, retries=retries)
+    async def in_a_loop() -> int:
+        begun.append(len(begun))
+        if len(begun) == 1:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                await asyncio.sleep(1.4)
+        return len(begun)
+
+    @application()
+    @function()
+    async def app() -> int:
+        return await in_a_loop() if form == "in a loop" else in_a_thread()
+
+    with memory_store():
+        assert run_local_application(app).output() == 2
+
+
 def test_what_an_attempt_has_started_does_not_begin_after_its_timeout(clock: FakeClock) -> None:
     """Its Futures wait for the only slot, which it holds."""
     begun: list[int] = []
