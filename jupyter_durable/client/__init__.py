@@ -101,9 +101,9 @@ def run_local_application(app: Any, *args: Any, **kwargs: Any) -> Request:
     if spec is None or spec.application is None:
         raise SDKUsageError(f"run_local_application takes an application, not {app!r}: write @application() above it")
     own = this_engine()
-    token = current.set(None)
+    asker, token = current.get(), current.set(None)
     try:
-        row = own.run_application(spec, args, kwargs, Origin(*own.sessions.place()))
+        row = own.run_application(spec, args, kwargs, Origin(*own.sessions.place()), asker)
     finally:
         current.reset(token)
     return Request(own, own.store.request(row.id))

@@ -11,13 +11,14 @@ import threading
 from typing import Any, Final
 
 from jupyter_durable.client.waits import waiting
-from jupyter_durable.context import drive, drive_async
+from jupyter_durable.context import current, drive, drive_async
 from jupyter_durable.core.model import ROOT, CallRow, Flag, Reached, Status
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import DeserializationError, StoreError
 from jupyter_durable.executor.loop import above
 from jupyter_durable.executor.outcomes import wait_for
 from jupyter_durable.loops import cancellation
+from jupyter_durable.protocols import Scope
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.ending import end_served, end_stopped
 from jupyter_durable.runner.matching import drifted
@@ -63,29 +64,32 @@ def _opened(run: Run, row: CallRow) -> Any:
     return value
 
 
-def conduct(run: Run, root: ActiveCall) -> Any:
-    """Drive the root of an application to its end; its output. Raises what the application raised."""
+def conduct(run: Run, root: ActiveCall, asker: Scope | None = None) -> Any:
+    """Drive the root of an application to its end; its output. Raises what the application raised.
+
+    `asker`: the call that waits for it, if one does.
+    """
     __tracebackhide__ = True
     row = served(run, root)
     if row is not None:
         return _opened(run, row)
     run.thread_id = threading.get_ident()
     if root.plan.is_async:
-        return _on_a_loop(run, root)
+        return _on_a_loop(run, root, asker)
     try:
         return drive(root)
     except leaving() as left:
         raise end_stopped(run, root, None if isinstance(left, RunStopped) else left) from None
 
 
-def _on_a_loop(run: Run, root: ActiveCall) -> Any:
+def _on_a_loop(run: Run, root: ActiveCall, asker: Scope | None) -> Any:
     """An async application that synchronous code waits for: what ends the wait cancels it.
 
     Where it blocks its loop, it is left soon after its run has ended.
     """
     __tracebackhide__ = True
     try:
-        with waiting() as check:
+        with waiting(asker if asker is not None else current.get()) as check:
             done = run.workers.loops.begun(lambda: conduct_async(run, root))
             while not done.done():
                 wait_for([done], LOOK_SECONDS)
@@ -127,14 +131,14 @@ def in_background(run: Run, root: ActiveCall) -> None:
     threading.Thread(target=body, name=f"durable-{run.id}", daemon=True).start()
 
 
-def quietly(run: Run, root: ActiveCall) -> None:
+def quietly(run: Run, root: ActiveCall, asker: Scope | None = None) -> None:
     """Drive the root; a failure is kept in the request.
 
     An interrupt by the user is raised all the same, and so is what the store said when it stopped the run: it
     could not be kept.
     """
     try:
-        conduct(run, root)
+        conduct(run, root, asker)
     except Exception:
         if not run.ended or isinstance(run.stopped, StoreError):
             raise

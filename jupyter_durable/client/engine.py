@@ -121,10 +121,12 @@ class Engine(Process):
             conducting.in_background(run, root)
         return Request(self, row)
 
-    def run_application(self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], origin: Origin) -> RequestRow:
-        """Accept a request and run it to its end, whatever that is."""
+    def run_application(
+        self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], origin: Origin, asker: Scope | None = None
+    ) -> RequestRow:
+        """Accept a request and run it to its end, whatever that is. `asker`: the call that waits for it, if any."""
         code = versions.live_code(None)
         row, _ = accepting.accept(self, spec, args, kwargs, origin, code)
         begun = ownership.as_read(lambda: launching.launch(self, self.store.request(row.id), Launch(code), spec))
-        conducting.quietly(*begun)
+        conducting.quietly(*begun, asker)
         return row

@@ -14,14 +14,14 @@ from typing import Final
 
 from jupyter_durable.context import current, in_turn
 from jupyter_durable.executor.visit import left
+from jupyter_durable.protocols import Scope
 
 POLL_SECONDS: Final = 0.02
 
 
 @contextlib.contextmanager
-def waiting() -> Iterator[Callable[[], None]]:
-    """While the calling code waits; what is given raises when it has to end."""
-    scope = current.get()
+def waiting(scope: Scope | None) -> Iterator[Callable[[], None]]:
+    """While the calling code waits, in the call of `scope`, if in one; what is given raises when it has to end."""
     if scope is None:
         yield lambda: None
         return
@@ -32,7 +32,7 @@ def waiting() -> Iterator[Callable[[], None]]:
 def until(ended: Callable[[], bool], timeout: float | None) -> bool:
     """Wait; whether it ended within `timeout` seconds."""
     end = None if timeout is None else time.monotonic() + timeout
-    with waiting() as check:
+    with waiting(current.get()) as check:
         while not ended():
             check()
             if end is not None and time.monotonic() > end:
@@ -46,7 +46,7 @@ async def until_async(ended: Callable[[], bool]) -> None:
     import asyncio
 
     try:
-        with waiting() as check:
+        with waiting(current.get()) as check:
             while not ended():
                 check()
                 await asyncio.sleep(POLL_SECONDS)

@@ -182,7 +182,7 @@ class ValueSerializer:
 
                 raise SerializationError(explain(value, root, error)) from error
             encoded = Encoded(PICKLE, file.getvalue(), tuple(buffers))
-        return encoded, None if pickler.doubtful is None else self._loaded(value, encoded, root, pickler)
+        return encoded, self._loaded(value, encoded, root, pickler) if pickler.is_loaded else None
 
     def _loaded(self, value: object, encoded: Encoded, root: str, pickler: RefusingPickler) -> object:
         """Many exceptions and classes pickle and then do not load: find out now, while the value still exists."""

@@ -81,6 +81,8 @@ class RefusingPickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._met: set[type] = set()
         self._masked: set[type] = set()
         self._says_itself = False
+        self._is_told = False
+        """Whether a class is told what it is made of (`__setstate__`): a figure that is loaded may show itself."""
 
     def reducer_override(self, obj: Any) -> Any:
         reason = refusal(obj)
@@ -100,7 +102,13 @@ class RefusingPickler(cloudpickle.Pickler):  # type: ignore[misc]
     @property
     def compared(self) -> bool:
         """Whether what is loaded has to be equal: no class says for itself what of it is kept."""
-        return self.adding is not None and not self._says_itself
+        return self.adding is not None and not self._says_itself and self.is_loaded
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the value is loaded once before it is trusted."""
+        doubtful = self.doubtful
+        return doubtful is not None and (not self._is_told or issubclass(doubtful, BaseException))
 
     def _meet(self, kind: type) -> None:
         self._met.add(kind)
@@ -114,8 +122,9 @@ class RefusingPickler(cloudpickle.Pickler):  # type: ignore[misc]
         if module.partition(".")[0] in _BELIEVED:
             return
         self._says_itself |= any(static.is_a(static.inherited(kind, name), FunctionType) for name in _SAYS)
+        self._is_told |= static.is_a(static.inherited(kind, "__setstate__"), FunctionType)
         local = module == MAIN or self._is_local(module)
-        if local or issubclass(kind, BaseException):
+        if issubclass(kind, BaseException) or (local and self.doubtful is None):
             self.doubtful = kind
         if local and _may_differ(kind):
             self.adding = kind
