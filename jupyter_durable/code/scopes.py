@@ -156,10 +156,14 @@ def variables_around(tree: ast.AST, node: ast.AST) -> set[str]:
 
 def _around(tree: ast.AST, node: ast.AST) -> list[Function]:
     """The functions around a node, the outermost first."""
-    functions = (
+    return [part for part in _functions(tree) if part is not node and _holds(part, node)]
+
+
+@functools.lru_cache(maxsize=256)
+def _functions(tree: ast.AST) -> tuple[Function, ...]:
+    return tuple(
         part for part in ast.walk(tree) if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
     )
-    return [part for part in functions if part is not node and _holds(part, node)]
 
 
 def _holds(outer: Any, inner: Any) -> bool:
