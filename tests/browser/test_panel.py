@@ -265,6 +265,7 @@ def test_the_list_is_used_from_the_keyboard(own_lab: Lab, page: Page) -> None:
     page.keyboard.press("ArrowDown")
     expect(rows.nth(1)).to_be_focused()
     page.keyboard.press("ArrowUp")
+    expect(rows.first).to_be_focused()
     page.keyboard.press("Enter")
     expect(tab(page).locator(".jp-durable-application")).to_have_text("summary")
 
