@@ -192,10 +192,9 @@ class _Scan(ast.NodeVisitor):
 
     def _changes(self, node: ast.AST) -> None:
         held = changed_in_place(node)
+        # Of `groups[key].append(x)` all groups are changed, of `state["seen"].append(x)` not all of the state.
         while isinstance(held, ast.Subscript) and not isinstance(held.slice, ast.Constant):
-            held = (
-                held.value
-            )  # of `groups[key].append(x)` all groups, of `state["seen"].append(x)` not all of the state
+            held = held.value
         if isinstance(held, ast.Name):
             self._use(held.id, "changed")
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
