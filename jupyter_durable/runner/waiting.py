@@ -128,19 +128,24 @@ def _give_up(call: CallRecord, done: concurrent.futures.Future[Any] | None, visi
 
 
 def after_stuck(call: CallRecord, invoke: Callable[..., Any]) -> Callable[..., Any]:
-    """`invoke`, once nothing of an earlier attempt runs: two at once would break `at most one attempt at a time`."""
+    """`invoke`, once nothing of an earlier attempt runs: two at once would break `at most one attempt at a time`.
 
-    def waits(*args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        _wait_for_stuck(call)
-        return invoke(*args, **kwargs)
+    What waits already is not wrapped again: a call may have a thousand attempts.
+    """
+    waits = _waits_async if call.plan.is_async else _waits
+    return invoke if isinstance(invoke, partial) and invoke.func is waits else partial(waits, call, invoke)
 
-    async def waits_async(*args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        await _wait_for_stuck_async(call)
-        return await invoke(*args, **kwargs)
 
-    return waits_async if call.plan.is_async else waits
+def _waits(call: CallRecord, invoke: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    __tracebackhide__ = True
+    _wait_for_stuck(call)
+    return invoke(*args, **kwargs)
+
+
+async def _waits_async(call: CallRecord, invoke: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    __tracebackhide__ = True
+    await _wait_for_stuck_async(call)
+    return await invoke(*args, **kwargs)
 
 
 def _wait_for_stuck(call: CallRecord) -> None:

@@ -8,16 +8,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 import jupyter_durable as jd
 from jupyter_durable import Retries, application, function, list_requests, run_local_application
+from jupyter_durable.context import current
 from jupyter_durable.executor.thread import ThreadExecutor
 from jupyter_durable.executor.visit import Visit, throw
 from jupyter_durable.runner.countdown import Countdown
+from jupyter_durable.runner.scope import CallScope
 from jupyter_durable.runner.stop import AttemptGivenUp
+from jupyter_durable.runner.waiting import after_stuck
 from jupyter_durable.testing import Bench, FakeClock, memory_store
 from tests.model.shared import double
 
@@ -179,6 +182,19 @@ def test_a_retry_begins_when_what_was_given_up_has_ended_before_it(form: str) ->
 
     with memory_store():
         assert run_local_application(app).output() == 2
+
+
+def test_a_call_of_many_attempts_waits_once_for_what_was_given_up() -> None:
+    """Else each attempt would stand on the frames of those before it."""
+
+    @function()
+    def once() -> bool:
+        call = cast("CallScope", current.get())._call
+        waits = after_stuck(call, call.invoke)
+        return waits is not call.invoke and after_stuck(call, waits) is waits
+
+    with memory_store():
+        assert once()
 
 
 def test_what_an_attempt_has_started_does_not_begin_after_its_timeout(clock: FakeClock) -> None:
