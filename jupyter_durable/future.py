@@ -9,7 +9,6 @@ Rules of this file
 from __future__ import annotations
 
 import contextvars
-import math
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 from enum import IntEnum
@@ -21,6 +20,7 @@ from jupyter_durable.entry import called_by_user
 from jupyter_durable.errors import Cancelled, SDKUsageError, SerializationError, TimeoutError
 from jupyter_durable.executor.outcomes import new_outcome, wait_for
 from jupyter_durable.loops import running_loop
+from jupyter_durable.options import refuse_unless_limit, refuse_unless_seconds
 from jupyter_durable.protocols import MapOptions, Scope
 from jupyter_durable.spec import Spec
 
@@ -123,8 +123,7 @@ class Future(Deferred, Generic[R]):
     @called_by_user
     def run_later(self, start_delay: float) -> Future[R]:
         """Start it after `start_delay` seconds (>= 0)."""
-        if isinstance(start_delay, bool) or not isinstance(start_delay, int | float) or not 0 <= start_delay < math.inf:
-            raise SDKUsageError(f"run_later: the delay must be a finite number of seconds >= 0, not {start_delay!r}")
+        refuse_unless_seconds("run_later: the delay", start_delay)
         if not self._claim():
             raise SDKUsageError(f"the Future of {self._name} was started before; ask for its .result()")
         # The delay is part of what the call waits for, so it runs in the call's own thread or loop.
@@ -138,6 +137,7 @@ class Future(Deferred, Generic[R]):
     def result(self, timeout: float | None = None) -> R:
         """The result; starts it if need be. Raises what the call raised, `TimeoutError` after `timeout` seconds."""
         __tracebackhide__ = True
+        refuse_unless_limit("Future.result: the timeout", timeout)
         if self._claim():
             self._launch(blocking=True)
         if not self._outcome.done():
@@ -216,11 +216,12 @@ class Future(Deferred, Generic[R]):
     ) -> tuple[list[Future[Any]], list[Future[Any]]]:
         """Start those that were not, wait, and split them into (done, not done), each in the given order.
 
-        Errors of single calls are not raised here, see `exception`. Raises `SDKUsageError` for an unknown
-        `return_when`.
+        Errors of single calls are not raised here, see `exception`. Raises `SDKUsageError`, before any is started,
+        for an unknown `return_when` and a `timeout` that is no finite number of seconds.
         """
         if return_when not in list(RETURN_WHEN):
             raise SDKUsageError(f"Future.wait: return_when is one of {', '.join(map(str, _WHEN))}, not {return_when!r}")
+        refuse_unless_limit("Future.wait: the timeout", timeout)
         given = list(futures)
         for future in given:
             if future._claim():

@@ -179,6 +179,22 @@ def _check_image(name: str, image: object) -> None:
         raise SDKUsageError(f"@function on {name}: image must be an Image, not {type(image).__name__}")
 
 
+def refuse_unless_seconds(what: str, value: object) -> None:
+    """Raises `SDKUsageError`, about `what` ("run_later: the delay"), for text, a bool, inf, NaN and what is below 0."""
+    if not isinstance(value, int | float):
+        from numbers import Real  # numpy's: only then
+
+        value = float(value) if isinstance(value, Real) else value
+    if not (_at_least(0, value) and value != math.inf):
+        raise SDKUsageError(f"{what} must be a finite number of seconds >= 0, not {value!r}")
+
+
+def refuse_unless_limit(what: str, value: object) -> None:
+    """As `refuse_unless_seconds`, where None means no limit."""
+    if value is not None:
+        refuse_unless_seconds(what, value)
+
+
 def _at_least(least: float, value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= least
 

@@ -31,6 +31,7 @@ from jupyter_durable.errors import (
     SDKUsageError,
     TimeoutError,
 )
+from jupyter_durable.options import refuse_unless_limit
 from jupyter_durable.store.base import Filter
 
 STATUSES: Final = tuple(value for name, value in vars(Status).items() if name.isupper() and value != Status.DIVERGED)
@@ -138,6 +139,7 @@ class Request:
 
         A durable call that waits holds no slot, its clock stands still, and it is left when its own request ends.
         """
+        refuse_unless_limit("Request.wait: the timeout", timeout)
         if not until(self._ended, timeout):
             raise TimeoutError(f"request {self.id} has not ended within {timeout} s; it goes on")
         return self

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from typing import Any
 
+import numpy
 import pytest
 
 from jupyter_durable import (
@@ -103,6 +104,21 @@ def test_run_later_takes_seconds(bench: Bench, delay: Any) -> None:
     with pytest.raises(SDKUsageError, match="a finite number of seconds >= 0"):
         future.run_later(delay)
     assert future.result() == 2
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf"), True, "1"])
+def test_a_wait_takes_seconds_and_starts_nothing_otherwise(bench: Bench, timeout: Any) -> None:
+    @application()
+    def twice() -> int:
+        return 2
+
+    future = double.future(1)
+    request = run_local_application(twice)
+    for wait in (lambda: Future.wait([future], timeout), lambda: future.result(timeout), lambda: request.wait(timeout)):
+        with pytest.raises(SDKUsageError, match="a finite number of seconds >= 0"):
+            wait()
+    assert repr(future) == repr(double.future(1)), "not started"
+    assert future.result(numpy.float32(60)) == 2
 
 
 @pytest.mark.parametrize("name", ["future", "awaitable"])
