@@ -17,9 +17,10 @@ import ast
 import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from jupyter_durable.code.changes import changed_in_place, names_in
+from jupyter_durable.records import NamedTuple
 
 Kind: TypeAlias = Literal["read", "bound", "changed"]
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
