@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import re
 import typing
 
 import pytest
 
 from jupyter_durable.records import NamedTuple
+from tests.conftest import ROOT
 
 
 class Ours(NamedTuple):
@@ -57,3 +59,9 @@ def test_a_record_is_pickled_by_the_name_of_its_class() -> None:
 def test_a_missing_field_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="name"):
         Ours()  # type: ignore[call-arg]
+
+
+def test_no_other_file_makes_records_by_typing() -> None:
+    files = (ROOT / "jupyter_durable").rglob("*.py")
+    by_typing = re.compile(r"^\s*from typing import .*\bNamedTuple\b", re.MULTILINE)
+    assert [path.name for path in files if by_typing.search(path.read_text("utf-8"))] == ["records.py"]
