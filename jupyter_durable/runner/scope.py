@@ -22,7 +22,7 @@ from jupyter_durable.executor.visit import Visit, left
 from jupyter_durable.future import in_copied_context, refuse_nested, settled
 from jupyter_durable.loops import cancellation
 from jupyter_durable.protocols import MapOptions, Scope
-from jupyter_durable.runner import nodes, waiting
+from jupyter_durable.runner import mapping, nodes, reducing, waiting
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.children import start
 from jupyter_durable.runner.lending import Holder
@@ -174,31 +174,23 @@ class CallScope:
 
     def map(self, spec: Spec, items: Iterable[Any], options: MapOptions, seq: int | None = None) -> list[Any]:
         """Call `spec` for each item."""
-        from jupyter_durable.runner import mapping  # a leaf has no need of it
-
         return mapping.run_map(self._call, self, spec, items, options, seq)
 
     def map_async(
         self, spec: Spec, items: Iterable[Any], options: MapOptions, seq: int | None = None
     ) -> Coroutine[Any, Any, list[Any]]:
         """As `map`, for async functions, in the running loop."""
-        from jupyter_durable.runner import mapping
-
         results = mapping.run_map_async(self._call, self, spec, items, options, seq)
         return DurableCoroutine(f"{spec.name}.map", results, self.request_id)
 
     def reduce(self, spec: Spec, items: Iterable[Any], initial: tuple[Any, ...], seq: int | None = None) -> Any:
         """Fold the items."""
-        from jupyter_durable.runner import reducing
-
         return reducing.run_reduce(self._call, self, spec, items, initial, seq)
 
     def reduce_async(
         self, spec: Spec, items: Iterable[Any], initial: tuple[Any, ...], seq: int | None = None
     ) -> Coroutine[Any, Any, Any]:
         """As `reduce`, for async functions."""
-        from jupyter_durable.runner import reducing
-
         result = reducing.run_reduce_async(self._call, self, spec, items, initial, seq)
         return DurableCoroutine(f"{spec.name}.reduce", result, self.request_id)
 
