@@ -11,10 +11,11 @@ from __future__ import annotations
 import contextlib
 import contextvars
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.executor.visit import Visit
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.spec import Spec
 
 if TYPE_CHECKING:

@@ -15,11 +15,12 @@ import itertools
 import os
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from jupyter_durable.context import current
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.protocols import Scope
+from jupyter_durable.records import NamedTuple
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection, Listener

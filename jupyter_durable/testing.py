@@ -202,7 +202,7 @@ class Bench:
         self.engine = self._engine()
 
     def _engine(self) -> Engine:
-        made = Engine(self._settings, self.clock, self.warnings.append, _store=self._store, _signer=self._signer)
+        made = Engine(self._settings, self.clock, self.warnings.append, store=self._store, signer=self._signer)
         made.sessions.begin(Cell(None, None, "test", "", Kind.SCRIPT))
         context.engine.set(made)
         return made

@@ -12,9 +12,10 @@ import dataclasses
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from jupyter_durable.errors import DeserializationError, SDKUsageError
+from jupyter_durable.records import NamedTuple
 
 __all__ = ["File", "Headers", "HttpBody", "Image"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -17,6 +17,7 @@ from jupyter_durable.cli.said import Said
 from jupyter_durable.cli.usage import Command
 from jupyter_durable.cli.verb import Asked
 from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.records import NamedTuple
 
 GROUP: Final = "jupyter_durable.cli"
 """Entry point group; its `run` is called with `Asked` and a `NotebookRun` and gives a `Said`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from jupyter_durable.client.verbs import Info, Shown
 from jupyter_durable.client.words import moment
@@ -18,6 +18,7 @@ from jupyter_durable.core import outline
 from jupyter_durable.core.calltree import CallNode, Counts, spoken, to_json
 from jupyter_durable.core.model import RunRow, Status
 from jupyter_durable.core.selection import Preview
+from jupyter_durable.records import NamedTuple
 
 WIDE_INT: Final = 10_000
 """Bits of an int that is written in hexadecimal: Python writes no more than 4,300 digits of another base."""

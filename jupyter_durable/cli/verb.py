@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -28,6 +28,7 @@ from jupyter_durable.client import this_engine
 from jupyter_durable.client.engine import Engine
 from jupyter_durable.core.escaping import lines_escaped
 from jupyter_durable.errors import DurableError, InternalError, ReplayError, RequestFailed, SDKUsageError
+from jupyter_durable.records import NamedTuple
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")]
 StoreUrl = Annotated[str | None, typer.Option("--store", metavar="URL", help="Where requests are kept.")]

@@ -8,13 +8,14 @@ Rules of this file
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from jupyter_durable.client import trusted, versions
 from jupyter_durable.client.process import Process
 from jupyter_durable.core.model import Kind, NewRequest, RequestRow
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.function import Spec
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.run import Run
 from jupyter_durable.serializer.digest import Digesting, args_digest

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Container
 from functools import partial
-from typing import NamedTuple
 
 from jupyter_durable.client import accepting, finding, launching, trusted, versions
 from jupyter_durable.client.accepting import Given, Origin
@@ -20,6 +19,7 @@ from jupyter_durable.client.session import Cell
 from jupyter_durable.code.statements import once_called
 from jupyter_durable.core.model import NewRequest, RequestRow, Status
 from jupyter_durable.function import Spec
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.run import Run
 

@@ -12,10 +12,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 
 from jupyter_durable.client.journal import records
 from jupyter_durable.core.model import RequestRow, RunRow
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.store.base import Store
 
 MOST: Final = 5_000

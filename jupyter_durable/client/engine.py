@@ -33,7 +33,7 @@ class Engine(Process):
 
     sessions: Sessions
 
-    def __post_init__(self) -> None:
+    def _complete(self) -> None:
         self.sessions = Sessions(self)
         self.run_of_cell = lambda: self.sessions.run
 

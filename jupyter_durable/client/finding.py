@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from jupyter_durable.client import accepting, launching, trusted, versions
 from jupyter_durable.client.accepting import Given
@@ -21,6 +21,7 @@ from jupyter_durable.client.process import Process
 from jupyter_durable.client.session import Cell
 from jupyter_durable.core.model import Kind, RequestRow, Status
 from jupyter_durable.function import Spec
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.serializer.digest import Digesting, args_digest
 from jupyter_durable.store.base import Filter, Seen
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from jupyter_durable.client import accepting, left_over, ownership, trusted, versions
 from jupyter_durable.client.journal import root_row
@@ -20,6 +20,7 @@ from jupyter_durable.clock import lease_end
 from jupyter_durable.core.model import Lease, NewRun, Owner, RequestRow, Status
 from jupyter_durable.errors import SDKUsageError, StoreError
 from jupyter_durable.function import Spec
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.interrupts import guard
 from jupyter_durable.runner.run import Run, Unsaved

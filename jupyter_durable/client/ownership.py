@@ -21,13 +21,14 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from jupyter_durable.client.words import moment
 from jupyter_durable.clock import boot_time
 from jupyter_durable.core.model import Owner, RequestRow, Status
 from jupyter_durable.errors import StoreError
 from jupyter_durable.files import remedy
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.runner.settings import LEASE_SECONDS
 from jupyter_durable.store.base import NotAsRead
 

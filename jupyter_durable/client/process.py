@@ -11,7 +11,6 @@ import contextlib
 import threading
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,36 +45,76 @@ def key_file() -> KeyFile:
     return KeyFile(path)
 
 
-@dataclass(slots=True, eq=False, repr=False)
+def _warn(text: str) -> None:
+    warnings.warn(text, UserWarning, stacklevel=2)
+
+
+def _no_run() -> None:
+    return None
+
+
 class Process:
     """What requests of this process share."""
 
-    given: Settings | Callable[[], Settings]
-    """Settings, or what reads them from the environment when they are first needed: an import never fails for them."""
-    clock: Clock = field(default_factory=SystemClock)
-    warn: Callable[[str], None] = lambda text: warnings.warn(text, UserWarning, stacklevel=2)
-    observers: list[Observer] = field(default_factory=list)
-    active: dict[str, Run] = field(default_factory=dict)
-    """Runs of this process that have not ended, by request."""
-    starting: dict[str, int] = field(default_factory=dict)
-    """Requests that are being acquired, and in which thread."""
-    counted: Counted = field(default_factory=Counted)
-    _store: Store | None = None
-    _signer: Signer | None = None
-    _key: HeldKey | None = None
-    _workers: Workers | None = None
-    unsaved: dict[str, tuple[int, list[Unsaved]]] = field(default_factory=dict)
-    """By request: a run, and its outcomes that a full store refused; the next run commits them first."""
-    limit: Callable[[], float] | None = None
-    """Set where stores are only looked at, whoever made them: seconds that the next statement may take."""
-    run_of_cell: Callable[[], Run | None] = lambda: None
-    """Gives the run of the cell that executes now; who knows cells says it here."""
-    edges: dict[Spec, JsonEdge] = field(default_factory=dict)
-    """The JSON edges of applications that were called; kept by `accepting`."""
-    _settings: Settings | None = None
-    _lock: threading.RLock = field(default_factory=threading.RLock)
+    __slots__ = (
+        "_key",
+        "_lock",
+        "_settings",
+        "_signer",
+        "_store",
+        "_workers",
+        "active",
+        "clock",
+        "counted",
+        "edges",
+        "given",
+        "limit",
+        "observers",
+        "run_of_cell",
+        "starting",
+        "unsaved",
+        "warn",
+    )
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        given: Settings | Callable[[], Settings],
+        clock: Clock | None = None,
+        warn: Callable[[str], None] = _warn,
+        *,
+        limit: Callable[[], float] | None = None,
+        store: Store | None = None,
+        signer: Signer | None = None,
+    ) -> None:
+        """`store` and `signer` as they are, or what the settings and this user have."""
+        self.given = given
+        """Settings, or what reads them from the environment when they are first needed: an import never fails for
+        them."""
+        self.clock: Clock = clock if clock is not None else SystemClock()
+        self.warn = warn
+        self.observers: list[Observer] = []
+        self.active: dict[str, Run] = {}
+        """Runs of this process that have not ended, by request."""
+        self.starting: dict[str, int] = {}
+        """Requests that are being acquired, and in which thread."""
+        self.counted = Counted()
+        self._store = store
+        self._signer = signer
+        self._key: HeldKey | None = None
+        self._workers: Workers | None = None
+        self.unsaved: dict[str, tuple[int, list[Unsaved]]] = {}
+        """By request: a run, and its outcomes that a full store refused; the next run commits them first."""
+        self.limit = limit
+        """Set where stores are only looked at, whoever made them: seconds that the next statement may take."""
+        self.run_of_cell: Callable[[], Run | None] = _no_run
+        """Gives the run of the cell that executes now; who knows cells says it here."""
+        self.edges: dict[Spec, JsonEdge] = {}
+        """The JSON edges of applications that were called; kept by `accepting`."""
+        self._settings: Settings | None = None
+        self._lock = threading.RLock()
+        self._complete()
+
+    def _complete(self) -> None:
         """Who stands on it and holds more makes that here."""
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from jupyter_durable.client import accepting, trusted, versions
 from jupyter_durable.client.journal import records
@@ -21,6 +21,7 @@ from jupyter_durable.core.model import ROOT, CallRow, Kind, NewRequest, RequestR
 from jupyter_durable.core.nodes import Node, numbered, preorder
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.runner.counts import COUNTED
 from jupyter_durable.runner.opened import changed_file
 from jupyter_durable.runner.sealing import Sealer

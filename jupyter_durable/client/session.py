@@ -6,11 +6,11 @@ import inspect
 import sys
 import threading
 from pathlib import Path
-from typing import NamedTuple
 
 from jupyter_durable.core.model import Kind, RequestRow
 from jupyter_durable.hashes import blake2b
 from jupyter_durable.loops import running_task
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.run import Run
 

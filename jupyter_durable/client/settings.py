@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.options import EXECUTORS, LATER_EXECUTORS, MAX_TIMEOUT
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.runner.settings import INPUT_BYTES, SLOTS
 from jupyter_durable.serializer.digesting import BUDGET_SECONDS
 from jupyter_durable.store.location import default_url
@@ -28,8 +29,7 @@ PREFIX: Final = "JUPYTER_DURABLE_"
 UNITS: Final = {"": 1, "B": 1, "KIB": 1024, "MIB": 1024**2, "KB": 1000, "MB": 1000**2}
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Settings:
+class Settings(NamedTuple):
     """What holds in this process; `sources` says where each key came from."""
 
     store: str = ""
@@ -51,21 +51,21 @@ class Settings:
     """Every cell and every script begins a request of its own, as with `--fresh`."""
     digest_budget: float = BUDGET_SECONDS
     """About how many seconds a look at the arguments of a call may take; what takes longer is not compared by value."""
-    sources: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = MappingProxyType({})
 
     def __repr__(self) -> str:
-        names = [each.name for each in fields(self) if each.name != "sources"]
+        names = [name for name in self._fields if name != "sources"]
         return "\n".join(f"{name} = {getattr(self, name)!r}  ({self.sources.get(name, 'default')})" for name in names)
 
     def changed(self, values: Mapping[str, Any], source: str) -> Settings:
         """With these keys from `source`. Raises `SDKUsageError` that names the key, its value and what it takes."""
-        known = {each.name for each in fields(self)} - {"sources"}
+        known = {*self._fields} - {"sources"}
         checked: dict[str, Any] = {}
         for name, value in values.items():
             if name not in known:
                 raise SDKUsageError(f"{source}: unknown setting {name!r}; known are {', '.join(sorted(known))}")
             checked[name] = _CHECKS[name](name, value, source)
-        return replace(self, **checked, sources={**self.sources, **dict.fromkeys(checked, source)})
+        return self._replace(**checked, sources={**self.sources, **dict.fromkeys(checked, source)})
 
 
 def _text(name: str, value: Any, source: str) -> str:

@@ -13,7 +13,7 @@ import re
 import sqlite3
 import sys
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from jupyter_durable.client import ownership, versions
 from jupyter_durable.client.counted import Numbers, as_counted, span_of
@@ -26,6 +26,7 @@ from jupyter_durable.core.calltree import CallNode, walk
 from jupyter_durable.core.model import ENDED, RequestRow, RunRow, Status, joined
 from jupyter_durable.core.selection import Preview
 from jupyter_durable.errors import DeserializationError, SDKUsageError, StoreError
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.store.base import Copied, Filter, Finding, Swept
 
 LARGE_STORE: Final = 5 * 1000**3

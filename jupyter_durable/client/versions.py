@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import blake3
 
@@ -22,6 +22,7 @@ from jupyter_durable.code.snapshot import ClassRegistry, Version, capture, names
 from jupyter_durable.core.model import CodeVersion
 from jupyter_durable.errors import DeserializationError, ReplayError, SDKUsageError
 from jupyter_durable.function import Spec, durable_functions, durable_of, options_of, own_methods, redecorate, registry
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.runner.sealing import not_loaded, preview
 from jupyter_durable.runner.vouching import CODE
 from jupyter_durable.serializer.base import Context, Signer

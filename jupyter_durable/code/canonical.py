@@ -11,6 +11,7 @@ from __future__ import annotations
 import array
 import ast
 import enum
+import functools
 import opcode
 import operator
 import re
@@ -69,41 +70,57 @@ def _is_our_module(name: str, names: Mapping[str, object]) -> bool:
 
 def render_tree(node: ast.AST, names: Mapping[str, object]) -> bytes:
     """A definition as bytes; `names` tells our decorators from others of the same name."""
-    return "".join(_render(node, names)).encode("utf-8", "surrogatepass")
+    return _rendered(node, tuple(decorator for decorator in _decorators(node) if is_ours(decorator, names)))
 
 
 def without_durable(node: ast.ClassDef, names: Mapping[str, object]) -> ast.ClassDef:
     """A class statement without its durable methods: those are calls of their own."""
     body = [part for part in node.body if not any(is_ours(d, names) for d in getattr(part, "decorator_list", ()))]
-    return ast.ClassDef(node.name, node.bases, node.keywords, body, node.decorator_list)
+    return _with_body(node, tuple(body))
 
 
-def _render(node: object, names: Mapping[str, object]) -> Iterator[str]:
+@functools.lru_cache(maxsize=512)
+def _with_body(node: ast.ClassDef, body: tuple[ast.stmt, ...]) -> ast.ClassDef:
+    """The same node each time, by which others remember what they have found in it."""
+    return ast.ClassDef(node.name, node.bases, node.keywords, [*body], node.decorator_list)
+
+
+@functools.lru_cache(maxsize=2048)
+def _decorators(node: ast.AST) -> tuple[ast.expr, ...]:
+    return tuple(decorator for part in ast.walk(node) for decorator in getattr(part, "decorator_list", ()))
+
+
+@functools.lru_cache(maxsize=512)
+def _rendered(node: ast.AST, ours: tuple[ast.expr, ...]) -> bytes:
+    return "".join(_render(node, ours)).encode("utf-8", "surrogatepass")
+
+
+def _render(node: object, ours: tuple[ast.expr, ...]) -> Iterator[str]:
     if isinstance(node, ast.Constant):
         yield f"({type(node.value).__name__} {node.value!r})"
     elif isinstance(node, ast.AST):
         yield f"({type(node).__name__}"
         for field, value in ast.iter_fields(node):
-            kept = _kept(node, field, value, names)
+            kept = _kept(node, field, value, ours)
             if kept is not None and kept != []:
                 yield f" {field}="
-                yield from _render(kept, names)
+                yield from _render(kept, ours)
         yield ")"
     elif isinstance(node, list):
         yield "["
         for item in node:
-            yield from _render(item, names)
+            yield from _render(item, ours)
             yield ","
         yield "]"
     else:
         yield repr(node)
 
 
-def _kept(node: ast.AST, field: str, value: Any, names: Mapping[str, object]) -> Any:
+def _kept(node: ast.AST, field: str, value: Any, ours: tuple[ast.expr, ...]) -> Any:
     if field in {"type_comment", "type_ignores", "ctx"}:
         return None
     if field == "decorator_list":
-        return [decorator for decorator in value if not is_ours(decorator, names)]
+        return [decorator for decorator in value if decorator not in ours]
     if field == "body" and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return value[1:] if ast.get_docstring(node, clean=False) is not None else value
     return value

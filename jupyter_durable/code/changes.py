@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from typing import Final
 
 _CHANGING: Final = frozenset(
@@ -18,24 +19,32 @@ _FIRST: Final = frozenset(
 """Functions of `heapq` and `bisect` that change their first argument."""
 
 
+CHANGING: Final = frozenset({ast.Subscript, ast.Attribute, ast.Call})
+"""The nodes of which `changed_in_place` tells anything."""
+
+
 def names_in(tree: ast.AST) -> list[str]:
     """Every name that is read anywhere in a piece of source, in order."""
     found = (node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
     return list(dict.fromkeys(found))
 
 
-def attributes_in(tree: ast.AST) -> set[str]:
+@functools.lru_cache(maxsize=2048)
+def attributes_in(tree: ast.AST) -> frozenset[str]:
     """Names of all attributes in a piece of source."""
-    return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    return frozenset(node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute))
 
 
-def attributes_changed(tree: ast.AST) -> set[str]:
+@functools.lru_cache(maxsize=2048)
+def attributes_changed(tree: ast.AST) -> frozenset[str]:
     """Names of attributes that a piece of source assigns or changes in place."""
+    changing = [node for node in ast.walk(tree) if type(node) in CHANGING]
     assigned = {
-        node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)
+        node.attr for node in changing if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)
     }
-    held = (changed_in_place(node) for node in ast.walk(tree))
-    return assigned | {node.attr for node in held if isinstance(node, ast.Attribute)}
+    return frozenset(
+        assigned.union(held.attr for held in map(changed_in_place, changing) if isinstance(held, ast.Attribute))
+    )
 
 
 def changed_in_place(node: ast.AST) -> ast.expr | None:

@@ -20,8 +20,8 @@ from jupyter_durable import static
 from jupyter_durable.static import is_a
 
 ABSENT: Final = object()
-_HISTORY: Final = re.compile(r"_+\d*|_[io]h|Out")
-"""What a kernel calls the values it has shown."""
+_HISTORY: Final = functools.cache(functools.partial(re.compile, r"_+\d*|_[io]h|Out"))
+"""What a kernel calls the values it has shown; compiled when it is first used."""
 _PARTIAL: Final = tuple(vars(functools.partial)[name] for name in ("func", "args", "keywords"))
 _ALIAS: Final = tuple(vars(types.GenericAlias)[name] for name in ("__origin__", "__args__"))
 
@@ -104,7 +104,7 @@ def variable_of(cls: type, names: Mapping[str, object]) -> str | None:
     own = static.qualname(cls) or ""
     if looked_up(names, own) is cls:
         return own.partition(".")[0]
-    held = [name for name, value in list(names.items()) if value is cls and not _HISTORY.fullmatch(name)]
+    held = [name for name, value in list(names.items()) if value is cls and not _HISTORY().fullmatch(name)]
     return min(held, default=None)
 
 

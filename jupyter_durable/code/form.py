@@ -9,7 +9,9 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, TypedDict
+from typing import Any, Final, TypedDict
+
+from jupyter_durable.records import NamedTuple
 
 FORMAT: Final = 1
 BODY: Final = "the text of the cell"

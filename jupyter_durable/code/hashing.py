@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import FunctionType, MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from jupyter_durable import static
 from jupyter_durable.code.classify import home_module
@@ -19,6 +19,7 @@ from jupyter_durable.code.modules import is_local
 from jupyter_durable.code.seen import Seen, Watched, holds, seen_alike
 from jupyter_durable.code.walk import Walk
 from jupyter_durable.hashes import blake2b
+from jupyter_durable.records import NamedTuple
 
 
 def code_hash(fn: Callable[..., Any] | type, namespace: Mapping[str, object] | None = None) -> bytes:

@@ -30,7 +30,7 @@ Place: TypeAlias = tuple[int, str]
 """Where a value is held: the id of the globals, of the cell or of the function with the default, and the name there."""
 
 
-def globals_changed(fn: FunctionType, found: Found | None) -> set[str]:
+def globals_changed(fn: FunctionType, found: Found | None) -> frozenset[str]:
     """Names of the globals that a function changes."""
     if found is None:
         return globals_bound(fn.__code__)

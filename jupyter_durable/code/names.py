@@ -58,10 +58,13 @@ def globals_read(code: CodeType) -> tuple[str, ...]:
     return tuple(names)
 
 
-def globals_bound(code: CodeType) -> set[str]:
+@functools.lru_cache(maxsize=4096)
+def globals_bound(code: CodeType) -> frozenset[str]:
     """Names of globals a code object binds or deletes."""
     inner = [globals_bound(const) for const in code.co_consts if isinstance(const, CodeType)]
-    return {item.argval for item in dis.get_instructions(code) if item.opcode in _BINDS}.union(*inner)
+    binds = not _BINDS.isdisjoint(code.co_code[::2])
+    own = {item.argval for item in dis.get_instructions(code) if item.opcode in _BINDS} if binds else ()
+    return frozenset(own).union(*inner)
 
 
 def uses(value: FunctionType | type) -> list[str]:

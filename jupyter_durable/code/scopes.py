@@ -17,9 +17,10 @@ import ast
 import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
-from jupyter_durable.code.changes import changed_in_place, names_in
+from jupyter_durable.code.changes import CHANGING, changed_in_place, names_in
+from jupyter_durable.records import NamedTuple
 
 Kind: TypeAlias = Literal["read", "bound", "changed"]
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -97,14 +98,16 @@ def _behind_aliases(uses: Sequence[_Noted]) -> Iterator[Use]:
                 yield Use(value.id, "changed", within.owner(value.id), within.node, None)
 
 
-def reads_outside(tree: ast.AST) -> list[str]:
+@functools.lru_cache(maxsize=2048)
+def reads_outside(tree: ast.AST) -> tuple[str, ...]:
     """Names that a definition reads and that none of its scopes binds, in order."""
-    return list(dict.fromkeys(use.name for use in uses_in(tree) if use.kind != "bound" and use.owner is None))
+    return tuple(dict.fromkeys(use.name for use in uses_in(tree) if use.kind != "bound" and use.owner is None))
 
 
-def changes_outside(tree: ast.AST) -> set[str]:
+@functools.lru_cache(maxsize=2048)
+def changes_outside(tree: ast.AST) -> frozenset[str]:
     """Names outside of a definition that it binds anew (`global`, `nonlocal`), or whose value it changes in place."""
-    return {use.name for use in uses_in(tree) if use.kind != "read" and use.owner is None}
+    return frozenset(use.name for use in uses_in(tree) if use.kind != "read" and use.owner is None)
 
 
 def parameters_changed(tree: ast.AST, *, augmented: bool = True) -> set[str]:
@@ -183,7 +186,8 @@ class _Scan(ast.NodeVisitor):
         pending = [node]
         while pending:
             part = pending.pop()
-            self._changes(part)
+            if type(part) in CHANGING:
+                self._changes(part)
             special = getattr(self, f"visit_{type(part).__name__}", None)
             if special is not None:
                 special(part)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import CellType, FunctionType
-from typing import Final, NamedTuple
+from typing import Final
 
 from jupyter_durable.code.canonical import render_data
 from jupyter_durable.code.contents import code_in
 from jupyter_durable.code.names import cell_value
+from jupyter_durable.records import NamedTuple
 
 DATA_LIMIT: Final = 64 * 1024
 """Plain-data globals up to this many bytes belong to the code that reads them."""

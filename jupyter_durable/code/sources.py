@@ -13,13 +13,14 @@ import functools
 import sys
 from collections.abc import Iterator, Mapping
 from types import CodeType, FunctionType
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from jupyter_durable import static
 from jupyter_durable.code.canonical import render_code
 from jupyter_durable.code.changes import attributes_changed
 from jupyter_durable.code.classify import undecorated
 from jupyter_durable.code.texts import first_line, is_file, may_name, parsed, remembered, text_of
+from jupyter_durable.records import NamedTuple
 
 Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 

@@ -188,7 +188,7 @@ class Walk:
                 yield from self._used(owner, cls)
             if self._for_argument:
                 self._assigned(
-                    name, static.attributes(fn), attributes_changed(found.node) if found is not None else set(), ()
+                    name, static.attributes(fn), attributes_changed(found.node) if found is not None else (), ()
                 )
         else:
             self._add(name, f"{library}.{fn.__code__.co_qualname}".encode())
@@ -219,7 +219,7 @@ class Walk:
         content = static.members(cls)
         self.seen.bound.extend((content, key, held) for key, held in content.items())
         if self._for_argument:
-            own_memory = attributes_changed(found.node) if found is not None else set()
+            own_memory = attributes_changed(found.node) if found is not None else ()
             self._assigned(name, content, own_memory, said_by(cls, found))
         for held_as, held in code_in_class(name, cls, found, self.seen) if not self._for_class else ():
             yield from self._used(held_as, held)
@@ -242,7 +242,9 @@ class Walk:
                 if used not in around:
                     yield from self._global(used, names, attributes)
 
-    def _assigned(self, name: str, content: Mapping[str, object], memory: set[str], said: Collection[str]) -> None:
+    def _assigned(
+        self, name: str, content: Mapping[str, object], memory: Collection[str], said: Collection[str]
+    ) -> None:
         """The data that a function or class holds now, but for what its own code changes, or says and is not plain."""
         for key, held in content.items():
             if key[:2] == "__" or key in memory or is_code(held):

@@ -18,7 +18,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from jupyter_durable.core import metrics
 from jupyter_durable.core.counting import (
@@ -48,6 +48,7 @@ from jupyter_durable.core.model import (
     Write,
 )
 from jupyter_durable.core.nodes import Node, called
+from jupyter_durable.records import NamedTuple
 
 __all__ = [
     "CHECKPOINT",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple, TypedDict
+from typing import Any, Final, TypedDict
 
 from jupyter_durable.core import metrics
 from jupyter_durable.core.metrics import Measured, Sums, Totals
@@ -19,6 +19,7 @@ from jupyter_durable.core.model import CallRow, Flag, Kind, Logged, Progressed, 
 from jupyter_durable.core.nodes import GROUPS, called
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.core.words import spoken as spoken
+from jupyter_durable.records import NamedTuple
 
 RAN: Final = "ran"
 CHECKPOINT: Final = "checkpoint"

@@ -8,7 +8,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from jupyter_durable.records import NamedTuple
 
 __all__ = ["Deadline"]
 

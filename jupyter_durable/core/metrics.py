@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from jupyter_durable.core.words import spoken
+from jupyter_durable.records import NamedTuple
 
 COUNTER: Final = "counter"
 TIMER: Final = "timer"

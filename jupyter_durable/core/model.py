@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
+
+from jupyter_durable.records import NamedTuple
 
 ROOT: Final = 1
 """Identity of the root call of every request."""

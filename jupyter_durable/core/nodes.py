@@ -11,9 +11,10 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from jupyter_durable.core.model import CallRow, Kind
+from jupyter_durable.records import NamedTuple
 
 __all__ = ["GROUPS", "Node", "called", "numbered", "preorder"]
 

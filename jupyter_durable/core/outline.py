@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from jupyter_durable.core.counting import NOT_COUNTED, spoken
 from jupyter_durable.core.model import Kind
+from jupyter_durable.records import NamedTuple
 
 FOLD: Final = 50
 """More siblings of one name than this are one line."""

@@ -30,11 +30,12 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from jupyter_durable.core.index import Index
 from jupyter_durable.core.model import CallRow, Flag, Kind, Reached, Status
 from jupyter_durable.core.places import PAGE, Recorded
+from jupyter_durable.records import NamedTuple
 
 __all__ = ["AdaptiveMatcher", "Body", "Matched", "Recorded", "WrongMatch", "carried", "drift_of", "reusable"]
 

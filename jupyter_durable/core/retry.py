@@ -9,7 +9,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from jupyter_durable.errors import (
     Cancelled,
@@ -19,6 +19,7 @@ from jupyter_durable.errors import (
     SDKUsageError,
     StoreError,
 )
+from jupyter_durable.records import NamedTuple
 
 __all__ = ["NEVER_RETRIED", "RetryPolicy", "decide"]
 

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 from jupyter_durable.core import outline
 from jupyter_durable.core.model import CallRow, Flag, Kind, Status
 from jupyter_durable.core.nodes import GROUPS, Node, called, numbered, preorder
 from jupyter_durable.core.outline import Verdict
 from jupyter_durable.core.replay import reusable
+from jupyter_durable.records import NamedTuple
 
 __all__ = [
     "DEPENDS",

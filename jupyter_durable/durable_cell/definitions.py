@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection
-from typing import Final, NamedTuple
+from typing import Final
 
 from jupyter_durable.code.texts import tree_of
+from jupyter_durable.records import NamedTuple
 
 OURS: Final = frozenset({"function", "application", "cls"})
 DECORATOR: Final = "__jupyter_durable_function__"

@@ -29,7 +29,9 @@ import time
 import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from jupyter_durable.records import NamedTuple
 
 FIRST_SECONDS: Final = 0.002
 LAST_SECONDS: Final = 0.05

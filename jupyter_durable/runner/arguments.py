@@ -20,10 +20,11 @@ import itertools
 import types
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from jupyter_durable.code.modules import is_local
 from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.serializer.instances import shape_of_type, state_of
 from jupyter_durable.serializer.parts import FLAT
 

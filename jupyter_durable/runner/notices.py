@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_durable.core.model import CallRow
 from jupyter_durable.core.replay import reusable
 from jupyter_durable.errors import DeserializationError
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.runner.body import Body
 from jupyter_durable.runner.sealing import Sealer, preview
 from jupyter_durable.serializer.digest import named_arguments, over_budget

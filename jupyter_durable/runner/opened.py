@@ -24,10 +24,11 @@ import struct
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from blake3 import blake3
 
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.serializer.parts import FLAT
 
 MOST: Final = 200

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from jupyter_durable.core.model import Flag, unpack_codes
 from jupyter_durable.core.retry import RetryPolicy
 from jupyter_durable.errors import InternalError
 from jupyter_durable.options import Unwritten
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.runner.settings import Code, RunSettings
 from jupyter_durable.spec import Spec
 

@@ -19,7 +19,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from jupyter_durable.core.model import ROOT, CallRow, Kind, Lease, Logged, Write
 from jupyter_durable.core.replay import WrongMatch
@@ -27,6 +27,7 @@ from jupyter_durable.errors import Cancelled, SDKUsageError, StoreError
 from jupyter_durable.executor.thread import ThreadExecutor, blocked
 from jupyter_durable.executor.visit import Visit, left
 from jupyter_durable.protocols import Scope
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.runner.arguments import Pristine, Unread
 from jupyter_durable.runner.body import Body
 from jupyter_durable.runner.changes import Watched

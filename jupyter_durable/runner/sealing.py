@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any, Final, NamedTuple, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.model import (
@@ -31,6 +31,7 @@ from jupyter_durable.core.model import (
     Status,
 )
 from jupyter_durable.errors import DeserializationError
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.runner.vouching import (
     CALL,
     PLACE,

@@ -22,7 +22,6 @@ from jupyter_durable.runner.arguments import read_once
 from jupyter_durable.runner.body import Body
 from jupyter_durable.runner.children import abandon_children, settle_children
 from jupyter_durable.runner.ending import close_reached, cut_off, finish, refuse
-from jupyter_durable.runner.failures import as_text, is_user_frame, without_credentials
 from jupyter_durable.runner.matching import end_strict
 from jupyter_durable.runner.rows import row_of
 from jupyter_durable.runner.run import CallRecord
@@ -218,12 +217,15 @@ def settle_failed(call: CallRecord, error: BaseException) -> None:
 
 
 def _encoded(error: BaseException) -> Failure:
-    from jupyter_durable.serializer.failure import encode_failure  # for calls that fail
+    from jupyter_durable.runner.failures import is_user_frame  # for calls that fail
+    from jupyter_durable.serializer.failure import encode_failure
 
     return encode_failure(error, is_user_frame)
 
 
 def _keep_failure(call: CallRecord, error: BaseException) -> Kept:
+    from jupyter_durable.runner.failures import without_credentials
+
     return call.run.sealer.keep(without_credentials(_encoded(error)))
 
 
@@ -260,6 +262,8 @@ def _begin_again(call: CallRecord) -> None:
 
 
 def _record_attempt(call: CallRecord, error: BaseException) -> None:
+    from jupyter_durable.runner.failures import as_text
+
     run, body = call.run, call.body
     if body is not None:
         run.later_all(run.sealer.placed(body.take_reached()))

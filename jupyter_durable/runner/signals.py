@@ -11,17 +11,21 @@ Rules of this file
 from __future__ import annotations
 
 import os
-import signal
 import site
 import threading
 import time
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
 from types import CodeType, FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from jupyter_durable.context import drive, drive_async
 from jupyter_durable.executor.visit import WAIT, Visit
+from jupyter_durable.queues import Empty, SimpleQueue
+
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal  # that of Python makes enums of all signals; no call needs them
 
 AGAIN_SECONDS: Final = 0.003
 """After this time an interrupt that came at a bad moment is sent again."""

@@ -16,7 +16,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import re
 from marshal import dumps
 from typing import Any, Final
 
@@ -28,18 +27,26 @@ CODE: Final = "code"
 PLACE: Final = "place"
 _VERSION: Final = 2
 _SIGNED_FLAGS: Final = ~Flag.SET_ASIDE
-_OLD: Final = re.compile("req_[0-9a-f]{12}")
-_WITHOUT_PLACES: Final = re.compile("req_([0-9a-f]{12}|[0-9a-f]{14})")
+_OLD: Final = 12
+_WITHOUT_PLACES: Final = 14
+"""Digits of the ids that requests were given then."""
+_DIGITS: Final = frozenset("0123456789abcdef")
 
 
 def is_old(request: str) -> bool:
     """Whether a request may have been accepted before format 2, so that format 1 vouches for what it wrote then."""
-    return _OLD.fullmatch(request) is not None
+    return _digits(request) == _OLD
 
 
 def may_lack_places(request: str) -> bool:
     """Whether a request may have been accepted before schema 6, so that nothing vouches for where its calls stood."""
-    return _WITHOUT_PLACES.fullmatch(request) is not None
+    return _digits(request) in (_OLD, _WITHOUT_PLACES)
+
+
+def _digits(request: str) -> int | None:
+    """How many hexadecimal digits an id has; None for what is no id of ours."""
+    digits = request.removeprefix("req_")
+    return len(digits) if digits != request and _DIGITS.issuperset(digits) else None
 
 
 def call_record(row: CallRow | tuple[Any, ...]) -> bytes:

@@ -9,7 +9,9 @@ Rules of this file
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
+
+from jupyter_durable.records import NamedTuple
 
 PLAIN: Final = "plain"
 PICKLE: Final = "pickle"

@@ -7,8 +7,9 @@ Rules of this file
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.serializer.digest import value_digest
 from jupyter_durable.serializer.digesting import Digesting
 from jupyter_durable.serializer.explain import parts_of

@@ -13,7 +13,9 @@ import dis
 import functools
 import types
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from jupyter_durable.records import NamedTuple
 
 __all__ = ["Shape", "builtin_base", "plain", "shape_of_type", "state_of"]
 

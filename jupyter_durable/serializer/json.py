@@ -12,9 +12,10 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_durable.errors import InputMismatch, SDKUsageError, SerializationError
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.serializer.digest import value_digest
 from jupyter_durable.serializer.digesting import Digesting
 from jupyter_durable.values import File, Headers, HttpBody

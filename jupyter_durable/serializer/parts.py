@@ -18,9 +18,11 @@ import struct
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from blake3 import blake3
+
+from jupyter_durable.records import NamedTuple
 
 __all__ = [
     "AS_THEY_ARE", "FEW", "FLAT", "ITEMS", "MANY", "PAIRS", "ROOM", "Encode", "Encoded", "Names", "Parts", "Piece",

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from jupyter_durable.core.model import (
     ArgumentsDecide,
@@ -35,6 +35,7 @@ from jupyter_durable.core.model import (
     Write,
 )
 from jupyter_durable.errors import CheckpointError, LeaseLost, SDKUsageError, StoreError
+from jupyter_durable.records import NamedTuple
 
 Buffer = bytes | bytearray | memoryview
 

@@ -99,6 +99,8 @@ def test_a_durable_call_imports_nothing_that_its_arguments_and_its_success_do_no
     assert "jupyter_durable.client.engine" in loaded
     assert loaded.isdisjoint({"cloudpickle", "json", "logging", "platform", "random", "shutil", "sysconfig", "tomllib"})
     assert loaded.isdisjoint({"_hashlib", "decimal", "fractions", "hmac", "secrets", "uuid", "zoneinfo"})
+    assert loaded.isdisjoint({"heapq", "queue", "signal"})
+    assert "jupyter_durable.runner.failures" not in loaded
     assert loaded.isdisjoint({f"jupyter_durable.serializer.{name}" for name in ("dual", "kinds", "refusing", "walked")})
 
 

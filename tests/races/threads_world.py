@@ -133,7 +133,7 @@ def world(draw: random.Random, folder: Path | None, *, clock: Clock | None = Non
     settings = Settings(store="memory:").changed({"max_concurrency": slots}, "world()")
     store = open_store(url)
     clock = clock if clock is not None else SystemClock()
-    engine = Engine(settings, clock, lambda text: None, _store=store, _signer=KeySigner(b"r" * 32))
+    engine = Engine(settings, clock, lambda text: None, store=store, signer=KeySigner(b"r" * 32))
     WITNESS.forget()
     WITNESS.draw = draw
     token = context.current.set(None)

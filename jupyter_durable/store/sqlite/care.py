@@ -14,10 +14,11 @@ from __future__ import annotations
 import sqlite3
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from jupyter_durable.core.model import Status
 from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.store.base import Finding, Swept, not_as_read
 from jupyter_durable.store.blobs import BlobFolder
 from jupyter_durable.store.sqlite import requests

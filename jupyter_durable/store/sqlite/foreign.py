@@ -46,7 +46,8 @@ _LIMITS: Final = {
     sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 10,
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
-_NAME: Final = re.compile(r'"(\w+)"|\[(\w+)\]|`(\w+)`')
+_NAME: Final = r'"(\w+)"|\[(\w+)\]|`(\w+)`'
+_QUOTES: Final = frozenset('"[`')
 _Object = tuple[str, ...]
 
 
@@ -72,8 +73,12 @@ def digest_of(objects: Sequence[_Object]) -> str:
 
 
 def _plain(sql: str) -> str:
-    unquoted = _NAME.sub(lambda found: next(filter(None, found.groups())), sql)
-    return re.sub(r"\s*([(),])\s*", r"\1", re.sub(r"\s+", " ", unquoted)).strip()
+    if not _QUOTES.isdisjoint(sql):
+        sql = re.sub(_NAME, lambda found: next(filter(None, found.groups())), sql)
+    plain = " ".join(sql.split())
+    for mark in "(),":
+        plain = plain.replace(f" {mark}", mark).replace(f"{mark} ", mark)
+    return plain
 
 
 def _other(name: str, version: int, found: Sequence[_Object]) -> StoreError:

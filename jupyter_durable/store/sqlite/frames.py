@@ -19,11 +19,12 @@ import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final
 
 from blake3 import blake3
 
 from jupyter_durable.files import new_file, open_file, sync_directory
+from jupyter_durable.records import NamedTuple
 
 _HEADER: Final = struct.Struct(">8I")
 _FRAME: Final = struct.Struct(">6I")

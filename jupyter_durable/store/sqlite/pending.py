@@ -11,10 +11,11 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from jupyter_durable.core.model import CallRow, Write
 from jupyter_durable.errors import InternalError, StoreError
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.store.sqlite.writing import Fence
 
 T = TypeVar("T")

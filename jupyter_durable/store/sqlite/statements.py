@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 from jupyter_durable.core.model import (
     ArgumentsDecide,
@@ -25,6 +25,7 @@ from jupyter_durable.core.model import (
     RequestRow,
     RunRow,
 )
+from jupyter_durable.records import NamedTuple
 
 Text = TypeVar("Text", str, str | None)
 _SQL_TYPES: Final = {"int": "INTEGER", "bool": "INTEGER", "float": "REAL", "str": "TEXT", "bytes": "BLOB"}
@@ -42,7 +43,7 @@ def _columns(record: type[tuple[Any, ...]]) -> list[_Column]:
     """The columns of a record; an owner is five of them."""
     found = []
     for name, written in record.__annotations__.items():
-        kind, _, absent = written.__forward_arg__.partition(" | ")
+        kind, _, absent = written.partition(" | ")
         if kind == Owner.__name__:
             found += [column._replace(nullable=True) for column in _columns(Owner)]
         else:

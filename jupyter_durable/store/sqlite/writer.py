@@ -14,10 +14,10 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
 from typing import Final, TypeVar, cast
 
 from jupyter_durable.errors import DurableError, InternalError, LeaseLost, StoreError, StoreGone
+from jupyter_durable.queues import Empty, SimpleQueue
 from jupyter_durable.store.base import FLUSH_SECONDS
 from jupyter_durable.store.blobs import BlobFolder
 from jupyter_durable.store.sqlite.faults import FAULTS, code_of, is_io_error

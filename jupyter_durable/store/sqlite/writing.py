@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from typing import NamedTuple, TypeAlias, assert_never
+from typing import TypeAlias, assert_never
 
 from jupyter_durable.core.model import (
     ArgumentsDecide,
@@ -23,6 +23,7 @@ from jupyter_durable.core.model import (
     Write,
 )
 from jupyter_durable.errors import LeaseLost
+from jupyter_durable.records import NamedTuple
 from jupyter_durable.store.base import Settled
 from jupyter_durable.store.sqlite import statements
 from jupyter_durable.store.sqlite.statements import storable
