@@ -133,3 +133,51 @@ def test_what_is_not_sampled_is_not_exported_and_runs(traced: Traced) -> None:
     with trace.use_span(unsampled):
         assert run_local_application(main).output() == 1
     assert traced.spans() == []
+
+
+class OtherTracer(trace.Tracer):
+    """Another implementation of the API, without a generator of ids that anybody sees."""
+
+    def __init__(self, tracer: trace.Tracer) -> None:
+        self._tracer = tracer
+
+    def start_span(self, *args: Any, **kwargs: Any) -> trace.Span:
+        return self._tracer.start_span(*args, **kwargs)
+
+    def start_as_current_span(self, *args: Any, **kwargs: Any) -> Any:
+        return self._tracer.start_as_current_span(*args, **kwargs)
+
+
+class OtherProvider(trace.TracerProvider):
+    """Gives such tracers."""
+
+    def __init__(self, tracer: trace.Tracer) -> None:
+        self._tracer = tracer
+
+    def get_tracer(self, *args: Any, **kwargs: Any) -> trace.Tracer:
+        return OtherTracer(self._tracer)
+
+
+def test_where_ids_cannot_be_computed_nothing_is_linked_to_them(
+    traced: Traced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tree is there as ever, and the run that did the work is named; no link leads to a span that is not there."""
+
+    @function()
+    def work(n: int) -> int:
+        return n
+
+    @function()
+    def broken(n: int) -> int:
+        raise ValueError(n)
+
+    @application()
+    def main() -> int:
+        return broken(work(1))
+
+    others = trace.get_tracer("other")
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: OtherProvider(others))
+    run_local_application(main).replay()
+    assert {span["name"] for span in traced.spans()} == {"invoke_workflow main", "work", "broken"}
+    assert [span["links"] for span in traced.spans()] == [[]] * 6
+    assert traced.named("work")[1]["attributes"]["durable.work.run"] == 1
