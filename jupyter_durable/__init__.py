@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         list_requests,
         run_local_application,
     )
+    from jupyter_durable.log_records import CallFilter
     from jupyter_durable.logger import Logger
     from jupyter_durable.protocols import Engine
     from jupyter_durable.request_context import Progress as FunctionProgress
@@ -64,6 +65,7 @@ __all__ = [
     "RETURN_WHEN",
     "ApplicationCapability",
     "Call",
+    "CallFilter",
     "Cancelled",
     "CheckpointError",
     "DeserializationError",
@@ -124,6 +126,7 @@ _LATER = {
         "list_requests",
         "run_local_application",
     ),
+    "log_records": ("CallFilter",),
     "logger": ("Logger",),
     "request_context": ("Progress", "RequestContext", "State"),
     "values": ("File", "Headers", "HttpBody", "Image"),

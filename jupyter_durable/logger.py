@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 __all__ = ["Logger"]
@@ -17,10 +18,11 @@ __all__ = ["Logger"]
 class Logger:
     """Writes messages with named values. Get one with `Logger.get_logger(**context)`."""
 
-    __slots__ = ("_context",)
+    __slots__ = ("_context", "_fields")
 
-    def __init__(self, context: dict[str, Any]) -> None:
+    def __init__(self, context: dict[str, Any], fields: Callable[[], dict[str, Any]] = dict) -> None:
         self._context = context
+        self._fields = fields
 
     @classmethod
     def get_logger(cls, **context: Any) -> Logger:
@@ -29,7 +31,13 @@ class Logger:
 
     def bind(self, **context: Any) -> Logger:
         """A logger that writes `context` too; this one stays as it is."""
-        return Logger({**self._context, **context})
+        return Logger({**self._context, **context}, self._fields)
+
+    def with_call(self) -> Logger:
+        """A logger that also writes which durable request, call and attempt each message comes from."""
+        from jupyter_durable.log_records import call_fields
+
+        return Logger(self._context, call_fields)
 
     def debug(self, message: str, **values: Any) -> None:
         """Write a message of level `debug`."""
@@ -49,6 +57,6 @@ class Logger:
 
     def _write(self, level: str, message: str, values: dict[str, Any]) -> None:
         at = datetime.datetime.now(datetime.UTC).isoformat()
-        told = {**self._context, **values, "level": level, "timestamp": at, "message": message}
+        told = {**self._fields(), **self._context, **values, "level": level, "timestamp": at, "message": message}
         sys.stdout.write(json.dumps(told, ensure_ascii=False, skipkeys=True, default=str) + "\n")
         sys.stdout.flush()

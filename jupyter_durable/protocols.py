@@ -84,6 +84,10 @@ class Scope(Protocol):
         """Whether the call has its outcome, so that nothing can be said of it any more."""
 
     @property
+    def described(self) -> str:
+        """Which call this is, for messages and logs."""
+
+    @property
     def request_id(self) -> str: ...
     @property
     def attempt_number(self) -> int: ...

@@ -3,7 +3,7 @@
 import jupyter_durable
 
 NAMES = """
-RETURN_WHEN Call Cancelled CheckpointError DeserializationError DurableError DurableFunction ExportError File
+RETURN_WHEN Call CallFilter Cancelled CheckpointError DeserializationError DurableError DurableFunction ExportError File
 FunctionError Future Headers HttpBody Image InternalError LeaseLost RemoteAPIError ReplayError ReplayMode Request
 RequestContext RequestError RequestFailed RequestNotFinished Retries SDKUsageError SerializationError StoreError
 StoreGone StoreVersionError TimeoutError WorkerLost application cls configure copy_store function get_request

@@ -67,7 +67,7 @@ def _forked() -> None:
 
 def configure(**changes: Any) -> Settings:
     """Change settings of this process: store, executor, max_concurrency, default_timeout, display, save_view,
-    inputs, reprint, fresh, digest_budget.
+    inputs, reprint, fresh, digest_budget, otel.
 
     Only the keys given change. Returns what holds, and where each key came from. Raises `SDKUsageError` for a wrong
     value and `StoreError` for a store that cannot be opened; then nothing has changed.

@@ -45,6 +45,12 @@ def new_id() -> str:
     return f"req_{os.urandom(8).hex()}"  # 16 digits say what of it is signed (`runner.vouching`)
 
 
+def asked_by(process: Process) -> str | None:
+    """The headers of a request that is asked for here: the span that does, where requests are traced."""
+    tracing = process.tracing
+    return tracing.caller() if tracing is not None else None
+
+
 def edge_of(process: Process, spec: Spec) -> JsonEdge:
     """The JSON edge of an application."""
     from jupyter_durable.serializer.json import JsonEdge
@@ -100,7 +106,7 @@ def accept(
         origin.cell,
         origin.idempotency_key,
         origin.forked_from,
-        origin.headers,
+        origin.headers or asked_by(process),
     )
     row, created = process.store.accept(sealer.vouched(new), seen=origin.seen)
     if not created:

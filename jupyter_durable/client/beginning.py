@@ -64,7 +64,8 @@ def of_application(process: Process, spec: Spec, given: Given, cell: Cell, taken
 def _accepted(process: Process, cell: Cell, found: finding.Found) -> RequestRow:
     version = versions.current_version({}, cell.source, process.signer)
     id, now = accepting.new_id(), process.clock.now()
-    new = NewRequest(id, cell.title, cell.kind, now, None, b"", version, cell.notebook, cell.key, None, None, None)
+    place, headers = (cell.notebook, cell.key, None, None), accepting.asked_by(process)
+    new = NewRequest(id, cell.title, cell.kind, now, None, b"", version, *place, headers)
     sealer = trusted.sealer_of(process, id, versions.live_code(None))
     return process.store.accept(sealer.vouched(new), seen=found.seen)[0]
 

@@ -14,7 +14,7 @@ from typing import Any
 from jupyter_durable.client import accepting, conducting, launching, left_over, ownership, versions
 from jupyter_durable.client.accepting import Origin
 from jupyter_durable.client.launching import Launch
-from jupyter_durable.client.process import Process
+from jupyter_durable.client.process import Process, new_tracing
 from jupyter_durable.client.sessions import Sessions
 from jupyter_durable.client.settings import Settings
 from jupyter_durable.core.model import RequestRow, Status
@@ -41,6 +41,8 @@ class Engine(Process):
         """Change settings; nothing is changed when one of them is wrong or the store cannot be opened."""
         with self._lock:
             settings = self.settings.changed(changes, "configure()")
+            if settings.otel and not self.settings.otel:
+                self._tracing = new_tracing("configure()")
             gone = "store" in changes and self._store is not None and self._store.gone()
             if settings.store != self.settings.store or gone:
                 if self._store is not None and self._store.unkept():

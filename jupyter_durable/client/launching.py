@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_durable.client import accepting, left_over, ownership, trusted, versions
 from jupyter_durable.client.journal import root_row
-from jupyter_durable.client.process import Process
+from jupyter_durable.client.process import Observer, Process
 from jupyter_durable.clock import lease_end
 from jupyter_durable.core.model import Lease, NewRun, Owner, RequestRow, Status
 from jupyter_durable.errors import SDKUsageError, StoreError
@@ -143,6 +143,7 @@ def _settings(process: Process) -> RunSettings:
         input_bytes=process.settings.inputs,
         digest_budget=process.settings.digest_budget,
         warn=process.warn,
+        around=tracing.around if (tracing := process.tracing) is not None else None,
     )
 
 
@@ -152,7 +153,10 @@ def _begin(process: Process, run: Run, row: RequestRow, spec: Spec | None) -> Ac
     root.digest = row.input_digest
     if spec is not None:
         accepting.prepare_input(process, run, root, row, spec)
-    for observer in list(process.observers):
+    observers: list[Observer] = list(process.observers)
+    if process.tracing is not None:
+        observers.insert(0, process.tracing)
+    for observer in observers:
         if (listener := observer(run, row)) is not None:
             run.listeners.append(listener)
     return root

@@ -20,6 +20,7 @@ from jupyter_durable.client.keys import HeldKey
 from jupyter_durable.client.settings import Settings
 from jupyter_durable.clock import Clock, SystemClock
 from jupyter_durable.core.model import Owner, RequestRow
+from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.function import Spec
 from jupyter_durable.runner.run import Run, Unsaved
 from jupyter_durable.runner.settings import Listener
@@ -32,6 +33,7 @@ from jupyter_durable.store.location import default_url, own_folder
 
 if TYPE_CHECKING:
     from jupyter_durable.serializer.json import JsonEdge
+    from jupyter_durable.tracing.tracing import Tracing
 
 Observer = Callable[[Run, RequestRow], Listener | None]
 """Called when a run begins; gives who listens to it."""
@@ -43,6 +45,20 @@ def key_file() -> KeyFile:
     with contextlib.suppress(OSError):  # where it cannot be made the key says so itself
         own_folder()
     return KeyFile(path)
+
+
+def new_tracing(source: str) -> Tracing:
+    """What traces runs; imported here only. Raises `SDKUsageError` where OpenTelemetry is not installed."""
+    try:
+        from jupyter_durable.tracing.tracing import Tracing
+    except ImportError as error:
+        if not (error.name or "").startswith("opentelemetry"):
+            raise
+        raise SDKUsageError(
+            f"{source}: otel is on, and the API of OpenTelemetry is not installed here ({error}): "
+            "pip install 'jupyter-durable[otel]', or configure(otel=False)"
+        ) from None
+    return Tracing()
 
 
 def _warn(text: str) -> None:
@@ -62,6 +78,7 @@ class Process:
         "_settings",
         "_signer",
         "_store",
+        "_tracing",
         "_workers",
         "active",
         "clock",
@@ -110,6 +127,7 @@ class Process:
         """Gives the run of the cell that executes now; who knows cells says it here."""
         self.edges: dict[Spec, JsonEdge] = {}
         """The JSON edges of applications that were called; kept by `accepting`."""
+        self._tracing: Tracing | None = None
         self._settings: Settings | None = None
         self._lock = threading.RLock()
         self._complete()
@@ -167,6 +185,15 @@ class Process:
             if self._workers is None:
                 self._workers = Workers(self.settings.max_concurrency)
             return self._workers
+
+    @property
+    def tracing(self) -> Tracing | None:
+        """What traces the runs of this process, where the settings ask for it. Raises `SDKUsageError`."""
+        if not self.settings.otel:
+            return None
+        if self._tracing is None:
+            self._tracing = new_tracing(self.settings.sources.get("otel", "otel"))
+        return self._tracing
 
     def runs(self, id: str) -> bool:
         """Whether this process runs a request, or is about to."""

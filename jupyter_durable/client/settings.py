@@ -51,6 +51,8 @@ class Settings(NamedTuple):
     """Every cell and every script begins a request of its own, as with `--fresh`."""
     digest_budget: float = BUDGET_SECONDS
     """About how many seconds a look at the arguments of a call may take; what takes longer is not compared by value."""
+    otel: bool = False
+    """Requests and calls are traced, where a tracer provider of OpenTelemetry was set up."""
     sources: Mapping[str, str] = MappingProxyType({})
 
     def __repr__(self) -> str:
@@ -149,6 +151,7 @@ _CHECKS: Final[Mapping[str, Callable[[str, Any, str], Any]]] = {
     "reprint": _flag,
     "fresh": _flag,
     "digest_budget": _budget,
+    "otel": _flag,
 }
 
 

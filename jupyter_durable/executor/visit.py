@@ -48,7 +48,7 @@ SPARED: Final = (
     *(
         os.path.join(folder, name)
         for folder in site.getsitepackages()
-        for name in ("ipykernel", "jupyter_durable", "tornado", "zmq")
+        for name in ("ipykernel", "jupyter_durable", "opentelemetry", "tornado", "zmq")
     ),
     OURS,
     "<frozen importlib",

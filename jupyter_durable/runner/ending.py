@@ -85,6 +85,7 @@ def finish(
     if run_status == Status.DIVERGED:
         run.later_all(run.sealer.placed([diverged(run.number)]))
     line = _one_line(error) if error is not None else None
+    run.error = line or ""
     counts = run.counts
     try:
         run.journal.finish(
@@ -112,6 +113,7 @@ def end_served(run: Run, status: str, line: str | None = None) -> None:
     `line`: why, where that is an error.
     """
     run.reports.end()
+    run.outcome, run.error = status, line or ""
     counts = run.counts
     try:
         run.journal.finish(Finish(None, status, status, line, run.now(), counts.executed, counts.reused, counts.saved))

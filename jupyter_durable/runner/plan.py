@@ -57,10 +57,11 @@ class Planner:
         options = spec.options
         timeout = self._settings.default_timeout if isinstance(options.timeout, Unwritten) else options.timeout
         executor = options.executor or self._settings.executor
+        fn, around = spec.call if spec.owner is not None else spec.fn, self._settings.around
         policy = options.retries.policy() if options.retries is not None else self._retries or ONCE
         made = self.plans[spec] = Plan(
             name=spec.name,
-            fn=spec.call if spec.owner is not None else spec.fn,
+            fn=fn if around is None else around(fn, spec.is_async),
             code=self._code.code_of(spec),
             policy=policy,
             retries=policy.max_retries > 0,

@@ -21,7 +21,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from jupyter_durable.core.model import ROOT, CallRow, Kind, Lease, Logged, Write
+from jupyter_durable.core.model import ROOT, Attempted, CallRow, Kind, Lease, Logged, Write
 from jupyter_durable.core.replay import WrongMatch
 from jupyter_durable.errors import Cancelled, SDKUsageError, StoreError
 from jupyter_durable.executor.thread import ThreadExecutor, blocked
@@ -265,12 +265,14 @@ class Run:
         """Told of each result that is no plain value while it is there: whoever shows it need not load it again."""
         self.on_end: list[Callable[[], None]] = []
         """Called once when the run has ended, in whichever thread ends it."""
+        self.on_attempt: list[Callable[[Attempted], None]] = []
+        """Told of each attempt that failed and is followed by another one, in the thread where that happens."""
         self.stopped: BaseException | None = None
         self.closed = False
         """Nothing begins any more: the end of the run is being written, or is."""
         self.ended = False
-        self.outcome = ""
-        """The status with which the run has ended, "" before."""
+        self.outcome = self.error = ""
+        """The status with which the run has ended, "" before; and why, in one line, where that is an error."""
         self.over = threading.Event()
         """Set with `ended`."""
         self.told: Told | None = None

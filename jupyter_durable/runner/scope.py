@@ -70,6 +70,11 @@ class CallScope:
         return call not in call.run.open
 
     @property
+    def described(self) -> str:
+        """Which call this is."""
+        return self._call.text()
+
+    @property
     def request_id(self) -> str:
         """Id of the request."""
         return self._call.run.id
@@ -94,8 +99,7 @@ class CallScope:
         """Headers of the request."""
         from jupyter_durable import values
 
-        headers = self._call.run.options.headers
-        return values.Headers() if headers is None else headers
+        return self._call.run.options.headers or values.Headers()
 
     def seen_from(self, here: Scope | None, error: BaseException) -> BaseException:
         """What a call below was left with, as code sees it whose running call is `here`.
@@ -265,9 +269,7 @@ class CallScope:
             run = call.run
             import json
 
-            shown = {
-                masked(str(name)): masked_field(str(name), str(value)) for name, value in (attributes or {}).items()
-            }
+            shown = {masked(str(key)): masked_field(str(key), str(value)) for key, value in (attributes or {}).items()}
             text = json.dumps(shown) if shown else None
             said = masked(message) if message else message
             progress = Progressed(call.identity, current, total, said, text, run.now())

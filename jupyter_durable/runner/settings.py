@@ -59,6 +59,8 @@ class RunSettings(NamedTuple):
     lease_seconds: float = LEASE_SECONDS
     warn: Callable[[str], None] = print
     """Tells the user something once."""
+    around: Callable[[Callable[..., Any], bool], Callable[..., Any]] | None = None
+    """Makes of each function (and whether it is async) what is called in its place, once for a run."""
 
 
 class Code(Protocol):

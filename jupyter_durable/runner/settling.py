@@ -267,16 +267,17 @@ def _record_attempt(call: CallRecord, error: BaseException) -> None:
     run, body = call.run, call.body
     if body is not None:
         run.later_all(run.sealer.placed(body.take_reached()))
-    run.later(
-        Attempted(
-            call.identity,
-            call.pass_no,
-            call.attempts,
-            run.now() - (run.monotonic() - call.turn_started),
-            run.monotonic() - call.turn_started,
-            run.serializer.encode(as_text(_encoded(error))).head,
-        )
+    failed = Attempted(
+        call.identity,
+        call.pass_no,
+        call.attempts,
+        run.now() - (run.monotonic() - call.turn_started),
+        run.monotonic() - call.turn_started,
+        run.serializer.encode(as_text(_encoded(error))).head,
     )
+    run.later(failed)
+    for told in run.on_attempt:
+        told(failed)
     call.body = None
     if call.traces is not None:
         call.traces.forget_pass()
