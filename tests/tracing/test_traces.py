@@ -142,6 +142,7 @@ def test_who_asks_in_a_span_finds_the_first_run_below_it_and_replays_linked(trac
     (back,) = traced.named("again")[0]["links"]
     assert back["context"]["span_id"] == second["context"]["span_id"]
     assert second["context"]["trace_id"] != f"0x{again.get_span_context().trace_id:032x}"
+    assert second["context"]["trace_id"] != first["context"]["trace_id"]
     assert traced.named("handler")[0]["links"] == []
 
 
