@@ -47,4 +47,44 @@ describe('patching', () => {
     draw(parent, ['a', 'b', 'c']);
     expect(insert).not.toHaveBeenCalled();
   });
+
+  const five = ['a', 'b', 'c', 'd', 'e'];
+  const changes = [
+    ['e', 'd', 'c', 'b', 'a'],
+    ['c', 'a', 'b', 'd', 'e'],
+    ['a', 'b', 'd', 'e', 'c'],
+    ['c'],
+    ['new', 'e', 'c', 'newer'],
+    ['b', 'c', 'd']
+  ];
+  it.each(changes.map(keys => [keys]))(
+    'leaves the focus where it is, whatever comes, goes or moves: %j',
+    keys => {
+      const parent = document.createElement('div');
+      document.body.append(parent);
+      const c = draw(parent, five)[2];
+      const inside = document.createElement('button');
+      for (const focused of [c, inside]) {
+        focused.tabIndex = 0;
+        draw(parent, five);
+        c.append(inside);
+        focused.focus();
+        const lost = jest.fn();
+        focused.addEventListener('blur', lost);
+        patch(
+          parent,
+          keys,
+          String,
+          () => document.createElement('p'),
+          jest.fn()
+        );
+        expect(document.activeElement).toBe(focused);
+        expect(lost).not.toHaveBeenCalled();
+        const order = Array.from(parent.children) as HTMLElement[];
+        expect(order.map(node => node.dataset.key)).toEqual(keys);
+        expect(order).toContain(c);
+      }
+      parent.remove();
+    }
+  );
 });

@@ -255,9 +255,10 @@ def test_a_request_is_pinned_and_deleted_after_a_question(own_lab: Lab, page: Pa
     expect(row).to_have_count(0)
 
 
-def test_the_list_is_used_from_the_keyboard(own_lab: Lab, page: Page) -> None:
+def test_the_list_is_used_from_the_keyboard_also_when_it_changes(own_lab: Lab, page: Page) -> None:
+    """A row is not taken from under the fingers when what stands above it is deleted by somebody else."""
     made(page, own_lab, "keys.ipynb", [SETUP, PARTS, "summary(2)"])
-    panel = Requests(lab_page(page, own_lab))
+    panel = Requests(page)
     panel.node.get_by_label("Search by name, id or text").fill("keys.ipynb")
     rows = panel.node.locator(".jp-durable-listed")
     expect(rows).to_have_count(2)
@@ -268,6 +269,13 @@ def test_the_list_is_used_from_the_keyboard(own_lab: Lab, page: Page) -> None:
     expect(rows.first).to_be_focused()
     page.keyboard.press("Enter")
     expect(tab(page).locator(".jp-durable-application")).to_have_text("summary")
+    rows.nth(1).focus()
+    gone = rows.first.get_attribute("data-request")
+    own_lab.request("POST", f"/jupyter-durable/requests/any/{gone}/delete")
+    expect(rows).to_have_count(1)
+    expect(rows.first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(tab(page).locator(".jp-durable-application")).to_have_text("greeting")
 
 
 def without_kernel(page: Page, lab: Lab, name: str) -> Notebook:

@@ -66,47 +66,60 @@ CELL = (
     "first = make_size(1)\nassert os.environ.get('READY')\nsecond = make_size(2)"
 )
 NAME = "type(first).__name__ if type(first).__module__ != 'builtins' else repr(first)"
+SHOWN = f"({NAME}, repr(first) if ' at 0x' not in repr(first) else '')"
 
 
-def _cases():
-    often = {"a named tuple", "an enum", "a model", "a type made in the call", "two of one name"}
-    return [pytest.param(name, marks=() if name in often else pytest.mark.full) for name in TYPES]
+TOGETHER = ["a named tuple", "an enum", "a model", "a type made in the call"]
+ALONE = ["two of one name"]
 
 
-@pytest.mark.parametrize("name", _cases())
-def test_a_result_of_a_type_with_another_name_is_stored_and_loaded(start: Start, log: Log, name: str) -> None:
-    """In its kernel, in a fresh one that ran the cells, and in a fresh one that has only the recorded code."""
-    definitions, expression = TYPES[name]
-    notebook = f"{name.replace(' ', '-')}.ipynb"
-    kernel, cell = start(notebook), CELL.format(expression=expression)
-    ran = kernel.run(LOGGING + definitions, "types")
-    assert not ran.error, ran.error
-    assert "AssertionError" in kernel.run(cell, "make").error
-    expected = kernel.value(f"({NAME}, repr(first) if ' at 0x' not in repr(first) else '')")
+def _batches():
+    """What is tested together, in three kernels; rare types alone, in the long run."""
+    rare = [[name] for name in TYPES if name not in TOGETHER + ALONE]
+    return [TOGETHER, ALONE, *(pytest.param(names, marks=pytest.mark.full) for names in rare)]
+
+
+@pytest.mark.parametrize("names", _batches(), ids=", ".join)
+def test_a_result_of_a_type_with_another_name_is_stored_and_loaded(start: Start, log: Log, names: list[str]) -> None:
+    """In its kernel, in a fresh one that ran the cells, and in a fresh one that has only the recorded code. The types
+    have cells of their own and the three kernels in common: three starts instead of three for each."""
+    kernel = start("types.ipynb")
+    made = {name: _made(kernel, name) for name in names}
     kernel.kill()
-    assert log.take() == ["1"]
+    assert log.take() == ["1"] * len(names)
 
-    kernel = start(notebook)
-    kernel.run(LOGGING + definitions + "\nos.environ['READY'] = '1'", "types")
-    ran = kernel.run(cell, "make")
-    assert not ran.error, ran.error
-    assert log.take() == ["2"]
-    assert kernel.value(f"({NAME}, repr(first) if ' at 0x' not in repr(first) else '')") == expected
-    if "in the call" not in name and "that a function" not in name and "table" not in name:
-        assert kernel.value("type(first) is type(second)")
+    kernel = start("types.ipynb")
+    for name, (_, expected) in made.items():
+        definitions, expression = TYPES[name]
+        kernel.run(LOGGING + definitions + "\nos.environ['READY'] = '1'", f"types of {name}")
+        ran = kernel.run(CELL.format(expression=expression), name)
+        assert not ran.error, (name, ran.error)
+        assert log.take() == ["2"], name
+        assert kernel.value(SHOWN) == expected, name
+        if "in the call" not in name and "that a function" not in name and "table" not in name:
+            assert kernel.value("type(first) is type(second)"), name
     kernel.kill()
 
-    kernel = start(notebook)
-    kernel.run(
-        "import os; os.environ['READY'] = '1'\nfrom jupyter_durable import get_request\n"
-        "first = get_request('last').call('make_size', 0).output()"
-    )
-    assert kernel.value(f"({NAME}, repr(first) if ' at 0x' not in repr(first) else '')") == expected
-    ran = kernel.run("%durable replay last")
-    assert ran.stderr == ""
-    assert kernel.value("get_request('last').status") == "succeeded"
-    assert log.take() == []
+    kernel = start("types.ipynb")
+    kernel.run("import os; os.environ['READY'] = '1'\nfrom jupyter_durable import get_request")
+    for name, (request, expected) in made.items():
+        kernel.run(f"first = get_request({request!r}).call('make_size', 0).output()")
+        assert kernel.value(SHOWN) == expected, name
+        ran = kernel.run(f"%durable replay {request}")
+        assert ran.stderr == "", (name, ran.stderr)
+        assert kernel.value(f"get_request({request!r}).status") == "succeeded", name
+        assert log.take() == [], name
     kernel.close()
+
+
+def _made(kernel: Kernel, name: str) -> tuple[str, object]:
+    """The request that has stored a first result of a type, and how that is shown."""
+    definitions, expression = TYPES[name]
+    ran = kernel.run(LOGGING + definitions, f"types of {name}")
+    assert not ran.error, (name, ran.error)
+    assert "AssertionError" in kernel.run(CELL.format(expression=expression), name).error, name
+    request = kernel.value("__import__('jupyter_durable').get_request('last').id")
+    return request, kernel.value(SHOWN)
 
 
 def test_an_instance_is_one_of_the_class_that_the_variable_holds(kernel: Kernel) -> None:

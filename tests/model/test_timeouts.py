@@ -159,14 +159,14 @@ def test_a_retry_begins_when_what_was_given_up_has_ended_before_it(form: str) ->
     retries = Retries(max_retries=1, initial_delay=1.2, jitter=False)
 
     @function(timeout=1, retries=retries)
-    def in_a_thread() -> int:
+    def slow_in_a_thread() -> int:
         begun.append(len(begun))
         if len(begun) == 1:
             time.sleep(1.5)
         return len(begun)
 
     @function(timeout=1, retries=retries)
-    async def in_a_loop() -> int:
+    async def slow_in_a_loop() -> int:
         begun.append(len(begun))
         if len(begun) == 1:
             try:
@@ -178,7 +178,7 @@ def test_a_retry_begins_when_what_was_given_up_has_ended_before_it(form: str) ->
     @application()
     @function()
     async def app() -> int:
-        return await in_a_loop() if form == "in a loop" else in_a_thread()
+        return await slow_in_a_loop() if form == "in a loop" else slow_in_a_thread()
 
     with memory_store():
         assert run_local_application(app).output() == 2

@@ -3,11 +3,20 @@
  *
  * Rules of this file
  * - One row is in the tab order; arrows move it, Enter opens, the menu key shows what can be done.
+ * - Who uses the keyboard keeps the row when the list changes; when that row goes, the one that takes its place.
  * - An empty list says why it is empty and what to do.
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { button, element, patch, setText, show, visible } from '../view/dom';
+import {
+  button,
+  element,
+  hasFocus,
+  patch,
+  setText,
+  show,
+  visible
+} from '../view/dom';
 import { IListed, Requests } from '../requests/requests';
 import { statusWord, thousands } from '../view/words';
 import { fileName, keyOf, STATES } from './listed';
@@ -51,9 +60,8 @@ export class ListView {
   render(): void {
     const { list, running } = this._requests;
     const now = Date.now() / 1000;
-    if (!list.some(one => keyOf(one) === this._active)) {
-      this._active = list.length > 0 ? keyOf(list[0]) : '';
-    }
+    const focused = hasFocus(this._rows);
+    this._choose();
     patch(
       this._rows,
       [...list],
@@ -65,6 +73,9 @@ export class ListView {
       }
     );
     show(this._rows, list.length > 0);
+    if (focused && !hasFocus(this._rows)) {
+      this._refocus();
+    }
     const trans = this._trans;
     setText(
       this._count,
@@ -73,6 +84,26 @@ export class ListView {
     this._offer();
     this._say();
     this._end();
+  }
+
+  /** What is in the tab order stays so; when it is listed no more, what comes after it is, or what was before it. */
+  private _choose(): void {
+    const keys = this._requests.list.map(keyOf);
+    if (keys.includes(this._active)) {
+      return;
+    }
+    const shown = Array.from(this._rows.children, keyOfRow);
+    const at = shown.indexOf(this._active);
+    const near = [...shown.slice(at + 1), ...shown.slice(0, at + 1).reverse()];
+    this._active = near.find(key => keys.includes(key)) ?? keys[0] ?? '';
+  }
+
+  /** The focus goes where the row was that had it. */
+  private _refocus(): void {
+    const next = this._rows.querySelector<HTMLElement>(
+      ':scope > [tabindex="0"]'
+    );
+    (next ?? this._search).focus();
   }
 
   private _prepare(): void {
@@ -111,7 +142,7 @@ export class ListView {
   private _made(one: IListed): HTMLElement {
     const row = new RequestRow(this._acts, this._trans);
     this._known.set(row.node, row);
-    row.node.addEventListener('focus', () => this._activate(row.node));
+    row.node.addEventListener('focusin', () => this._activate(row.node));
     row.node.dataset.request = one.id;
     return row.node;
   }
@@ -206,7 +237,7 @@ export class ListView {
     for (const each of Array.from(this._rows.children) as HTMLElement[]) {
       each.tabIndex = each === node ? 0 : -1;
     }
-    this._active = node.dataset.key ?? '';
+    this._active = keyOfRow(node);
   }
 
   private _onKey(event: KeyboardEvent): void {
@@ -261,4 +292,8 @@ export class ListView {
   private _known = new WeakMap<HTMLElement, RequestRow>();
   private _active = '';
   private _typing = 0;
+}
+
+function keyOfRow(row: Element): string {
+  return (row as HTMLElement).dataset.key ?? '';
 }

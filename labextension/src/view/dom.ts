@@ -101,7 +101,10 @@ export function allow(
   setAttribute(node, 'title', refusal ?? title);
 }
 
-/** Make `parent` hold one child an item, in order; children of known keys stay the same elements. */
+/**
+ * Make `parent` hold one child an item, in order; children of known keys stay the same elements, and the one that has
+ * the focus stays where it is while others go round it: an element that is moved loses the focus.
+ */
 export function patch<T, N extends HTMLElement>(
   parent: HTMLElement,
   items: T[],
@@ -113,8 +116,7 @@ export function patch<T, N extends HTMLElement>(
   for (const child of Array.from(parent.children) as N[]) {
     known.set(child.dataset.key ?? '', child);
   }
-  let at = parent.firstElementChild;
-  for (const item of items) {
+  const nodes = items.map(item => {
     const name = key(item);
     let node = known.get(name);
     if (node === undefined) {
@@ -124,13 +126,36 @@ export function patch<T, N extends HTMLElement>(
       known.delete(name);
     }
     update(node, item);
+    return node;
+  });
+  for (const node of known.values()) {
+    node.remove();
+  }
+  arrange(parent, nodes);
+}
+
+/** Whether the focus is on `node` or in it. */
+export function hasFocus(node: HTMLElement): boolean {
+  const { activeElement } = node.getRootNode() as Document; // a detached one has none
+  return Boolean(activeElement) && node.contains(activeElement);
+}
+
+/** Put `nodes` in order; `parent` holds nothing else. */
+function arrange(parent: HTMLElement, nodes: HTMLElement[]): void {
+  const focused = hasFocus(parent) ? nodes.find(hasFocus) : undefined;
+  let at = parent.firstElementChild;
+  for (const node of nodes) {
+    if (node === focused) {
+      while (at !== null && at !== node) {
+        const next: Element | null = at.nextElementSibling;
+        parent.append(at); // its turn comes
+        at = next;
+      }
+    }
     if (node === at) {
       at = at.nextElementSibling;
     } else {
       parent.insertBefore(node, at);
     }
-  }
-  for (const node of known.values()) {
-    node.remove();
   }
 }
