@@ -58,7 +58,7 @@ class Process:
     active: dict[str, Run] = field(default_factory=dict)
     """Runs of this process that have not ended, by request."""
     starting: dict[str, int] = field(default_factory=dict)
-    """Requests that are being acquired, and in which thread."""
+    """Requests that are being accepted or acquired, and in which thread."""
     counted: Counted = field(default_factory=Counted)
     _store: Store | None = None
     _signer: Signer | None = None
