@@ -63,8 +63,8 @@ def both(script: Notebook, monkeypatch: pytest.MonkeyPatch, step: str, first: st
             ended.append(str(error))
         finally:
             held.go_on.set()
-        error = other.exception(60)
-    return [*ended, *([] if error is None else [str(error)])]
+        failure = other.exception(60)
+    return [*ended, *([] if failure is None else [str(failure)])]
 
 
 @pytest.mark.parametrize("first", ["app(1)", "app.submit(1).wait()"])
