@@ -175,6 +175,8 @@ class Request:
 
     def call(self, name: str, n: int = 0) -> Call:
         """`name[n]`. Raises `SDKUsageError` naming the calls there are."""
+        if not isinstance(name, str):
+            raise SDKUsageError(f"request {self.id}: a call is named by a text such as 'f[1]', not {name!r}")
         if (numbered := _NUMBERED.fullmatch(name)) is not None:
             name, n = numbered[1], int(numbered[2])
         for call in self.calls():

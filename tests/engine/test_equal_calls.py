@@ -50,7 +50,7 @@ def script(notebook: Notebook) -> Notebook:
 
 
 def both(script: Notebook, monkeypatch: pytest.MonkeyPatch, step: str, first: str) -> list[str]:
-    """The call `first` of a thread, and `app(1)` while that one is held up after a step of the store: how each ended."""
+    """What `first` of a thread raises, and `app(1)`, called while that one is held up after a step of the store."""
     held = Held(getattr(script.engine.store, step))
     ended = []
     with monkeypatch.context() as patch, ThreadPoolExecutor(1) as pool:
