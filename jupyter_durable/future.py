@@ -224,6 +224,9 @@ class Future(Deferred, Generic[R]):
         refuse_unless_limit("Future.wait: the timeout", timeout)
         given = list(futures)
         for future in given:
+            if not isinstance(future, Future):
+                raise SDKUsageError(f"Future.wait takes Futures, such as f.future(1) makes, not {future!r}")
+        for future in given:
             if future._claim():
                 future._launch(blocking=True)
             future._not_on_this_loop()

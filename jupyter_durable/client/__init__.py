@@ -113,6 +113,8 @@ def get_request(id: str) -> Request:
     """A request by id, by a prefix of it that only one has, or `last`. Raises `SDKUsageError`."""
     from jupyter_durable.client.request import Request
 
+    if not isinstance(id, str):
+        raise SDKUsageError(f"get_request takes the id of a request, the beginning of one, or 'last', not {id!r}")
     own = this_engine()
     return Request(own, own.store.request(id))
 

@@ -7,7 +7,10 @@ Rules of this file
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from jupyter_durable.client import trusted, versions
@@ -38,6 +41,8 @@ class Origin(NamedTuple):
     headers: str | None = None
     seen: Seen | None = None
     """The look that found no request to go on with."""
+    id: str | None = None
+    """Of the request, where who accepts it begins it too (`begun_here`)."""
 
 
 def new_id() -> str:
@@ -49,6 +54,17 @@ def asked_by(process: Process) -> str | None:
     """The headers of a request that is asked for here: the span that does, where requests are traced."""
     tracing = process.tracing
     return tracing.caller() if tracing is not None else None
+
+
+@contextlib.contextmanager
+def begun_here(process: Process) -> Iterator[str]:
+    """The id of a request that this thread accepts and then begins: meanwhile no other thread goes on with it."""
+    id = new_id()
+    process.starting[id] = threading.get_ident()
+    try:
+        yield id
+    finally:
+        process.starting.pop(id, None)
 
 
 def edge_of(process: Process, spec: Spec) -> JsonEdge:
@@ -91,7 +107,7 @@ def accept(
     """
     args, kwargs = passed(process, spec, args, kwargs)
     digest, _ = args_digest(spec.params, args, kwargs, Digesting(code.as_argument, read_by=code.read_by))
-    id = new_id()
+    id = origin.id or new_id()
     version = versions.current_version({spec.name: spec.wrapper}, None, process.signer)
     sealer = trusted.sealer_of(process, id, code)
     new = NewRequest(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Container
 from functools import partial
 
-from jupyter_durable.client import accepting, finding, launching, trusted, versions
+from jupyter_durable.client import accepting, finding, launching, ownership, trusted, versions
 from jupyter_durable.client.accepting import Given, Origin
 from jupyter_durable.client.launching import Launch
 from jupyter_durable.client.process import Process
@@ -22,6 +22,7 @@ from jupyter_durable.function import Spec
 from jupyter_durable.records import NamedTuple
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.run import Run
+from jupyter_durable.store.base import NotAsRead
 
 
 class Begun(NamedTuple):
@@ -48,17 +49,22 @@ def of_application(process: Process, spec: Spec, given: Given, cell: Cell, taken
     Raises `SDKUsageError` when another process runs it.
     """
     found = finding.of_application(process, spec, given, cell, taken)
-    row, resumed = found.row, found.row is not None
-    code, complete = versions.live_code(None), True
-    if row is not None:
-        reading = versions.Reading({spec.name: spec.wrapper}, None)
-        code, complete = versions.code_of_now(reading, partial(trusted.code_of, process, row), process.signer)
-    else:
-        row, _ = accepting.accept(process, spec, *given, Origin(cell.notebook, cell.key, seen=found.seen), code)
-    again = resumed and complete and row.status == Status.SUCCEEDED and cell.once
+    row = found.row
+    if row is None:
+        code = versions.live_code(None)
+        with accepting.begun_here(process) as id:
+            origin = Origin(cell.notebook, cell.key, seen=found.seen, id=id)
+            row, _ = accepting.accept(process, spec, *given, origin, code)
+            return Begun(row, *launching.launch(process, row, Launch(code, reuse_changed=not cell.once), spec), False)
+    reading = versions.Reading({spec.name: spec.wrapper}, None)
+    code, complete = versions.code_of_now(reading, partial(trusted.code_of, process, row), process.signer)
+    again = complete and row.status == Status.SUCCEEDED and cell.once
     aside = _changed(process, row, code) if again else ()
     wanted = Launch(code, set_aside=aside, reuse_changed=not (cell.once and complete))
-    return Begun(row, *launching.launch(process, row, wanted, spec), resumed)
+    try:
+        return Begun(row, *launching.launch(process, row, wanted, spec), True)
+    except ownership.RunsHere as other:  # a thread that asked for the same: looked at again, it is running here
+        raise NotAsRead(str(other)) from other
 
 
 def _accepted(process: Process, cell: Cell, found: finding.Found) -> RequestRow:

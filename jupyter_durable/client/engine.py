@@ -107,21 +107,27 @@ class Engine(Process):
         if key is not None and (not isinstance(key, str) or not key):
             raise SDKUsageError(f"{spec.name}.submit: idempotency_key must be a text that is not empty, not {key!r}")
         code = versions.live_code(None)
-        origin = Origin(*self.sessions.place(), idempotency_key)
-        row, created = accepting.accept(self, spec, args, kwargs, origin, code)
-
-        def begun() -> tuple[Run, ActiveCall] | None:
-            """None: somebody has begun, or cancelled, what was accepted."""
-            now = self.store.request(row.id)
-            waits = now.status == Status.QUEUED and (created or self.status_of(now) == Status.INTERRUPTED)
-            return launching.launch(self, now, Launch(code), spec) if waits else None
-
-        launched = ownership.as_read(begun)
+        with accepting.begun_here(self) as id:
+            origin = Origin(*self.sessions.place(), idempotency_key, id=id)
+            row, created = accepting.accept(self, spec, args, kwargs, origin, code)
+            launched = self._launched(spec, row, code, created)
         if launched is not None:
             run, root = launched
             run.thread_id = None  # of the thread that is started now
             conducting.in_background(run, root)
         return Request(self, row)
+
+    def _launched(
+        self, spec: Spec, row: RequestRow, code: versions.Loaded, created: bool
+    ) -> tuple[Run, ActiveCall] | None:
+        """What was accepted, begun; None: somebody has begun, or cancelled, it."""
+
+        def begun() -> tuple[Run, ActiveCall] | None:
+            now = self.store.request(row.id)
+            waits = now.status == Status.QUEUED and (created or self.status_of(now) == Status.INTERRUPTED)
+            return launching.launch(self, now, Launch(code), spec) if waits else None
+
+        return ownership.as_read(begun)
 
     def run_application(
         self, spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any], origin: Origin, asker: Scope | None = None

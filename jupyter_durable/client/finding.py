@@ -82,7 +82,8 @@ def of_application(
     named = _named(process, place)
     known = rows if named is None else [row for row in (named, *rows) if row.id not in taken]
     like = (Kind.FUNCTION, spec.name, digest)
-    row = next((row for row in known if (row.kind, row.application, row.input_digest) == like), None)
+    alike = [row for row in known if (row.kind, row.application, row.input_digest) == like]
+    row = next((row for row in alike if not process.runs(row.id)), None)
     goes_on = row is not None and _goes_on(process, row, place)
     return Found(row if goes_on else None, _seen(wanted, rows))
 

@@ -69,7 +69,7 @@ def _starting(process: Process, id: str) -> Iterator[None]:
     """No other thread of this process begins a run of the request meanwhile."""
     here = threading.get_ident()
     if process.starting.setdefault(id, here) != here:
-        raise SDKUsageError(f"another thread of this process has just begun to run request {id}; wait for it")
+        raise ownership.RunsHere(f"another thread of this process has just begun to run request {id}; wait for it")
     try:
         yield
     finally:

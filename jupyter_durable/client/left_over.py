@@ -14,7 +14,7 @@ from jupyter_durable.client import ownership
 from jupyter_durable.client.process import Process
 from jupyter_durable.context import current
 from jupyter_durable.core.model import Status
-from jupyter_durable.errors import SDKUsageError, StoreError
+from jupyter_durable.errors import StoreError
 from jupyter_durable.runner.ending import end_served
 from jupyter_durable.runner.run import Run
 
@@ -50,5 +50,5 @@ def end_left_over(process: Process, id: str) -> None:
     scope = current.get()
     inside = scope is not None and scope.request_id == id
     if inside or left is process.run_of_cell() or left.thread_id != threading.get_ident():
-        raise SDKUsageError(f"request {id} is running in this process; wait for it, or cancel it first")
+        raise ownership.RunsHere(f"request {id} is running in this process; wait for it, or cancel it first")
     let_go(process, left)

@@ -26,7 +26,7 @@ from typing import Final, TypeVar
 from jupyter_durable.client.words import moment
 from jupyter_durable.clock import boot_time
 from jupyter_durable.core.model import Owner, RequestRow, Status
-from jupyter_durable.errors import StoreError
+from jupyter_durable.errors import SDKUsageError, StoreError
 from jupyter_durable.files import remedy
 from jupyter_durable.records import NamedTuple
 from jupyter_durable.runner.settings import LEASE_SECONDS
@@ -174,6 +174,10 @@ def described(owner: Owner, since: float | None = None) -> str:
 def _clock_time(at: float) -> str:
     told = moment(at)
     return told.removeprefix(time.strftime("%Y-%m-%d "))
+
+
+class RunsHere(SDKUsageError):
+    """This process runs the request, or is about to."""
 
 
 def as_read(act: Callable[[], T]) -> T:

@@ -113,7 +113,7 @@ class Process:
         self.active: dict[str, Run] = {}
         """Runs of this process that have not ended, by request."""
         self.starting: dict[str, int] = {}
-        """Requests that are being acquired, and in which thread."""
+        """Requests that are being accepted or acquired, and in which thread."""
         self.counted = Counted()
         self._store = store
         self._signer = signer

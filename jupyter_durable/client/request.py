@@ -39,6 +39,12 @@ _NUMBERED: Final = re.compile(r"(.+)\[(\d+)\]")
 ReplayMode = replay.ReplayMode
 
 
+def _text(name: object) -> str:
+    if not isinstance(name, str):
+        raise SDKUsageError(f"a call is named by a text such as 'f[1]', not {name!r}")
+    return name
+
+
 class Request:
     """One invocation of an application, or one execution of a cell that called durable functions."""
 
@@ -177,7 +183,7 @@ class Request:
 
     def call(self, name: str, n: int = 0) -> Call:
         """`name[n]`. Raises `SDKUsageError` naming the calls there are."""
-        if (numbered := _NUMBERED.fullmatch(name)) is not None:
+        if (numbered := _NUMBERED.fullmatch(_text(name))) is not None:
             name, n = numbered[1], int(numbered[2])
         for call in self.calls():
             if call._node.label == f"{name}[{n}]":

@@ -204,8 +204,8 @@ class Sessions:
 
     def _opened(self, session: Session | None) -> ActiveCall:
         """The root of the request of a session, which begins now if it has none. The lock is held."""
-        if session is None:
-            session = self._now = self._of_script()
+        if session is None:  # or another thread of the script has come first meanwhile
+            session = self._now = self._now or self._of_script()
         if session.root is not None and (session.open() or not session.over):
             return session.root
         session.row, session.run, session.root, resumed = ownership.as_read(

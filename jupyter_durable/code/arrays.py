@@ -29,7 +29,8 @@ def bytes_of(value: Any) -> bytes | None:
     """The content of an array or a numpy scalar of `size_of`; None for any other value, frames included."""
     if not _is_array(value) or value.dtype.hasobject:
         return None
-    return f"{value.dtype.str}{value.shape}".encode() + bytes(value.tobytes())
+    kind = value.dtype.str if value.dtype.names is None else value.dtype  # the names of its fields are in no code
+    return f"{kind}{value.shape}".encode() + bytes(value.tobytes())
 
 
 def _library(name: str) -> ModuleType | None:

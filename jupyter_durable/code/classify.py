@@ -84,6 +84,10 @@ def alias_parts(value: object) -> tuple[object, ...] | None:
         return (typing.NewType, static.qualname(value), value.__supertype__)
     if type(value) is typing.TypeVar:
         return (typing.TypeVar, value.__name__, value.__bound__, *value.__constraints__)
+    if type(value) is typing.ForwardRef:
+        return (typing.ForwardRef, value.__forward_arg__)
+    if type(value) is type(typing.Optional) or type(value) is type(typing.Literal):
+        return (static.held(value, "_name"),)
     return None
 
 

@@ -17,10 +17,10 @@ from typing import Any, Final
 
 from jupyter_durable import static
 from jupyter_durable.code.canonical import GETTERS, render_data
-from jupyter_durable.code.classify import is_code, partial_parts
+from jupyter_durable.code.classify import alias_parts, is_code, partial_parts
 from jupyter_durable.code.modules import is_local
 from jupyter_durable.code.names import CONTAINERS, callables_in, rows_of
-from jupyter_durable.code.plain import ATOMS, METHODS, NAMESPACES, factory_of, items_of, mapping_of
+from jupyter_durable.code.plain import ATOMS, METHODS, NAMESPACES, factory_of, fields_of, items_of, mapping_of
 
 _DECLARED: Final = (
     "__annotations__",
@@ -59,6 +59,8 @@ def _rows(value: Any) -> Iterable[tuple[str, object]]:
     if kind is MethodType:
         return [("__func__", value.__func__), ("__self__", value.__self__)]
     rows = [*rows_of(value), *_items(value)]
+    for each in static.attributes(value).get("__metadata__", ()) if is_alias(value) else ():
+        rows += (fields_of(each) or {}).items()  # `Annotated[int, AfterValidator(check)]`
     if kind in NAMESPACES or is_own(kind):
         rows += _fields(value).items()
     if is_own(kind):
@@ -95,6 +97,11 @@ def holds_data(value: object) -> bool:
         return True
     parts = partial_parts(value)
     return parts is not None and not all(map(is_code, [*parts[1], *parts[2].values()]))
+
+
+def is_alias(value: object) -> bool:
+    """Whether a value is a type that is no class: `Literal["a", "b"]`, `list[int]`, a new type."""
+    return alias_parts(value) is not None
 
 
 def counts_by_name(name: str, value: Any) -> bool:

@@ -39,8 +39,11 @@ VALUE_TYPES: Final = Kinds(
     pathlib.WindowsPath,
 )
 """Types of values that hold nothing but themselves."""
+_OF_IPADDRESS: Final = tuple(
+    ("ipaddress", f"IPv{n}{kind}") for n in (4, 6) for kind in ("Address", "Interface", "Network")
+)
 VALUES_OF_MODULES: Final = Named(
-    ("decimal", "Decimal"), ("fractions", "Fraction"), ("uuid", "UUID"), ("zoneinfo", "ZoneInfo")
+    ("decimal", "Decimal"), ("fractions", "Fraction"), ("uuid", "UUID"), ("zoneinfo", "ZoneInfo"), *_OF_IPADDRESS
 )
 """The same of modules that take long to import, and that most processes have no use for."""
 MOMENTS: Final = Kinds(datetime.datetime, datetime.time)

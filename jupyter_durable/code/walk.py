@@ -29,6 +29,7 @@ from jupyter_durable.code.contents import (
     counts_by_name,
     declared,
     holds_data,
+    is_alias,
     is_descriptor,
     is_own,
     named,
@@ -146,7 +147,8 @@ class Walk:
             yield from self._used(named(name, key, held), held)
         if self._for_class or is_code(value):
             return
-        if callable(value) and not holds_data(value):
+        alias = not self._for_argument and name in self._places and is_alias(value)  # in a table it counts with that
+        if callable(value) and not holds_data(value) and not alias:
             self._beside(name, value)
         elif name not in self._parts:
             self._plain(name, value)

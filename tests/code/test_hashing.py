@@ -109,6 +109,42 @@ DIFFERENT = {
 }
 
 
+TYPES = "import enum, ipaddress, pydantic, typing\nimport numpy as np\nfrom typing import *\n"
+VALIDATED = "def check(n): return n * 2\nK = {}\nclass M(pydantic.BaseModel):\n    n: K\ndef main(): return M(n=1).n"
+CONSTANTS = {
+    "a literal": ("Literal['yes', 'no']", "Literal['yes', 'no', 'unclear']"),
+    "a literal in a table": ("{'answer': Literal['yes', 'no']}", "{'answer': Literal['yes']}"),
+    "an annotated type": ("Annotated[int, 'metres']", "Annotated[int, 'feet']"),
+    "an alias": ("dict[str, int]", "dict[str, float]"),
+    "an optional type": ("Optional[int]", "Optional[str]"),
+    "a type that is named in a text": ("List['A']", "List['B']"),
+    "a callable type": ("Callable[[int], str]", "Callable[[str], str]"),
+    "a new type": ("NewType('K', int)", "NewType('K', str)"),
+    "a type variable": ("TypeVar('K', bound=int)", "TypeVar('K', bound=str)"),
+    "an address": ("ipaddress.ip_address('10.0.0.1')", "ipaddress.ip_address('10.0.0.2')"),
+    "a network": ("ipaddress.ip_network('10.0.0.0/8')", "ipaddress.ip_network('10.0.0.0/9')"),
+    "the fields of an array": ("np.zeros(1, [('a', 'i4')])", "np.zeros(1, [('b', 'i4')])"),
+}
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_a_constant_that_is_a_type_or_a_value_of_a_library_counts(name):
+    before, edited = (Notebook(TYPES, f"K = {value}\ndef main(): return K") for value in CONSTANTS[name])
+    assert changed(explain(before["main"]), explain(edited["main"])) == ["K"]
+    again = Notebook(TYPES, f"K = {CONSTANTS[name][0]}\ndef main(): return K")
+    assert code_hash(again["main"]) == code_hash(before["main"])
+
+
+@pytest.mark.parametrize(
+    "alias", ["Annotated[int, pydantic.AfterValidator({})]", "list[Annotated[int, pydantic.AfterValidator({})]]"]
+)
+@pytest.mark.parametrize("validator", ["check", "lambda n: n * 2"])
+def test_the_functions_in_what_annotates_a_type_count(alias, validator):
+    cell = VALIDATED.replace("{}", alias.replace("{}", validator))
+    before, edited = Notebook(TYPES, cell), Notebook(TYPES, cell.replace("n * 2", "n * 3"))
+    assert code_hash(before["main"], before.names) != code_hash(edited["main"], edited.names)
+
+
 @pytest.mark.parametrize("name", SAME)
 def test_does_not_change_the_hash(name):
     old, new = (Notebook(text) for text in SAME[name])

@@ -360,3 +360,16 @@ def test_a_future_inside_a_result_fails_its_call(bench: Bench, inside: Any) -> N
     with pytest.raises(SDKUsageError, match=r"gives returned a (list|tuple|set|dict) that holds a Future or coroutine"):
         gives()
     assert get_request("last").call("gives").status == "failed"
+
+
+@pytest.mark.parametrize("other", [3, None, double])
+def test_what_is_no_future_is_named_where_futures_are_waited_for(bench: Bench, other: Any) -> None:
+    @application()
+    @function()
+    def app() -> int:
+        first = add.future(1, 2)
+        with pytest.raises(SDKUsageError, match=r"Future.wait takes Futures, such as f.future\(1\) makes, not "):
+            Future.wait([first, other])
+        return first.result()
+
+    assert app() == 3

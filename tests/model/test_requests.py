@@ -304,3 +304,17 @@ def test_a_request_that_nobody_began_reads_interrupted_and_its_key_begins_it() -
 def test_a_limit_is_a_whole_number_from_one(bench: Bench, limit: Any) -> None:
     with pytest.raises(SDKUsageError, match="limit must be a whole number >= 1"):
         list_requests(limit=limit)
+
+
+@pytest.mark.parametrize("id", [3, None, b"last"])
+def test_an_id_or_a_name_that_is_no_text_is_named(bench: Bench, id: Any) -> None:
+    @application()
+    @function()
+    def app() -> int:
+        return 1
+
+    app()
+    with pytest.raises(SDKUsageError, match="get_request takes the id of a request, the beginning of one, or 'last'"):
+        get_request(id)
+    with pytest.raises(SDKUsageError, match=r"a call is named by a text such as 'f\[1\]', not "):
+        get_request("last").call(id)
