@@ -28,13 +28,15 @@ class TestMemory(StoreConformance):
         store.close()
 
 
-class TestSqlite(SharedStoreConformance):
+class SharedByUrl(SharedStoreConformance):
+    """A subclass gives the URL of an empty store."""
+
     @pytest.fixture
-    def another(self, tmp_path: Path) -> Iterator[Another]:
+    def another(self, url: str) -> Iterator[Another]:
         opened: list[Store] = []
 
         def another() -> Store:
-            opened.append(open_store(f"sqlite:///{tmp_path}/private/store.db"))
+            opened.append(open_store(url))
             return opened[-1]
 
         yield another
@@ -44,6 +46,18 @@ class TestSqlite(SharedStoreConformance):
     @pytest.fixture
     def store(self, another: Another) -> Store:
         return another()
+
+
+class TestSqlite(SharedByUrl):
+    @pytest.fixture
+    def url(self, tmp_path: Path) -> str:
+        return f"sqlite:///{tmp_path}/private/store.db"
+
+
+class TestPostgres(SharedByUrl):
+    @pytest.fixture
+    def url(self, database: str) -> str:
+        return database
 
 
 class Careless(MemoryStore):
