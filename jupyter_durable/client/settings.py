@@ -19,7 +19,7 @@ from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.options import EXECUTORS, LATER_EXECUTORS, MAX_TIMEOUT
 from jupyter_durable.runner.settings import INPUT_BYTES, SLOTS
 from jupyter_durable.serializer.digesting import BUDGET_SECONDS
-from jupyter_durable.store.location import default_url
+from jupyter_durable.store.location import default_url, shown
 
 DISPLAYS: Final = ("auto", "mime", "html", "text", "widget")
 MAX_BUDGET: Final = 3600
@@ -55,7 +55,8 @@ class Settings:
 
     def __repr__(self) -> str:
         names = [each.name for each in fields(self) if each.name != "sources"]
-        return "\n".join(f"{name} = {getattr(self, name)!r}  ({self.sources.get(name, 'default')})" for name in names)
+        values = {name: getattr(self, name) for name in names} | {"store": shown(self.store)}
+        return "\n".join(f"{name} = {values[name]!r}  ({self.sources.get(name, 'default')})" for name in names)
 
     def changed(self, values: Mapping[str, Any], source: str) -> Settings:
         """With these keys from `source`. Raises `SDKUsageError` that names the key, its value and what it takes."""

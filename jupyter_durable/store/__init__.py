@@ -13,6 +13,8 @@ from jupyter_durable.store.location import default_url, own_folder
 
 __all__ = ["default_url", "open_store"]
 
+_SCHEMES = "sqlite:///PATH, postgresql://USER@HOST/DATABASE or memory:"
+
 
 def open_store(url: str, tell: Callable[[str], None] | None = None, limit: Callable[[], float] | None = None) -> Store:
     """Open the store at `url`: `sqlite:///relative`, `sqlite:////absolute`, `postgresql://user@host/database`, or
@@ -41,10 +43,14 @@ def open_store(url: str, tell: Callable[[str], None] | None = None, limit: Calla
     if scheme in ("postgresql", "postgres"):
         return _postgres(url, tell, limit)
     if scheme in ("http", "https"):
-        raise SDKUsageError(f"{scheme}:// stores are not built yet; use sqlite:///PATH, postgresql://… or memory:")
+        raise SDKUsageError(
+            f"{scheme}:// stores are not built yet; use sqlite:///PATH, postgresql://USER@HOST/DATABASE or memory:"
+        )
     before, _, place = url.rpartition("@")  # an error is shown: what stands before the place is a user and a password
     said = f"{scheme}://***@{place}" if "://" in before else url
-    raise SDKUsageError(f"{said!r} is not the URL of a store; use sqlite:///PATH or memory:")
+    raise SDKUsageError(
+        f"{said!r} is not the URL of a store; use sqlite:///PATH, postgresql://USER@HOST/DATABASE or memory:"
+    )
 
 
 def _postgres(url: str, tell: Callable[[str], None] | None, limit: Callable[[], float] | None) -> Store:

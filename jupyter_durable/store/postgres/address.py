@@ -13,12 +13,13 @@ import psycopg
 from psycopg import conninfo
 
 from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.store.location import shown
 
 SCHEMA: Final = "jupyter_durable"
 """The schema that is used where the URL names none with `?schema=`."""
 _LONGEST: Final = 63
 """Bytes of a name in PostgreSQL."""
-_SECRET: Final = ("password", "sslpassword", "passfile", "sslkey", "options")
+_SECRET: Final = ("password", "sslpassword")
 _PATIENT: Final = {
     "application_name": "jupyter-durable",
     "connect_timeout": "10",
@@ -61,11 +62,6 @@ def parsed(url: str) -> Address:
         raise SDKUsageError(wrong) from None
     if not schema or len(schema.encode()) > _LONGEST or "\0" in schema or schema.startswith("pg_"):
         raise SDKUsageError(f"?schema= must name a schema in at most {_LONGEST} bytes, and not one of PostgreSQL's own")
-    secrets = tuple(str(settings[name]) for name in _SECRET[:2] if settings.get(name))
+    secrets = tuple(str(settings[name]) for name in _SECRET if settings.get(name))
     whole = conninfo.make_conninfo(plain, **{k: v for k, v in _PATIENT.items() if k not in settings})
-    user, at, hosts = parts.netloc.rpartition("@")
-    shown = [(name, value) for name, value in given if name not in _SECRET]
-    netloc = user.partition(":")[0] + at + hosts
-    return Address(
-        whole, schema, urlunsplit(parts._replace(netloc=netloc, query=urlencode(shown), fragment="")), secrets
-    )
+    return Address(whole, schema, shown(url), secrets)

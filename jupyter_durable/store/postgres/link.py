@@ -115,7 +115,7 @@ class Link:
         try:
             if self._last is not None:
                 connection.execute(_END, self._last)
-            prepare(connection, self.address)
+            prepare(connection, self.address, make=self.limit is None)
             self._last = connection.execute(
                 "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
             ).fetchone()

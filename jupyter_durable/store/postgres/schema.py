@@ -99,10 +99,16 @@ _THERE: Final = (
 )
 
 
-def prepare(connection: psycopg.Connection[Any], address: Address) -> None:
-    """Make the tables, or bring them to the newest version, or leave them. Raises `StoreError`, `psycopg.Error`."""
-    if _version(connection, address) == len(VERSIONS):
+def prepare(connection: psycopg.Connection[Any], address: Address, *, make: bool) -> None:
+    """Make the tables, or bring them to the newest version, or leave them. Raises `StoreError`, `psycopg.Error`.
+
+    `make`: not by who only looks, and may have mistyped the URL.
+    """
+    version = _version(connection, address)
+    if version == len(VERSIONS):
         return
+    if version == 0 and not make:
+        raise StoreError(f"there is no store in the schema {address.schema} of {address.shown}; check --store")
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s::int, hashtext(%s))", (LOCK, address.schema))
         version = _version(connection, address)
