@@ -13,8 +13,6 @@ from jupyter_durable.store.location import default_url, own_folder
 
 __all__ = ["default_url", "open_store"]
 
-_SCHEMES = "sqlite:///PATH, postgresql://USER@HOST/DATABASE or memory:"
-
 
 def open_store(url: str, tell: Callable[[str], None] | None = None, limit: Callable[[], float] | None = None) -> Store:
     """Open the store at `url`: `sqlite:///relative`, `sqlite:////absolute`, `postgresql://user@host/database`, or

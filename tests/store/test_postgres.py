@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -159,6 +161,47 @@ def test_a_commit_whose_answer_is_lost_is_found_and_not_made_again(
     assert store.request("r1").status == "succeeded"
 
 
+SLOW_COMMIT = """
+CREATE FUNCTION {0}.wait() RETURNS trigger LANGUAGE plpgsql
+AS 'BEGIN PERFORM pg_advisory_xact_lock(1, 1); RETURN NULL; END';
+CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON {0}.log
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {0}.wait();
+"""
+
+
+def test_a_commit_that_is_still_on_its_way_when_the_connection_is_lost_is_ended_before_it_is_looked_for(
+    server: Server, store: Store, database: str
+) -> None:
+    journal, told = started(store), list[BaseException | None]()
+    with psycopg.connect(server.url, autocommit=True) as other:
+        other.execute(SLOW_COMMIT.format(database.rpartition("=")[2]))
+        other.execute("SELECT pg_advisory_lock(1, 1)")
+        journal.post(outcome(2), told.append, [Logged(2, BODY, 1.0, "stdout", "x")])
+        until(lambda: waiting_for_a_lock(other) == 1)
+        link = store._writer.link  # type: ignore[attr-defined]
+        backends = link._last
+        with socket.socket(fileno=os.dup(link._connection.pgconn.socket)) as cut:
+            cut.shutdown(socket.SHUT_RDWR)
+        until(lambda: bool(told) or (link._last != backends and waiting_for_a_lock(other) == 1))
+        assert told == []
+        other.execute("SELECT pg_advisory_unlock(1, 1)")
+    journal.flush()
+    assert told == [None]
+    assert [log.text for log in store.logs(journal.lease.serial)] == ["x"]
+
+
+def until(there: Callable[[], bool]) -> None:
+    end = time.monotonic() + 100
+    while not there():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def waiting_for_a_lock(connection: psycopg.Connection) -> int:
+    waits = f"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND {OURS}"
+    return next(count for (count,) in connection.execute(waits))
+
+
 def test_another_outcome_of_the_same_call_is_not_taken_for_the_one_whose_answer_was_lost(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,14 +316,10 @@ def test_an_outcome_that_meets_a_take_over_on_its_way_is_refused(server: Server,
     with psycopg.connect(server.url) as other, psycopg.connect(server.url, autocommit=True) as looking:
         other.execute(f"UPDATE {database.rpartition('=')[2]}.request SET epoch = epoch + 1, pid = 200, host = 'there'")
         journal.post(outcome(2), told.append)
-        waits = f"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND {OURS}"
-        end = time.monotonic() + 100
-        while looking.execute(waits).fetchone() != (1,) and not told and time.monotonic() < end:
-            time.sleep(0.01)
+        until(lambda: waiting_for_a_lock(looking) == 1 or bool(told))
         assert told == []
         other.commit()
     with pytest.raises(LeaseLost, match="process 200 on there"):
-        journal.flush()
         journal.record(outcome(3))
     assert [type(error) for error in told] == [LeaseLost]
     assert everything(store, journal) == []
