@@ -12,6 +12,7 @@ Rules of this file
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 import time
@@ -34,6 +35,7 @@ TELL_SECONDS: Final = 2.0
 _OLDEST: Final = 14
 _END: Final = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE (pid, backend_start) = (%s, %s)"
 Connection = psycopg.Connection[Any]
+logging.getLogger("psycopg").addHandler(logging.NullHandler())  # what it says of a lost connection is said by us
 
 
 def connected(address: Address) -> Connection:

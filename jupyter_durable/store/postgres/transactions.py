@@ -78,9 +78,10 @@ class Session:
                 if crossed(error) and crossings < _CROSSINGS:
                     crossings += 1
                     continue
-                if done and self.link.lost() and self._is_there(waits, error):
-                    return done[0]
-                if not waits.again(error):
+                if done and self.link.lost():
+                    if self._is_there(waits, error):
+                        return done[0]
+                elif not waits.again(error):
                     raise
 
     def _once(self, act: Callable[[Transaction], T], done: list[T]) -> T:
