@@ -7,6 +7,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import atexit
 import os
 import pwd
 import shutil
@@ -34,6 +35,7 @@ class Server:
         if self._account is not None:
             os.chown(self._folder, self._account.pw_uid, self._account.pw_gid)
         self._process: subprocess.Popen[bytes] | None = None
+        atexit.register(self.close)
         done = self._run(
             "initdb", "-D", str(self._data), "-U", "tests", "-E", "UTF8", "--locale=C", "--auth=trust", "-N"
         )
@@ -73,6 +75,7 @@ class Server:
             self._process = None
 
     def close(self) -> None:
+        atexit.unregister(self.close)
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -451,3 +451,9 @@ def test_without_psycopg_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(SDKUsageError, match=r"pip install 'jupyter-durable\[postgres\]'"):
         open_store("postgresql://host/db")
+
+
+def test_who_only_looks_makes_no_store(database: str, psql: Ask) -> None:
+    with pytest.raises(StoreError, match="there is no store in the schema"):
+        open_store(database, limit=lambda: 1.0)
+    assert psql("SELECT to_regnamespace(%s)", database.rpartition("=")[2]) == [(None,)]

@@ -108,7 +108,9 @@ def prepare(connection: psycopg.Connection[Any], address: Address, *, make: bool
     if version == len(VERSIONS):
         return
     if version == 0 and not make:
-        raise StoreError(f"there is no store in the schema {address.schema} of {address.shown}; check --store")
+        raise StoreError(
+            f"there is no store in the schema {address.schema} of {address.shown}: check the URL, or run something in it"
+        )
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s::int, hashtext(%s))", (LOCK, address.schema))
         version = _version(connection, address)
