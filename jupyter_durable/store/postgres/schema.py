@@ -109,7 +109,7 @@ def prepare(connection: psycopg.Connection[Any], address: Address, *, make: bool
         return
     if version == 0 and not make:
         raise StoreError(
-            f"there is no store in the schema {address.schema} of {address.shown}: check the URL, or run something in it"
+            f"there is no store in the schema {address.schema} of {address.shown}; check the URL, or run something"
         )
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s::int, hashtext(%s))", (LOCK, address.schema))
