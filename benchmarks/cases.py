@@ -19,6 +19,7 @@ CASES: Final = {
     "start": "benchmarks.startup:run",
     "digest": "benchmarks.digests:run",
     "memory": "benchmarks.memory:run",
+    "database": "benchmarks.database:run",
     "million": "benchmarks.replays:run_million",
 }
 

@@ -20,7 +20,7 @@ from jupyter_durable.options import EXECUTORS, LATER_EXECUTORS, MAX_TIMEOUT
 from jupyter_durable.records import NamedTuple
 from jupyter_durable.runner.settings import INPUT_BYTES, SLOTS
 from jupyter_durable.serializer.digesting import BUDGET_SECONDS
-from jupyter_durable.store.location import default_url
+from jupyter_durable.store.location import default_url, shown
 
 DISPLAYS: Final = ("auto", "mime", "html", "text", "widget")
 MAX_BUDGET: Final = 3600
@@ -56,8 +56,10 @@ class Settings(NamedTuple):
     sources: Mapping[str, str] = MappingProxyType({})
 
     def __repr__(self) -> str:
-        names = [name for name in self._fields if name != "sources"]
-        return "\n".join(f"{name} = {getattr(self, name)!r}  ({self.sources.get(name, 'default')})" for name in names)
+        values = {name: getattr(self, name) for name in self._fields if name != "sources"} | {
+            "store": shown(self.store)
+        }
+        return "\n".join(f"{name} = {value!r}  ({self.sources.get(name, 'default')})" for name, value in values.items())
 
     def changed(self, values: Mapping[str, Any], source: str) -> Settings:
         """With these keys from `source`. Raises `SDKUsageError` that names the key, its value and what it takes."""

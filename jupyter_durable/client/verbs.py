@@ -28,6 +28,7 @@ from jupyter_durable.core.selection import Preview
 from jupyter_durable.errors import DeserializationError, SDKUsageError, StoreError
 from jupyter_durable.records import NamedTuple
 from jupyter_durable.store.base import Copied, Filter, Finding, Swept
+from jupyter_durable.store.location import shown
 
 LARGE_STORE: Final = 5 * 1000**3
 """Bytes; above it the user is told, nothing is deleted."""
@@ -184,7 +185,7 @@ def overview(engine: Engine, limit: int = 5) -> Overview:
     """Where things are stored, what runs, the last requests."""
     running = listing(engine, Filter(status=Status.RUNNING, limit=limit))
     return Overview(
-        engine.settings.store, engine.store.size(), tuple(running), tuple(listing(engine, Filter(limit=limit)))
+        shown(engine.settings.store), engine.store.size(), tuple(running), tuple(listing(engine, Filter(limit=limit)))
     )
 
 
@@ -297,11 +298,11 @@ def doctor(engine: Engine) -> list[Finding]:
     try:
         return _checked(engine)
     except StoreError as error:
-        return [Finding("error", f"store: {engine.settings.store}"), Finding("error", str(error)), _versions()]
+        return [Finding("error", f"store: {shown(engine.settings.store)}"), Finding("error", str(error)), _versions()]
 
 
 def _checked(engine: Engine) -> list[Finding]:
-    found = [Finding("ok", f"store: {engine.settings.store} ({spoken_bytes(engine.store.size())})")]
+    found = [Finding("ok", f"store: {shown(engine.settings.store)} ({spoken_bytes(engine.store.size())})")]
     found += engine.store.check()
     if engine.store.size() > LARGE_STORE:
         found.append(

@@ -1,13 +1,8 @@
-"""Large values, one file each, named by the BLAKE3 of the whole file.
-
-Format: magic, length of the head, number of buffers, (offset, length) of each buffer, the head, then the buffers, each
-at a multiple of 64 bytes. All numbers are 64 bits, little endian.
+"""Large values, one file each, named by the BLAKE3 of the whole file (`blob_format`).
 
 Rules of this file
 - Durable on return: written under a temporary name, fsync, rename, fsync of the directory. Hashed by a second thread
   while this one writes.
-- Nothing is handed out before its hash was checked. The head is copied out first and hashed from that copy: with a
-  shared mapping another process could change opcodes after the check.
 - A damaged file is moved aside, never deleted, so that writing the value again repairs it.
 - From its writing to the commit of its row no row names a value: a sweep whose clock is a day ahead, or that ran while
   this process was stopped for as long, takes it. So its file is kept open until then, and `ensure`, asked in the
@@ -20,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import struct
 import sys
 import threading
 from collections import OrderedDict
@@ -30,15 +24,12 @@ from typing import Final
 
 from blake3 import blake3
 
-from jupyter_durable.errors import CheckpointError, DeserializationError, StoreError, StoreGone
+from jupyter_durable.errors import CheckpointError, DeserializationError, StoreGone
 from jupyter_durable.files import NotRegular, make_folder, new_file, open_file, remedy, sync_directory
-from jupyter_durable.store.base import BlobLost, BlobRefused, Buffer
+from jupyter_durable.store.base import BlobLost, Buffer
+from jupyter_durable.store.blob_format import checked, pieces_of, refused
 from jupyter_durable.store.place import Watched
 
-_MAGIC: Final = b"JDBLOB1\n"
-_START: Final = struct.Struct("<8sQQ")
-_ENTRY: Final = struct.Struct("<QQ")
-_ALIGN: Final = 64
 _CHUNK: Final = 4 << 20
 _MOST_HELD: Final = 64
 """Files kept open at most. What is swept beyond them before its row commits is an error, and not acknowledged."""
@@ -68,13 +59,13 @@ class BlobFolder:
         """Write a value; the 32-byte hash that names it. Raises `BlobRefused`, which holds the value."""
         what = self.changed()
         if what is not None:
-            refused = StoreGone(f"{what}. The result is kept in memory: put it back, and replay the request to go on")
-            raise _refused(refused, head, buffers)
+            gone = StoreGone(f"{what}. The result is kept in memory: put it back, and replay the request to go on")
+            raise refused(gone, head, buffers)
         temporary = self.path / f"{os.urandom(16).hex()}.new"
         try:
             make_folder(self.path)
             try:
-                key, held = _write(temporary, _pieces(head, buffers))
+                key, held = _write(temporary, pieces_of(head, buffers))
                 self._hold(key, held)
                 target = self._file(key)
                 make_folder(target.parent)
@@ -89,7 +80,7 @@ class BlobFolder:
                 f"a large value could not be written to {self.path}: {error.strerror or error}; {remedy(error)}."
                 " The result is kept in memory; replay the request to go on"
             )
-            raise _refused(failure, head, buffers) from error
+            raise refused(failure, head, buffers) from error
         if self._place is None:
             self.changed()  # seen from now on
         return key
@@ -170,7 +161,7 @@ class BlobFolder:
             raise DeserializationError(
                 f"the value {path} cannot be read: {error.strerror or error}; {remedy(error)}"
             ) from error
-        found = _checked(memoryview(mapped), key)
+        found = checked(memoryview(mapped), key)
         if found is None:
             raise self._damaged(path)
         return found
@@ -255,28 +246,6 @@ def _close(descriptors: Iterable[int | None]) -> None:
             os.close(descriptor)
 
 
-def _refused(reason: StoreError, head: bytes, buffers: Sequence[Buffer]) -> BlobRefused:
-    copies = [bytes(buffer) for buffer in buffers]
-    hasher = blake3()
-    for piece in _pieces(head, copies):
-        hasher.update(piece)
-    return BlobRefused(reason, hasher.digest(), head, copies)
-
-
-def _pieces(head: bytes, buffers: Sequence[Buffer]) -> list[memoryview]:
-    """The file as a list of memory pieces; no buffer is copied."""
-    flat = [memoryview(b).cast("B") if memoryview(b).nbytes else memoryview(b"") for b in buffers]
-    at = _START.size + _ENTRY.size * len(flat) + len(head)
-    prefix = bytearray(_START.pack(_MAGIC, len(head), len(flat)))
-    padded: list[memoryview] = []
-    for buffer in flat:
-        gap = -at % _ALIGN
-        prefix += _ENTRY.pack(at + gap, len(buffer))
-        padded += [memoryview(bytes(gap)), buffer]
-        at += gap + len(buffer)
-    return [memoryview(bytes(prefix) + head), *padded]
-
-
 def _write(path: Path, pieces: list[memoryview]) -> tuple[bytes, int]:
     """Digest and descriptor: write and fsync `pieces`, hashed meanwhile (both let go of the interpreter's lock)."""
     hasher = blake3()
@@ -316,22 +285,3 @@ def _reserve(descriptor: int, size: int) -> None:
 def _write_all(descriptor: int, piece: memoryview) -> None:
     while piece:
         piece = piece[os.write(descriptor, piece[:_CHUNK]) :]
-
-
-def _checked(data: memoryview, key: bytes) -> tuple[bytes, list[memoryview]] | None:
-    """Head and buffers of a file whose hash is `key`; None when it is not."""
-    if len(data) < _START.size:
-        return None
-    magic, head_length, count = _START.unpack(bytes(data[: _START.size]))
-    end = _START.size + _ENTRY.size * count + head_length
-    if magic != _MAGIC or end > len(data):
-        return None
-    prefix = bytes(data[:end])
-    hasher = blake3(prefix)
-    hasher.update(data[end:])
-    if hasher.digest() != key:
-        return None
-    # Parsed from the copy that was hashed, never from the mapping.
-    _, head_length, count = _START.unpack_from(prefix)
-    table = _ENTRY.iter_unpack(prefix[_START.size : _START.size + _ENTRY.size * count])
-    return prefix[end - head_length :], [data[offset : offset + length] for offset, length in table]

@@ -1,4 +1,8 @@
-"""Where the default store lies: the Jupyter data directory, found as jupyter_core finds it, without importing it."""
+"""Where stores lie. The default one: the Jupyter data directory, found as jupyter_core finds it, without importing it.
+
+Rules of this file
+- What is shown of a store's URL goes through `shown`, whatever kind of store it is.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from jupyter_durable.files import make_folder
 
@@ -58,3 +63,23 @@ def own_folder() -> Path:
 def default_url() -> str:
     """URL of the store that is used when none is configured."""
     return f"sqlite:///{_own_path() / 'store.db'}"
+
+
+_SECRET: Final = ("password", "sslpassword", "passfile", "sslkey", "options")
+
+
+def shown(url: str) -> str:
+    """The URL of a store without the password in it."""
+    scheme, _, rest = url.partition(":")
+    if scheme in ("sqlite", "memory") or not rest.startswith("//"):
+        return url
+    from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no URL at all
+        return f"{scheme}://***"
+    user, at, hosts = parts.netloc.rpartition("@")
+    given = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in _SECRET]
+    netloc = user.partition(":")[0] + at + hosts
+    return urlunsplit(parts._replace(netloc=netloc, query=urlencode(given, safe="/"), fragment=""))

@@ -20,6 +20,7 @@ from jupyter_durable.client.settings import DISPLAYS
 from jupyter_durable.code.credentials import MASK, masked, tells
 from jupyter_durable.errors import DurableError, SDKUsageError
 from jupyter_durable.store.base import Filter
+from jupyter_durable.store.location import shown
 from jupyter_durable_kernel.cells.decorating import NOT_FIRST
 from jupyter_durable_kernel.verbs import answers, debugger, manual, page_part
 from jupyter_durable_kernel.verbs.manual import ENTRIES
@@ -138,7 +139,7 @@ def _debug(notebook: Notebook, words: Words) -> None:
 
 def _store(notebook: Notebook, words: Words) -> str:
     if not words.plain:
-        return f"store: {notebook.engine.settings.store}"
+        return f"store: {shown(notebook.engine.settings.store)}"
     return f"store: {verbs.use_store(notebook.engine, words.plain[0])}"
 
 

@@ -20,9 +20,9 @@ from jupyter_durable.runner import scope, serving
 from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.run import Run
 from jupyter_durable.store import blobs
+from jupyter_durable.store.pending import Pending
 from jupyter_durable.store.sqlite import statements
 from jupyter_durable.store.sqlite.journal import SqliteJournal
-from jupyter_durable.store.sqlite.pending import Pending
 from jupyter_durable.store.sqlite.store import SqliteStore
 from tests.crash.witness import witness
 

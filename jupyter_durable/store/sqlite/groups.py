@@ -17,10 +17,10 @@ from typing import TypeAlias
 from jupyter_durable.core.model import Write
 from jupyter_durable.errors import CheckpointError, StoreError, StoreGone
 from jupyter_durable.store.blobs import BlobFolder
+from jupyter_durable.store.pending import Pending, Post
 from jupyter_durable.store.sqlite.faults import FAULTS, PASSING, code_of, is_io_error
 from jupyter_durable.store.sqlite.link import Link
 from jupyter_durable.store.sqlite.patience import Patience
-from jupyter_durable.store.sqlite.pending import Pending, Post
 from jupyter_durable.store.sqlite.transactions import Transaction, reopened, write_pending
 from jupyter_durable.store.sqlite.writing import is_there, record, write_all
 

@@ -15,13 +15,13 @@ from functools import partial
 
 from jupyter_durable.core.model import CallRow, Lease, Write
 from jupyter_durable.store.base import Finish, Heartbeat
+from jupyter_durable.store.pending import Fence, Pending, Post, Waiting
 from jupyter_durable.store.sqlite import requests
 from jupyter_durable.store.sqlite.faults import FAULTS, code_of, is_io_error
 from jupyter_durable.store.sqlite.link import CHECKPOINT_EVERY
-from jupyter_durable.store.sqlite.pending import Pending, Post, Waiting
 from jupyter_durable.store.sqlite.statements import RECORD
 from jupyter_durable.store.sqlite.writer import Writer
-from jupyter_durable.store.sqlite.writing import Fence, refusal
+from jupyter_durable.store.sqlite.writing import refusal
 
 
 class SqliteJournal:

@@ -25,9 +25,10 @@ from jupyter_durable.core.model import (
 )
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.store.base import Filter, Finish, Heartbeat, Seen, not_as_read
+from jupyter_durable.store.pending import Fence
 from jupyter_durable.store.sqlite import statements
 from jupyter_durable.store.sqlite.statements import storable
-from jupyter_durable.store.sqlite.writing import Fence, lost, record
+from jupyter_durable.store.sqlite.writing import lost, record
 
 _SELECT: Final = statements.REQUESTS
 _OWNER: Final = RequestRow._fields.index("owner")

@@ -14,8 +14,8 @@ from typing import cast
 
 from jupyter_durable.core.model import Write
 from jupyter_durable.errors import StoreError
+from jupyter_durable.store.pending import Pending
 from jupyter_durable.store.sqlite.link import Link
-from jupyter_durable.store.sqlite.pending import Pending
 from jupyter_durable.store.sqlite.writing import lost, write_all
 
 

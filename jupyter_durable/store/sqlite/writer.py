@@ -20,11 +20,11 @@ from jupyter_durable.errors import DurableError, InternalError, LeaseLost, Store
 from jupyter_durable.queues import Empty, SimpleQueue
 from jupyter_durable.store.base import FLUSH_SECONDS
 from jupyter_durable.store.blobs import BlobFolder
+from jupyter_durable.store.pending import Pending, Post, Waiting, Work
 from jupyter_durable.store.sqlite.faults import FAULTS, code_of, is_io_error
 from jupyter_durable.store.sqlite.groups import Groups
 from jupyter_durable.store.sqlite.link import CHECKPOINT_EVERY, Link
 from jupyter_durable.store.sqlite.patience import logger
-from jupyter_durable.store.sqlite.pending import Pending, Post, Waiting, Work
 from jupyter_durable.store.sqlite.transactions import Transaction, reopened, write_pending
 
 T = TypeVar("T")

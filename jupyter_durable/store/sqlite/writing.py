@@ -23,20 +23,12 @@ from jupyter_durable.core.model import (
     Write,
 )
 from jupyter_durable.errors import LeaseLost
-from jupyter_durable.records import NamedTuple
 from jupyter_durable.store.base import Settled
+from jupyter_durable.store.pending import Fence
 from jupyter_durable.store.sqlite import statements
 from jupyter_durable.store.sqlite.statements import storable
 
 _Other: TypeAlias = Reached | Attempted | Logged | Progressed | Metric | ArgumentsDecide | Dropped
-
-
-class Fence(NamedTuple):
-    """What every write of a journal is conditional on, and the request's id for messages."""
-
-    serial: int
-    epoch: int
-    id: str
 
 
 def record(cursor: sqlite3.Cursor, fence: Fence, row: CallRow) -> LeaseLost | None:

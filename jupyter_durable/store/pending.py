@@ -1,24 +1,31 @@
-"""What journals have queued for the next commit.
+"""What journals have queued for the thread of their store, and how whoever waits for it is told.
 
 Rules of this file
+- Nothing here knows what a store is made of: those that commit in a thread of their own share it.
 - The dict and the deque are never replaced: other threads hold them and add to them without a lock. Each operation
   used here is atomic under the interpreter's lock.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from jupyter_durable.core.model import CallRow, Write
 from jupyter_durable.errors import InternalError, StoreError
 from jupyter_durable.records import NamedTuple
-from jupyter_durable.store.sqlite.writing import Fence
 
 T = TypeVar("T")
+
+
+class Fence(NamedTuple):
+    """What every write of a journal is conditional on, and the request's id for messages."""
+
+    serial: int
+    epoch: int
+    id: str
 
 
 class Pending:
@@ -61,7 +68,7 @@ class Post(NamedTuple):
     writes: Sequence[Write]
     done: Callable[[BaseException | None], None]
     suspect: bool = False
-    """A commit of it ended in an input/output error: it may be there."""
+    """A commit of it failed so that it may be there."""
 
 
 class Waiting(Generic[T]):
@@ -99,8 +106,9 @@ class Waiting(Generic[T]):
 
 
 class Work(NamedTuple):
-    """Statements to run as one transaction. `pending` is written in the same one, when given."""
+    """Statements to run as one transaction, with what the store executes them by. `pending` is written in the same one,
+    when given."""
 
-    run: Callable[[sqlite3.Cursor], object]
+    run: Callable[[Any], object]
     waiting: Waiting[object]
     pending: Pending | None = None
