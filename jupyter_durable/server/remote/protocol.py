@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
-from fastapi import Depends, Header, Response
+from fastapi import Depends, Header
 
 from jupyter_durable.server.refusals import Refusal
 from jupyter_durable.store.http import wire
 
 
-def _spoken(
-    response: Response, version: Annotated[str | None, Header(alias=wire.PROTOCOL_HEADER, max_length=20)] = None
-) -> None:
-    response.headers[wire.PROTOCOL_HEADER] = str(wire.PROTOCOL)
-    response.headers[wire.NOW_HEADER] = repr(time.time())
+def stamped() -> dict[str, str]:
+    """The headers of an answer."""
+    return {wire.PROTOCOL_HEADER: str(wire.PROTOCOL), wire.NOW_HEADER: repr(time.time())}
+
+
+def _spoken(version: Annotated[str | None, Header(alias=wire.PROTOCOL_HEADER, max_length=20)] = None) -> None:
     other = wire.newer(version)
     if other is None:
         return

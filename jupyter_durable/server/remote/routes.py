@@ -14,7 +14,7 @@ from jupyter_durable.server.refusals import Refusal
 from jupyter_durable.server.remote import values
 from jupyter_durable.server.remote.answers import Answers
 from jupyter_durable.server.remote.journals import Journals
-from jupyter_durable.server.remote.protocol import Spoken
+from jupyter_durable.server.remote.protocol import Spoken, stamped
 from jupyter_durable.server.remote.verbs import Asked, perform
 from jupyter_durable.server.state import server_of
 from jupyter_durable.store.http import wire
@@ -56,7 +56,7 @@ def _route(verb: str, scope: str) -> Callable[..., object]:
             answer: bytes = remote.answers.once(access.namespace, key, work, again=again)
             return answer
 
-        return Response(await run_in_threadpool(answered), media_type=wire.MSGPACK)
+        return Response(await run_in_threadpool(answered), media_type=wire.MSGPACK, headers=stamped())
 
     return route
 
