@@ -16,9 +16,7 @@ from jupyter_durable.cli.usage import Command
 from jupyter_durable.client.keys import key_of
 from jupyter_durable.client.process import key_file
 
-keys = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="The key that signs values: give it on, take it over."
-)
+keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The key that signs values: export it, import it.")
 
 
 @keys.command("export", cls=Command)

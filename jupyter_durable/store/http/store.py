@@ -45,7 +45,11 @@ class HttpStore:
 
     def __init__(self, url: str, tell: Callable[[str], None] | None = None) -> None:
         self._link = Link(url, tell)
-        self._link.reach()
+        try:
+            self._link.reach()
+        except StoreError:
+            self._link.close()
+            raise
         self.url = self._link.url
         self._sender = Sender(self._link)
         atexit.register(self.close)
