@@ -78,6 +78,7 @@ class HttpJournal:
 
 def _outcome(row: CallRow, writes: Sequence[Write]) -> Outcome:
     try:
+        row = row._replace(flags=int(row.flags))
         wire.encode(row)
         return Outcome(row, wire.tagged(writes))
     except StoreError as error:

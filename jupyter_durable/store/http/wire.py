@@ -198,7 +198,12 @@ def result(verb: str, body: bytes) -> Any:
 
 def tagged(writes: Sequence[Write]) -> list[Tagged]:
     """Writes of a journal as they are sent."""
-    return [Tagged(type(write).__name__, msgspec.Raw(encode(write))) for write in writes]
+    return [Tagged(type(write).__name__, msgspec.Raw(encode(_numbers(write)))) for write in writes]
+
+
+def _numbers(write: Write) -> Write:
+    """No marks may be False, which every store keeps as 0."""
+    return write._replace(flags=int(write.flags)) if isinstance(write, (CallRow, Reached)) else write
 
 
 def writes_of(sent: Sequence[Tagged]) -> list[Write]:
