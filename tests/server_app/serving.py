@@ -19,9 +19,10 @@ PATIENCE = 120.0
 class Serving:
     """`jupyter durable serve` on a folder."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, command: list[str] | None = None) -> None:
         self.folder = folder
         self.options = options
+        self._command = command
         self.port = 0
         self.log: list[str] = []
         self._process: subprocess.Popen[str] | None = None
@@ -40,10 +41,11 @@ class Serving:
         return TokenFile(self.folder).create(namespace, scope, time.time(), seconds)[0]
 
     def start(self) -> Serving:
-        command = [sys.executable, "-m", "jupyter_durable.cli", "serve", "--data", str(self.folder)]
-        self._process = subprocess.Popen(
-            [*command, "--port", str(self.port), *self.options], stderr=subprocess.PIPE, text=True
-        )
+        """Also after it ended by itself, or was killed by somebody else."""
+        self.kill()
+        serve = [sys.executable, "-m", "jupyter_durable.cli", "serve", "--data", str(self.folder)]
+        command = self._command or [*serve, "--port", str(self.port), *self.options]
+        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         listens = threading.Event()
         assert self._process.stderr is not None
         self._reader = threading.Thread(target=self._read, args=(self._process.stderr, listens), daemon=True)

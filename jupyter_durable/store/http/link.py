@@ -93,6 +93,7 @@ class Link:
         try:
             self._checked(self._client.post(wire.STORE + "requests", content=body, headers=_stamped(again=False)))
         except httpx.RequestError as error:
+            self._refuse_stranger(error)
             raise StoreError(f"the server at {self.url} cannot be reached: {_why(error)}; check the URL") from None
 
     def put(self, name: str, pieces: Callable[[], Iterable[bytes]], size: int) -> str:
