@@ -22,6 +22,7 @@ NEEDS = {
     **{f"POST {wire.STORE}{name}": verb.scope for name, verb in wire.VERBS.items()},
     "GET /v1/blobs/{name}": "read",
     "PUT /v1/blobs/{name}": "write",
+    "GET /v1/requests/{id}/changes": "read",
     "GET /openapi.json": "read",
     "GET /metrics": "admin",
 }
@@ -122,6 +123,7 @@ def test_another_namespace_sees_and_changes_nothing(app: FastAPI, client: TestCl
             if not isinstance(ask(verb, *arguments), list)} <= {400, None}  # fmt: skip
     assert all(ask(verb, *arguments) in ([], None, 400) for verb, arguments in looks.items())
     assert client.get(wire.BLOBS + blob.hex(), headers=given).status_code == 404
+    assert client.get("/v1/requests/r1/changes", headers=given).status_code == 400
     for verb in ("cancel", "delete"):
         assert ask(verb, row.serial) == 400
     assert ask("finish", journal.lease, _finish()) == 409
@@ -138,7 +140,7 @@ def _finish() -> object:
 def test_a_token_is_kept_as_its_hash_and_never_told(tmp_path: Path) -> None:
     tokens = TokenFile(tmp_path / "server")
     text, kept = tokens.create("mine", "write", NOW, None)
-    secret = text.rpartition("_")[2]
+    secret = text.split("_", 2)[2]
     assert len(secret) >= 43  # 256 bits
     assert secret not in tokens.path.read_text()
     assert secret not in repr(tokens.all())
