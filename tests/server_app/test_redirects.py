@@ -44,8 +44,11 @@ def test_no_redirect_is_followed_so_the_token_stays_with_the_server_that_was_nam
     monkeypatch.setenv("JUPYTER_DURABLE_TOKEN", "jdt_0_secret")
     named: list[str] = []
     other: list[str] = []
-    with listening("http://127.0.0.1:9/", other) as elsewhere, listening(elsewhere, named) as url:
-        with pytest.raises(StoreError, match="sends elsewhere") as caught:
-            open_store(url)
+    with (
+        listening("http://127.0.0.1:9/", other) as elsewhere,
+        listening(elsewhere, named) as url,
+        pytest.raises(StoreError, match="sends elsewhere") as caught,
+    ):
+        open_store(url)
     assert (named, other) == (["Bearer jdt_0_secret"], [])
     assert "secret" not in str(caught.value)
