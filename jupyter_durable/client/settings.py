@@ -167,6 +167,8 @@ def load(environment: Mapping[str, str], directory: Path) -> Settings:
             settings = settings.changed({name.replace("-", "_"): value for name, value in table.items()}, str(path))
             break
     given = {name.removeprefix(PREFIX).lower(): name for name in environment if name.startswith(PREFIX)}
+    for secret in ("token", "key"):  # no settings: nothing shows them
+        given.pop(secret, None)
     for name, variable in given.items():
         settings = settings.changed({name: environment[variable]}, variable)
     return settings

@@ -114,7 +114,7 @@ _WORDS: Final = {
     "[CALL]": "name[n], as %durable tree shows it, n from 0",
     "[on|off]": "for this notebook; if unsaid, what holds is shown",
     "[FORM]": "auto, mime, html, text or widget",
-    "[URL]": "sqlite:///PATH, postgresql://USER@HOST/DATABASE or memory:, from now on",
+    "[URL]": "sqlite:///PATH, postgresql://USER@HOST/DATABASE, https://HOST:PORT or memory:, from now on",
     "NEW": "a path, or sqlite:///PATH, where nothing is yet",
     "PATH_OF_KEY": "the key file of whoever wrote the store",
 }

@@ -1,0 +1,76 @@
+"""The stores of a server: one for each namespace, opened when it is first asked for.
+
+Rules of this file
+- Whoever asks waits while a store is opened; routes that use stores run on threads.
+- A store whose files went away is opened again when they are back, never made anew in their place meanwhile.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Final
+
+from jupyter_durable.errors import StoreError, StoreGone
+from jupyter_durable.files import make_folder
+from jupyter_durable.server.settings import ServerSettings
+from jupyter_durable.server.tokens import checked_namespace
+from jupyter_durable.store import open_store
+from jupyter_durable.store.base import Filter, Store
+
+_FILE: Final = "sqlite:///"
+
+
+class Namespaces:
+    """Gives the store of a namespace."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._stores: dict[str, Store] = {}
+
+    def store(self, name: str) -> Store:
+        """The store of a namespace. Raises `StoreGone` while it cannot be reached."""
+        url = self._settings.store_of(checked_namespace(name))
+        with self._lock:
+            known = self._stores.get(name)
+            if known is not None and url.startswith(_FILE) and not _path(url).exists():
+                raise StoreGone(f"the store of the namespace {name} is gone; the server goes on when it is back")
+            if known is not None and not known.gone():
+                return known
+            opened = _opened(name, url)
+            if known is not None:
+                known.close()
+            self._stores[name] = opened
+            return opened
+
+    def open(self) -> dict[str, Store]:
+        """Those in use, by namespace."""
+        with self._lock:
+            return dict(self._stores)
+
+    def check(self, names: list[str]) -> None:
+        """Raise `StoreError` where a store does not answer: of those in use, and of these."""
+        for name in dict.fromkeys([*self.open(), *names]):
+            store = self.store(name)
+            store.requests(Filter(limit=1))
+
+    def close(self) -> None:
+        """Close all. Requests that are being run elsewhere stay theirs."""
+        with self._lock:
+            for store in self._stores.values():
+                store.close()
+            self._stores.clear()
+
+
+def _opened(name: str, url: str) -> Store:
+    if url.startswith(_FILE):
+        make_folder(_path(url).parent)
+    try:
+        return open_store(url)
+    except StoreError as error:
+        raise StoreGone(f"the store of the namespace {name} cannot be opened: {error}") from error
+
+
+def _path(url: str) -> Path:
+    return Path(url.removeprefix(_FILE))
