@@ -126,7 +126,8 @@ def bad_network(target: int, seed: int) -> Iterator[Proxy]:
         pending = asyncio.all_tasks(loop)
         for task in pending:
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        if pending:
+            loop.run_until_complete(asyncio.wait(pending))
         loop.close()
 
     thread = threading.Thread(target=run, daemon=True)
