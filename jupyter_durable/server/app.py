@@ -24,6 +24,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from jupyter_durable.server import health, refusals
+from jupyter_durable.server.applications import routes as applications
 from jupyter_durable.server.namespaces import Namespaces
 from jupyter_durable.server.settings import ServerSettings
 from jupyter_durable.server.state import Server
@@ -33,11 +34,11 @@ Lifetime: TypeAlias = Callable[[Server], AbstractAsyncContextManager[None]]
 
 
 def _routers() -> Sequence[APIRouter]:
-    return (health.router,)
+    return (health.router, applications.router())
 
 
 def _lifetimes() -> Sequence[Lifetime]:
-    return ()
+    return (applications.lifetime,)
 
 
 def create_app(settings: ServerSettings) -> FastAPI:
