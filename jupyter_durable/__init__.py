@@ -43,9 +43,11 @@ if TYPE_CHECKING:
         Request,
         configure,
         copy_store,
+        deploy,
         get_request,
         list_requests,
         run_local_application,
+        run_remote_application,
     )
     from jupyter_durable.logger import Logger
     from jupyter_durable.protocols import Engine
@@ -104,12 +106,14 @@ __all__ = [
     "cls",
     "configure",
     "copy_store",
+    "deploy",
     "function",
     "get_request",
     "list_requests",
     "now",
     "random",
     "run_local_application",
+    "run_remote_application",
     "uuid4",
 ]
 
@@ -120,9 +124,11 @@ _LATER = {
         "Request",
         "configure",
         "copy_store",
+        "deploy",
         "get_request",
         "list_requests",
         "run_local_application",
+        "run_remote_application",
     ),
     "logger": ("Logger",),
     "request_context": ("Progress", "RequestContext", "State"),

@@ -25,6 +25,8 @@ DISPLAYS: Final = ("auto", "mime", "html", "text", "widget")
 MAX_BUDGET: Final = 3600
 SAVE_VIEWS: Final = ("full", "summary", "none")
 PREFIX: Final = "JUPYTER_DURABLE_"
+TOKEN_VARIABLE: Final = "JUPYTER_DURABLE_TOKEN"
+"""No setting: it is read when a server is asked, and shown nowhere."""
 UNITS: Final = {"": 1, "B": 1, "KIB": 1024, "MIB": 1024**2, "KB": 1000, "MB": 1000**2}
 
 
@@ -51,6 +53,8 @@ class Settings:
     """Every cell and every script begins a request of its own, as with `--fresh`."""
     digest_budget: float = BUDGET_SECONDS
     """About how many seconds a look at the arguments of a call may take; what takes longer is not compared by value."""
+    server: str = ""
+    """URL of the server that deployed applications run on; its token is in `JUPYTER_DURABLE_TOKEN`, and never here."""
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -72,6 +76,14 @@ def _text(name: str, value: Any, source: str) -> str:
     if not isinstance(value, str) or not value:
         raise SDKUsageError(f"{source}: {name} must be a text, not {value!r}")
     return value
+
+
+def _server(name: str, value: Any, source: str) -> str:
+    if value == "":
+        return ""
+    if not isinstance(value, str) or re.match(r"https?://[^/@]+(/|$)", value) is None:
+        raise SDKUsageError(f"{source}: {name} must be a URL such as https://durable.example.org, without a password")
+    return value.rstrip("/")
 
 
 def _executor(name: str, value: Any, source: str) -> str | None:
@@ -149,6 +161,7 @@ _CHECKS: Final[Mapping[str, Callable[[str, Any, str], Any]]] = {
     "reprint": _flag,
     "fresh": _flag,
     "digest_budget": _budget,
+    "server": _server,
 }
 
 
@@ -161,7 +174,11 @@ def load(environment: Mapping[str, str], directory: Path) -> Settings:
             table = _table(path)
             settings = settings.changed({name.replace("-", "_"): value for name, value in table.items()}, str(path))
             break
-    given = {name.removeprefix(PREFIX).lower(): name for name in environment if name.startswith(PREFIX)}
+    given = {
+        name.removeprefix(PREFIX).lower(): name
+        for name in environment
+        if name.startswith(PREFIX) and name != TOKEN_VARIABLE
+    }
     for name, variable in given.items():
         settings = settings.changed({name: environment[variable]}, variable)
     return settings

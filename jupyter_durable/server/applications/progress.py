@@ -85,7 +85,8 @@ def reports(store: Store, row: RequestRow) -> list[tuple[str, Progressed]]:
 
 async def events(id: str, look: Callable[[], Seen]) -> AsyncIterator[dict[str, Any] | None]:
     """Events of a request to its end; None: nothing new, it goes on."""
-    begun, told, silent = False, {}, 0.0
+    told: dict[int, Progressed] = {}
+    begun, silent = False, 0.0
     while True:
         seen = await asyncio.to_thread(look)
         news: list[dict[str, Any]] = []

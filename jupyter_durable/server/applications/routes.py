@@ -25,7 +25,7 @@ from starlette.datastructures import UploadFile
 from jupyter_durable.server.applications import arguments, form, progress
 from jupyter_durable.server.applications.arguments import Part
 from jupyter_durable.server.applications.records import Accepted, Manifest
-from jupyter_durable.server.applications.service import Applications
+from jupyter_durable.server.applications.service import Applications, Sent
 from jupyter_durable.server.applications.supervisor import Workers
 from jupyter_durable.server.auth import Admin, Reader, Writer
 from jupyter_durable.server.refusals import Refusal
@@ -122,11 +122,8 @@ def _starting(routes: APIRouter) -> None:
         key = request.headers.get("idempotency-key")
         if key is not None and not 0 < len(key) <= MOST_KEY:
             raise Refusal(400, "InvalidIdempotencyKey", f"an Idempotency-Key has 1 to {MOST_KEY} characters")
-        parts = await _parts(request)
-        headers = list(request.headers.items())
-        accepted, created = await run_in_threadpool(
-            applications.start, access.namespace, application, parts, headers, key
-        )
+        sent = Sent(await _parts(request), request.headers.items(), key)
+        accepted, created = await run_in_threadpool(applications.start, access.namespace, application, sent)
         if "text/event-stream" in request.headers.get("accept", ""):
             return _stream(applications, accepted)
         return JSONResponse({"request_id": accepted.id, "created": created})

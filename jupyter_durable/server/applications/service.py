@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import blake3
 
@@ -36,6 +36,15 @@ VERSION_DIGITS: Final = 16
 MOST_CODE: Final = 10 * 1024 * 1024
 HIDDEN_HEADERS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
 """Never handed on to an application."""
+
+
+class Sent(NamedTuple):
+    """What somebody who starts a request has sent."""
+
+    parts: Sequence[Part]
+    headers: Sequence[tuple[str, str]]
+    key: str | None
+    """Idempotency key."""
 
 
 class Applications:
@@ -80,26 +89,20 @@ class Applications:
 
     # requests
 
-    def start(
-        self,
-        namespace: str,
-        application: str,
-        parts: Sequence[Part],
-        headers: Sequence[tuple[str, str]],
-        key: str | None,
-    ) -> tuple[Accepted, bool]:
+    def start(self, namespace: str, application: str, sent: Sent) -> tuple[Accepted, bool]:
         """Accept a request of the latest version. False: one of this idempotency key was there. Raises `Refusal`."""
         latest = self.versions(namespace, application)[0]
-        input = arguments.checked(latest.manifest, parts)
-        kept = [[name, value] for name, value in headers if name.lower() not in HIDDEN_HEADERS]
+        input = arguments.checked(latest.manifest, sent.parts)
+        kept = [[name, value] for name, value in sent.headers if name.lower() not in HIDDEN_HEADERS]
         id = f"req_{os.urandom(8).hex()}"
-        new = NewRequest(id, namespace, application, latest.version, time.time(), key, input, kept)
+        new = NewRequest(id, namespace, application, latest.version, time.time(), sent.key, input, kept)
         accepted, created = self.ledger.accept(new)
         if not created and self.ledger.given(accepted.id)[0] != input:
             raise Refusal(
                 409,
                 "IdempotencyKeyReused",
-                f"the idempotency key {key!r} belongs to request {accepted.id}, which has another input; use another key",
+                f"the idempotency key {sent.key!r} belongs to request {accepted.id}, which has another input; use "
+                "another key",
             )
         self.supervisor.wake()
         return accepted, created

@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from jupyter_durable.errors import DurableError
 from jupyter_durable.server.applications.ledger import Ledger
 from jupyter_durable.server.applications.records import BEGUN, CANCEL, Accepted, Order, Outcome
 
@@ -147,7 +149,7 @@ class Supervisor:
             order = await asyncio.to_thread(self._order, accepted.id)
             if order is not None:
                 await self._settle(accepted, *await self._worked(order))
-        except Exception:
+        except (OSError, ValueError, sqlite3.Error, DurableError):
             _log.exception("request %s could not be run; it is tried again", accepted.id)
             self._pause(accepted.id)
         finally:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import sys
 import threading
 import time
 from typing import IO, Any, Final
@@ -38,6 +39,7 @@ from jupyter_durable.errors import (
     TimeoutError,
 )
 from jupyter_durable.function import Spec
+from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.run import Run
 from jupyter_durable.runner.vouching import CODE
 from jupyter_durable.server.applications.records import BEGUN, CANCEL, DEFAULT_TIMEOUT, Order, Outcome
@@ -99,15 +101,14 @@ class Line:
 
 def main(reading: int, writing: int) -> None:
     """Do what the line says."""
-    with os.fdopen(reading, "rb") as orders, os.fdopen(writing, "wb") as words:
-        line = Line(orders, words)
-        order = line.order()
-        try:
-            outcome = _outcome(order, line)
-        except StoreError as error:
-            print(f"request {order.request}: {error}", flush=True)
-            os._exit(UNAVAILABLE)
-        line.tell(outcome.line())
+    line = Line(os.fdopen(reading, "rb"), os.fdopen(writing, "wb"))  # never closed: the listener waits in one of them
+    order = line.order()
+    try:
+        outcome = _outcome(order, line)
+    except StoreError as error:
+        print(f"request {order.request}: {error}", file=sys.stderr, flush=True)
+        os._exit(UNAVAILABLE)
+    line.tell(outcome.line())
     os._exit(0)  # threads of the user's code that do not end keep no worker
 
 
@@ -154,7 +155,7 @@ def _run(engine: Engine, order: Order, row: RequestRow | None, line: Line) -> Ou
 def _driven(engine: Engine, order: Order, code: versions.Loaded, spec: Spec, line: Line) -> Run:
     """A run of the request, ended."""
 
-    def begun() -> tuple[Any, Any]:
+    def begun() -> tuple[Run, ActiveCall]:
         row = engine.store.request(order.request)
         wanted = code._replace(version=None) if row.code_key == code.version.key else code  # type: ignore[union-attr]
         return launching.launch(engine, row, Launch(wanted, strict=order.strict), spec)
