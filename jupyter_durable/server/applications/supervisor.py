@@ -30,7 +30,7 @@ from jupyter_durable.server.applications.records import BEGUN, CANCEL, Accepted,
 _log: Final = logging.getLogger("jupyter_durable.server.applications")
 UNAVAILABLE: Final = 75
 """Exit status of a worker that could not use its store."""
-MOST_LOSSES: Final = 10
+MOST_LOSSES: Final = 5
 MOST_LINE: Final = 256 * 1024 * 1024
 """Bytes of an outcome."""
 FIRST_PAUSE: Final = 0.2
