@@ -18,7 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 
-pytest.register_assert_rewrite("tests.store.conformance")  # no test file by its name
+pytest.register_assert_rewrite("jupyter_durable.testing.conformance")  # no test file by its name
 settings.register_profile("jupyter_durable", deadline=None)  # how busy the machine is proves nothing
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("jupyter_durable")

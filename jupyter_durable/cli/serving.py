@@ -33,7 +33,7 @@ tokens = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Tokens o
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
     """What goes wrong is one sentence, and exit code 2."""
     try:
         yield
@@ -61,7 +61,7 @@ def serve(  # noqa: PLR0913 - the options a user sees
     ] = False,
 ) -> None:
     """Serve requests to notebooks on other machines, over HTTP."""
-    with _told():
+    with told():
         from jupyter_durable.server.serving import serve
         from jupyter_durable.server.settings import ServerSettings, default_folder
 
@@ -87,7 +87,7 @@ def create(
     data: Folder = None,
 ) -> None:
     """Make a token, and print it: it is not shown again."""
-    with _told():
+    with told():
         seconds = None if expires is None else seconds_of(expires)
         text, token = _file(data).create(namespace, scope, time.time(), seconds)
         until = "" if token.expires_at is None else f", until {moment(token.expires_at)}"
@@ -98,7 +98,7 @@ def create(
 @tokens.command("list", cls=Command)
 def list_(data: Folder = None) -> None:
     """List tokens, as lines of JSON; the tokens themselves are known to nobody."""
-    with _told():
+    with told():
         for token in _file(data).all():
             typer.echo(json.dumps({name: each for name, each in token._asdict().items() if name != "hash"}))
 
@@ -106,6 +106,6 @@ def list_(data: Folder = None) -> None:
 @tokens.command(cls=Command)
 def revoke(id: Annotated[str, typer.Argument(metavar="ID", help="The token's id.")], data: Folder = None) -> None:
     """Let nobody in with a token any more, from now on."""
-    with _told():
+    with told():
         _file(data).revoke(id, time.time())
         typer.echo(f"token {id} is revoked", err=True)

@@ -9,7 +9,6 @@ Rules of this file
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,8 +17,8 @@ from typing import Any, Final
 import httpx
 
 from jupyter_durable.client.process import Process
-from jupyter_durable.client.settings import TOKEN_VARIABLE
 from jupyter_durable.errors import InputMismatch, RemoteAPIError, SDKUsageError
+from jupyter_durable.store.http.origin import TOKEN_VARIABLE, origin_of, token_for
 
 PATIENCE_SECONDS: Final = 60.0
 FIRST_PAUSE: Final = 0.1
@@ -32,15 +31,21 @@ class Backend:
     """The server that the settings of a process name. Raises `SDKUsageError` where they name none."""
 
     def __init__(self, process: Process) -> None:
-        self.url = process.settings.server
-        if not self.url:
+        settings = process.settings
+        url = settings.server or (settings.store if settings.store.startswith("http") else "")
+        if not url:
             raise SDKUsageError(
                 "no server is set: give its URL with configure(server='https://…') or JUPYTER_DURABLE_SERVER, and its "
                 f"token in {TOKEN_VARIABLE}"
             )
-        token = os.environ.get(TOKEN_VARIABLE)
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._link = httpx.Client(base_url=self.url, headers=headers, timeout=_TIMEOUT, follow_redirects=False)
+        origin = origin_of(url)
+        self.url = origin.url
+        self._link = httpx.Client(
+            base_url=origin.base,
+            headers={"Authorization": f"Bearer {token_for(origin)}"},
+            timeout=_TIMEOUT,
+            follow_redirects=False,
+        )
 
     def ask(self, method: str, path: str, **given: Any) -> httpx.Response:
         """An answer of success. Raises `RemoteAPIError`, or `InputMismatch` for an input that does not fit."""

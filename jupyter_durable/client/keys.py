@@ -8,11 +8,36 @@ Rules of this file
 from __future__ import annotations
 
 import os
+from typing import Final
 
-from jupyter_durable.errors import StoreError
-from jupyter_durable.serializer.signing import KeyFile, KeySigner
+from jupyter_durable.errors import SDKUsageError, StoreError
+from jupyter_durable.serializer.signing import KEY_BYTES, KeyFile, KeySigner
 
+KEY_VARIABLE: Final = "JUPYTER_DURABLE_KEY"
+"""Holds the key where no file does: in a container, in CI, on a colleague's machine."""
 _Look = tuple[int, int, int, int]
+
+
+def key_of(text: str, place: str) -> bytes:
+    """A key as it is carried between machines. Raises `SDKUsageError`, which does not show it."""
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise SDKUsageError(
+            f"{place} holds no key: it is {2 * KEY_BYTES} hex digits, as `jupyter durable key export` prints"
+        )
+    return key
+
+
+def carried(file: KeyFile) -> KeySigner | None:
+    """What signs with the key of the environment, and verifies with those of the user's file, too; None without one."""
+    text = os.environ.get(KEY_VARIABLE)
+    if not text:
+        return None
+    older = file.existing() if os.path.lexists(file.path) else ()
+    return KeySigner(key_of(text, KEY_VARIABLE), older=older)
 
 
 class HeldKey:
@@ -62,4 +87,4 @@ class HeldKey:
         return True
 
 
-__all__ = ["HeldKey"]
+__all__ = ["KEY_VARIABLE", "HeldKey", "carried", "key_of"]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_durable.client import ownership
 from jupyter_durable.client.counted import Counted
-from jupyter_durable.client.keys import HeldKey
+from jupyter_durable.client.keys import HeldKey, carried
 from jupyter_durable.client.settings import Settings
 from jupyter_durable.clock import Clock, SystemClock
 from jupyter_durable.core.model import Owner, RequestRow
@@ -109,11 +109,14 @@ class Process:
 
     @property
     def signer(self) -> Signer:
-        """What signs values: the key of this user, made on first use."""
+        """What signs values: the key of the environment, else that of this user, made on first use."""
         with self._lock:
             if self._signer is None:
-                self._key = HeldKey(key_file())
-                self._signer = self._key.signer()
+                file = key_file()
+                self._signer = carried(file)
+                if self._signer is None:
+                    self._key = HeldKey(file)
+                    self._signer = self._key.signer()
             return self._signer
 
     def forget_signer(self) -> None:

@@ -25,8 +25,6 @@ DISPLAYS: Final = ("auto", "mime", "html", "text", "widget")
 MAX_BUDGET: Final = 3600
 SAVE_VIEWS: Final = ("full", "summary", "none")
 PREFIX: Final = "JUPYTER_DURABLE_"
-TOKEN_VARIABLE: Final = "JUPYTER_DURABLE_TOKEN"
-"""No setting: it is read when a server is asked, and shown nowhere."""
 UNITS: Final = {"": 1, "B": 1, "KIB": 1024, "MIB": 1024**2, "KB": 1000, "MB": 1000**2}
 
 
@@ -54,7 +52,7 @@ class Settings:
     digest_budget: float = BUDGET_SECONDS
     """About how many seconds a look at the arguments of a call may take; what takes longer is not compared by value."""
     server: str = ""
-    """URL of the server that deployed applications run on; its token is in `JUPYTER_DURABLE_TOKEN`, and never here."""
+    """URL of the server that deployed applications run on; that of the store where that is a server, if unsaid."""
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -81,9 +79,12 @@ def _text(name: str, value: Any, source: str) -> str:
 def _server(name: str, value: Any, source: str) -> str:
     if value == "":
         return ""
-    if not isinstance(value, str) or re.match(r"https?://[^/@]+(/|$)", value) is None:
-        raise SDKUsageError(f"{source}: {name} must be a URL such as https://durable.example.org, without a password")
-    return value.rstrip("/")
+    from jupyter_durable.store.http.origin import origin_of
+
+    try:
+        return origin_of(_text(name, value, source)).url
+    except SDKUsageError as error:
+        raise SDKUsageError(f"{source}: {name}: {error}") from None
 
 
 def _executor(name: str, value: Any, source: str) -> str | None:
@@ -174,11 +175,9 @@ def load(environment: Mapping[str, str], directory: Path) -> Settings:
             table = _table(path)
             settings = settings.changed({name.replace("-", "_"): value for name, value in table.items()}, str(path))
             break
-    given = {
-        name.removeprefix(PREFIX).lower(): name
-        for name in environment
-        if name.startswith(PREFIX) and name != TOKEN_VARIABLE
-    }
+    given = {name.removeprefix(PREFIX).lower(): name for name in environment if name.startswith(PREFIX)}
+    for secret in ("token", "key"):  # no settings: nothing shows them
+        given.pop(secret, None)
     for name, variable in given.items():
         settings = settings.changed({name: environment[variable]}, variable)
     return settings

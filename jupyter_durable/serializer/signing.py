@@ -192,6 +192,16 @@ class KeyFile:
         self._replace(key + b"".join(self.keys()))
         return key_id(key)
 
+    def adopt(self, key: bytes) -> str:
+        """Sign with this key from now on; its id. What was signed before still verifies."""
+        own = self._read() if os.path.lexists(self.path) else ()
+        data = key + b"".join(each for each in own if each != key)
+        if own:
+            self._replace(data)
+        else:
+            self._create(data)
+        return key_id(key)
+
     def trust(self, other: Path) -> tuple[str, ...]:
         """Verify with the keys of another key file from now on, too; their ids. New values keep this user's own key.
 

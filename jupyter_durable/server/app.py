@@ -23,9 +23,11 @@ from typing import TypeAlias
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from jupyter_durable.server import health, refusals
+from jupyter_durable.server import described, health, refusals, seen
 from jupyter_durable.server.applications import routes as applications
+from jupyter_durable.server.limits import LimitBodies
 from jupyter_durable.server.namespaces import Namespaces
+from jupyter_durable.server.remote import routes
 from jupyter_durable.server.settings import ServerSettings
 from jupyter_durable.server.state import Server
 from jupyter_durable.server.tokens import TokenFile
@@ -34,7 +36,7 @@ Lifetime: TypeAlias = Callable[[Server], AbstractAsyncContextManager[None]]
 
 
 def _routers() -> Sequence[APIRouter]:
-    return (health.router, applications.router())
+    return (health.router, seen.router, described.router, routes.router, applications.router())
 
 
 def _lifetimes() -> Sequence[Lifetime]:
@@ -55,9 +57,18 @@ def create_app(settings: ServerSettings) -> FastAPI:
         finally:
             await run_in_threadpool(server.namespaces.close)
 
-    app = FastAPI(title="jupyter-durable", version=version("jupyter-durable"), lifespan=lifespan)
-    app.state.server = server
+    app = FastAPI(
+        title="jupyter-durable",
+        version=version("jupyter-durable"),
+        lifespan=lifespan,
+        openapi_url=None,  # see `described`
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.server, app.state.remote, app.state.figures = server, routes.Remote(), seen.Figures()
     refusals.install(app)
+    app.add_middleware(LimitBodies, settings=settings)
+    app.add_middleware(seen.Watch, figures=app.state.figures)
     for router in _routers():
         app.include_router(router)
     return app

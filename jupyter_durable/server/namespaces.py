@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Final
 
 from jupyter_durable.errors import StoreError, StoreGone
 from jupyter_durable.files import make_folder
@@ -17,7 +18,7 @@ from jupyter_durable.server.tokens import checked_namespace
 from jupyter_durable.store import open_store
 from jupyter_durable.store.base import Filter, Store
 
-_FILE = "sqlite:///"
+_FILE: Final = "sqlite:///"
 
 
 class Namespaces:
@@ -30,27 +31,18 @@ class Namespaces:
 
     def store(self, name: str) -> Store:
         """The store of a namespace. Raises `StoreGone` while it cannot be reached."""
+        url = self._settings.store_of(checked_namespace(name))
         with self._lock:
             known = self._stores.get(name)
+            if known is not None and url.startswith(_FILE) and not _path(url).exists():
+                raise StoreGone(f"the store of the namespace {name} is gone; the server goes on when it is back")
             if known is not None and not known.gone():
                 return known
-            opened = self._open(checked_namespace(name), again=known is not None)
+            opened = _opened(name, url)
             if known is not None:
                 known.close()
             self._stores[name] = opened
             return opened
-
-    def _open(self, name: str, *, again: bool) -> Store:
-        url = self._settings.store_of(name)
-        path = Path(url.removeprefix(_FILE))
-        if url.startswith(_FILE):
-            if again and not path.exists():
-                raise StoreGone(f"the store of the namespace {name} is gone; the server goes on when it is back")
-            make_folder(path.parent)
-        try:
-            return open_store(url)
-        except StoreError as error:
-            raise StoreGone(f"the store of the namespace {name} cannot be opened: {error}") from error
 
     def open(self) -> dict[str, Store]:
         """Those in use, by namespace."""
@@ -62,8 +54,6 @@ class Namespaces:
         for name in dict.fromkeys([*self.open(), *names]):
             store = self.store(name)
             store.requests(Filter(limit=1))
-            if store.gone():
-                raise StoreGone(f"the store of the namespace {name} is gone")
 
     def close(self) -> None:
         """Close all. Requests that are being run elsewhere stay theirs."""
@@ -71,3 +61,16 @@ class Namespaces:
             for store in self._stores.values():
                 store.close()
             self._stores.clear()
+
+
+def _opened(name: str, url: str) -> Store:
+    if url.startswith(_FILE):
+        make_folder(_path(url).parent)
+    try:
+        return open_store(url)
+    except StoreError as error:
+        raise StoreGone(f"the store of the namespace {name} cannot be opened: {error}") from error
+
+
+def _path(url: str) -> Path:
+    return Path(url.removeprefix(_FILE))

@@ -26,9 +26,11 @@ from jupyter_durable.errors import (
     StoreGone,
 )
 from jupyter_durable.store.base import NotAsRead
+from jupyter_durable.store.http.wire import Malformed
 
 log = logging.getLogger("jupyter_durable.server")
 _STATUS: Final[tuple[tuple[type[DurableError], int], ...]] = (
+    (Malformed, 400),
     (NotAsRead, 409),
     (LeaseLost, 409),
     (RequestNotFinished, 409),

@@ -14,6 +14,7 @@ import uvicorn
 
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.server.app import create_app
+from jupyter_durable.server.seen import log_lines
 from jupyter_durable.server.settings import ServerSettings
 from jupyter_durable.server.tokens import TokenFile
 
@@ -23,6 +24,7 @@ GRACE_SECONDS: Final = 30
 
 def serve(settings: ServerSettings, tell: Callable[[str], None]) -> None:
     """Serve until a signal ends it. `tell` hears where, once it listens. Raises `SDKUsageError` for an open door."""
+    log_lines()
     settings.refuse_open_door(tokens=bool(TokenFile(settings.folder).all()))
     config = uvicorn.Config(
         create_app(settings),

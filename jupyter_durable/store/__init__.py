@@ -15,7 +15,8 @@ __all__ = ["default_url", "open_store"]
 
 
 def open_store(url: str, tell: Callable[[str], None] | None = None, limit: Callable[[], float] | None = None) -> Store:
-    """Open the store at `url`: `sqlite:///relative`, `sqlite:////absolute`, or `memory:` (a new one each time).
+    """Open the store at `url`: `sqlite:///relative`, `sqlite:////absolute`, `https://HOST:PORT` (a server
+    of `jupyter durable serve`; its token stands in JUPYTER_DURABLE_TOKEN), or `memory:` (a new one each time).
 
     Raises `SDKUsageError` for another scheme, `StoreError` when the file is damaged, foreign or cannot be opened,
     `StoreVersionError` when it was written by a newer version. A file is listed from now on (see `listed`).
@@ -37,8 +38,12 @@ def open_store(url: str, tell: Callable[[str], None] | None = None, limit: Calla
         store = SqliteStore(path, limit=limit) if tell is None else SqliteStore(path, tell=tell, limit=limit)
         remember(store.url)
         return store
-    if scheme in ("postgresql", "postgres", "http", "https"):
-        raise SDKUsageError(f"{scheme}:// stores are not built yet; use sqlite:///PATH or memory:")
+    if scheme in ("http", "https", "http+insecure"):
+        from jupyter_durable.store.http.store import HttpStore
+
+        return HttpStore(url, tell)
+    if scheme in ("postgresql", "postgres"):
+        raise SDKUsageError(f"{scheme}:// stores are not built yet; use sqlite:///PATH, https://HOST:PORT or memory:")
     before, _, place = url.rpartition("@")  # an error is shown: what stands before the place is a user and a password
     said = f"{scheme}://***@{place}" if "://" in before else url
-    raise SDKUsageError(f"{said!r} is not the URL of a store; use sqlite:///PATH or memory:")
+    raise SDKUsageError(f"{said!r} is not the URL of a store; use sqlite:///PATH, https://HOST:PORT or memory:")

@@ -68,13 +68,13 @@ class BlobFolder:
         """Write a value; the 32-byte hash that names it. Raises `BlobRefused`, which holds the value."""
         what = self.changed()
         if what is not None:
-            refused = StoreGone(f"{what}. The result is kept in memory: put it back, and replay the request to go on")
-            raise _refused(refused, head, buffers)
+            gone = StoreGone(f"{what}. The result is kept in memory: put it back, and replay the request to go on")
+            raise refused(gone, head, buffers)
         temporary = self.path / f"{os.urandom(16).hex()}.new"
         try:
             make_folder(self.path)
             try:
-                key, held = _write(temporary, _pieces(head, buffers))
+                key, held = _write(temporary, pieces(head, buffers))
                 self._hold(key, held)
                 target = self._file(key)
                 make_folder(target.parent)
@@ -89,7 +89,7 @@ class BlobFolder:
                 f"a large value could not be written to {self.path}: {error.strerror or error}; {remedy(error)}."
                 " The result is kept in memory; replay the request to go on"
             )
-            raise _refused(failure, head, buffers) from error
+            raise refused(failure, head, buffers) from error
         if self._place is None:
             self.changed()  # seen from now on
         return key
@@ -170,7 +170,7 @@ class BlobFolder:
             raise DeserializationError(
                 f"the value {path} cannot be read: {error.strerror or error}; {remedy(error)}"
             ) from error
-        found = _checked(memoryview(mapped), key)
+        found = checked(memoryview(mapped), key)
         if found is None:
             raise self._damaged(path)
         return found
@@ -255,15 +255,15 @@ def _close(descriptors: Iterable[int | None]) -> None:
             os.close(descriptor)
 
 
-def _refused(reason: StoreError, head: bytes, buffers: Sequence[Buffer]) -> BlobRefused:
+def refused(reason: StoreError, head: bytes, buffers: Sequence[Buffer]) -> BlobRefused:
     copies = [bytes(buffer) for buffer in buffers]
     hasher = blake3()
-    for piece in _pieces(head, copies):
+    for piece in pieces(head, copies):
         hasher.update(piece)
     return BlobRefused(reason, hasher.digest(), head, copies)
 
 
-def _pieces(head: bytes, buffers: Sequence[Buffer]) -> list[memoryview]:
+def pieces(head: bytes, buffers: Sequence[Buffer]) -> list[memoryview]:
     """The file as a list of memory pieces; no buffer is copied."""
     flat = [memoryview(b).cast("B") if memoryview(b).nbytes else memoryview(b"") for b in buffers]
     at = _START.size + _ENTRY.size * len(flat) + len(head)
@@ -318,7 +318,7 @@ def _write_all(descriptor: int, piece: memoryview) -> None:
         piece = piece[os.write(descriptor, piece[:_CHUNK]) :]
 
 
-def _checked(data: memoryview, key: bytes) -> tuple[bytes, list[memoryview]] | None:
+def checked(data: memoryview, key: bytes) -> tuple[bytes, list[memoryview]] | None:
     """Head and buffers of a file whose hash is `key`; None when it is not."""
     if len(data) < _START.size:
         return None

@@ -107,7 +107,9 @@ deploy()
     assert events[-1]["RequestFinished"]["outcome"] == "success"
     reports = [event["RequestProgressUpdated"] for event in events if "RequestProgressUpdated" in event]
     assert reports
-    assert {(each["function_name"], each["total"], each["message"]) for each in reports} == {("slowly", 4, "on the way")}
+    assert {(each["function_name"], each["total"], each["message"]) for each in reports} == {
+        ("slowly", 4, "on the way")
+    }
     assert server.ask("GET", f"/applications/slowly/requests/{id}/output").json() is None
 
 
@@ -150,9 +152,7 @@ def test_a_replay_with_mended_code_executes_only_the_call_that_failed(server: Se
     assert len(server.executions("fetch")) == 4
     assert len(server.executions("judge")) == 2
 
-    answer = server.ask(
-        "POST", f"/applications/report/requests/{id}/replay", json={"upgrade_to_latest_version": True}
-    )
+    answer = server.ask("POST", f"/applications/report/requests/{id}/replay", json={"upgrade_to_latest_version": True})
     assert answer.status_code == 202
     assert server.output("report", id) == 60
     assert server.request("report", id)["application_version"] == mended

@@ -26,7 +26,7 @@ from jupyter_durable import (
     list_requests,
     run_local_application,
 )
-from jupyter_durable.testing import COUNTED
+from jupyter_durable.testing.bench import COUNTED
 from tests.races.threads_world import WITNESS, World, wait_until
 
 SCENARIOS: Final[dict[str, Callable[[World], None]]] = {}

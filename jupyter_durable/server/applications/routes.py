@@ -52,9 +52,7 @@ def router() -> APIRouter:
         add(routes)
     both = APIRouter()
     both.include_router(routes, prefix="/applications")
-    both.include_router(
-        routes, prefix="/v1/namespaces/{namespace}/applications", dependencies=[Depends(_own_namespace)]
-    )
+    both.include_router(routes, prefix="/v1/namespaces/{namespace}/applications")
     return both
 
 
@@ -76,14 +74,15 @@ async def lifetime(server: Server) -> AsyncIterator[None]:
 
 
 def _of(request: Request) -> Applications:
+    """The applications of the server, for a call whose token was seen to: it comes after `access`."""
+    named, access = request.path_params.get("namespace"), request.state.access
+    if named is not None and named != access.namespace:
+        raise Refusal(
+            404, "UnknownNamespace", f"the token {access.token} is for the namespace {access.namespace} alone"
+        )
     found = server_of(request).kept[Applications]
     assert isinstance(found, Applications)
     return found
-
-
-def _own_namespace(namespace: str, access: Reader) -> None:
-    if namespace != access.namespace:
-        raise Refusal(403, "Forbidden", f"the token {access.token} is for the namespace {access.namespace} alone")
 
 
 Served = Annotated[Applications, Depends(_of)]
@@ -91,7 +90,7 @@ Served = Annotated[Applications, Depends(_of)]
 
 def _deploying(routes: APIRouter) -> None:
     @routes.post("", status_code=201)
-    async def deploy(request: Request, applications: Served, access: Admin) -> dict[str, Any]:
+    async def deploy(request: Request, access: Admin, applications: Served) -> dict[str, Any]:
         """Deploy a version of an application: a form with `application`, its manifest, and `code`."""
         fields = await _form(request, MOST_FORM)
         given = {part.name: part.data for part in fields}
@@ -104,12 +103,12 @@ def _deploying(routes: APIRouter) -> None:
         return {"name": deployed.application, "version": deployed.version, "namespace": access.namespace}
 
     @routes.get("")
-    def list_applications(applications: Served, access: Reader) -> dict[str, Any]:
+    def list_applications(access: Reader, applications: Served) -> dict[str, Any]:
         """The applications that are deployed, in their latest version."""
         return {"applications": [form.application_json(each) for each in applications.applications(access.namespace)]}
 
     @routes.get("/{application}")
-    def get_application(application: str, applications: Served, access: Reader) -> dict[str, Any]:
+    def get_application(application: str, access: Reader, applications: Served) -> dict[str, Any]:
         """One application: what it takes and returns, and which versions of it there are."""
         versions = applications.versions(access.namespace, application)
         return form.manifest_json(versions[0], [each.version for each in versions])
@@ -117,7 +116,7 @@ def _deploying(routes: APIRouter) -> None:
 
 def _starting(routes: APIRouter) -> None:
     @routes.post("/{application}", status_code=200)
-    async def start(request: Request, application: str, applications: Served, access: Writer) -> Response:
+    async def start(request: Request, application: str, access: Writer, applications: Served) -> Response:
         """Start a request: the body is its input. `Idempotency-Key` makes asking twice the same request."""
         key = request.headers.get("idempotency-key")
         if key is not None and not 0 < len(key) <= MOST_KEY:
@@ -145,23 +144,23 @@ def _looking(routes: APIRouter) -> None:
         return {"requests": listed, "next_cursor": following}
 
     @routes.get("/{application}/requests/{id}")
-    def get_request(application: str, id: str, applications: Served, access: Reader) -> dict[str, Any]:
+    def get_request(application: str, id: str, access: Reader, applications: Served) -> dict[str, Any]:
         """One request: its status, and how it ended."""
         accepted = applications.request(access.namespace, application, id)
         return form.request_json(accepted, applications.status(accepted))
 
     @routes.get("/{application}/requests/{id}/tree")
-    def tree(application: str, id: str, applications: Served, access: Reader) -> dict[str, Any]:
+    def tree(application: str, id: str, access: Reader, applications: Served) -> dict[str, Any]:
         """The calls of a request, in program order."""
         return applications.tree(applications.request(access.namespace, application, id))
 
     @routes.get("/{application}/requests/{id}/progress", response_class=StreamingResponse)
-    def follow(application: str, id: str, applications: Served, access: Reader) -> Response:
+    def follow(application: str, id: str, access: Reader, applications: Served) -> Response:
         """What happens to a request, as server-sent events, to its end."""
         return _stream(applications, applications.request(access.namespace, application, id))
 
     @routes.api_route("/{application}/requests/{id}/output", methods=["GET", "HEAD"], response_class=Response)
-    def output(application: str, id: str, applications: Served, access: Reader) -> Response:
+    def output(application: str, id: str, access: Reader, applications: Served) -> Response:
         """The output of a request that succeeded."""
         outcome, data = applications.output(applications.request(access.namespace, application, id))
         if data is None:
@@ -172,7 +171,7 @@ def _looking(routes: APIRouter) -> None:
 def _doing(routes: APIRouter) -> None:
     @routes.post("/{application}/requests/{id}/replay", status_code=202)
     def replay(
-        application: str, id: str, applications: Served, access: Writer, how: Replay | None = None
+        application: str, id: str, access: Writer, applications: Served, how: Replay | None = None
     ) -> dict[str, Any]:
         """Run a request that has ended again: what succeeded is served from checkpoints."""
         wanted = how or Replay()
@@ -184,13 +183,13 @@ def _doing(routes: APIRouter) -> None:
         return form.request_json(accepted, applications.status(accepted))
 
     @routes.post("/{application}/requests/{id}/cancel", status_code=202)
-    def cancel(application: str, id: str, applications: Served, access: Writer) -> dict[str, Any]:
+    def cancel(application: str, id: str, access: Writer, applications: Served) -> dict[str, Any]:
         """End a request; what succeeded is kept."""
         accepted = applications.cancel(applications.request(access.namespace, application, id))
         return form.request_json(accepted, applications.status(accepted))
 
     @routes.delete("/{application}/requests/{id}", status_code=204)
-    def delete(application: str, id: str, applications: Served, access: Writer) -> None:
+    def delete(application: str, id: str, access: Writer, applications: Served) -> None:
         """Remove a request that has ended, with its values."""
         applications.delete(applications.request(access.namespace, application, id))
 

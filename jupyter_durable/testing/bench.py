@@ -1,18 +1,4 @@
-"""For the tests of your own durable functions: a store in memory, a clock that obeys, crashes on demand.
-
-    import pytest
-    from jupyter_durable.testing import crash_after, executions, memory_store
-
-    @pytest.fixture
-    def durable():
-        with memory_store() as bench:
-            yield bench
-
-    def test_goes_on_after_a_crash(durable):
-        with crash_after(3):
-            run_local_application(report, 10)
-        request = get_request("last").replay()
-        assert executions(request) == {"page": 7}
+"""What `jupyter_durable.testing` offers for the tests of durable functions: an engine in memory, and its crashes.
 
 Rules of this file
 - Nothing is read from or written to the user's store, key file or settings, and what is defined inside is forgotten.
@@ -22,7 +8,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import secrets
 import threading
@@ -44,61 +29,9 @@ from jupyter_durable.serializer.signing import KeySigner
 from jupyter_durable.store.base import Finish, Heartbeat
 from jupyter_durable.store.memory import MemoryJournal, MemoryStore
 
-__all__ = ["Bench", "Crash", "Crashed", "FakeClock", "crash_after", "executions", "memory_store"]
-
 COUNTED: Final = frozenset({Kind.FUNCTION, Kind.MAP_ITEM, Kind.REDUCE_STEP})
 END_SECONDS: Final = 5.0
 """How long the threads of a crashed run may take to notice."""
-
-
-class FakeClock:
-    """Time that passes when it is waited for, or, with `by_hand=True`, only when `advance` is called.
-
-    Retries, `run_later` and the timestamps of requests follow it. A function that blocks in `time.sleep` does not.
-    """
-
-    def __init__(self, start: float = 1_000_000_000.0, *, by_hand: bool = False) -> None:
-        self._start = start
-        self._by_hand = by_hand
-        self._passed = 0.0
-        self._lock = threading.Lock()
-
-    def now(self) -> float:
-        """Unix time in seconds."""
-        return self._start + self._passed
-
-    def monotonic(self) -> float:
-        """Seconds that have passed on this clock."""
-        return self._passed
-
-    def advance(self, seconds: float) -> None:
-        """Let `seconds` (>= 0) pass."""
-        if not seconds >= 0:
-            raise SDKUsageError(f"FakeClock.advance takes seconds >= 0, not {seconds!r}")
-        with self._lock:
-            self._passed += seconds
-
-    def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Wait until the event is set or the seconds are over, on this clock; whether it is set."""
-        if event.is_set():
-            return True
-        if not self._by_hand:
-            self.advance(seconds)
-            return event.is_set()
-        end = self.monotonic() + seconds
-        while self.monotonic() < end and not event.wait(0.001):
-            pass
-        return event.is_set()
-
-    async def sleep(self, seconds: float) -> None:
-        """As `wait`, in the running loop."""
-        if not self._by_hand:
-            self.advance(seconds)
-            await asyncio.sleep(0)
-            return
-        end = self.monotonic() + seconds
-        while self.monotonic() < end:
-            await asyncio.sleep(0.001)
 
 
 class Crashed(StoreError):

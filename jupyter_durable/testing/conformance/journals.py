@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-
-import pytest
+import time
 
 from jupyter_durable.core.model import (
     ROOT,
@@ -19,11 +18,12 @@ from jupyter_durable.core.model import (
     Write,
 )
 from jupyter_durable.store.base import Settled, Store
-from tests.store.rows import BODY, mark, outcome, started
+from jupyter_durable.testing.conformance.expecting import raises
+from jupyter_durable.testing.conformance.rows import BODY, mark, outcome, started
 
 
 class JournalLaws:
-    """`store` is a fixture of the subclass."""
+    """Each takes an empty store."""
 
     # recording
 
@@ -41,9 +41,9 @@ class JournalLaws:
     def test_a_call_has_one_outcome(self, store: Store) -> None:
         journal = started(store)
         journal.record(outcome(2))
-        with pytest.raises(Settled, match="identity 2"):
+        with raises(Settled, match="identity 2"):
             journal.record(outcome(2, value=b"another"))
-        with pytest.raises(Settled):
+        with raises(Settled):
             journal.record(outcome(2, value=b"another"), [Reached(1, BODY, 0, 2, 1, 0)])
         assert store.children(journal.lease.serial, 1, 0, 10) == [outcome(2)]
         assert store.reached(journal.lease.serial, 1) == []
@@ -52,7 +52,7 @@ class JournalLaws:
         journal = started(store)
         journal.record(outcome(2, pass_no=BODY + 1, attempts=1))
         for late in (outcome(2, pass_no=BODY, attempts=9), mark(2, pass_no=BODY, attempts=9)):
-            with pytest.raises(Settled):
+            with raises(Settled):
                 journal.record(late._replace(status="succeeded"))
             journal.later(late._replace(status="running"))
         journal.flush()
@@ -107,9 +107,9 @@ class JournalLaws:
         for identity in range(2, 8):
             journal.post(outcome(identity, value=b"new"), lambda error, i=identity: errors.__setitem__(i, error))  # type: ignore[misc]
         journal.flush()
-        deadline = threading.Event()
-        while len(errors) < 6:
-            deadline.wait(0.001)
+        end = time.monotonic() + 100
+        while len(errors) < 6 and time.monotonic() < end:
+            time.sleep(0.001)
         assert {i for i, error in errors.items() if error is not None} == {3, 5}
         values = {row.identity: row.value for row in store.children(journal.lease.serial, 1, 0, 10)}
         assert values == {2: b"new", 3: b"value 3", 4: b"new", 5: b"value 5", 6: b"new", 7: b"new"}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-
-import pytest
+import warnings
+from collections.abc import Callable
 
 from jupyter_durable.core.model import (
     ROOT,
@@ -12,12 +12,13 @@ from jupyter_durable.core.model import (
     Reached,
 )
 from jupyter_durable.errors import DeserializationError, LeaseLost, SDKUsageError, StoreError
-from jupyter_durable.store.base import Filter, Journal, Store
-from tests.store.rows import BODY, ended, new_request, outcome, started
+from jupyter_durable.store.base import Buffer, Filter, Journal, Store
+from jupyter_durable.testing.conformance.expecting import raises
+from jupyter_durable.testing.conformance.rows import BODY, ended, new_request, outcome, started
 
 
 class CareLaws:
-    """`store` is a fixture of the subclass."""
+    """Each takes an empty store."""
 
     # deleting and sweeping
 
@@ -25,13 +26,13 @@ class CareLaws:
         journal = started(store)
         journal.record(outcome(2), [Logged(2, BODY, 1.0, "stdout", "x")])
         serial = journal.lease.serial
-        with pytest.raises(SDKUsageError, match="r1"):
+        with raises(SDKUsageError, match="r1"):
             store.delete(serial)
         journal.finish(ended(outcome(ROOT, 0)))
         store.delete(serial)
         left = (store.children(serial, 1, 0, 9), store.runs(serial), store.logs(serial), store.requests(Filter()))
         assert left == ([], [], [], [])
-        with pytest.raises(SDKUsageError):
+        with raises(SDKUsageError):
             store.delete(serial)
         assert store.accept(new_request("r1"))[0].serial > serial
 
@@ -40,7 +41,7 @@ class CareLaws:
         journal.close()
         store.delete(journal.lease.serial)
         started(store, "r2")
-        with pytest.raises(LeaseLost, match="deleted"):
+        with raises(LeaseLost, match="deleted"):
             journal.record(outcome(2))
 
     def test_a_sweep_takes_old_ended_requests_only(self, store: Store) -> None:
@@ -67,16 +68,17 @@ class CareLaws:
 
     # large values
 
-    @pytest.mark.parametrize("buffers", [[], [b""], [b"abc", bytearray(5000), b"", memoryview(bytes(range(200)))]])
-    def test_a_blob_comes_back_with_writable_buffers(self, store: Store, buffers: list[bytes]) -> None:
-        key = store.put_blob(b"the head", buffers)
-        assert len(key) == 32
-        head, found = store.get_blob(key)
-        assert (head, [bytes(b) for b in found]) == (b"the head", [bytes(b) for b in buffers])
-        assert not any(b.readonly for b in found)
-        if len(found) > 1:
-            found[0][:] = b"xyz"
-        assert [bytes(b) for b in store.get_blob(key)[1]] == [bytes(b) for b in buffers]
+    def test_a_blob_comes_back_with_writable_buffers(self, store: Store) -> None:
+        several: list[Buffer] = [b"abc", bytearray(5000), b"", memoryview(bytes(range(200)))]
+        for buffers in ([], [b""], [bytes(3_000_000)], several):
+            key = store.put_blob(b"the head", buffers)
+            assert len(key) == 32
+            head, found = store.get_blob(key)
+            assert (head, [bytes(b) for b in found]) == (b"the head", [bytes(b) for b in buffers])
+            assert not any(b.readonly for b in found)
+            if len(found) > 1:
+                found[0][:] = b"xyz"
+            assert [bytes(b) for b in store.get_blob(key)[1]] == [bytes(b) for b in buffers]
 
     def test_equal_blobs_are_one_and_different_ones_are_not(self, store: Store) -> None:
         assert store.put_blob(b"h", [b"a", b"b"]) == store.put_blob(b"h", [b"a", b"b"])
@@ -84,11 +86,11 @@ class CareLaws:
         assert store.put_blob(b"h", [b"a"]) != store.put_blob(b"ha", [b""])
 
     def test_a_missing_blob_is_a_typed_error(self, store: Store) -> None:
-        with pytest.raises(DeserializationError, match="missing"):
+        with raises(DeserializationError, match="missing"):
             store.get_blob(b"\xab" * 32)
 
     def test_an_unknown_code_version_is_an_error(self, store: Store) -> None:
-        with pytest.raises(SDKUsageError, match="abab"):
+        with raises(SDKUsageError, match="abab"):
             store.code(b"\xab" * 32)
 
     # care
@@ -109,15 +111,17 @@ class CareLaws:
             lambda: journal.flush(),
             lambda: store.accept(new_request("x")),
         ):
-            with pytest.raises(StoreError, match="closed"):
+            with raises(StoreError, match="closed"):
                 use()
 
-    @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-    @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
     def test_after_a_fork_the_child_refuses_and_the_parent_goes_on(self, store: Store) -> None:
         journal = started(store)
         journal.record(outcome(2))
-        child = os.fork()
+        if not hasattr(os, "fork"):
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # that a process with threads forks is the point
+            child = os.fork()
         if child == 0:
             os._exit(_refusals(store, journal))
         assert os.waitpid(child, 0)[1] == 0
@@ -127,7 +131,7 @@ class CareLaws:
 
 def _refusals(store: Store, journal: Journal) -> int:
     """In the child: 0 when every use is a StoreError that says why."""
-    uses = (
+    uses: tuple[Callable[[], object], ...] = (
         lambda: journal.record(outcome(9)),
         lambda: journal.record(outcome(9), [Reached(1, BODY, 0, 2, 1, 0)]),
         lambda: journal.flush(),
