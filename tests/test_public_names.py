@@ -20,7 +20,8 @@ def test_public_names() -> None:
 
 
 TENSORLAKE = """
-application ApplicationCapability cls function run_local_application run_remote_application File Function Future Headers HttpBody FunctionError
+application ApplicationCapability cls function run_local_application run_remote_application File Function Future Headers
+HttpBody FunctionError
 TimeoutError FunctionProgress Image InternalError RemoteAPIError Request RequestContext RequestFailed RequestState
 RequestError RequestNotFinished Retries RETURN_WHEN SDKUsageError SerializationError DeserializationError Logger
 TensorlakeException TensorlakeError

@@ -1,7 +1,8 @@
 """Serves with a witness: what a server's process restores is written down outside of it.
 
-Run as `python served.py DIR WITNESS [PORT]`. An audit hook, which cannot be taken off again, notes in WITNESS each class
-or function that an unpickler looks up, and each module that restores code or values as it is imported.
+Run as `python served.py DIR WITNESS [PORT]`. An audit hook notes in WITNESS each class
+or function that an unpickler looks up, and each module that restores code or
+values as it is imported.
 """
 
 from __future__ import annotations

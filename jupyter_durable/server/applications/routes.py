@@ -132,8 +132,8 @@ def _looking(routes: APIRouter) -> None:
     @routes.get("/{application}/requests")
     def list_requests(
         application: str,
-        applications: Served,
         access: Reader,
+        applications: Served,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         cursor: Annotated[int | None, Query(ge=0, lt=2**62)] = None,
     ) -> dict[str, Any]:
