@@ -78,7 +78,7 @@ def every_route(routes: list[Any], prefix: str = "") -> Iterator[tuple[str, set[
     """Those of included routers as well: newer versions of the framework keep these apart."""
     for route in routes:
         if isinstance(route, APIRoute):
-            yield prefix + route.path, route.methods
+            yield prefix + route.path, route.methods or set()
         else:  # what is neither, as a mounted app, is an error here: it would have doors of its own
             yield from every_route(route.original_router.routes, prefix + route.include_context.prefix)
 

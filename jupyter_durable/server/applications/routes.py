@@ -159,7 +159,8 @@ def _looking(routes: APIRouter) -> None:
         """What happens to a request, as server-sent events, to its end."""
         return _stream(applications, applications.request(access.namespace, application, id))
 
-    @routes.api_route("/{application}/requests/{id}/output", methods=["GET", "HEAD"], response_class=Response)
+    @routes.head("/{application}/requests/{id}/output", response_class=Response, include_in_schema=False)
+    @routes.get("/{application}/requests/{id}/output", response_class=Response)
     def output(application: str, id: str, access: Reader, applications: Served) -> Response:
         """The output of a request that succeeded."""
         outcome, data = applications.output(applications.request(access.namespace, application, id))
