@@ -27,7 +27,7 @@ from jupyter_durable.server import described, health, refusals, seen
 from jupyter_durable.server.applications import routes as applications
 from jupyter_durable.server.limits import LimitBodies
 from jupyter_durable.server.namespaces import Namespaces
-from jupyter_durable.server.remote import routes
+from jupyter_durable.server.remote import changes, routes
 from jupyter_durable.server.settings import ServerSettings
 from jupyter_durable.server.state import Server
 from jupyter_durable.server.tokens import TokenFile
@@ -36,7 +36,7 @@ Lifetime: TypeAlias = Callable[[Server], AbstractAsyncContextManager[None]]
 
 
 def _routers() -> Sequence[APIRouter]:
-    return (health.router, seen.router, described.router, routes.router, applications.router())
+    return (health.router, seen.router, described.router, routes.router, changes.router, applications.router())
 
 
 def _lifetimes() -> Sequence[Lifetime]:

@@ -37,6 +37,7 @@ NEEDS = {
     **{f"POST {wire.STORE}{name}": verb.scope for name, verb in wire.VERBS.items()},
     "GET /v1/blobs/{name}": "read",
     "PUT /v1/blobs/{name}": "write",
+    "GET /v1/requests/{id}/changes": "read",
     "GET /openapi.json": "read",
     "GET /metrics": "admin",
     **{
@@ -78,7 +79,7 @@ def every_route(routes: list[Any], prefix: str = "") -> Iterator[tuple[str, set[
     """Those of included routers as well: newer versions of the framework keep these apart."""
     for route in routes:
         if isinstance(route, APIRoute):
-            yield prefix + route.path, route.methods or set()
+            yield prefix + route.path, set(route.methods or ())
         else:  # what is neither, as a mounted app, is an error here: it would have doors of its own
             yield from every_route(route.original_router.routes, prefix + route.include_context.prefix)
 
@@ -142,6 +143,7 @@ def test_another_namespace_sees_and_changes_nothing(app: FastAPI, client: TestCl
             if not isinstance(ask(verb, *arguments), list)} <= {400, None}  # fmt: skip
     assert all(ask(verb, *arguments) in ([], None, 400) for verb, arguments in looks.items())
     assert client.get(wire.BLOBS + blob.hex(), headers=given).status_code == 404
+    assert client.get("/v1/requests/r1/changes", headers=given).status_code == 400
     for verb in ("cancel", "delete"):
         assert ask(verb, row.serial) == 400
     assert ask("finish", journal.lease, _finish()) == 409
@@ -158,7 +160,7 @@ def _finish() -> object:
 def test_a_token_is_kept_as_its_hash_and_never_told(tmp_path: Path) -> None:
     tokens = TokenFile(tmp_path / "server")
     text, kept = tokens.create("mine", "write", NOW, None)
-    secret = text.rpartition("_")[2]
+    secret = text.split("_", 2)[2]
     assert len(secret) >= 43  # 256 bits
     assert secret not in tokens.path.read_text()
     assert secret not in repr(tokens.all())

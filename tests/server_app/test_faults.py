@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -94,3 +97,46 @@ def test_a_server_that_is_killed_and_started_again_loses_nothing_and_does_nothin
     assert acknowledged == 3 * calls
     assert flaws(store, 3, calls) == []
     store.close()
+
+
+SCRIPT = """
+import sys
+from jupyter_durable import application, function, run_local_application
+
+@function()
+def stage(n: int) -> int:
+    with open(sys.argv[1], "a") as log:
+        log.write(f"{n}\\n")
+    return n
+
+@application()
+def pipeline(count: int) -> int:
+    first = sum(stage(n) for n in range(count))
+    return first + sum(stage.map(range(count, 2 * count)))
+
+print(run_local_application(pipeline, int(sys.argv[2])).output())
+"""
+
+
+@pytest.mark.parametrize("kills", [5, pytest.param(100, marks=pytest.mark.full)])
+def test_no_call_executes_twice_while_the_server_is_killed_under_its_request(
+    own: Serving, tmp_path: Path, kills: int
+) -> None:
+    count = 60 * kills
+    log = tmp_path / "log"
+    log.touch()
+    (tmp_path / "script.py").write_text(SCRIPT)
+    with subprocess.Popen(
+        [sys.executable, "script.py", str(log), str(count)], cwd=tmp_path, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "JUPYTER_DURABLE_STORE": own.url, "JUPYTER_DATA_DIR": str(tmp_path / "data")},
+    ) as process:  # fmt: skip
+        killed = 0
+        while process.poll() is None and killed < kills:
+            if len(log.read_bytes().split()) >= killed * 2 * count // (kills + 1) + 1:
+                own.kill()
+                own.start()
+                killed += 1
+            threading.Event().wait(0.01)
+        said, _ = process.communicate(timeout=600)
+    assert (process.returncode, said.strip(), killed) == (0, str(sum(range(2 * count))), kills)
+    assert sorted(map(int, log.read_text().split())) == list(range(2 * count))

@@ -116,7 +116,7 @@ _WORDS: Final = {
     "[APP]": "an application of this notebook; all of them if unsaid",
     "[on|off]": "for this notebook; if unsaid, what holds is shown",
     "[FORM]": "auto, mime, html, text or widget",
-    "[URL]": "sqlite:///PATH or memory:, from now on",
+    "[URL]": "sqlite:///PATH, https://HOST:PORT or memory:, from now on",
     "NEW": "a path, or sqlite:///PATH, where nothing is yet",
     "PATH_OF_KEY": "the key file of whoever wrote the store",
 }
