@@ -118,7 +118,12 @@ class Supervisor:
         try:
             while True:
                 self._woken.clear()
-                await self._begin_waiting()
+                try:
+                    await self._begin_waiting()
+                except (OSError, sqlite3.Error) as error:  # a full disk, say: it goes on when there is room
+                    _log.error("the ledger of applications cannot be read: %s", error)
+                    await asyncio.sleep(LONGEST_PAUSE / 10)
+                    continue
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), self._next_pause())
         finally:
