@@ -6,6 +6,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 from typing import Final
@@ -37,18 +38,26 @@ def serve(settings: ServerSettings, tell: Callable[[str], None]) -> None:
         proxy_headers=settings.behind_proxy,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    with _bound(settings) as listening:
+    with bound(settings) as listening:
         scheme = "https" if settings.tls_cert is not None else "http"
         host, port = listening.getsockname()[:2]
         tell(f"serving on {scheme}://{f'[{host}]' if ':' in host else host}:{port}")
         uvicorn.Server(config).run(sockets=[listening])
 
 
-def _bound(settings: ServerSettings) -> socket.socket:
+def bound(settings: ServerSettings) -> socket.socket:
+    """The socket that a server listens on. Raises `SDKUsageError`."""
+    # Said to be TCP: only then asyncio sends small answers at once (TCP_NODELAY), which else wait 40 ms each.
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        return socket.create_server((settings.host.strip("[]"), settings.port), family=family, backlog=2048)
+        if os.name != "nt":  # there it would let another program take the port
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((settings.host.strip("[]"), settings.port))
+        listening.listen(2048)
+        return listening
     except OSError as error:
+        listening.close()
         raise SDKUsageError(
             f"nothing can be served on {settings.host}:{settings.port}: {error.strerror or error}; take another --port"
         ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ import pytest
 import trustme
 
 from jupyter_durable.errors import SDKUsageError, StoreError
+from jupyter_durable.server.serving import bound
 from jupyter_durable.server.settings import ServerSettings
 from jupyter_durable.store import open_store
 from jupyter_durable.store.base import Filter
@@ -214,6 +216,12 @@ def test_a_url_that_would_give_secrets_away_is_refused(url: str, monkeypatch: py
     with pytest.raises(SDKUsageError) as caught:
         open_store(url)
     assert "secret" not in str(caught.value)
+
+
+def test_small_answers_are_sent_at_once(tmp_path: Path) -> None:
+    """asyncio does that for sockets that say that they are TCP; others wait for an acknowledgement, 40 ms each time."""
+    with bound(ServerSettings(tmp_path, port=0)) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
 
 
 def test_the_server_never_imports_what_loads_values(tmp_path: Path) -> None:
