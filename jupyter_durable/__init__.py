@@ -43,9 +43,11 @@ if TYPE_CHECKING:
         Request,
         configure,
         copy_store,
+        deploy,
         get_request,
         list_requests,
         run_local_application,
+        run_remote_application,
     )
     from jupyter_durable.log_records import CallFilter
     from jupyter_durable.logger import Logger
@@ -106,12 +108,14 @@ __all__ = [
     "cls",
     "configure",
     "copy_store",
+    "deploy",
     "function",
     "get_request",
     "list_requests",
     "now",
     "random",
     "run_local_application",
+    "run_remote_application",
     "uuid4",
 ]
 
@@ -122,9 +126,11 @@ _LATER = {
         "Request",
         "configure",
         "copy_store",
+        "deploy",
         "get_request",
         "list_requests",
         "run_local_application",
+        "run_remote_application",
     ),
     "log_records": ("CallFilter",),
     "logger": ("Logger",),

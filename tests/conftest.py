@@ -26,7 +26,8 @@ settings.load_profile("jupyter_durable")
 
 BROWSER = "tests/browser/"
 LONG = (BROWSER, "tests/crash/", "tests/cli/test_run.py", "tests/examples/", "tests/benchmarks/", "tests/docs/",
-        "tests/races/", "tests/laws/", "tests/kernel/", "tests/store/", "tests/server/")  # fmt: skip
+        "tests/applications/", "tests/races/", "tests/laws/", "tests/kernel/", "tests/store/",
+        "tests/server/")  # fmt: skip
 """What takes longest, and begins first: the end finds only short files, which all workers share."""
 
 

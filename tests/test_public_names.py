@@ -6,8 +6,9 @@ NAMES = """
 RETURN_WHEN Call CallFilter Cancelled CheckpointError DeserializationError DurableError DurableFunction ExportError File
 FunctionError Future Headers HttpBody Image InternalError LeaseLost RemoteAPIError ReplayError ReplayMode Request
 RequestContext RequestError RequestFailed RequestNotFinished Retries SDKUsageError SerializationError StoreError
-StoreGone StoreVersionError TimeoutError WorkerLost application cls configure copy_store function get_request
-list_requests now random run_local_application uuid4
+StoreGone StoreVersionError TimeoutError WorkerLost application cls configure copy_store deploy function get_request
+list_requests now random run_local_application run_remote_application
+uuid4
 ApplicationCapability Function FunctionProgress Logger RequestState TensorlakeError TensorlakeException
 """
 
@@ -19,12 +20,13 @@ def test_public_names() -> None:
 
 
 TENSORLAKE = """
-application ApplicationCapability cls function run_local_application File Function Future Headers HttpBody FunctionError
+application ApplicationCapability cls function run_local_application run_remote_application File Function Future Headers
+HttpBody FunctionError
 TimeoutError FunctionProgress Image InternalError RemoteAPIError Request RequestContext RequestFailed RequestState
 RequestError RequestNotFinished Retries RETURN_WHEN SDKUsageError SerializationError DeserializationError Logger
 TensorlakeException TensorlakeError
 """
-"""`tensorlake.applications.__all__` without `run_remote_application`, which needs the server."""
+"""`tensorlake.applications.__all__`."""
 
 
 def test_code_written_for_tensorlake_finds_its_names_here() -> None:

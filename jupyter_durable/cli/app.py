@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from jupyter_durable.cli import following, keys, running, said, serving
+from jupyter_durable.cli import deploying, following, keys, running, said, serving
 from jupyter_durable.cli.drawing import status_cell
 from jupyter_durable.cli.said import Grid, Part, Said, Tree, Value
 from jupyter_durable.cli.usage import Command
@@ -358,6 +358,7 @@ def copy(asked: Asked, new: Annotated[str, typer.Argument(metavar="NEW", help="A
 
 
 app.command(cls=running.RunCommand)(verb(running.run))
+command()(verb(deploying.deploy))
 command()(serving.serve)
 app.add_typer(serving.tokens, name="token")
 command()(keys.login)

@@ -18,6 +18,8 @@ from jupyter_durable.relay import before_fork, relay
 from jupyter_durable.store.base import Filter
 
 if TYPE_CHECKING:
+    from jupyter_durable.client.deploying import Deployment
+    from jupyter_durable.client.remote import RemoteRequest
     from jupyter_durable.client.request import Call, ReplayMode, Request
 
 __all__ = [
@@ -28,9 +30,11 @@ __all__ = [
     "Settings",
     "configure",
     "copy_store",
+    "deploy",
     "get_request",
     "list_requests",
     "run_local_application",
+    "run_remote_application",
     "this_engine",
 ]
 
@@ -67,7 +71,7 @@ def _forked() -> None:
 
 def configure(**changes: Any) -> Settings:
     """Change settings of this process: store, executor, max_concurrency, default_timeout, display, save_view,
-    inputs, reprint, fresh, digest_budget, otel.
+    inputs, reprint, fresh, digest_budget, otel, server.
 
     Only the keys given change. Returns what holds, and where each key came from. Raises `SDKUsageError` for a wrong
     value and `StoreError` for a store that cannot be opened; then nothing has changed.
@@ -107,6 +111,40 @@ def run_local_application(app: Any, *args: Any, **kwargs: Any) -> Request:
     finally:
         current.reset(token)
     return Request(own, own.store.request(row.id))
+
+
+def run_remote_application(app: Any, *args: Any, **kwargs: Any) -> RemoteRequest:
+    """Start a request of a deployed application, given as itself or by its name, on the server of the settings.
+
+    It goes on there; `output()` waits for it. The version that was deployed last runs, whatever is defined here.
+    Raises `SDKUsageError` for what is no application and where no server is set, `InputMismatch` for an input that does
+    not fit, `RemoteAPIError` for what the server refuses.
+    """
+    from jupyter_durable.client.remote import run_remote
+
+    spec = registry.get(app) if isinstance(app, str) else getattr(app, "__durable__", None)
+    if not isinstance(app, str) and (spec is None or spec.application is None):
+        raise SDKUsageError(f"run_remote_application takes an application or its name, not {app!r}")
+    known = spec if spec is not None and spec.application is not None else None
+    named = known.name if known is not None else str(app)
+    return run_remote(this_engine(), named, known, (args, kwargs), None)
+
+
+def deploy(app: Any = None) -> list[Deployment]:
+    """Send applications to the server of the settings: one, by itself or its name, or all that are defined here.
+
+    Their requests run there from then on with the code of now. Raises `SDKUsageError` for one that needs what is not
+    kept with its code, `RemoteAPIError` for what the server refuses.
+    """
+    from jupyter_durable.client import deploying
+
+    own = this_engine()
+    spec = None if isinstance(app, str) else getattr(app, "__durable__", None)
+    if spec is not None and spec.application is not None:
+        return [deploying.deploy(own, spec)]
+    if app is not None and not isinstance(app, str):
+        raise SDKUsageError(f"deploy takes an application or its name, not {app!r}")
+    return [deploying.deploy(own, each) for each in deploying.applications_here([app] if app else [])]
 
 
 def get_request(id: str) -> Request:

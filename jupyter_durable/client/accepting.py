@@ -103,12 +103,13 @@ def accept(
 ) -> tuple[RequestRow, bool]:
     """Keep a request before anything of it runs. False: a request of this idempotency key was there.
 
-    Raises `NotAsRead` when one was accepted since `origin.seen` was looked at.
+    Its code version is that of `code`, or a snapshot of now. Raises `NotAsRead` when one was accepted since
+    `origin.seen` was looked at.
     """
     args, kwargs = passed(process, spec, args, kwargs)
     digest, _ = args_digest(spec.params, args, kwargs, Digesting(code.as_argument, read_by=code.read_by))
     id = origin.id or new_id()
-    version = versions.current_version({spec.name: spec.wrapper}, None, process.signer)
+    version = code.version or versions.current_version({spec.name: spec.wrapper}, None, process.signer)
     sealer = trusted.sealer_of(process, id, code)
     new = NewRequest(
         id,

@@ -53,6 +53,8 @@ class Settings(NamedTuple):
     """About how many seconds a look at the arguments of a call may take; what takes longer is not compared by value."""
     otel: bool = False
     """Requests and calls are traced, where a tracer provider of OpenTelemetry was set up."""
+    server: str = ""
+    """URL of the server that deployed applications run on; that of the store where that is a server, if unsaid."""
     sources: Mapping[str, str] = MappingProxyType({})
 
     def __repr__(self) -> str:
@@ -76,6 +78,17 @@ def _text(name: str, value: Any, source: str) -> str:
     if not isinstance(value, str) or not value:
         raise SDKUsageError(f"{source}: {name} must be a text, not {value!r}")
     return value
+
+
+def _server(name: str, value: Any, source: str) -> str:
+    if value == "":
+        return ""
+    from jupyter_durable.store.http.origin import origin_of
+
+    try:
+        return origin_of(_text(name, value, source)).url
+    except SDKUsageError as error:
+        raise SDKUsageError(f"{source}: {name}: {error}") from None
 
 
 def _executor(name: str, value: Any, source: str) -> str | None:
@@ -154,6 +167,7 @@ _CHECKS: Final[Mapping[str, Callable[[str, Any, str], Any]]] = {
     "fresh": _flag,
     "digest_budget": _budget,
     "otel": _flag,
+    "server": _server,
 }
 
 

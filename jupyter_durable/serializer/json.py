@@ -90,6 +90,55 @@ class JsonEdge:
         ]
         return JsonArguments(bound.args, bound.kwargs, changed[:MAX_CHANGES], ignored[:MAX_CHANGES])
 
+    def encode_input(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments by place ("0") or name, each as JSON, `File` and `HttpBody` as they are: as they are sent.
+
+        Raises as `decode_input`.
+        """
+        taken = self.decode_input(args, kwargs)
+        names = [each.name for each in self._parameters]
+        sent = {str(at): self._sent(names[min(at, len(names) - 1)], each) for at, each in enumerate(taken.args)}
+        return sent | {name: self._sent(name, each) for name, each in taken.kwargs.items()}
+
+    def _sent(self, hinted: str, value: Any) -> Any:
+        return value if isinstance(value, _RAW) else self._adapter(hinted).dump_json(value, warnings=False)
+
+    def decode_output(self, data: bytes) -> Any:
+        """An output that was sent as JSON, by the type hint. Raises `SerializationError`."""
+        from pydantic import ValidationError
+
+        try:
+            return self._adapter("return").validate_json(data)
+        except ValidationError as error:
+            raise SerializationError(
+                f"the output of application {self._name} does not fit its type hint here: {_faults(error)}"
+            ) from error
+
+    def schema_of(self, hinted: str) -> dict[str, Any]:
+        """The JSON schema of a parameter, or of `return`. Raises `SerializationError` for a hint without one."""
+        from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
+
+        hint = self._hints.get(hinted, Any)
+        if inspect.isclass(hint) and issubclass(hint, _RAW):
+            return {"type": "string", "format": "binary", "x-raw": hint.__name__}
+        try:
+            mode: Any = "serialization" if hinted == "return" else "validation"
+            schema: dict[str, Any] = self._adapter(hinted).json_schema(mode=mode)
+        except (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError) as error:
+            raise SerializationError(
+                f"`{hinted}` of application {self._name}: its type hint has no JSON schema. Give it one that JSON knows"
+            ) from error
+        return schema
+
+    def hint_of(self, hinted: str) -> Any:
+        """The type hint of a parameter, or of `return`."""
+        return self._hints.get(hinted, Any)
+
+    @property
+    def parameters(self) -> list[inspect.Parameter]:
+        """The parameters that are arguments."""
+        return self._parameters
+
     def encode_output(self, value: object) -> JsonValue:
         """The output as JSON and after its way through it. Raises `SerializationError`."""
         if isinstance(value, _RAW):

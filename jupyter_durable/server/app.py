@@ -24,6 +24,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from jupyter_durable.server import described, health, refusals, seen
+from jupyter_durable.server.applications import routes as applications
 from jupyter_durable.server.limits import LimitBodies
 from jupyter_durable.server.namespaces import Namespaces
 from jupyter_durable.server.remote import changes, routes
@@ -35,11 +36,11 @@ Lifetime: TypeAlias = Callable[[Server], AbstractAsyncContextManager[None]]
 
 
 def _routers() -> Sequence[APIRouter]:
-    return (health.router, seen.router, described.router, routes.router, changes.router)
+    return (health.router, seen.router, described.router, routes.router, changes.router, applications.router())
 
 
 def _lifetimes() -> Sequence[Lifetime]:
-    return ()
+    return (applications.lifetime,)
 
 
 def create_app(settings: ServerSettings) -> FastAPI:

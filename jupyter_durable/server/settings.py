@@ -46,6 +46,8 @@ class ServerSettings:
     """The same of a large value."""
     most_depth: int = 64
     """How deep JSON may be nested."""
+    workers: int = 0
+    """How many requests of deployed applications run at once; 0: as many as the machine has processors, at least 2."""
 
     def __post_init__(self) -> None:
         if (self.tls_cert is None) != (self.tls_key is None):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi import Request
 
@@ -18,6 +19,8 @@ class Server:
     settings: ServerSettings
     tokens: TokenFile
     namespaces: Namespaces
+    kept: dict[type, Any] = field(default_factory=dict)
+    """What a package keeps beside its routes, by its class; put there by its lifetime."""
 
 
 def server_of(request: Request) -> Server:

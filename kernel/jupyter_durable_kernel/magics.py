@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from IPython.core.error import UsageError
 
-from jupyter_durable.client import verbs
+from jupyter_durable.client import deploying, verbs
 from jupyter_durable.client.settings import DISPLAYS
 from jupyter_durable.code.credentials import MASK, masked, tells
 from jupyter_durable.errors import DurableError, SDKUsageError
@@ -112,6 +112,12 @@ def _delete(notebook: Notebook, words: Words) -> str:
     return f"{verbs.delete(notebook.engine, words.id())} is deleted, with all that only it had: values, files, code"
 
 
+def _deploy(notebook: Notebook, words: Words) -> str:
+    found = deploying.applications_here(words.plain[:1])
+    sent = [deploying.deploy(notebook.engine, spec) for spec in found]
+    return "\n".join(f"{each.application} is deployed on {each.server}, version {each.version}" for each in sent)
+
+
 def _pin(notebook: Notebook, words: Words) -> str:
     pinned = "off" not in words.options
     request = verbs.pin(notebook.engine, words.id(), pinned)
@@ -202,6 +208,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "fork": _fork,
     "cancel": _cancel,
     "debug": _debug,
+    "deploy": _deploy,
     "once": _once,
     "pin": _pin,
     "delete": _delete,

@@ -18,6 +18,21 @@ from jupyter_durable.server.tokens import SCOPES, TokenFile
 from jupyter_durable.store.http import wire
 
 OPEN = {"GET /health", "GET /ready"}
+APPLICATIONS = {
+    "GET ": "read",
+    "POST ": "admin",
+    "GET /{application}": "read",
+    "POST /{application}": "write",
+    "GET /{application}/requests": "read",
+    "GET /{application}/requests/{id}": "read",
+    "DELETE /{application}/requests/{id}": "write",
+    "GET /{application}/requests/{id}/tree": "read",
+    "GET /{application}/requests/{id}/progress": "read",
+    "GET /{application}/requests/{id}/output": "read",
+    "POST /{application}/requests/{id}/replay": "write",
+    "POST /{application}/requests/{id}/cancel": "write",
+}
+"""Below `/applications`, and below that of a namespace."""
 NEEDS = {
     **{f"POST {wire.STORE}{name}": verb.scope for name, verb in wire.VERBS.items()},
     "GET /v1/blobs/{name}": "read",
@@ -25,6 +40,11 @@ NEEDS = {
     "GET /v1/requests/{id}/changes": "read",
     "GET /openapi.json": "read",
     "GET /metrics": "admin",
+    **{
+        f"{method} {prefix}/applications{path}": scope
+        for (method, _, path), scope in ((route.partition(" "), scope) for route, scope in APPLICATIONS.items())
+        for prefix in ("", "/v1/namespaces/{namespace}")
+    },
 }
 """What a route needs."""
 NOW = 1_000_000_000.0

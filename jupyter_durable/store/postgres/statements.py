@@ -41,7 +41,7 @@ def _columns(record: type[Any]) -> list[tuple[str, str]]:
     """Name and type of the columns of a record; an owner is five of them."""
     found: list[tuple[str, str]] = []
     for name, written in record.__annotations__.items():
-        kind = written.__forward_arg__.partition(" | ")[0]
+        kind = written.partition(" | ")[0]
         found += _columns(Owner) if kind == Owner.__name__ else [(name, _TYPES[kind])]
     return found
 

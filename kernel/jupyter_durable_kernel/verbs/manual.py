@@ -81,6 +81,7 @@ GO_ON: Final = {
     ),
     "cancel": Entry("[ID]", "stop it; what succeeded is kept", 1, {}),
     "debug": Entry("[ID] CALL", "run a call with its arguments in the debugger", 2, {}),
+    "deploy": Entry("[APP]", "send an application to the server, with the code of now", 1, {}),
     "once": Entry("[on|off]", "cells go on with their requests after a success, too", 1, {}),
 }
 KEEP: Final = {
@@ -112,6 +113,7 @@ _WORDS: Final = {
     "[ID]": "an id, its beginning, or `last`; `last` if unsaid",
     "CALL": "name[n], as %durable tree shows it, n from 0",
     "[CALL]": "name[n], as %durable tree shows it, n from 0",
+    "[APP]": "an application of this notebook; all of them if unsaid",
     "[on|off]": "for this notebook; if unsaid, what holds is shown",
     "[FORM]": "auto, mime, html, text or widget",
     "[URL]": "sqlite:///PATH, postgresql://USER@HOST/DATABASE, https://HOST:PORT or memory:, from now on",
