@@ -30,6 +30,7 @@ from jupyter_durable.errors import (
     TimeoutError,
 )
 from jupyter_durable.function import Spec
+from jupyter_durable.options import refuse_unless_limit
 from jupyter_durable.values import File, HttpBody
 
 ENDED: Final = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
@@ -70,6 +71,7 @@ class RemoteRequest:
 
     def wait(self, timeout: float | None = None) -> RemoteRequest:
         """Wait for the end, whatever it is. Raises `TimeoutError` after `timeout` seconds; the request goes on."""
+        refuse_unless_limit("RemoteRequest.wait: the timeout", timeout)
         if not until(lambda: self.status in ENDED or self._followed(), timeout):
             raise TimeoutError(f"request {self.id} has not ended within {timeout} s; it goes on")
         return self

@@ -125,7 +125,7 @@ def test_the_licence_is_named_and_enclosed(wheel: zipfile.ZipFile, metadata: Mes
 def test_without_extras_nothing_of_jupyter_is_required(metadata: Message) -> None:
     base = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
     names = {line.split(">")[0] for line in base}
-    assert names == {"blake3", "cloudpickle", "httpx", "pydantic", "rich", "typer", "zstandard"}
+    assert names == {"blake3", "cloudpickle", "httpx", "msgspec", "pydantic", "rich", "typer", "zstandard"}
 
 
 def test_committed_build_files_name_no_index_host() -> None:
