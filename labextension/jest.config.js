@@ -4,9 +4,6 @@ module.exports = {
   testRegex: 'tests/.*\\.spec\\.ts$',
   // Types are checked by `tsc` of `jlpm check`: once, and only what has changed.
   transform: {
-    '\\.ts$': [
-      'ts-jest',
-      { tsconfig: 'tsconfig.test.json', isolatedModules: true }
-    ]
+    '\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.test.json' }]
   }
 };
