@@ -68,8 +68,9 @@ def test_the_help_of_a_command_is_laid_out_in_words(command: str) -> None:
     ran = CliRunner().invoke(app, [*command.split(), "--help"], terminal_width=COLUMNS, prog_name="jupyter durable")
     assert ran.exit_code == 0
     laid_out(ran.output.rstrip("\n"))
+    said = ran.output.replace("{namespace}", "")  # which is typed so
     for mark in ("<", "{", "[[", "range", "default:", "second", "required"):
-        assert mark not in ran.output, mark
+        assert mark not in said, mark
 
 
 @pytest.mark.full

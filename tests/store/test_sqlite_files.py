@@ -333,12 +333,6 @@ def test_what_is_no_store_url_is_refused(url: str) -> None:
         open_store(url)
 
 
-@pytest.mark.parametrize("url", ["postgresql://x/y", "https://x", "http://x"])
-def test_stores_that_are_not_built_say_so(url: str) -> None:
-    with pytest.raises(SDKUsageError, match="not built yet"):
-        open_store(url)
-
-
 def test_three_slashes_are_relative_and_four_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     relative = open_store("sqlite:///here.db")
