@@ -15,7 +15,8 @@ from typing import Final
 
 from jupyter_durable import static
 from jupyter_durable.code.canonical import render_code, render_data
-from jupyter_durable.code.contents import MAIN, code_in, named
+from jupyter_durable.code.changes import attributes_changed
+from jupyter_durable.code.contents import MAIN, code_in, is_descriptor, named
 from jupyter_durable.code.modules import is_local
 from jupyter_durable.code.names import CONTAINERS, attached, cell_value, closure
 from jupyter_durable.code.seen import DATA_LIMIT, Seen
@@ -65,6 +66,17 @@ def said_by(cls: type, found: Found | None) -> Collection[str]:
     if "<locals>" in (static.qualname(cls) or ""):
         return ()
     return {node.id for node in ast.walk(found.node) if isinstance(node, ast.Name)}
+
+
+def assigned_later(cls: type, found: Found) -> Iterator[tuple[str, object]]:
+    """What the statement of a class does not say: `Settings.rate = 0.1` after it. Not what is there to be filled."""
+    if type(cls) not in _PLAIN_META:
+        return
+    written = {node.id for node in ast.walk(found.node) if isinstance(node, ast.Name)} | attributes_changed(found.node)
+    for key, held in static.members(cls).items():
+        fixed = static.inherited(type(held), "__hash__") is not None and not callable(held) and not is_descriptor(held)
+        if fixed and key[:1] != "_" and key not in written:
+            yield key, held
 
 
 def owner_of(fn: FunctionType, seen: Seen) -> Iterator[tuple[str, type]]:

@@ -115,7 +115,8 @@ def variable_of(cls: type, names: Mapping[str, object]) -> str | None:
 def name_of(cls: type, names: Mapping[str, object]) -> str | None:
     """The name under which `class_named` finds a class of the notebook; None for a class that has none.
 
-    It is what the class calls itself, or, where another one does so too, the variable that holds it.
+    It is what the class calls itself, or, where another one does so too, the variable that holds it: whichever of them
+    was defined first in this kernel.
     """
     own = static.qualname(cls) or ""
     found = class_named(names, own)
@@ -126,19 +127,27 @@ def name_of(cls: type, names: Mapping[str, object]) -> str | None:
 
 
 def class_named(names: Mapping[str, object], name: str) -> object:
-    """The class of a name, or the first that calls itself so: `Extent` for `Size = namedtuple("Extent", "w h")`.
+    """The class of a name, or the one that calls itself so: `Extent` for `Size = namedtuple("Extent", "w h")`.
 
-    Held by a variable or, after those, by a class of the notebook. `ABSENT` where there is none.
+    `ABSENT` where there is none, or several call themselves so.
     """
+    found = classes_named(names, name)
+    return found[0] if len(found) == 1 else ABSENT
+
+
+def classes_named(names: Mapping[str, object], name: str) -> list[object]:
+    """What a name may mean: what stands under it, else each class that calls itself so, held by a variable or by a
+    class of the notebook."""
     found = looked_up(names, name)
-    if found is not ABSENT or "<locals>" in name:
-        return found
-    return next((found for found in _own_classes(names) if static.qualname(found) == name), ABSENT)
+    if found is not ABSENT:
+        return [found]
+    return [] if "<locals>" in name else [cls for cls in _own_classes(names) if static.qualname(cls) == name]
 
 
 def _own_classes(names: Mapping[str, object]) -> Iterator[type]:
-    """The classes of the notebook: those of variables, then those that stand in them."""
-    pending, seen = deque(list(names.values())), set[int]()
+    """The classes of the notebook: those of variables, but for what IPython keeps of outputs, then those in them."""
+    pending = deque(value for name, value in list(names.items()) if not _HISTORY().fullmatch(name))
+    seen = set[int]()
     while pending:
         found: Any = pending.popleft()
         if is_a(found, type) and static.importable(found) in {None, "__main__"} and id(found) not in seen:

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from jupyter_durable import static
 from jupyter_durable.code import pickling
-from jupyter_durable.code.classify import ABSENT, class_named, name_of
+from jupyter_durable.code.classify import ABSENT, class_named, classes_named, name_of
 from jupyter_durable.code.form import FORMAT, Code, Missing, Snapshot, Version
 from jupyter_durable.code.hashing import class_hash
 from jupyter_durable.errors import DeserializationError
@@ -48,23 +48,31 @@ def find_class(module: str, qualname: str, *, live: Mapping[str, Any], version: 
     """What a pickled reference to `module.qualname` means here; for the unpickler of values.
 
     A class of the notebook is the live one if there is one and it is unchanged (or no version is given), else the
-    version's. Raises `DeserializationError` when there is neither.
+    version's. Raises `DeserializationError` when there is neither, or it cannot be told which of several is meant.
     """
     if module not in {"__main__", "__mp_main__"}:
         return _attribute(importlib.import_module(module), qualname)
-    alive = class_named(live, qualname)
-    if version is None:
-        found = alive
-    else:
-        recorded = version.classes.get(qualname)
-        unchanged = is_a(alive, type) and (recorded is None or class_hash(alive, live) == recorded)
-        found = alive if unchanged else class_named(version.namespace, qualname)
-        found = alive if found is ABSENT else found
+    alive = classes_named(live, qualname)
+    found: Any = alive[0] if len(alive) == 1 else ABSENT
+    recorded = version.classes.get(qualname) if version is not None else None
+    if recorded is not None:
+        found = next((cls for cls in alive if is_a(cls, type) and class_hash(cls, live) == recorded), ABSENT)
+    if version is not None and not is_a(found, type):
+        found = class_named(version.namespace, qualname)
+    if found is ABSENT and len(alive) == 1:
+        found = alive[0]
     if found is ABSENT:
-        raise DeserializationError(
-            f"a stored value is of `{qualname}`, which is not defined in this kernel: run the cell that defines it"
-        )
+        raise DeserializationError(_not_known(qualname, len(alive)))
     return found
+
+
+def _not_known(qualname: str, several: int) -> str:
+    if several:
+        return (
+            f"a stored value is of `{qualname}`, as {several} classes of this kernel call themselves, and it is not"
+            " known which is meant: give each of them a name of its own, or execute its call again (rerun=)"
+        )
+    return f"a stored value is of `{qualname}`, which is not defined in this kernel: run the cell that defines it"
 
 
 class ClassRegistry:

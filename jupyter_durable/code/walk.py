@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -22,7 +22,7 @@ from jupyter_durable import static
 from jupyter_durable.code import memory
 from jupyter_durable.code.canonical import render_code, render_data, render_tree, without_durable
 from jupyter_durable.code.changes import attributes_changed, attributes_in
-from jupyter_durable.code.classes import code_in_class, library_of, owner_of, said_by, shape
+from jupyter_durable.code.classes import assigned_later, code_in_class, library_of, owner_of, said_by, shape
 from jupyter_durable.code.classify import durable_spec, home_module, is_code, undecorated
 from jupyter_durable.code.contents import (
     code_in,
@@ -48,9 +48,10 @@ from jupyter_durable.code.names import (
     names_used,
     uses,
 )
+from jupyter_durable.code.parts import Parts
 from jupyter_durable.code.plain import ATOMS
 from jupyter_durable.code.scopes import changes_outside, reads_outside
-from jupyter_durable.code.seen import ABSENT, DATA_LIMIT, WATCHED_BYTES, Seen, Watched
+from jupyter_durable.code.seen import ABSENT, DATA_LIMIT, Seen, Watched
 from jupyter_durable.code.sources import Found, find_class, find_function, methods
 from jupyter_durable.hashes import blake2b
 from jupyter_durable.static import is_a
@@ -67,16 +68,15 @@ class Walk:
         self._namespace = namespace if namespace is not None else {}
         self._for_class = for_class
         self._for_argument = for_argument
-        self._parts: dict[str, bytes] = {}
-        self._data: dict[str, bytes] = {}
-        self._bound: dict[str, tuple[Mapping[str, object], str, object]] = {}
-        self._places: dict[str, memory.Place] = {}
-        self._changed: dict[memory.Place, bytes | None] = {}
-        """What the code changes itself, and what it began as where the rest of the code does not say that."""
+        self._parts = Parts()
         self._visited: dict[int, object] = {}
         self._taken: set[tuple[int, str]] = set()
         self._read: dict[str, object] = {}
         self._bare: set[int] = set()
+        self._named: set[str] = set()
+        """Attributes that the code names."""
+        self._later: list[tuple[str, type, str, object]] = []
+        """What was put into classes after their statements; it counts where the code names it."""
 
     def parts(self, root: object) -> dict[str, bytes]:
         """Named parts with 16 bytes each."""
@@ -89,17 +89,14 @@ class Walk:
                     continue
                 self._visited[id(value)] = value
             pending.extend(self._visit(name, value))
-        for name, place in self._places.items():
-            if place in self._changed:
-                if name in self._data:
-                    del self._parts[name]
-                begun = self._changed[place]
-                if begun is not None:
-                    self._parts.pop(name, None)
-                    self._add(name, begun)
+        for name, cls, key, held in self._later:
+            if key in self._named:
+                self._parts.read_as(f"{name}.{key}", static.members(cls), key, held, self._parts.places.get(name))
+                self._plain(f"{name}.{key}", held)
+        self._parts.leave_out_memory()
         own = [*closure(target), *attached(target)] if is_a(target, FunctionType) else []
         self._bare = {id(value) for _, value in own}
-        return self._parts
+        return self._parts.named
 
     def read(self) -> dict[str, object]:
         """What the code of `parts` reads of an argument's globals and is no plain data, but for what it changes itself.
@@ -109,28 +106,12 @@ class Walk:
         return {
             name: value
             for name, value in self._read.items()
-            if not self._is_memory(name) and id(value) not in self._bare
+            if not self._parts.is_memory(name) and id(value) not in self._bare
         }
-
-    def _is_memory(self, part: str) -> bool:
-        """Whether the code changes itself what it reads by this name."""
-        return self._places.get(part) in self._changed
 
     def watched(self) -> tuple[Watched, ...]:
         """The plain data that the code of `parts` reads by a name, but for what it changes itself."""
-        found = []
-        for part, rendered in self._data.items():
-            if part in self._bound and not self._is_memory(part):
-                names, name, value = self._bound[part]
-                inside = type(value) not in ATOMS and len(rendered) <= WATCHED_BYTES
-                found.append(Watched(names, name, value, rendered if inside else None))
-        return tuple(found)
-
-    def _add(self, name: str, data: bytes) -> None:
-        """Two functions can stand under one name: one that was redefined, and the new one it calls."""
-        while name in self._parts:
-            name += "'"
-        self._parts[name] = blake2b(data, digest_size=16).digest()
+        return self._parts.watched()
 
     def _visit(self, name: str, value: Any) -> Iterator[tuple[str, object]]:
         if is_a(value, FunctionType):
@@ -147,10 +128,12 @@ class Walk:
             yield from self._used(named(name, key, held), held)
         if self._for_class or is_code(value):
             return
-        alias = not self._for_argument and name in self._places and is_alias(value)  # in a table it counts with that
+        alias = (
+            not self._for_argument and name in self._parts.places and is_alias(value)
+        )  # in a table it counts with that
         if callable(value) and not holds_data(value) and not alias:
             self._beside(name, value)
-        elif name not in self._parts:
+        elif name not in self._parts.named:
             self._plain(name, value)
         if is_own(type(value)):
             yield from self._used(static.type_name(value), type(value))
@@ -160,8 +143,8 @@ class Walk:
         if type(value) not in ATOMS:
             self.seen.contents.append((value, rendered))
         if rendered is not None and not is_credential(name.rpartition(".")[2], value):
-            self._add(name, rendered)
-            self._data[name] = rendered
+            self._parts.add(name, rendered)
+            self._parts.data[name] = rendered
         elif rendered is None:
             self._beside(name, value)
 
@@ -178,12 +161,15 @@ class Walk:
         self.seen.codes.append((fn, fn.__code__))
         if library is None:
             found = find_function(fn)
-            self._add(name, render_tree(found.node, fn.__globals__) if found is not None else render_code(fn.__code__))
-            self._changes(memory.globals_changed(fn, found), fn.__globals__)
+            self._parts.add(
+                name, render_tree(found.node, fn.__globals__) if found is not None else render_code(fn.__code__)
+            )
+            self._parts.changes(memory.globals_changed(fn, found), fn.__globals__)
             if found is not None and not self._for_argument:
-                self._changed |= memory.kept(fn, found)
+                self._parts.changed |= memory.kept(fn, found)
             self._imports(found.node if found is not None else None, fn.__globals__)
             attributes = names_used(fn.__code__)
+            self._named |= attributes
             for used in uses(fn):
                 yield from self._global(used, fn.__globals__, attributes)
             for owner, cls in owner_of(fn, self.seen):
@@ -193,28 +179,25 @@ class Walk:
                     name, static.attributes(fn), attributes_changed(found.node) if found is not None else (), ()
                 )
         else:
-            self._add(name, f"{library}.{fn.__code__.co_qualname}".encode())
+            self._parts.add(name, f"{library}.{fn.__code__.co_qualname}".encode())
         self.seen.cells.extend((cell, cell_value(cell)) for cell in fn.__closure__ or ())
-        self._places |= {f"{name}.{kind}": place for kind, place in memory.places(fn)}
+        self._parts.places |= {f"{name}.{kind}": place for kind, place in memory.places(fn)}
         for kind, held in [*closure(fn), *attached(fn)]:
             yield from self._used(f"{name}.{kind}", held)
-
-    def _changes(self, changed: Iterable[str], names: Mapping[str, object]) -> None:
-        self._changed |= {(id(names), name): None for name in changed}
 
     def _imports(self, node: ast.AST | None, names: Mapping[str, object]) -> None:
         if node is not None and not self._for_class:
             for name, data in imported_parts(node, names).items():
-                if self._parts.get(f"import {name}") != blake2b(data, digest_size=16).digest():
-                    self._add(f"import {name}", data)
+                if self._parts.named.get(f"import {name}") != blake2b(data, digest_size=16).digest():
+                    self._parts.add(f"import {name}", data)
 
     def _class(self, name: str, cls: type) -> Iterator[tuple[str, object]]:
         found = find_class(cls)
         names = globals_of(cls, self._namespace)
         if found is not None:
-            self._add(name, render_tree(self._statement(found, names), names))
+            self._parts.add(name, render_tree(self._statement(found, names), names))
         else:
-            self._add(name, shape(cls, durable=self._for_class))
+            self._parts.add(name, shape(cls, durable=self._for_class))
             if self._for_argument and static.module_name(cls) != "builtins":
                 for key, held in declared(cls, DATA_LIMIT).items():
                     self._beside(f"{name}.{key}", held)
@@ -232,13 +215,16 @@ class Walk:
         statement = self._statement(found, names) if found is not None else None
         if statement is not None:
             attributes |= attributes_in(statement)
+        self._named |= attributes
+        if found is not None and not self._for_class and not self._for_argument:
+            self._later += [(name, cls, key, held) for key, held in assigned_later(cls, found)]
         for method in own:
-            self._changes(globals_bound(method.__code__), method.__globals__)
+            self._parts.changes(globals_bound(method.__code__), method.__globals__)
             for used in globals_read(method.__code__):
                 yield from self._global(used, method.__globals__, attributes)
         if found is not None and statement is not None:
             around = memory.variables_around(found)
-            self._changes(changes_outside(statement) - around, names)
+            self._parts.changes(changes_outside(statement) - around, names)
             self._imports(statement, names)
             for used in reads_outside(statement):
                 if used not in around:
@@ -255,7 +241,7 @@ class Walk:
             if rendered is None and key not in said and not is_descriptor(held):
                 self._beside(f"{name}.{key}", held)
             elif rendered is not None and not callable(held) and not is_credential(key, held):
-                self._add(f"{name}.{key}", rendered)
+                self._parts.add(f"{name}.{key}", rendered)
                 self.seen.contents.append((held, rendered))
 
     def _statement(self, found: Found, names: Mapping[str, object]) -> ast.AST:
@@ -272,8 +258,7 @@ class Walk:
         elif value is not ABSENT:
             home = names.get("__name__")
             prefix = f"{home}." if home != "__main__" and names is not self._namespace else ""
-            self._bound[prefix + name] = names, name, value
-            self._places[prefix + name] = id(names), name
+            self._parts.read_as(prefix + name, names, name, value, (id(names), name))
             yield from self._used(prefix + name, value)
 
     def _module(self, name: str, module: object, attributes: frozenset[str]) -> Iterator[tuple[str, object]]:
@@ -291,8 +276,7 @@ class Walk:
             if is_a(held, ModuleType):
                 yield from self._module(f"{name}.{attribute}", held, attributes)
             else:
-                self._bound[f"{name}.{attribute}"] = content, attribute, held
-                self._places[f"{name}.{attribute}"] = id(content), attribute
+                self._parts.read_as(f"{name}.{attribute}", content, attribute, held, (id(content), attribute))
                 yield from self._used(f"{name}.{attribute}", held)
 
     def _used(self, name: str, value: object) -> Iterator[tuple[str, object]]:
