@@ -69,14 +69,13 @@ NAME = "type(first).__name__ if type(first).__module__ != 'builtins' else repr(f
 SHOWN = f"({NAME}, repr(first) if ' at 0x' not in repr(first) else '')"
 
 
-TOGETHER = ["a named tuple", "an enum", "a model", "a type made in the call"]
-ALONE = ["two of one name"]
+TOGETHER = ["a named tuple", "an enum", "a model", "a type made in the call", "two of one name"]
 
 
 def _batches():
     """What is tested together, in three kernels; rare types alone, in the long run."""
-    rare = [[name] for name in TYPES if name not in TOGETHER + ALONE]
-    return [TOGETHER, ALONE, *(pytest.param(names, marks=pytest.mark.full) for names in rare)]
+    rare = [[name] for name in TYPES if name not in TOGETHER]
+    return [TOGETHER, *(pytest.param(names, marks=pytest.mark.full) for names in rare)]
 
 
 @pytest.mark.parametrize("names", _batches(), ids=", ".join)
