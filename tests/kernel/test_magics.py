@@ -111,6 +111,8 @@ MISTAKES = {
     "once perhaps": "takes on or off, not 'perhaps'",
     "store ftp://x": "is not the URL of a store",
     "store postgresql://x": "not built yet",
+    "push": "which request, and which store?",
+    "pull last": "which store?",
     "trust": "whose key?",
     "trust /nowhere": "cannot be read",
     "gc --older-than x": "'x' is no length of time",
