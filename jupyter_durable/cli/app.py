@@ -41,6 +41,10 @@ Id = Annotated[str, typer.Argument(metavar="[ID]", help="A request: its id, a pr
 GivenId = Annotated[
     str, typer.Argument(metavar="[ID]", help="A request: its id, a prefix, or `last`; `last` if unsaid.")
 ]
+CarriedId = Annotated[str, typer.Argument(metavar="ID", help="A request: its id, a prefix, or `last`.")]
+OtherStore = Annotated[
+    str | None, typer.Argument(metavar="[URL]", help="The other store; JUPYTER_DURABLE_SERVER if unsaid.")
+]
 Latest = Annotated[bool, typer.Option("--latest", hidden=True)]
 From = Annotated[str | None, typer.Option("--from", metavar="CALL", help="Run this call and everything after it.")]
 Raw = Annotated[bool, typer.Option("--raw", help="As recorded, with the credentials in it.")]
@@ -355,6 +359,26 @@ def copy(asked: Asked, new: Annotated[str, typer.Argument(metavar="NEW", help="A
     document = {"path": str(copied.path), "missing": copied.missing}
     lost = f"; {copied.missing} large values were not found" if copied.missing else ""
     return Said(document, [f"copied to {copied.path}{lost}"])
+
+
+@command()
+@verb
+def push(asked: Asked, id: CarriedId, url: OtherStore = None) -> Said:
+    """Take a request into another store, with all that is recorded of it."""
+    return _carried(verbs.push(asked.engine, id, url))
+
+
+@command()
+@verb
+def pull(asked: Asked, id: CarriedId, url: OtherStore = None) -> Said:
+    """Get a request from another store, with all that is recorded of it."""
+    if url is not None:
+        must_exist(url)
+    return _carried(verbs.pull(asked.engine, id, url))
+
+
+def _carried(carried: verbs.Carried) -> Said:
+    return Said(carried._asdict(), [verbs.carried_text(carried)])
 
 
 app.command(cls=running.RunCommand)(verb(running.run))

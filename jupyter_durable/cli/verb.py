@@ -34,8 +34,12 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout,
 StoreUrl = Annotated[str | None, typer.Option("--store", metavar="URL", help="Where requests are kept.")]
 
 
-SECONDS: Final = {**dict.fromkeys(("run", "replay", "fork", "deploy"), None), **dict.fromkeys(("gc", "delete"), 600.0)}
-"""Seconds of a processor for one statement. None: commands that run code of the user's, whose store is his own."""
+SECONDS: Final = {
+    **dict.fromkeys(("run", "replay", "fork", "deploy", "push", "pull"), None),
+    **dict.fromkeys(("gc", "delete"), 600.0),
+}
+"""Seconds of a processor for one statement. None: commands that run code of the user's, whose store is his own, and
+those that carry a request whole: what is read with a limit is cut."""
 LOOK_SECONDS: Final = 1.0
 """The same of the others; they read in pages."""
 

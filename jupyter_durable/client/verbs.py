@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from jupyter_durable.client import ownership, versions
+from jupyter_durable.client import carrying, ownership, versions
+from jupyter_durable.client.carrying import Carried, carried_text
 from jupyter_durable.client.counted import Numbers, as_counted, span_of
 from jupyter_durable.client.engine import Engine
 from jupyter_durable.client.process import key_file
@@ -278,6 +279,18 @@ def copy(engine: Engine, place: str) -> Copied:
     return engine.copy(place)
 
 
+def push(engine: Engine, id: str, url: str | None = None) -> Carried:
+    """Take a request into another store. Raises `SDKUsageError`, `StoreError`."""
+    with carrying.other_store(engine, url) as other:
+        return carrying.carry(engine, id, engine.store, other)
+
+
+def pull(engine: Engine, id: str, url: str | None = None) -> Carried:
+    """Get a request from another store. Raises `SDKUsageError`, `StoreError`."""
+    with carrying.other_store(engine, url) as other:
+        return carrying.carry(engine, id, other, engine.store)
+
+
 def gc(engine: Engine, older_than: float, *, dry_run: bool) -> Swept:
     """Remove requests that ended more than `older_than` seconds ago, and values that nothing refers to."""
     return engine.store.gc(older_than=older_than, now=engine.clock.now(), dry_run=dry_run)
@@ -344,6 +357,7 @@ def _key_finding(engine: Engine) -> Finding:
 
 __all__ = [
     "STATUSES",
+    "Carried",
     "Info",
     "Overview",
     "Printed",
@@ -352,6 +366,7 @@ __all__ = [
     "call_names",
     "call_of",
     "cancel",
+    "carried_text",
     "copy",
     "delete",
     "doctor",
@@ -366,6 +381,8 @@ __all__ = [
     "overview",
     "pin",
     "preview",
+    "pull",
+    "push",
     "replay",
     "seconds_of",
     "show",

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
+from jupyter_durable.core.history import History
 from jupyter_durable.core.model import (
     ArgumentsDecide,
     Attempted,
@@ -59,6 +60,14 @@ def not_as_read(row: RequestRow) -> NotAsRead:
     return NotAsRead(
         f"request {row.id} is being run by process {row.owner.pid} on {row.owner.host}; wait for it, cancel it, or take"
         " it over (--take-over)"
+    )
+
+
+def key_taken(id: str, known: RequestRow) -> SDKUsageError:
+    """The refusal to take in a request whose idempotency key belongs to another one."""
+    return SDKUsageError(
+        f"request {id} has the idempotency key {known.idempotency_key!r}, which request {known.id} of"
+        f" {known.application} has there; go on with that one, or delete it first"
     )
 
 
@@ -218,6 +227,14 @@ class Store(Protocol):
 
         `seen` is the look from which the caller has decided that there is none to go on with. Raises `NotAsRead`
         when there is a newer one by now.
+        """
+
+    def take_in(self, history: History, *, over: int | None = None) -> RequestRow:
+        """Add a request with all that is recorded of it, as it was in another store, in one transaction.
+
+        Its large values are here already. `over` is the epoch of the request of that id that it takes the place of,
+        whose history it continues; None: there is none. Raises `NotAsRead` when that one was acted on since, and
+        `SDKUsageError` when the id or the idempotency key is another request's.
         """
 
     def begin(self, serial: int, owner: Owner, run: NewRun, lease_until: float, *, epoch: int | None = None) -> Lease:

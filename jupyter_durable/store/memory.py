@@ -16,6 +16,7 @@ from pathlib import Path
 
 from blake3 import blake3
 
+from jupyter_durable.core.history import History, as_new
 from jupyter_durable.core.model import (
     ArgumentsDecide,
     Attempted,
@@ -45,10 +46,11 @@ from jupyter_durable.store.base import (
     Seen,
     Settled,
     Swept,
+    key_taken,
     not_as_read,
     only,
 )
-from jupyter_durable.store.memory_rows import NOBODY, Kept, accepted, may_go, passes
+from jupyter_durable.store.memory_rows import NOBODY, Kept, accepted, may_go, passes, taken_in
 
 
 class MemoryStore:
@@ -106,21 +108,36 @@ class MemoryStore:
     ) -> tuple[RequestRow, bool]:
         copied = list(calls)
         with self.held():
-            for kept in self._requests.values():
-                key = kept.row.idempotency_key
-                if key is not None and (kept.row.application, key) == (new.application, new.idempotency_key):
-                    return kept.row, False
-                if kept.row.id == new.id:
-                    raise SDKUsageError(f"there is a request {new.id} already")
-            for kept in self._requests.values():
-                if seen is not None and kept.row.serial > seen.newest and passes(kept.row, seen.wanted):
-                    raise not_as_read(kept.row)
-            self._code.setdefault(new.code.key, new.code)
-            self._last += 1
-            kept = self._requests[self._last] = Kept(accepted(self._last, new))
-            for call in copied:
-                kept.put(call)
-            return kept.row, True
+            kept, fresh = self._accepted(new, seen)
+            kept.put_all(copied if fresh else ())
+            return kept.row, fresh
+
+    def _accepted(self, new: NewRequest, seen: Seen | None = None) -> tuple[Kept, bool]:
+        """The request, and whether it is a new one; the caller holds the lock."""
+        for kept in self._requests.values():
+            key = kept.row.idempotency_key
+            if key is not None and (kept.row.application, key) == (new.application, new.idempotency_key):
+                return kept, False
+            if kept.row.id == new.id:
+                raise SDKUsageError(f"there is a request {new.id} already")
+        for kept in self._requests.values():
+            if seen is not None and kept.row.serial > seen.newest and passes(kept.row, seen.wanted):
+                raise not_as_read(kept.row)
+        self._code.setdefault(new.code.key, new.code)
+        self._last += 1
+        return self._requests.setdefault(self._last, Kept(accepted(self._last, new))), True
+
+    def take_in(self, history: History, *, over: int | None = None) -> RequestRow:
+        serial = None if over is None else self.request(history.request.id).serial
+        with self.held():
+            kept, fresh = self._accepted(as_new(history)) if serial is None else (self.kept(serial), True)
+            if not fresh:
+                raise key_taken(history.request.id, kept.row)
+            if over not in (None, kept.row.epoch):
+                raise not_as_read(kept.row)
+            self._code.update((code.key, code) for code in history.code)
+            kept = self._requests[kept.row.serial] = taken_in(kept.row, history)
+            return kept.row
 
     def begin(self, serial: int, owner: Owner, run: NewRun, lease_until: float, *, epoch: int | None = None) -> Lease:
         with self.held():

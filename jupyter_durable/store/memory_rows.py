@@ -6,9 +6,10 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, assert_never
 
+from jupyter_durable.core.history import History, besides_calls
 from jupyter_durable.core.model import (
     FINGERPRINT_RULE,
     ArgumentsDecide,
@@ -116,6 +117,10 @@ class Kept:
     def put(self, row: CallRow) -> None:
         self.calls.setdefault(row.parent, {})[row.identity] = row
 
+    def put_all(self, rows: Iterable[CallRow]) -> None:
+        for row in rows:
+            self.put(row)
+
     def record(self, row: CallRow) -> bool:
         """Write a mark or an outcome; whether the call was open for it."""
         old = self.find(row.parent, row.identity)
@@ -194,6 +199,25 @@ NOBODY: Final = accepted(
 def let_go(row: RequestRow) -> RequestRow:
     """Without an owner, and with an epoch that refuses what the last one still writes."""
     return row._replace(epoch=row.epoch + 1, owner=None, lease_until=0.0, lease_boot=None)
+
+
+def taken_in(known: RequestRow, history: History) -> Kept:
+    """A request of another store, in the place of what is known of it here."""
+    row = history.request._replace(
+        serial=known.serial,
+        epoch=known.epoch + 1,
+        owner=None,
+        lease_until=0.0,
+        lease_boot=None,
+        cancel_requested=known.cancel_requested,
+        notebook=known.notebook,
+    )
+    kept = Kept(row)
+    kept.runs = {run.run: run for run in history.runs}
+    kept.put_all(history.calls)
+    for write in besides_calls(history):
+        kept.write(write)
+    return kept
 
 
 def passes(row: RequestRow, filter: Filter) -> bool:

@@ -157,6 +157,20 @@ def _copy(notebook: Notebook, words: Words) -> str:
     return f"copied to {copied.path}{lost}. `%durable store sqlite:///{copied.path}` goes on with it"
 
 
+def _push(notebook: Notebook, words: Words) -> str:
+    return verbs.carried_text(verbs.push(notebook.engine, *_id_and_url("push", words)))
+
+
+def _pull(notebook: Notebook, words: Words) -> str:
+    return verbs.carried_text(verbs.pull(notebook.engine, *_id_and_url("pull", words)))
+
+
+def _id_and_url(verb: str, words: Words) -> tuple[str, str | None]:
+    if not words.plain:
+        raise SDKUsageError(f"which request, and which store? %durable {verb} ID URL")
+    return words.plain[0], words.plain[1] if len(words.plain) > 1 else None
+
+
 def _trust(notebook: Notebook, words: Words) -> str:
     if not words.plain:
         raise SDKUsageError(
@@ -215,6 +229,8 @@ VERBS: Final[Mapping[str, Verb]] = {
     "gc": _gc,
     "store": _store,
     "copy": _copy,
+    "push": _push,
+    "pull": _pull,
     "trust": _trust,
     "display": _display,
     "doctor": _doctor,
@@ -311,7 +327,7 @@ def complete(engine: Engine, line: str) -> list[str]:
     words = {"once": ("on", "off"), "display": DISPLAYS}.get(before[0])
     if words is not None:
         return [word for word in words if word.startswith(typed)]
-    if not verb.most or before[0] in ("store", "copy", "trust"):
+    if not verb.most or before[0] in ("store", "copy", "pull", "trust"):
         return []
     found = ["last", *(info.id for info in verbs.listing(engine, Filter(limit=50)))]
     if before[0] in NAMES_CALL or before[-1] == "--from":

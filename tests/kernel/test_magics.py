@@ -112,6 +112,8 @@ MISTAKES = {
     "store ftp://x": "is not the URL of a store",
     "store http://x": "use https://",
     "store https://x": "no token for https://x",
+    "push": "which request, and which store?",
+    "pull last": "which store?",
     "trust": "whose key?",
     "trust /nowhere": "cannot be read",
     "gc --older-than x": "'x' is no length of time",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from jupyter_durable.core.history import History, as_new
 from jupyter_durable.core.model import CallRow, Lease, Logged, Metric, NewRequest, NewRun, Owner, RequestRow, Write
 from jupyter_durable.errors import DurableError, LeaseLost, SDKUsageError
 from jupyter_durable.store.base import Filter, Finish, NotAsRead, Settled, Store
@@ -54,6 +55,14 @@ def accepted(store: Store, new: NewRequest, error: SDKUsageError) -> tuple[Reque
     if (row.id, row.accepted_at, row.input_digest, row.mac) != (new.id, new.accepted_at, new.input_digest, new.mac):
         raise error
     return row, True
+
+
+def taken_in(store: Store, history: History, error: SDKUsageError) -> RequestRow:
+    """The request, where it is there with all that was to be taken in."""
+    row, _ = accepted(store, as_new(history), error)
+    if (row.status, store.runs(row.serial)) != (history.request.status, history.runs):
+        raise error
+    return row
 
 
 def begun(store: Store, serial: int, owner: Owner, run: NewRun, error: NotAsRead) -> int:

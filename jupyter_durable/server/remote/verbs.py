@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from jupyter_durable.core.history import History
 from jupyter_durable.core.model import CallRow, Lease, NewRequest, NewRun, Owner, RequestRow
 from jupyter_durable.errors import LeaseLost, SDKUsageError
 from jupyter_durable.records import NamedTuple
@@ -45,6 +46,17 @@ def _accept(asked: Asked, new: NewRequest, calls: list[CallRow], seen: Seen | No
         if not asked.again:
             raise
         return resent.accepted(asked.store, new, error)
+
+
+def _take_in(asked: Asked, history: History, over: int | None) -> RequestRow:
+    try:
+        row = asked.store.take_in(history, over=over)
+    except SDKUsageError as error:
+        if not asked.again:
+            raise
+        row = resent.taken_in(asked.store, history, error)
+    asked.journals.outdated(asked.namespace, row.serial)
+    return row
 
 
 def _begin(asked: Asked, serial: int, owner: Owner, run: NewRun, lease_until: float, epoch: int | None) -> Lease:
@@ -110,6 +122,7 @@ def _gc(asked: Asked, older_than: float, now: float, dry_run: bool) -> Any:
 
 _CHANGES: Final[dict[str, Callable[..., Any]]] = {
     "accept": _accept,
+    "take_in": _take_in,
     "begin": _begin,
     "settle": _settle,
     "delete": _delete,

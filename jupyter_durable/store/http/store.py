@@ -14,6 +14,7 @@ from typing import Final
 
 from blake3 import blake3
 
+from jupyter_durable.core.history import History
 from jupyter_durable.core.model import (
     ArgumentsDecide,
     Attempted,
@@ -60,6 +61,10 @@ class HttpStore:
         self, new: NewRequest, calls: Iterable[CallRow] = (), *, seen: Seen | None = None
     ) -> tuple[RequestRow, bool]:
         found: tuple[RequestRow, bool] = self._link.ask("accept", new, list(calls), seen)
+        return found
+
+    def take_in(self, history: History, *, over: int | None = None) -> RequestRow:
+        found: RequestRow = self._link.ask("take_in", history, over)
         return found
 
     def begin(self, serial: int, owner: Owner, run: NewRun, lease_until: float, *, epoch: int | None = None) -> Lease:

@@ -21,6 +21,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from jupyter_durable import errors
+from jupyter_durable.core.history import History
 from jupyter_durable.core.model import (
     ArgumentsDecide,
     Attempted,
@@ -114,6 +115,7 @@ class Verb(NamedTuple):
 
 VERBS: Final[dict[str, Verb]] = {
     "accept": Verb(tuple[NewRequest, list[CallRow], Seen | None], tuple[RequestRow, bool], "write"),
+    "take_in": Verb(tuple[History, int | None], RequestRow, "write"),
     "begin": Verb(tuple[int, Owner, NewRun, float, int | None], Lease, "write"),
     "settle": Verb(tuple[int, int, str, float], None, "write"),
     "cancel": Verb(tuple[int], None, "write"),

@@ -24,7 +24,7 @@ from jupyter_durable.store.postgres.writer import Writer
 
 _CHUNK: Final = 1_000
 _SWEPT: Final = [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED]
-_OF_REQUESTS: Final = ("call", "history", "reached", "decided", "attempt", "progress", "run", "log", "metric")
+OF_REQUESTS: Final = ("call", "history", "reached", "decided", "attempt", "progress", "run", "log", "metric")
 _UNNAMED: Final = (
     "NOT EXISTS (SELECT 1 FROM call WHERE call.blob = blob.key {0})"
     " AND NOT EXISTS (SELECT 1 FROM history WHERE history.blob = blob.key {0})"
@@ -44,7 +44,7 @@ def condemn(transaction: Transaction, serial: int) -> None:
 
 def remove(writer: Writer, serial: int) -> None:
     """Remove a condemned request, a chunk a transaction."""
-    for table in _OF_REQUESTS:
+    for table in OF_REQUESTS:
         while writer.run(partial(_remove_chunk, serial=serial, table=table)) == _CHUNK:
             pass
     writer.run(partial(_remove_row, serial=serial))

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import errors
 
+from jupyter_durable.core.history import History
 from jupyter_durable.core.model import (
     ArgumentsDecide,
     Attempted,
@@ -37,7 +38,7 @@ from jupyter_durable.core.model import (
 )
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.store.base import Buffer, Copied, Filter, Finding, Seen, Swept, TookTooLong, only
-from jupyter_durable.store.postgres import care, requests, schema, statements
+from jupyter_durable.store.postgres import care, requests, schema, statements, taking_in
 from jupyter_durable.store.postgres.address import parsed
 from jupyter_durable.store.postgres.faults import FAULTS, read_failed
 from jupyter_durable.store.postgres.journal import PostgresJournal
@@ -110,6 +111,9 @@ class PostgresStore:
     ) -> tuple[RequestRow, bool]:
         copied = list(calls)
         return self._writer.run(partial(requests.accept, new=new, calls=copied, seen=seen))
+
+    def take_in(self, history: History, *, over: int | None = None) -> RequestRow:
+        return self._writer.run(partial(taking_in.take_in, history=history, over=over))
 
     def begin(self, serial: int, owner: Owner, run: NewRun, lease_until: float, *, epoch: int | None = None) -> Lease:
         return self._writer.run(

@@ -36,7 +36,7 @@ _BLOB: Final = "lower(hex(blob))"
 """The name of a large value, whatever type a damaged file gives it."""
 _WITH_BLOBS: Final = ("call", "history")
 _NAMED: Final = f"SELECT DISTINCT {_BLOB} FROM {{}} WHERE blob IS NOT NULL"
-_CLUSTERED: Final = {
+OF_REQUESTS: Final = {
     "call": "request, parent, identity",
     "history": "request, identity, generation",
     "reached": "request, parent, pass_no, seq",
@@ -61,7 +61,7 @@ def condemn(cursor: sqlite3.Cursor, serial: int) -> None:
 
 def remove(writer: Writer, serial: int) -> None:
     """Remove a condemned request, a chunk a transaction."""
-    for table, key in _CLUSTERED.items():
+    for table, key in OF_REQUESTS.items():
         while writer.run(partial(_remove_chunk, serial=serial, table=table, key=key)) == _CHUNK:
             pass
     writer.run(partial(_remove_row, serial=serial))

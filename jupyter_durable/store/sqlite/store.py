@@ -19,6 +19,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from jupyter_durable.core.history import History
 from jupyter_durable.core.model import (
     ArgumentsDecide,
     Attempted,
@@ -39,7 +40,7 @@ from jupyter_durable.errors import SDKUsageError, StoreError
 from jupyter_durable.files import remedy
 from jupyter_durable.store.base import Buffer, Copied, Filter, Finding, Seen, Swept, only
 from jupyter_durable.store.blobs import BlobFolder
-from jupyter_durable.store.sqlite import care, requests, statements
+from jupyter_durable.store.sqlite import care, requests, statements, taking_in
 from jupyter_durable.store.sqlite.faults import broken, read_failed
 from jupyter_durable.store.sqlite.frames import kept_beside
 from jupyter_durable.store.sqlite.journal import SqliteJournal
@@ -123,6 +124,9 @@ class SqliteStore:
     ) -> tuple[RequestRow, bool]:
         copied = list(calls)  # read here: they may come from this store, whose lock the store's thread holds
         return self._writer.run(partial(requests.accept, new=new, calls=copied, seen=seen))
+
+    def take_in(self, history: History, *, over: int | None = None) -> RequestRow:
+        return self._writer.run(partial(taking_in.take_in, history=history, over=over))
 
     def begin(self, serial: int, owner: Owner, run: NewRun, lease_until: float, *, epoch: int | None = None) -> Lease:
         return self._writer.run(

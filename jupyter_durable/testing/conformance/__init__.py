@@ -24,6 +24,7 @@ Rules of this package
 from __future__ import annotations
 
 from jupyter_durable.testing.conformance.care import CareLaws
+from jupyter_durable.testing.conformance.carrying import CarryingLaws
 from jupyter_durable.testing.conformance.journals import JournalLaws
 from jupyter_durable.testing.conformance.owning import OwningLaws
 from jupyter_durable.testing.conformance.requests import RequestLaws
@@ -34,7 +35,7 @@ from jupyter_durable.testing.conformance.sharing import SharingLaws
 __all__ = ["Broken", "SharedStoreConformance", "StoreConformance", "broken_laws"]
 
 
-class StoreConformance(RequestLaws, RunLaws, OwningLaws, JournalLaws, CareLaws):
+class StoreConformance(RequestLaws, RunLaws, OwningLaws, JournalLaws, CareLaws, CarryingLaws):
     """The laws of a store that one process opens once."""
 
 

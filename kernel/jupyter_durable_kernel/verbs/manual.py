@@ -98,6 +98,8 @@ KEEP: Final = {
     ),
     "store": Entry("[URL]", "where requests are kept, or another place for them", 1, {}),
     "copy": Entry("NEW", "write all of it into a new store, also when its file is gone", 1, {}),
+    "push": Entry("ID [OTHER]", "take a request with all that is recorded into another store", 2, {}),
+    "pull": Entry("ID [OTHER]", "get a request with all that is recorded from another store", 2, {}),
     "trust": Entry("PATH_OF_KEY", "load values that another user's key signed", 1, {}),
     "display": Entry(
         "[FORM]",
@@ -117,6 +119,7 @@ _WORDS: Final = {
     "[on|off]": "for this notebook; if unsaid, what holds is shown",
     "[FORM]": "auto, mime, html, text or widget",
     "[URL]": "sqlite:///PATH, postgresql://USER@HOST/DATABASE, https://HOST:PORT or memory:, from now on",
+    "[OTHER]": "the URL of a store; that of the server that is set if unsaid",
     "NEW": "a path, or sqlite:///PATH, where nothing is yet",
     "PATH_OF_KEY": "the key file of whoever wrote the store",
 }
