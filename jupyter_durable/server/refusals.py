@@ -25,12 +25,13 @@ from jupyter_durable.errors import (
     SDKUsageError,
     StoreGone,
 )
-from jupyter_durable.store.base import NotAsRead
+from jupyter_durable.store.base import NotAsRead, StoreAway
 from jupyter_durable.store.http.wire import Malformed
 
 log = logging.getLogger("jupyter_durable.server")
 _STATUS: Final[tuple[tuple[type[DurableError], int], ...]] = (
     (Malformed, 400),
+    (StoreAway, 503),
     (NotAsRead, 409),
     (LeaseLost, 409),
     (RequestNotFinished, 409),

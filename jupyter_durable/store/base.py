@@ -45,6 +45,14 @@ class Settled(LeaseLost):
     """The call already has a durable outcome for this pass and attempt (as after an interrupt inside a commit)."""
 
 
+class StoreAway(StoreError):
+    """What keeps the store does not answer now, as a database that is restarted; the same can be asked again later."""
+
+
+class NotWrittenNow(CheckpointError, StoreAway):
+    """The same of a write. Whether it was done is not known to who asked."""
+
+
 class TookTooLong(StoreError):
     """Who only looks has given up: reading takes longer than it may."""
 
@@ -95,6 +103,7 @@ class BlobRefused(CheckpointError):
 
     def __init__(self, reason: StoreError, key: bytes, head: bytes, buffers: Sequence[Buffer]) -> None:
         super().__init__(str(reason))
+        self.reason = reason
         self.reason = reason
         self.key = key
         """The name it will have."""

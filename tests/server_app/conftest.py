@@ -11,6 +11,7 @@ import pytest
 from jupyter_durable.store import open_store
 from jupyter_durable.store.base import Store
 from tests.server_app.serving import Serving
+from tests.store.database import Server, running
 
 _numbers = itertools.count(1)
 
@@ -20,6 +21,12 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     server = Serving(tmp_path_factory.mktemp("server")).start()
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server of this worker."""
+    yield from running()
 
 
 @pytest.fixture

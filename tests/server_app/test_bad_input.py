@@ -75,6 +75,14 @@ def test_a_small_body_that_becomes_a_large_one_is_refused_before_it_is_whole(cli
     assert said(client.post("/takes-json", content=b"", headers={"Content-Encoding": "br"})) == (415, "Unsupported")
 
 
+def test_bytes_that_become_nothing_are_counted_as_they_arrive(client: TestClient) -> None:
+    """A frame of zstd that is skipped is as large as it likes, and nothing comes out of it."""
+    skipped = (0x184D2A50).to_bytes(4, "little") + (3 * MOST).to_bytes(4, "little") + bytes(3 * MOST)
+    pieces = (skipped[at : at + 1000] for at in range(0, len(skipped), 1000))
+    answer = client.post("/takes-json", content=pieces, headers={"Content-Encoding": "zstd"})
+    assert said(answer) == (413, "TooLarge")
+
+
 def test_a_body_in_zstd_is_read_as_what_it_was(client: TestClient) -> None:
     body = zstandard.compress(wire.encode((Filter(),)))
     answer = client.post(wire.STORE + "requests", content=body, headers={"Content-Encoding": "zstd"})

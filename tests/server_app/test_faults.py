@@ -19,7 +19,7 @@ from tests.server_app.proxy import FAULTS, bad_network
 from tests.server_app.serving import Serving
 
 
-@pytest.mark.parametrize("calls", [75, pytest.param(2500, marks=pytest.mark.full)])
+@pytest.mark.parametrize("calls", [75, pytest.param(2500, marks=[pytest.mark.full, pytest.mark.timeout(3600)])])
 def test_a_network_with_bad_connections_loses_nothing_and_does_nothing_twice(
     serving: Serving, another: Callable[[], Store], calls: int
 ) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
-from tests.store.database import PROGRAMS, Server
+from tests.store.database import Server, running
 
 _NUMBERS = itertools.count(1)
 
@@ -16,11 +16,7 @@ _NUMBERS = itertools.count(1)
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """One of this worker."""
-    if not PROGRAMS:
-        pytest.fail("no PostgreSQL server is installed; scripts/_env installs it: apt-get install postgresql")
-    server = Server()
-    yield server
-    server.close()
+    yield from running()
 
 
 @pytest.fixture

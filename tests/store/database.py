@@ -15,10 +15,12 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import psycopg
+import pytest
 
 PROGRAMS: Final = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 START_SECONDS: Final = 120.0
@@ -54,7 +56,7 @@ class Server:
     def start(self) -> None:
         """Return when it answers."""
         options = {"listen_addresses": "", "unix_socket_directories": self._folder, "fsync": "on",
-                   "synchronous_commit": "on", "shared_buffers": "32MB", "max_connections": "60"}  # fmt: skip
+                   "synchronous_commit": "on", "shared_buffers": "32MB", "max_connections": "200"}  # fmt: skip
         said = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         self._process = self._run("postgres", "-D", str(self._data), *said)
         end = time.monotonic() + START_SECONDS
@@ -88,6 +90,15 @@ class Server:
                 user=None if account is None else account.pw_uid, group=None if account is None else account.pw_gid,
                 extra_groups=None if account is None else [], env={"PATH": os.defpath, "LC_ALL": "C"},
             )  # fmt: skip
+
+
+def running() -> Iterator[Server]:
+    """What a fixture yields; the tests fail where no server is installed."""
+    if not PROGRAMS:
+        pytest.fail("no PostgreSQL server is installed; scripts/_env installs it: apt-get install postgresql")
+    server = Server()
+    yield server
+    server.close()
 
 
 def _account() -> pwd.struct_passwd | None:

@@ -18,7 +18,7 @@ from jupyter_durable.core.model import Lease
 from jupyter_durable.errors import DurableError, LeaseLost, StoreError
 from jupyter_durable.records import NamedTuple
 from jupyter_durable.server.remote import resent
-from jupyter_durable.store.base import Journal, Store
+from jupyter_durable.store.base import Journal, Store, StoreAway
 from jupyter_durable.store.http import wire
 from jupyter_durable.store.http.wire import Answered, Part, Refused
 
@@ -78,17 +78,21 @@ class Journals:
         """Write a part of a batch. `again`: it may have been written already."""
         journal = self.of(namespace, store, part.lease)
         later = wire.writes_of(part.later)
+        if again:
+            _unless_away(_flushed(journal))  # what an earlier try has queued is written before it is looked for
         for write in resent.unwritten(store, part.lease, later) if again else later:
             journal.later(write)
         waiting = [_Waiting() for _ in part.outcomes]
         for outcome, done in zip(part.outcomes, waiting, strict=True):
             journal.post(outcome.row, done, wire.writes_of(outcome.writes))
         answers = [done.wait() for done in waiting]
+        for error in answers:
+            _unless_away(error)
         self._wrote(namespace, part.lease.serial)
         if again:
             pairs = zip(part.outcomes, answers, strict=True)
             answers = [resent.outcome(store, part.lease, outcome.row, error) for outcome, error in pairs]
-        queued = _flushed(journal) if later else None
+        queued = _unless_away(_flushed(journal)) if later else None
         if any(type(error) is LeaseLost for error in (queued, *answers)):
             self.end(namespace, part.lease)
         return Answered(_told(queued), [_told(error) for error in answers])
@@ -111,6 +115,13 @@ class _Waiting:
         if self._error is not None and not isinstance(self._error, DurableError):
             raise self._error
         return self._error
+
+
+def _unless_away(error: DurableError | None) -> DurableError | None:
+    """What became of a write. Raises `StoreAway`: the client waits and sends the whole batch again."""
+    if isinstance(error, StoreAway):
+        raise error
+    return error
 
 
 def _flushed(journal: Journal) -> DurableError | None:

@@ -21,6 +21,7 @@ from jupyter_durable.files import make_folder
 from jupyter_durable.server.auth import Access, Reader, Writer
 from jupyter_durable.server.refusals import Refusal
 from jupyter_durable.server.state import Server, server_of
+from jupyter_durable.store.base import BlobRefused
 from jupyter_durable.store.blob_format import checked, pieces_of
 from jupyter_durable.store.http import wire
 
@@ -58,9 +59,13 @@ def _keep(server: Server, access: Access, name: str, file: IO[bytes]) -> bytes:
         head, buffers = found
         try:
             return server.namespaces.store(access.namespace).put_blob(head, buffers)
+        except BlobRefused as refused:  # the value is still with the client
+            failed = refused.reason
+            failed.__cause__ = failed.__context__ = None  # their frames hold the file
         finally:
             for buffer in buffers:
                 buffer.release()
+    raise failed
 
 
 @router.get("/{name}", response_class=StreamingResponse)

@@ -13,11 +13,13 @@ import psycopg
 from psycopg import errors
 
 from jupyter_durable.errors import CheckpointError, StoreError
-from jupyter_durable.store.base import BlobLost
+from jupyter_durable.store.base import BlobLost, NotWrittenNow, StoreAway
 from jupyter_durable.store.postgres.address import Address
 
 FAULTS: Final = (psycopg.Error, UnicodeError, OverflowError, ValueError, TypeError)
 """What a statement of ours can raise: the server's errors, libpq's, and Python's about what cannot be sent."""
+_AWAY: Final = ("08", "57P", "53300")
+"""States of SQL: of connections, of a server that is told to end, and of one that has too many clients."""
 _CROSSED: Final = (errors.DeadlockDetected, errors.SerializationFailure)
 _REMEDIES: Final[tuple[tuple[type[psycopg.Error], str], ...]] = (
     (errors.DiskFull, "the disk of the database is full; free some space"),
@@ -43,6 +45,12 @@ def passing(error: BaseException) -> bool:
     return isinstance(error, psycopg.OperationalError | errors.ReadOnlySqlTransaction | errors.InsufficientPrivilege)
 
 
+def away(error: BaseException) -> bool:
+    """Whether the database could not be asked at all: no connection, a lost one, or a server that starts or ends."""
+    state = error.sqlstate if isinstance(error, psycopg.OperationalError) else ""
+    return state is None or state.startswith(_AWAY)
+
+
 def _remedy(error: BaseException) -> str:
     return next((text for kind, text in _REMEDIES if isinstance(error, kind)), "")
 
@@ -57,7 +65,7 @@ def write_failed(address: Address, error: BaseException) -> StoreError:
             " request, which executes the call again"
         )
     else:
-        failure = CheckpointError(
+        failure = (NotWrittenNow if away(error) else CheckpointError)(
             f"the checkpoint could not be written to {address.shown}: {_remedy(error) or 'the value cannot be written'}"
             f" ({address.said(error)}). The result is kept in memory; replay the request to go on"
         )
@@ -69,7 +77,7 @@ def read_failed(address: Address, error: BaseException) -> StoreError:
     """The error for whoever reads, or opens."""
     if isinstance(error, StoreError):
         return error
-    failure = StoreError(
+    failure = (StoreAway if away(error) else StoreError)(
         f"the store {address.shown} cannot be read: {_remedy(error) or 'unexpected'} ({address.said(error)})"
     )
     failure.__cause__ = None if address.secrets else error

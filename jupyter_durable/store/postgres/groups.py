@@ -46,6 +46,7 @@ class Groups:
         except FAULTS as error:
             if passing(error):  # no member is to blame, and each would wait as long again
                 for pending, writes in queued:
+                    self._session.give_back(writes)
                     pending.restore(writes)
                 return [self._failed(error)] * len(group)
             return self._singly(group, queued)
@@ -88,6 +89,7 @@ class Groups:
             except FAULTS as error:
                 failure = self._failed(error)
                 if passing(error):
+                    self._session.give_back([write])
                     pending.restore(writes[n:])
                     return failure
                 pending.failure = failure

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 import psycopg
 
 from jupyter_durable.errors import CheckpointError, DeserializationError
-from jupyter_durable.store.base import Buffer
+from jupyter_durable.store.base import Buffer, StoreAway
 from jupyter_durable.store.blob_format import checked, hashed, pieces_of, refused
 from jupyter_durable.store.postgres.faults import FAULTS, read_failed, write_failed
 from jupyter_durable.store.postgres.link import Connection, Link
@@ -37,6 +37,7 @@ class LargeValues:
         try:
             self._patiently(lambda connection: _put(connection, key, pieces))
         except FAULTS as error:
+            error.__traceback__ = None  # its frames hold the value, and psycopg makes a cycle of them
             raise refused(self._why(error), head, buffers) from error
         return key
 
@@ -49,7 +50,8 @@ class LargeValues:
         try:
             data = self._patiently(lambda connection: _get(connection, key))
         except FAULTS as error:
-            raise DeserializationError(str(read_failed(self._link.address, error))) from error
+            failed = read_failed(self._link.address, error)
+            raise failed if isinstance(failed, StoreAway) else DeserializationError(str(failed)) from error
         if data is None:
             raise DeserializationError(
                 f"the value {key.hex()[:12]} is missing from {self._link.address.shown}; run the call again (rerun=) to"

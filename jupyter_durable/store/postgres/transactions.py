@@ -11,11 +11,12 @@ Rules of this file
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import psycopg
 
+from jupyter_durable.core.model import Write
 from jupyter_durable.errors import InternalError
 from jupyter_durable.store.postgres import statements
 from jupyter_durable.store.postgres.faults import crossed
@@ -31,7 +32,8 @@ Cursor = psycopg.Cursor[Any]
 class Transaction:
     """What a transaction is written by."""
 
-    def __init__(self, connection: Connection, pipeline: psycopg.Pipeline) -> None:
+    def __init__(self, connection: Connection, pipeline: psycopg.Pipeline, there: Mapping[int, Write]) -> None:
+        self._there = there
         self._connection = connection
         self._pipeline = pipeline
         self._statements = 0
@@ -50,6 +52,10 @@ class Transaction:
         self._statements = self._bytes = 0
         self._pipeline.sync()
 
+    def missing(self, writes: Sequence[Write]) -> list[Write]:
+        """Those that no earlier transaction has written after all."""
+        return [write for write in writes if id(write) not in self._there]
+
     def changed(self, sql: str, values: Sequence[object] = ()) -> int:
         """Rows that a statement changed."""
         cursor = self.execute(sql, values)
@@ -64,15 +70,21 @@ class Session:
         self.link = link
         self._id = uuid.uuid4()
         self._number = 0
+        self._unknown = False
+        """Whether the last transaction is there is not known: the database was given up before it said so."""
+        self._doubtful: list[Write] = []
+        self._there: dict[int, Write] = {}
+        """Writes that were given back and are there, by `id`: kept, so that no other one gets it."""
 
     def transaction(self, act: Callable[[Transaction], T]) -> T:
         """The result of `act`, which is run again when what it did is undone. Raises what it or the database raises."""
         waits, crossings = self.link.waits(), 0
         while True:
             done: list[T] = []
-            self._number += 1
             try:
                 with self.link.lock:
+                    self._settle()
+                    self._number += 1
                     return self._once(act, done)
             except psycopg.Error as error:
                 if crossed(error) and crossings < _CROSSINGS:
@@ -84,11 +96,30 @@ class Session:
                 elif not waits.again(error):
                     raise
 
+    def give_back(self, writes: Sequence[Write]) -> None:
+        """The last transaction failed with these in it, and they will come again."""
+        if self._unknown:
+            self._doubtful += writes
+
+    def _settle(self) -> None:
+        """Find out about the last transaction, before another one takes its place. Raises `psycopg.Error`."""
+        if self._unknown:
+            there = self._found()
+            self._unknown = False
+            if there:
+                self._there.update((id(write), write) for write in self._doubtful)
+            self._doubtful = []
+
+    def _found(self) -> bool:
+        with self.link.connection() as connection:
+            found = connection.execute(statements.NUMBERED, (self._id,)).fetchone()
+            return found is not None and found[0] == self._number
+
     def _once(self, act: Callable[[Transaction], T], done: list[T]) -> T:
         with self.link.connection() as connection:
             try:
                 with connection.pipeline() as pipeline:
-                    transaction = Transaction(connection, pipeline)
+                    transaction = Transaction(connection, pipeline, self._there)
                     transaction.execute("BEGIN")
                     transaction.execute(statements.NUMBER, (self._id, self._number))
                     result = act(transaction)
@@ -107,11 +138,11 @@ class Session:
         """Whether the last transaction was committed, of which that is not known. Raises `psycopg.Error`."""
         while True:
             try:
-                with self.link.lock, self.link.connection() as connection:
-                    found = connection.execute(statements.NUMBERED, (self._id,)).fetchone()
-                    return found is not None and found[0] == self._number
+                with self.link.lock:
+                    return self._found()
             except psycopg.OperationalError as again:
                 if not waits.again(again):
+                    self._unknown = True
                     raise error from again
 
     def alone(self, sql: str, values: Sequence[object]) -> int:

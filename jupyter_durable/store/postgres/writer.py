@@ -161,6 +161,7 @@ class Writer:
                 work.waiting.result = self.session.transaction(lambda each: _worked(each, work, writes))
         except (*FAULTS, DurableError) as raised:
             if work.pending is not None and not isinstance(raised, LeaseLost):
+                self.session.give_back(writes)
                 work.pending.restore(writes)
             error = raised if isinstance(raised, DurableError) else write_failed(self.link.address, raised)
         self._in_hand = []

@@ -6,7 +6,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import assert_never
 
 from jupyter_durable.core.model import (
@@ -64,9 +64,9 @@ def is_there(transaction: Transaction, fence: Fence, row: CallRow) -> bool:
     return found is not None and CallRow._make(found) == row
 
 
-def write_all(transaction: Transaction, fence: Fence, writes: Iterable[Write]) -> None:
+def write_all(transaction: Transaction, fence: Fence, writes: Sequence[Write]) -> None:
     """Send what needs no acknowledgement; nothing is written when the lease is lost."""
-    for write in writes:
+    for write in transaction.missing(writes):
         transaction.execute(*_statement((fence.serial, fence.epoch), write))
 
 
