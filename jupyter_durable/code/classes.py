@@ -49,10 +49,12 @@ def code_in_class(name: str, cls: type, found: Found | None, seen: Seen) -> Iter
 
 
 def shape(cls: type, *, durable: bool) -> bytes:
-    """A class whose statement is not known: its methods' code, and its fields with what plain data they hold."""
+    """A class whose statement is not known: its bases, which count themselves where they are the user's, its methods'
+    code, and its fields with what plain data they hold."""
+    bases = [f"{static.module_name(base)}.{static.qualname(base)}".encode() for base in static.bases(cls)]
     rendered = sorted(render_code(method.__code__) for method in methods(cls, durable=durable))
     fields = sorted(_field(key, held) for key, held in static.members(cls).items() if key[:2] != "__")
-    return b",".join([*rendered, *fields])
+    return b",".join([*(bases if bases != [b"builtins.object"] else ()), *rendered, *fields])
 
 
 def _field(name: str, value: object) -> bytes:

@@ -8,6 +8,7 @@ Rules of this file
 from __future__ import annotations
 
 import ast
+import builtins
 import enum
 import functools
 import sys
@@ -215,7 +216,10 @@ def _functions_of(value: object) -> tuple[object, ...]:
 
 
 def _fits(node: ast.ClassDef, cls: type, lines: Mapping[str, int]) -> bool:
-    """Whether the class can have come from this statement: same methods at their places, same fields and constants."""
+    """Whether the class can have come from this statement: its bases, same methods at their places, same fields and
+    constants."""
+    if not _bases_fit(node, cls):
+        return False
     members = {**static.members(cls), **_members_of(cls)}
     annotations: Any = members.get("__annotations__")
     annotated = set(annotations) if type(annotations) is dict else set()
@@ -231,6 +235,29 @@ def _fits(node: ast.ClassDef, cls: type, lines: Mapping[str, int]) -> bool:
             return False
     fields = {n.target.id for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
     return annotated <= fields | {"return"}
+
+
+def _bases_fit(node: ast.ClassDef, cls: type) -> bool:
+    """Whether a class can have the bases that a statement says: those of builtins tell. Another name may be an alias or
+    make its own (`NamedTuple`), and a metaclass may change them."""
+    if any(word.arg == "metaclass" for word in node.keywords):
+        return type(cls) is not type
+    if any(isinstance(base, ast.Starred | ast.Call) for base in node.bases):
+        return True
+    said = {_builtin(base) for base in node.bases} - {object}
+    bases = set(static.bases(cls)) - {object}
+    if None not in said:
+        return said == bases
+    plain = {base for base in bases if vars(builtins).get(static.qualname(base) or "") is base}
+    own = plain != bases or not {"_fields", "__total__"}.isdisjoint(static.members(cls))
+    return own and said - {None} <= plain
+
+
+def _builtin(base: ast.expr) -> object:
+    """The builtin class that a base names, also with its parameters; None for what is none."""
+    named = base.value if isinstance(base, ast.Subscript) else base
+    found = vars(builtins).get(named.id) if isinstance(named, ast.Name) else None
+    return found if static.is_a(found, type) else None
 
 
 def _members_of(cls: type) -> dict[str, object]:

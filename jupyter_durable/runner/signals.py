@@ -31,6 +31,9 @@ AGAIN_SECONDS: Final = 0.003
 """After this time an interrupt that came at a bad moment is sent again."""
 LONGEST_SECONDS: Final = 1.0
 """The engine is nowhere for longer than this, but where a disk or another process hangs."""
+MOST_OFTEN: Final = int(LONGEST_SECONDS / AGAIN_SECONDS)
+"""An interrupt is put off so often in that time. On a busy machine it is asked less often, and is no sooner late: a
+second may pass there in which the engine has executed ten lines."""
 IDLE_SECONDS: Final = 10.0
 """How often a handler asks whether it is still the one: a kernel has had one for each of its cells."""
 PACKAGES: Final = ("jupyter_durable", "jupyter_durable_kernel", "jupyter_durable_server")
@@ -82,8 +85,8 @@ class _Handler:
         self._main_id = main_id
         self._whole = whole
         self._asked: SimpleQueue[None] = SimpleQueue()  # its put is one C call, which a signal handler may do
-        self._first = self._last = 0.0
-        """When the interrupt that is put off came, and when it was last put off."""
+        self._first, self._often = 0.0, 0
+        """When the interrupt that is put off came, and how often it was put off."""
         self.is_put_off = False
         self.wanted: Callable[[], bool] = _always
         """Whether what the interrupt is for is still there; that of a user always is."""
@@ -95,12 +98,11 @@ class _Handler:
             self.is_put_off, self.wanted = False, _always
             return
         now = time.monotonic()
-        if now - self._last > LONGEST_SECONDS / 2:
-            self._first = now
-        self._last = now
-        late = now - self._first > LONGEST_SECONDS or not self._sender.is_alive()
+        if not self.is_put_off:
+            self._first, self._often = now, 0
+        self._often += 1
+        late = (now - self._first > LONGEST_SECONDS and self._often > MOST_OFTEN) or not self._sender.is_alive()
         if late or comes_up(frame, self._whole):
-            self._last = 0.0
             self.is_put_off, self.wanted = False, _always
             signal.default_int_handler(number, frame)
         self.is_put_off = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_durable.code.hashing import code_hash
 from jupyter_durable.code.restore import ClassRegistry
 from jupyter_durable.errors import DeserializationError
 from tests.code.notebook import Notebook
@@ -45,3 +46,14 @@ def test_a_class_that_was_defined_again_is_the_newest_of_its_name() -> None:
     notebook.names["_1"] = older
     assert names.name_of(notebook["Size"]) == "Extent"
     assert ClassRegistry(notebook.names).find_class("__main__", "Extent") is notebook["Size"]
+
+
+@pytest.mark.parametrize("statement", ["class C: pass", "class C(list): pass", "class C(set, Other): pass"])
+@pytest.mark.parametrize("base", ["list", "tuple", "dict"])
+def test_a_class_that_a_call_made_is_not_taken_for_a_statement_of_its_name(statement: str, base: str) -> None:
+    """Its bases tell: an edit of them was served unmarked where any cell had such a statement."""
+    others = {"list", "tuple", "dict"} - {base}
+    Notebook("class Other: pass\n" + statement)
+    made = "C = type('C', ({},), {{}})\ndef main(): return C"
+    hashes = {code_hash(Notebook(made.format(each))["main"]) for each in (base, *others)}
+    assert len(hashes) == 3

@@ -91,8 +91,12 @@ class Writer:
             with self._starting:
                 if self._thread is None:
                     thread = threading.Thread(target=self._main, name="jupyter-durable-store", daemon=True)
-                    thread.start()
-                    self._thread = thread
+                    self._thread = thread  # first: an interrupt that comes up in the next line starts no second one
+                    try:
+                        thread.start()
+                    except RuntimeError:  # there can be no more threads
+                        self._thread = None
+                        raise
         self._inbox.put(item)
 
     # in the store's thread
