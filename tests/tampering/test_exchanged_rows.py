@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Iterable
 from contextlib import closing
 
 import pytest
@@ -78,7 +79,7 @@ def app(i):
     return 1
 """
 HELD = "inputs, writes, value"
-SWAPPED = {
+SWAPPED: dict[str, Callable[..., Iterable[tuple[bytes, ...]]]] = {
     "arguments of two calls": lambda a, b, c: ((c[0], *a[1:]), b, (a[0], *c[1:])),
     "states of two calls": lambda a, b, c: ((a[0], c[1], a[2]), b, (c[0], a[1], c[2])),
     "arguments and states": lambda *rows: [(writes, inputs, value) for inputs, writes, value in rows],
