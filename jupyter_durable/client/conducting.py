@@ -73,7 +73,7 @@ def conduct(run: Run, root: ActiveCall, asker: Scope | None = None) -> Any:
     row = served(run, root)
     if row is not None:
         return _opened(run, row)
-    run.thread_id = threading.get_ident()
+    root.thread_id = run.thread_id = threading.get_ident()
     if root.plan.is_async:
         return _on_a_loop(run, root, asker)
     try:
@@ -109,7 +109,7 @@ async def conduct_async(run: Run, root: ActiveCall) -> Any:
     row = served(run, root)
     if row is not None:
         return _opened(run, row)
-    run.thread_id = run.thread_id or threading.get_ident()
+    root.thread_id = run.thread_id = run.thread_id or threading.get_ident()
     try:
         return await drive_async(root)
     except leaving() as left:

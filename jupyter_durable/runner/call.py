@@ -125,8 +125,8 @@ class ActiveCall(CallRecord):
         self.turn_started = run.monotonic()
         first = not self.started_at
         if first:
-            self.started_at = run.now()
             self.started = self.turn_started
+            self.started_at = run.now()
         self.thread_id = threading.get_ident()
         plan = self.plan
         if plan.is_async:

@@ -136,6 +136,8 @@ def end_stopped(run: Run, root: CallRecord, interrupt: BaseException | None) -> 
         status = Status.FAILED
     if root.spec is None or root.thread_id == threading.get_ident():
         root.thread_id = 0  # it is left; where the pulse ends the run, its thread is still to be thrown out
+    if not root.started_at:  # an interrupt came before it began
+        root.started, root.started_at = run.monotonic(), run.now()
     try:
         if run.told is not None:
             run.told.wait(THROW_SECONDS)

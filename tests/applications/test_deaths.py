@@ -90,7 +90,7 @@ def test_what_was_accepted_before_a_kill_runs_afterwards(server: Served) -> None
     assert [each["id"] for each in rest["requests"]] == ids[1::-1]
 
 
-def test_a_request_whose_worker_always_dies_fails_and_can_be_replayed(server: Served) -> None:
+def test_a_request_whose_workers_die_five_times_fails_and_can_be_replayed(server: Served) -> None:
     server.script(
         HEAD
         + """
@@ -107,6 +107,7 @@ deploy()
     marker = server.folder / "marker"
     id = server.begin("doomed", str(marker))
     assert server.ended("doomed", id)["outcome"] == {"failure": "worker_lost"}
+    assert len(server.executions("doomed")) == 5
     marker.touch()
     server.ask("POST", f"/applications/doomed/requests/{id}/replay")
     assert server.output("doomed", id) == "alive"

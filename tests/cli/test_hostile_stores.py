@@ -16,7 +16,7 @@ import pytest
 
 from jupyter_durable import context
 from jupyter_durable.cli import verb
-from jupyter_durable.client import Engine
+from jupyter_durable.client import Engine, this_engine
 from jupyter_durable.client.settings import Settings
 from jupyter_durable.core.escaping import escaped
 from tests.cli.conftest import Terminal
@@ -59,6 +59,24 @@ def test_json_keeps_the_text_and_escapes_what_a_terminal_would_obey(spoiled: Ter
     answer = spoiled("list", "--json")
     assert json.loads(answer.out)[0]["application"] == "\u202e\x9b\x1b\n\u2028"
     assert "\\u202e\\u009b\\u001b\\n\\u2028" in answer.out
+
+
+def test_each_command_names_a_damaged_log_that_was_kept_as_long_as_it_is_there(spoiled: Terminal) -> None:
+    """Results may be missing: whoever opened the store first had the error, all others have a note on stderr."""
+    kept = spoiled.directory / "store.db-wal.damaged-01234567"
+    kept.write_bytes(b"a log")
+    for words in (["list"], ["list", "--json"], ["show", hostile.ID], ["list"]):
+        context.engine.set(Engine(Settings(store="")))
+        answer = spoiled(*words)
+        assert answer.code == 0, answer
+        assert answer.err.startswith("Note: ")
+        assert str(kept) in answer.err
+        assert str(kept) not in answer.out
+        this_engine().store.close()
+    kept.unlink()
+    context.engine.set(Engine(Settings(store="")))
+    assert spoiled("list").err == ""
+    this_engine().store.close()
 
 
 def test_every_character_that_is_not_seen_is_escaped_and_letters_of_all_scripts_are_not() -> None:

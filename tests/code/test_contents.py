@@ -53,6 +53,34 @@ DATA = {
     "a partial": ("import functools\nT = functools.partial(int, {})", "'1'", "'2'"),
     "a frozen dataclass": (DATACLASS + "T = S({})", "1", "2"),
     "a named tuple": ("from collections import namedtuple\nT = namedtuple('T', 'k')({})", "1", "2"),
+    "a date": ("import datetime\nT = datetime.date(2026, 1, {})", "1", "2"),
+    "a moment": ("import datetime\nT = datetime.datetime(2026, 1, 1, {})", "1", "2"),
+    "a duration": ("import datetime\nT = [datetime.timedelta(seconds={})]", "1", "2"),
+    "a path": ("import pathlib\nT = pathlib.Path({})", "'a/b'", "'a/c'"),
+    "a path in a table": ("import pathlib\nT = {'in': pathlib.PurePosixPath({})}", "'a'", "'b'"),
+    "a pattern": ("import re\nT = re.compile({})", "'a+'", "'a*'"),
+    "the flags of a pattern": ("import re\nT = re.compile('a', {})", "0", "re.I"),
+    "an enum": ("import enum\nclass E(enum.Enum):\n    A = 1\n    B = 2\nT = E.{}", "A", "B"),
+    "an attrs instance": ("import attrs\n@attrs.define\nclass S:\n    f: object\nT = S({})", "1", "2"),
+    "a frozen attrs instance": ("import attrs\n@attrs.frozen\nclass S:\n    f: object\nT = [S({})]", "1", "2"),
+    "a pydantic instance": ("import pydantic\nclass S(pydantic.BaseModel):\n    f: int\nT = S(f={})", "1", "2"),
+    "a namespace": ("from types import SimpleNamespace\nT = SimpleNamespace(f={})", "1", "2"),
+    "a numpy array": ("import numpy\nT = numpy.array([0, {}])", "1", "2"),
+    "the type of a numpy array": ("import numpy\nT = numpy.zeros(3, {})", "'i4'", "'f4'"),
+    "the shape of a numpy array": ("import numpy\nT = numpy.zeros({})", "(2, 3)", "(3, 2)"),
+    "the last of 64 KiB": ("import numpy\nT = numpy.arange(8_000)\nT[-1] = {}", "1", "2"),
+    "what is put into a class": ("class S: rate = 0.0\nS.rate = {}\nT = S", "0.1", "0.2"),
+}  # fmt: skip
+NOT_SEEN = {
+    "a frame": ("import pandas\nT = pandas.DataFrame({'a': [{}]})", "1", "2"),
+    "a msgspec struct": ("import msgspec\nclass S(msgspec.Struct):\n    f: int\nT = S({})", "1", "2"),
+    "a template": ("import string\nT = string.Template('a' * {})", "1", "2"),
+    "an instance of a plain class": ("class S:\n    def __init__(self, f): self.f = f\nT = S({})", "1", "2"),
+    "the environment": ("import os\nos.environ['JD_TEST'] = {}\nT = os.environ", "'1'", "'2'"),
+    "an attribute of a library module": ("import textwrap as T\nT.added_here = {}", "1", "2"),
+    "a list that is put into a class": ("class S: rates = []\nS.rates = [{}]\nT = S", "1", "2"),
+    "the order of a dict": ("T = {{}}", "'a': 1, 'b': 2", "'b': 2, 'a': 1"),
+    "more than 64 KiB": ("import numpy\nT = numpy.arange(9_000)\nT[-1] = {}", "1", "2"),
 }  # fmt: skip
 MAIN = "\ndef main(x): return T\n"
 
@@ -76,3 +104,12 @@ def test_constants_of_many_kinds_count(name):
     text, one, other = DATA[name]
     assert hash_of(text.replace("{}", one)) == hash_of(text.replace("{}", one))
     assert hash_of(text.replace("{}", one)) != hash_of(text.replace("{}", other))
+
+
+@pytest.mark.parametrize("name", NOT_SEEN)
+def test_what_the_guarantees_say_is_not_seen(name, monkeypatch):
+    """A list that is shorter than what is not seen would be a promise."""
+    monkeypatch.setenv("JD_TEST", "0")  # and put back
+    text, one, other = NOT_SEEN[name]
+    before = hash_of(text.replace("{}", one))
+    assert before == hash_of(text.replace("{}", other))

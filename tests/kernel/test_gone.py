@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -93,3 +94,45 @@ def test_a_store_that_goes_while_a_cell_runs_is_seen_before_the_end_of_it(
     again = kernel.run(cell.replace("__import__", "0 and __import__"), "gone-in-the-middle")
     assert "[0, 10, 20] 70" in again.stdout, again.error
     assert log.take() == []
+
+
+STOPPED = """%%durable
+import os, time
+def step(n):
+    _log(n)
+    return n * 10
+found = [step(n) for n in range(3)]
+open({there!r}, "w").close()
+end = time.monotonic() + 150
+while not os.path.exists({go!r}) and time.monotonic() < end:
+    time.sleep(0.01)
+_log("waited")
+print(found, step(7))
+"""
+
+
+@pytest.mark.parametrize("way", [deleted, folder_moved, replaced])
+def test_a_cell_that_is_running_while_another_process_takes_its_store_is_stopped_and_goes_on_with_the_copy(
+    kernel: Kernel, log: Log, store: Path, tmp_path: Path, way: Callable[[Path], None]
+) -> None:
+    """Its code asks for nothing: the renewal of the lease sees it."""
+    there, go = tmp_path / "there", tmp_path / "go"
+    cell = STOPPED.format(there=str(there), go=str(go))
+    id = f"stopped-{way.__name__}"
+    sent = kernel.send(cell, id)
+    end = time.monotonic() + 100
+    while not there.exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    way(store)
+    ran = kernel.result(sent, 140)
+    said = " ".join((ran.error + ran.stderr + ran.text).split())
+    assert "while it was in use" in said, said[-700:]
+    assert "%durable copy NEW.db" in said
+    assert log.take() == ["0", "1", "2"]
+    go.touch()
+    assert not kernel.run(f"%durable copy {tmp_path}/new.db").error
+    assert not kernel.run(f"%durable store sqlite:///{tmp_path}/new.db").error
+    again = kernel.run(cell, id)
+    assert "[0, 10, 20] 70" in again.stdout, again.error
+    assert log.take() == ["waited", "7"]

@@ -14,6 +14,7 @@ import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -178,22 +179,35 @@ DAMAGES: Final[tuple[Damage, ...]] = (
 )  # fmt: skip
 
 
-def record(base: Path) -> dict[str, str]:
-    """Run the workload until it stops; the values its callers got."""
+def outputs() -> dict[str, str]:
+    """What the calls that succeeded say that they returned, by their identities; refused ones are left out."""
+    found: dict[str, str] = {}
+    for request in list_requests():
+        for call in request.calls():
+            if call.kind in ("function_call", "map_item") and call.status == "succeeded":
+                with suppress(DurableError):
+                    found[str(call.identity)] = short(call.output())
+    return found
+
+
+def record(base: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Run the workload until it stops; the values its callers got by their keys, and those of all calls."""
 
     def body() -> dict[str, Any]:
         engine = open_engine(base / "home")
         holder[:] = [Witness(os.open(base / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT), 0, lambda: None)]
         exec(START + SOURCE, vars(sys.modules["__main__"]))
         run_local_application(vars(sys.modules["__main__"])["flow"])
+        returned = outputs()
         engine.store.close()
-        return {}
+        return {"outputs": returned}
 
     (base / "home").mkdir(parents=True)
     said = in_fork(body, base).result
     assert not said.get("error"), said["error"]
+    assert len(said["outputs"]) == len(set(said["outputs"].values())), "each call has a value of its own"
     events = read_log((base / "log").read_text())
-    return {event.key: event.detail for event in events if event.kind == ACKNOWLEDGED}
+    return {event.key: event.detail for event in events if event.kind == ACKNOWLEDGED}, said["outputs"]
 
 
 def replay(home: Path, log: Path, mutant: str | None) -> dict[str, Any]:
@@ -202,18 +216,12 @@ def replay(home: Path, log: Path, mutant: str | None) -> dict[str, Any]:
         KeyVoucher.flaw = lambda *_: None  # type: ignore[method-assign]
     os.environ["GO_ON"] = "1"
     holder[:] = [Witness(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT), 0, lambda: None)]
-    outputs: dict[str, str] = {}
+    returned: dict[str, str] = {}
     typed = ""
     try:
         engine = open_engine(home)
+        returned = outputs()
         for request in list_requests():
-            for call in request.calls():
-                if call.kind in ("function_call", "map_item") and call.status == "succeeded":
-                    try:
-                        value = call.output()
-                    except DurableError:
-                        continue
-                    outputs[str(call.identity)] = short(value)
             request.replay()
             if request.status == "succeeded":
                 request.output()
@@ -224,14 +232,13 @@ def replay(home: Path, log: Path, mutant: str | None) -> dict[str, Any]:
         engine.store.check()
         engine.store.close()
     except DurableError as error:
-        return {"error": "", "typed": type(error).__name__, "outputs": outputs}
-    return {"error": "", "typed": typed, "outputs": outputs}
+        return {"error": "", "typed": type(error).__name__, "outputs": returned}
+    return {"error": "", "typed": typed, "outputs": returned}
 
 
 def main(base: Path, seed: int, count: int, mutant: str | None) -> dict[str, Any]:
     preload()
-    recorded = record(base)
-    known = set(recorded.values())
+    recorded, returned = record(base)
     made: Counter[str] = Counter()
     ends: Counter[str] = Counter()
     unseen = []
@@ -252,7 +259,11 @@ def main(base: Path, seed: int, count: int, mutant: str | None) -> dict[str, Any
         if executed & {"keep0", "keep1"}:
             served = {key: value for key, value in served.items() if not key.startswith("state")}
         wrong = [f"{key} = {value}, not {recorded[key]}" for key, value in served.items() if value != recorded[key]]
-        wrong += [f"output {value}" for value in said.get("outputs", {}).values() if value not in known]
+        wrong += [
+            f"output of call {identity} = {value}, not {returned.get(identity)}"
+            for identity, value in said.get("outputs", {}).items()
+            if value != returned.get(identity)
+        ]
         made[damage.__name__] += 1
         if said["error"] or wrong:
             unseen.append(f"seed {seed}, damage {number} ({damage.__name__}): {said['error'][-1500:]} {wrong}")

@@ -18,6 +18,7 @@ from typing import Any, Final
 from jupyter_durable.client import launching, list_requests, ownership, run_local_application, this_engine
 from jupyter_durable.core.model import Status
 from jupyter_durable.errors import CheckpointError, DurableError, SDKUsageError, StoreError
+from jupyter_durable.runner import scope
 from jupyter_durable.store.sqlite import statements, writer, writing
 from tests.crash.case import open_engine
 from tests.crash.shapes import START
@@ -523,8 +524,45 @@ def go_on(folder: Path) -> Any:
     return [before, request.status, [value.split(":")[0] for value in request.output()]]
 
 
+KEYED: Final = """
+import os
+from pathlib import Path
+def key(name):
+    with Path("keys").open("a") as file:
+        print(name, RequestContext.get().idempotency_key, file=file)
+@function()
+def check():
+    key("check")
+@function()
+def pay():
+    ran("pay")
+    key("pay")
+    if not Path("second").exists():
+        os.kill(os.getpid(), 9)
+    return "paid"
+@application()
+def flow():
+    if Path("second").exists():
+        check()
+    return pay()
+"""
+
+
+def keyed(folder: Path, mutant: str = "") -> Any:
+    """A call that reads its key and is killed at once; what replays it calls something else before it."""
+    if mutant:
+        plant(mutant)
+    flow = begin(folder, KEYED)["flow"]
+    if list_requests():
+        return list_requests()[0].replay().output()
+    return run_local_application(flow).output()
+
+
 def plant(mutant: str) -> None:
     """Planted bugs of these laws."""
+    if mutant == "key of a start that is not durable":
+        scope.__dict__["mark_durably"] = lambda call: None
+        return
     assert mutant == "no fencing"
     writing_record = statements.RECORD.replace("AND epoch = ?", "AND ? > 0")
     fence = statements.FENCE.replace("AND epoch = ?", "AND ? > 0")
@@ -539,7 +577,7 @@ def plant(mutant: str) -> None:
 
 _ALL: Final = (
     hold, take_over, status, map_with_failures, sets, full_disk, large, descriptors, small_tmpfs, storm, quiet,
-    replay_plainly, hungry, go_on,
+    replay_plainly, hungry, go_on, keyed,
 )  # fmt: skip
 SCRIPTS: Final = {each.__name__: each for each in _ALL}
 

@@ -101,10 +101,12 @@ def storm(folder: Path, calls: int, interrupts: int, each: int = 1) -> None:
             if process.poll() is None:
                 os.kill(process.pid, signal.SIGINT)
                 sent += 1
-        said = answer(process, 60)
+        said = answer(process, 600)
     seen, open_transactions, output, refused = said
+    print(f"{sent} interrupts were sent, {seen} came while a request ran")
     assert refused == []
-    assert seen > 10
+    assert sent > interrupts // 2, "the request ended before most of them"
+    assert seen > sent // 3
     assert open_transactions == 0
     assert output == calls
     values: dict[str, set[str]] = {}

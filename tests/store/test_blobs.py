@@ -130,6 +130,23 @@ def test_a_sweep_takes_only_old_values_that_no_row_names(tmp_path: Path) -> None
     store.close()
 
 
+def test_a_delete_takes_values_that_no_row_names_once_they_are_a_day_old(tmp_path: Path) -> None:
+    """And its own at once, but not what another request names, however old that is."""
+    store = SqliteStore(tmp_path / "store.db")
+    blobs = BlobFolder(tmp_path / "store.db.blobs")
+    own, shared, old, young = (store.put_blob(name, [b"x" * 100]) for name in (b"own", b"shared", b"old", b"young"))
+    doomed, other = started(store, "doomed"), started(store, "other")
+    doomed.record(outcome(2, blob=own, value=None))
+    for journal in (doomed, other):
+        journal.record(outcome(3, blob=shared, value=None))
+    doomed.finish(ended(None, at=time.time()))
+    for key, age in ((shared, 90_000), (old, 86_460), (young, 86_340)):
+        os.utime(file_of(blobs, key), (time.time() - age,) * 2)
+    store.delete(doomed.lease.serial)
+    assert [blobs.has(key) for key in (own, shared, old, young)] == [False, True, False, True]
+    store.close()
+
+
 def test_a_value_that_is_written_again_while_it_is_swept_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was listed as old and loose; a call has written the same value since, and its row is about to name it."""
     store = SqliteStore(tmp_path / "store.db")

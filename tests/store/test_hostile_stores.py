@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from itertools import chain
 from pathlib import Path
@@ -18,6 +18,7 @@ from jupyter_durable.store import open_store
 from jupyter_durable.store.base import Filter, Store
 from jupyter_durable.store.migrations import VERSIONS
 from jupyter_durable.store.sqlite import foreign
+from jupyter_durable.store.sqlite.store import SqliteStore
 from jupyter_durable.store.sqlite.watch import Watch
 from jupyter_durable_server import lanes
 from tests.store import hostile
@@ -77,6 +78,69 @@ def test_what_is_odd_is_read_in_bounds_or_refused_with_a_typed_error(path: Path,
             everything(store)
         finally:
             store.close()
+
+
+def test_texts_are_cut_where_the_guarantees_say_for_who_only_looks(path: Path) -> None:
+    """Names and errors at 16,384 characters, what was printed at once at 1 MiB; whoever runs requests reads all."""
+    sizes = {"error": 16_384, "printed": 1 << 20}
+    for more in (0, 1):
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("UPDATE request SET error = ?", ("ü" * (sizes["error"] + more),))
+            connection.execute("DELETE FROM log")
+            connection.execute(
+                "INSERT INTO log (request, identity, pass_no, at, stream, text) VALUES (1, 2, 1, 1.0, 'stdout', ?)",
+                ("ü" * (sizes["printed"] + more),),
+            )
+        for store, whole in ((looking(path), not more), (open_store(f"sqlite:///{path}"), True)):
+            found = {"error": store.requests(Filter())[0].error or "", "printed": store.logs(1)[0].text}
+            store.close()
+            for what, text in found.items():
+                assert text.count("ü") == sizes[what] + (more if whole else 0)
+                assert text.endswith("ü" if whole else " … (too long)")
+
+
+@pytest.mark.parametrize("limit", [None, lambda: SECONDS])
+def test_every_connection_distrusts_the_file_before_it_reads_it(path: Path, limit: Callable[[], float] | None) -> None:
+    store = SqliteStore(path, limit=limit)
+    connection = store._link.connection
+    asked = ("trusted_schema", "cell_size_check", "mmap_size")
+    assert [connection.execute(f"PRAGMA {name}").fetchone() for name in asked] == [(0,), (1,), (0,)]
+    assert connection.getlimit(sqlite3.SQLITE_LIMIT_ATTACHED) == 0
+    store.close()
+
+
+def test_what_a_schema_calls_is_not_called(tmp_path: Path) -> None:
+    """A function of the program that opens a file, named in a view of the file."""
+    called: list[int] = []
+    with closing(sqlite3.connect(tmp_path / "foreign.db", isolation_level=None)) as connection:
+        connection.create_function("outside", 0, lambda: called.append(1))
+        connection.execute("CREATE VIEW v AS SELECT outside() AS x")
+        connection.execute("SELECT x FROM v").fetchall()
+        assert called == [1]
+        foreign.restrict(connection)
+        with pytest.raises(sqlite3.OperationalError, match="unsafe use of outside"):
+            connection.execute("SELECT x FROM v").fetchall()
+    assert called == [1]
+
+
+def test_a_cell_that_runs_beyond_its_page_is_seen_when_the_page_is(tmp_path: Path) -> None:
+    path = tmp_path / "foreign.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE t (x)")
+        connection.execute("INSERT INTO t VALUES (zeroblob(100))")
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    data = bytearray(path.read_bytes())
+    data[size + 8 : size + 10] = (size - 4).to_bytes(2)  # where the only cell of the table begins
+    data[2 * size - 4 :] = b"\x40\x01\x03\x00"  # 64 bytes long
+    path.write_bytes(data)
+    for restricted in (False, True):
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            if restricted:
+                foreign.restrict(connection)
+                with pytest.raises(sqlite3.DatabaseError, match="malformed"):
+                    connection.execute("SELECT count(*) FROM t").fetchall()
+            else:
+                assert connection.execute("SELECT count(*) FROM t").fetchall() == [(1,)]
 
 
 def test_a_table_whose_pages_lead_in_circles_is_given_up_with_a_sentence(path: Path) -> None:

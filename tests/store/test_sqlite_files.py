@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import os
 import random
+import re
 import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -282,11 +284,14 @@ def test_two_processes_create_one_store(path: Path) -> None:
 
 
 def test_on_a_network_file_system_there_is_no_wal_and_one_notice(path: Path) -> None:
-    with pytest.warns(UserWarning, match="network file system.*remote backend"):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
         store = SqliteStore(path, network=True)
-    journal = started(store)
-    for identity in range(2, 150):
-        journal.record(outcome(identity))
+        journal = started(store)
+        for identity in range(2, 150):
+            journal.record(outcome(identity))
+    (notice,) = told
+    assert re.search("network file system.*remote backend", str(notice.message))
     assert store._link.connection.execute("PRAGMA journal_mode").fetchone() == ("truncate",)
     assert store._link.connection.execute("PRAGMA synchronous").fetchone() == (2,)
     assert not path.with_name("store.db-wal").exists()
