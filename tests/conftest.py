@@ -16,6 +16,8 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
+from jupyter_durable.function import registry
+
 ROOT = Path(__file__).resolve().parent.parent
 
 pytest.register_assert_rewrite("jupyter_durable.testing.conformance")  # no test file by its name
@@ -62,6 +64,13 @@ def _nothing_of_the_user_is_read_or_written(tmp_path_factory: pytest.TempPathFac
         for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
             patch.setenv(name, str(home / name.lower()))
         patch.delenv("JUPYTER_PATH", raising=False)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_tests_define_is_forgotten_with_their_file() -> Iterator[None]:
+    """Durable functions are one namespace in a process, and files share workers: each may have an `app` of its own."""
+    with registry.as_it_was():
         yield
 
 
