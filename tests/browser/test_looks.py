@@ -129,7 +129,8 @@ def test_a_failure_with_its_attempts_and_what_a_replay_reused(lab: Lab, page: Pa
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_a_cell_that_prints_while_it_runs_and_after_its_cancel(lab: Lab, page: Page, theme: str) -> None:
     """The view stands above what is printed; the cancelled cell ends with one calm line."""
-    notebook = themed(lab, page, "prints.ipynb", [PRINTS], theme)
+    page.set_viewport_size({"width": 1280, "height": 1150})
+    notebook = themed(lab, page, f"prints-{theme.lower()}.ipynb", [PRINTS], theme)
     notebook.run(1)
     view = notebook.view(1)
     cell = page.locator(".jp-Cell[data-windowed-list-index='1']")
@@ -149,7 +150,7 @@ def test_a_cell_that_prints_while_it_runs_and_after_its_cancel(lab: Lab, page: P
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_the_preview_of_a_thousand_items_of_which_three_failed(lab: Lab, page: Page, theme: str) -> None:
     """One sum, one row for the 997 that are reused, a row for each that failed."""
-    notebook = themed(lab, page, "thousand.ipynb", [THOUSAND], theme)
+    notebook = themed(lab, page, f"thousand-{theme.lower()}.ipynb", [THOUSAND], theme)
     notebook.run_to_end(1)
     view = notebook.view(1)
     expect(view.locator(".jp-durable-state")).to_have_text(re.compile("failed"))
