@@ -21,6 +21,7 @@ from jupyter_durable.client.request import Request
 from jupyter_durable.client.verbs import Info, Wish
 from jupyter_durable.client.words import moment
 from jupyter_durable.code.credentials import MASK, tells
+from jupyter_durable.core.counting import count, summary
 from jupyter_durable.core.model import ENDED, Status
 from jupyter_durable.errors import DeserializationError, RequestFailed, SDKUsageError
 from jupyter_durable.store.base import Filter
@@ -112,10 +113,10 @@ def _grid(found: Sequence[Info]) -> Grid:
 def show(asked: Asked, id: Id = "last") -> Said:
     """Show one request: its state, its runs, its tree of calls."""
     shown = verbs.show(asked.engine, id)
-    parts: list[Part] = [said.facts(shown.info), said.runs_grid(shown.runs)]
+    parts: list[Part] = [said.facts(shown.info), said.runs_grid(shown)]
     failures = _failures(verbs.find(asked.engine, shown.info.id))
     if shown.root is not None:
-        parts += ["", Tree(shown.root)]
+        parts += ["", summary(count(shown.root)), Tree(shown.root)]
     for name, text in failures.items():
         parts += ["", f"{name} failed:", text]
     return Said({**said.shown_json(shown), "failures": failures}, parts)

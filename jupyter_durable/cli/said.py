@@ -16,6 +16,7 @@ from jupyter_durable.client.words import moment
 from jupyter_durable.code.credentials import masked, without_credentials
 from jupyter_durable.core import outline
 from jupyter_durable.core.calltree import CallNode, Counts, spoken, to_json
+from jupyter_durable.core.counting import saved_text
 from jupyter_durable.core.model import RunRow, Status
 from jupyter_durable.core.selection import Preview
 from jupyter_durable.records import NamedTuple
@@ -131,8 +132,8 @@ def exit_code(status: str) -> int:
 def calls_text(info: Info) -> str:
     """How many calls the last run executed and reused."""
     reused = f"{info.reused} from checkpoint · " if info.reused else ""
-    saved = f" · saved {spoken(info.saved)}" if info.saved >= 0.05 else ""
-    return f"{reused}{info.executed} ran{saved}"
+    saved = saved_text(info.saved, info.saved_metrics)
+    return f"{reused}{info.executed} ran" + (f" · {saved}" if saved else "")
 
 
 def facts(info: Info) -> Grid:
@@ -150,8 +151,13 @@ def facts(info: Info) -> Grid:
     return Grid(("request", info.id), tuple((name, text) for name, text in told.items() if text))
 
 
-def runs_grid(runs: Sequence[RunRow]) -> Grid:
-    """The original execution and every replay."""
+def runs_grid(shown: Shown) -> Grid:
+    """The original execution and every replay; of the last run the numbers of the tree."""
+    info = shown.info
+    runs = [
+        run._replace(executed=info.executed, reused=info.reused, saved=info.saved) if run.run == info.runs else run
+        for run in shown.runs
+    ]
     return Grid(
         ("run", "mode", "status", "started", "ran", "from checkpoint", "saved"),
         tuple(

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Final
 
 from jupyter_durable.client.journal import records
+from jupyter_durable.core.metrics import Measured
 from jupyter_durable.core.model import RequestRow, RunRow
 from jupyter_durable.records import NamedTuple
 from jupyter_durable.store.base import Store
@@ -30,6 +31,8 @@ class Numbers(NamedTuple):
     reused: int
     saved: float
     """Seconds."""
+    saved_metrics: Measured = ()
+    """Of a request whose calls were counted, not of one that runs."""
 
 
 class Counted:
@@ -83,4 +86,4 @@ def _counted(store: Store, row: RequestRow, runs: list[RunRow]) -> Numbers | Non
     if root is None:
         return None
     counts = count(root)
-    return Numbers(counts.executed, counts.reused, counts.saved)
+    return Numbers(counts.executed, counts.reused, counts.saved, counts.saved_metrics)

@@ -24,6 +24,7 @@ from jupyter_durable.client.request import STATUSES, Call, ReplayMode, Request, 
 from jupyter_durable.client.words import seconds_of, spoken_bytes, time_of
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.calltree import CallNode, walk
+from jupyter_durable.core.metrics import Measured
 from jupyter_durable.core.model import ENDED, RequestRow, RunRow, Status, joined
 from jupyter_durable.core.selection import Preview
 from jupyter_durable.errors import DeserializationError, SDKUsageError, StoreError
@@ -59,6 +60,8 @@ class Info(NamedTuple):
     """Calls that the last run served from checkpoints, and what they cover."""
     saved: float
     """Seconds that the last run saved."""
+    saved_metrics: Measured
+    """What the calls measured that it saved: kind, name, sum. Of a request that has ended."""
     notebook: str | None
     cell: str | None
     pinned: bool

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypedDict
 
 from jupyter_durable.core import metrics
+from jupyter_durable.core.escaping import escaped
 from jupyter_durable.core.metrics import Measured, Sums, Totals
 from jupyter_durable.core.model import CallRow, Flag, Kind, Logged, Progressed, Status
 from jupyter_durable.core.nodes import GROUPS, called
@@ -271,15 +272,21 @@ def ahead(root: CallNode) -> Ahead:
     return Ahead(execute, reuse)
 
 
+def saved_text(seconds: float, sums: Measured = ()) -> str:
+    """`saved 3 min 12 s · 41,200 tokens`; empty when that is nothing."""
+    parts = [spoken(seconds)] if seconds >= 0.05 else []
+    parts += [escaped(metrics.told(sums))] if sums else []
+    return f"saved {' · '.join(parts)}" if parts else ""
+
+
 def summary(counts: Counts) -> str:
     """`14 from checkpoint · 1 ran · saved 3 min 12 s · 2 reused with changed code`."""
     parts = [f"{counts.reused} from checkpoint"] if counts.reused else []
     parts.append(f"{counts.executed} ran")
     parts += [f"{counts.failed} failed"] if counts.failed else []
     parts += [f"{counts.running} running"] if counts.running else []
-    saved = [spoken(counts.saved)] if counts.saved >= 0.05 else []
-    saved += [metrics.told(counts.saved_metrics)] if counts.saved_metrics else []
-    parts += [f"saved {' · '.join(saved)}"] if saved else []
+    saved = saved_text(counts.saved, counts.saved_metrics)
+    parts += [saved] if saved else []
     parts += [f"{counts.code_changed} reused with changed code"] if counts.code_changed else []
     parts += [f"{counts.args_changed} reused with changed arguments"] if counts.args_changed else []
     parts += [f"{counts.not_comparable} reused with arguments not comparable"] if counts.not_comparable else []

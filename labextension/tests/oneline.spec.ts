@@ -44,6 +44,26 @@ describe('the one line', () => {
     );
   });
 
+  it.each([
+    ['succeeded', '60 calls · all from checkpoint', ''],
+    ['failed', '60 from checkpoint · 0 ran', ' · RuntimeError: no answer'],
+    ['cancelled', '60 from checkpoint · 0 ran', '']
+  ])(
+    'of a %s one says what it saved in metrics, too',
+    (status, before, after) => {
+      const tokens = [['counter', 'tokens', 41200]];
+      const saved = (counts: Call) =>
+        line({ ...FAILED, status }, { reused: 60, ...counts });
+      expect(saved({ saved: 192, saved_metrics: tokens })).toBe(
+        `${before} · saved 3 min 12 s · 41,200 tokens${after}`
+      );
+      expect(saved({ saved: 0.01, saved_metrics: tokens })).toBe(
+        `${before} · saved 41,200 tokens${after}`
+      );
+      expect(saved({ saved: 0.01 })).toBe(`${before}${after}`);
+    }
+  );
+
   it('of a body that failed by itself says the error alone', () => {
     expect(
       line(FAILED, { executed: 2, failed: 1 }, [
@@ -74,8 +94,9 @@ describe('the one line', () => {
 
   it('shows foreign text as text', () => {
     const error = '\u202eRuntimeError: <img src=x>';
-    expect(line({ status: 'failed', error }, { executed: 1 })).toBe(
-      '1 ran · \\u202eRuntimeError: <img src=x>'
-    );
+    const named = [['counter', '\u202e<b>', 1]];
+    expect(
+      line({ status: 'failed', error }, { executed: 1, saved_metrics: named })
+    ).toBe('1 ran · saved 1 \\u202e<b> · \\u202eRuntimeError: <img src=x>');
   });
 });

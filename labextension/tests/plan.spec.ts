@@ -50,6 +50,16 @@ describe('the plan of a replay', () => {
     expect(node.lastElementChild?.textContent).toBe('and 1,200 more');
   });
 
+  it('leaves out what would save no time to speak of', () => {
+    const rows = [
+      { call: 'f', action: 'reused', why: '', saved: 0.04 },
+      { call: 'g', action: 'reused', why: '', saved: 0.05 }
+    ];
+    const node = planTable({ ...ANSWER, rows }, english);
+    const saves = [...node.querySelectorAll('tbody td:last-child')];
+    expect(saves.map(each => each.textContent)).toEqual(['', '0.1 s']);
+  });
+
   it('believes nothing: what is no plan is an empty one', () => {
     for (const answer of [null, 3, { rows: 'x', counts: [], marks: 1 }, {}]) {
       const node = planTable(answer, english);

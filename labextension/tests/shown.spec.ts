@@ -113,6 +113,19 @@ describe('a failed call', () => {
   });
 });
 
+describe('the head of a fork', () => {
+  const id = (request: object) => {
+    const { request: base, ...rest } = snapshot({});
+    const [node] = drawn({ ...rest, request: { ...base, ...request } });
+    return node.querySelector('.jp-durable-id')?.textContent;
+  };
+
+  it('says of what it is one; that of any other request does not', () => {
+    expect(id({ forked_from: 'req_0' })).toBe('req_1 · fork of req_0');
+    expect(id({})).toBe('req_1');
+  });
+});
+
 describe('a waiting call', () => {
   const approval = { kind: 'approval', prompt: 'Send 40 letters?' };
   const waits = (waiting: unknown) =>

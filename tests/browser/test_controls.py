@@ -44,6 +44,19 @@ WHEN_CANCELLED = """() => {
 """Measures in the page, in milliseconds, from the click until the state is seen: `window.cancelled`."""
 
 
+CALM = re.compile(r"^cancelled · .*\d* ?finished calls? .*run the cell again to go on, or %durable replay req_\w+$")
+"""All that a cell says at the end which its button cancelled."""
+
+
+def output_types(notebook: Notebook, index: int) -> list[str]:
+    """What stands under a cell; a traceback is an `error`."""
+    found: list[str] = notebook.page.evaluate(
+        "index => jupyterapp.shell.currentWidget.content.widgets[index].model.outputs.toJSON().map(o => o.output_type)",
+        index,
+    )
+    return found
+
+
 def busy_cell(body: str) -> str:
     return f"@application()\n@function()\ndef endless() -> int:\n    {body}\nendless()"
 
@@ -105,6 +118,9 @@ def test_a_request_is_cancelled_by_a_click(lab: Lab, page: Page, kernel_name: st
     print(f"cancelled {seconds:.3f} s after the click; an empty cell took {floor:.3f}")
     assert seconds < max(1, 5 * floor)
     notebook.idle()
+    calm = page.locator(".jp-Cell[data-windowed-list-index='1'] .jp-OutputArea-output").last
+    expect(calm).to_have_text(CALM)
+    assert "error" not in output_types(notebook, 1)
 
 
 def test_replay_after_a_fix_runs_the_cell_again_and_only_the_failed_call(lab: Lab, page: Page) -> None:

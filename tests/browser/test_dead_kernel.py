@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.lab import APPS_IN_FULL, ARTIFACTS, Lab, Notebook
+from tests.browser.lab import APPS_IN_FULL, ARTIFACTS, Lab, Notebook, entry
 from tests.browser.test_front import mark, state
 
 NAMES = """import pathlib, time
@@ -93,14 +93,58 @@ def test_a_killed_kernel_is_seen_within_seconds_and_resume_goes_on_in_the_bare_o
     assert log.read_text() == "0 1 2 3 3 4 5 "
 
 
+REOPENED = """%load_ext jupyter_durable
+from jupyter_durable import *
+import pathlib
+@function()
+def part(n):
+    with pathlib.Path({log!r}).open("a") as file:
+        file.write(f"{{n}} ")
+    if n == 3 and not pathlib.Path({log!r}).with_suffix(".go").exists():
+        raise RuntimeError("no answer")
+    return n * 10
+@application()
+@function()
+def chain(n: int) -> int:
+    return sum(part(i) for i in range(n))
+chain(5)"""
+
+
+@pytest.mark.full
+def test_a_reopened_notebook_previews_and_replays_before_any_cell_has_run(lab: Lab, page: Page) -> None:
+    """The kernel is a fresh and bare one: the page loads the extension, and the recorded code runs."""
+    log = lab.directory / "reopened.ran"
+    lab.write("reopened.ipynb", [REOPENED.format(log=str(log))], kernel="python3")
+    notebook = Notebook(page, lab, "reopened.ipynb")
+    notebook.run_to_end(0)
+    expect(notebook.view(0).locator(".jp-durable-state")).to_have_text(re.compile("failed"))
+    notebook.save()
+    (session,) = [each for each in lab.request("GET", "/api/sessions") if each["path"] == "reopened.ipynb"]
+    lab.request("DELETE", f"/api/sessions/{session['id']}")
+    notebook = Notebook(page, lab, "reopened.ipynb")
+    view = notebook.view(0)
+    log.with_suffix(".go").touch()
+    entry(view, "Preview").click()
+    rows = view.locator(".jp-durable-panel tbody tr")
+    expect(rows.filter(has_text="part[0]")).to_contain_text("reused")
+    expect(rows.filter(has_text="part[3]")).to_contain_text("executed")
+    assert log.read_text() == "0 1 2 3 "
+    entry(view, "Replay recorded code").click()
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("succeeded"))
+    expect(view.locator(".jp-durable-id")).to_contain_text("run 2")
+    assert log.read_text() == "0 1 2 3 3 4 "
+
+
 def errors(notebook: Notebook, index: int) -> Any:
     return notebook.page.locator(f".jp-Notebook .jp-Cell[data-windowed-list-index='{index}'] .jp-OutputArea-output")
 
 
 @pytest.mark.full
-def test_a_cell_that_needs_the_cells_above_offers_them_and_the_recorded_code(lab: Lab, page: Page) -> None:
-    """In a restarted kernel: first the recorded code, then the cells above; no call is made twice, nothing is lost."""
-    log = lab.directory / "needs.ran"
+@pytest.mark.parametrize("way", ["Run the Cells Above, Then Resume", "Replay Recorded Code"])
+def test_a_cell_that_needs_the_cells_above_offers_them_and_the_recorded_code(lab: Lab, page: Page, way: str) -> None:
+    """In a restarted kernel, either way: no call is made twice, and who changes their mind loses nothing."""
+    name = f"needs-{way[:3].strip().lower()}.ipynb"
+    log = lab.directory / f"{name}.ran"
     cells = [
         "%load_ext jupyter_durable",
         f"%%durable\n{NAMES.format(log=str(log))}",
@@ -108,26 +152,30 @@ def test_a_cell_that_needs_the_cells_above_offers_them_and_the_recorded_code(lab
         "%%durable\npages = [fetch_page(n) for n in range(6)]",
         "print(small, pages)",
     ]
-    notebook = Notebook(page, lab, lab.write("needs.ipynb", cells, kernel="python3"))
+    notebook = Notebook(page, lab, lab.write(name, cells, kernel="python3"))
     for index in range(3):
         notebook.run_to_end(index)
     notebook.run(3)
     expect(notebook.view(3).locator(".jp-durable-label", has_text="fetch_page[3]")).to_be_visible()
-    kill(notebook, lab, "needs.ipynb")
+    kill(notebook, lab, name)
     expect(state(notebook, 3)).to_have_text(re.compile("interrupted"))
     notebook.idle()
     log.with_suffix(".go").touch()
     mark(notebook, 3).get_by_role("button", name="Resume").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("fetch_page")
-    page.screenshot(path=ARTIFACTS / "needs-offer.png")
+    page.screenshot(path=ARTIFACTS / f"{name}-offer.png")
     dialog.get_by_role("button", name="Cancel").click()
     expect(notebook.view(3)).to_have_count(1)
+    request = notebook.view(3).get_attribute("data-request")
     mark(notebook, 3).get_by_role("button", name="Resume").click()
-    dialog.get_by_role("button", name="Run the Cells Above, Then Resume").click()
+    dialog.get_by_role("button", name=way).click()
     expect(state(notebook, 3)).to_have_text(re.compile("3 from checkpoint"))
-    notebook.run_to_end(4)
-    expect(page.locator(".jp-OutputArea-output", has_text="10 [0, 10, 20, 30, 40, 50]")).to_be_visible()
+    expect(notebook.view(3)).to_have_attribute("data-request", request or "")
+    expect(notebook.view(3).locator(".jp-durable-state")).to_have_text(re.compile("succeeded"))
+    if way.startswith("Run"):  # variables arrive where the cell itself went on
+        notebook.run_to_end(4)
+        expect(page.locator(".jp-OutputArea-output", has_text="10 [0, 10, 20, 30, 40, 50]")).to_be_visible()
     assert log.read_text() == "1 0 1 2 3 3 4 5 "
 
 

@@ -7,7 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.lab import ARTIFACTS, SETUP, Lab, Notebook
+from tests.browser.lab import ARTIFACTS, SETUP, Lab, Notebook, entry
+from tests.browser.test_controls import CALM, output_types
 
 pytestmark = pytest.mark.full  # pictures for people: two minutes
 RESEARCH = """import random
@@ -49,6 +50,36 @@ def parse(page):
 def document_batch(pages: int) -> int:
     return len(parse.map(range(pages), max_concurrency=2, return_exceptions=True))
 document_batch(400)"""
+
+
+PRINTS = """%%durable nightly
+def read(page):
+    print(f"reading page {page} …")
+    time.sleep(0.02 if page < 12 else 60)
+    return page * 2
+read_so_far = [read(page) for page in range(40)]"""
+THOUSAND = """@function()
+def parse(page):
+    if page in (4, 417, 929):
+        raise ValueError(f"page {page} has no text")
+    return page * 2
+@application()
+@function()
+def thousand_pages(pages: int) -> int:
+    return sum(parse.map(range(pages)))
+thousand_pages(1000)"""
+
+
+def themed(lab: Lab, page: Page, name: str, cells: list[str], theme: str) -> Notebook:
+    """A notebook of those cells in a theme, with nothing beside it."""
+    notebook = Notebook(page, lab, lab.write(name, [SETUP, *cells]))
+    page.evaluate(
+        "theme => jupyterapp.commands.execute('apputils:change-theme', { theme: `JupyterLab ${theme}` })", theme
+    )
+    page.evaluate("() => jupyterapp.shell.collapseLeft?.()")
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0)
+    notebook.run_to_end(0)
+    return notebook
 
 
 def fits(page: Page) -> None:
@@ -93,6 +124,48 @@ def test_a_failure_with_its_attempts_and_what_a_replay_reused(lab: Lab, page: Pa
     view.get_by_role("button", name="Timeline").click()
     fits(page)
     page.screenshot(path=ARTIFACTS / f"timeline-{theme.lower()}-{width}.png")
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_a_cell_that_prints_while_it_runs_and_after_its_cancel(lab: Lab, page: Page, theme: str) -> None:
+    """The view stands above what is printed; the cancelled cell ends with one calm line."""
+    page.set_viewport_size({"width": 1280, "height": 1150})
+    notebook = themed(lab, page, f"prints-{theme.lower()}.ipynb", [PRINTS], theme)
+    notebook.run(1)
+    view = notebook.view(1)
+    cell = page.locator(".jp-Cell[data-windowed-list-index='1']")
+    expect(cell).to_contain_text("reading page 12")
+    expect(view.locator(".jp-durable-label", has_text="read[12]")).to_be_visible()
+    fits(page)
+    page.screenshot(path=ARTIFACTS / f"prints-running-{theme.lower()}.png")
+    view.get_by_role("button", name="Cancel").click()
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("cancelled"))
+    expect(cell.locator(".jp-OutputArea-output").last).to_have_text(CALM)
+    assert "error" not in output_types(notebook, 1)
+    page.mouse.move(0, 0)
+    fits(page)
+    page.screenshot(path=ARTIFACTS / f"prints-cancelled-{theme.lower()}.png")
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_the_preview_of_a_thousand_items_of_which_three_failed(lab: Lab, page: Page, theme: str) -> None:
+    """One sum, one row for the 997 that are reused, a row for each that failed."""
+    notebook = themed(lab, page, f"thousand-{theme.lower()}.ipynb", [THOUSAND], theme)
+    notebook.run_to_end(1)
+    view = notebook.view(1)
+    expect(view.locator(".jp-durable-state")).to_have_text(re.compile("failed"))
+    entry(view, "Preview").click()
+    panel = view.locator(".jp-durable-panel")
+    expect(panel.locator(".jp-durable-plan-sum")).to_contain_text("997 reused")
+    rows = panel.locator("tbody tr")
+    assert rows.count() <= 8
+    expect(rows.filter(has_text="parse ×997")).to_contain_text("reused")
+    for n in (4, 417, 929):
+        expect(rows.filter(has_text=f"parse[{n}]")).to_contain_text("executed")
+    page.mouse.move(0, 0)
+    fits(page)
+    panel.scroll_into_view_if_needed()
+    page.screenshot(path=ARTIFACTS / f"preview-thousand-{theme.lower()}.png")
 
 
 def test_folded_it_says_what_failed_and_how_much_is_kept(lab: Lab, page: Page) -> None:

@@ -194,6 +194,36 @@ def test_a_call_that_was_mended_is_run_again_as_it_is_now(kernel: Kernel, choice
     assert {call["label"]: call["status"] for call in calls if call["name"] == "risky"}["risky[1]"] == "succeeded"
 
 
+THOUSAND = """@function()
+def page_of(n):
+    if n in (4, 417, 929):
+        raise ValueError(n)
+    return n
+@application()
+@function()
+def thousand(n: int) -> int:
+    return sum(page_of.map(range(n)))
+thousand(1000)"""
+
+
+def test_the_preview_of_a_map_of_a_thousand_folds_all_but_the_failures(kernel: Kernel) -> None:
+    """Three of a thousand failed: one line for those that are reused, one for each that is executed."""
+    kernel.run(THOUSAND)
+    plan = ask(kernel, "preview", request=kernel.value("get_request('last').id"))["reply"]
+    assert (plan["counts"]["reused"], plan["counts"]["executed"], plan["more"]) == (997, 3, 0)
+    assert [(row["call"].strip(), row["action"]) for row in plan["rows"]] == [
+        ("thousand[0]", "executed"),
+        ("page_of.map[0]", "executed"),
+        ("page_of ×997", "reused"),
+        ("page_of[4]", "executed"),
+        ("page_of[417]", "executed"),
+        ("page_of[929]", "executed"),
+    ]
+    told = kernel.run("%durable preview last").stdout
+    assert "997 reused · 3 executed" in told
+    assert "page_of ×997" in told
+
+
 BROKEN = """@function()
 def connect(password, url):
     print("connecting to", url)

@@ -16,6 +16,7 @@ from jupyter_durable import context
 from jupyter_durable.cli.drawing import plain
 from jupyter_durable.cli.said import Tree, shown_json
 from jupyter_durable.client import Request, this_engine, verbs
+from jupyter_durable.client.render import MARKS
 from jupyter_durable.core.counting import summary
 from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable_kernel.verbs import answers
@@ -27,6 +28,7 @@ from tests.engine.conftest import Notebook
 from tests.page import requests_at_random as at_random
 
 Picture = dict[str, Any]
+LABEL = r"\b(?:[fgh]|again|late|add)(?:\.map|\.reduce)?\[\d+\]"
 
 
 class Screen:
@@ -92,6 +94,18 @@ def calls_in(picture: Picture) -> dict[int, tuple[Any, ...]]:
     }
 
 
+def said_of_calls(form: str, status: str, truth: dict[int, tuple[Any, ...]]) -> None:
+    """HTML as it is read, or text: the state of the request, and each call it names with its own state and source."""
+    assert re.search(rf"{MARKS[status]}\s+(?:cell\s+)?{status}\b", form)
+    known = {label: (MARKS[state], source) for label, state, source, *_ in truth.values()}
+    labels = set(re.findall(LABEL, form))
+    assert labels <= known.keys()
+    rows = re.findall(rf"([{''.join(MARKS.values())}])\s+({LABEL})(?: · (ran|from checkpoint))?", form)
+    for mark, label, source in rows:
+        assert (mark, source.removeprefix("from ") or known[label][1]) == known[label], label
+    assert len(labels - {label for _, label, _ in rows}) <= 1  # where it ended is named beside the error alone
+
+
 def agree(watched: Watched, request: Request) -> None:
     """Everything that shows the request says the same."""
     engine = watched.notebook.engine
@@ -117,9 +131,8 @@ def agree(watched: Watched, request: Request) -> None:
     for form in (live, forms):
         assert said in form[TEXT].split("\n")[1]
         assert said in html.unescape(form[HTML])
-        known = {label for label, *_ in truth.values()}
-        for part in (re.sub("<[^>]*>", " ", form[HTML]), form[TEXT]):
-            assert set(re.findall(r"\b(?:[fgh]|again|late|add)(?:\.map|\.reduce)?\[\d+\]", part)) <= known
+        for part in (html.unescape(re.sub("<[^>]*>", " ", form[HTML])), form[TEXT]):
+            said_of_calls(part, shown.info.status, truth)
     assert said in repr(request)
     tree = request.tree()
     assert "\n".join(plain(Tree(shown.root))) == tree

@@ -30,6 +30,22 @@ def sum_up(n: int) -> int:
     return sum(part.map(list(range(n))))
 print(run_local_application(sum_up, {n}).id)
 """
+SAVING = """
+@function()
+def ask(n):
+    RequestContext.get().metrics.counter("tokens", 41_200)
+    return n
+@application()
+@function()
+def asking(n: int) -> int:
+    if ask(n) and not mended:
+        raise ValueError("no answer")
+    return n
+mended = []
+request = run_local_application(asking, 1)
+mended.append(1)
+print(request.replay(upgrade_to_latest_version=True).id)
+"""
 NOBODY = "0123456789ab"
 
 
@@ -43,6 +59,12 @@ def of(server: Server, id: str) -> str:
     """Where a request is found."""
     found = [each for each in server.ask("requests", limit=2000).body["requests"] if each["id"] == id]
     return f"requests/{found[0]['store']}/{id}"
+
+
+def test_a_list_says_what_a_replay_saved_in_metrics(server: Server, store: Path) -> None:
+    id = server.ran(SAVING, store)
+    (one,) = [each for each in server.ask("requests", limit=2000).body["requests"] if each["id"] == id]
+    assert (one["status"], one["reused"], one["saved_metrics"]) == ("succeeded", 1, [["counter", "tokens", 41200]])
 
 
 @pytest.mark.parametrize("path", ["requests", f"requests/any/req_{NOBODY}/snapshot"])

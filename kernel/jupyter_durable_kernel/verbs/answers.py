@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from jupyter_durable.client import verbs
 from jupyter_durable.client.render import MARKS, tree_text
 from jupyter_durable.client.words import moment
-from jupyter_durable.core.counting import count, spoken, summary
+from jupyter_durable.core.counting import count, saved_text, spoken, summary
 from jupyter_durable.core.escaping import escaped
 from jupyter_durable.core.words import FAR
 from jupyter_durable.store.base import Finding, Swept
@@ -84,14 +84,14 @@ def shown(one: verbs.Shown) -> str:
         lines.append("pinned: gc leaves it alone")
     for run in one.runs:
         last = run.run == info.runs
-        reused, executed, gained = (
-            (info.reused, info.executed, info.saved) if last else (run.reused, run.executed, run.saved)
+        reused, executed, gained, sums = (
+            (info.reused, info.executed, info.saved, info.saved_metrics)
+            if last
+            else (run.reused, run.executed, run.saved, ())
         )
         lasted = f" · {spoken(max(0.0, run.finished_at - run.started_at))}" if run.finished_at is not None else ""
-        saved = f" · saved {spoken(gained)}" if gained >= 0.05 else ""
-        lines.append(
-            f"run {run.run}: {run.mode} {run.status} · {reused} from checkpoint · {executed} ran{lasted}{saved}"
-        )
+        told = f"run {run.run}: {run.mode} {run.status} · {reused} from checkpoint · {executed} ran{lasted}"
+        lines.append(" · ".join(part for part in (told, saved_text(gained, sums)) if part))
     if one.root is not None:
         lines.append(summary(count(one.root)))
         calls = tree_text(one.root).split("\n")

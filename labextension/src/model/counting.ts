@@ -75,7 +75,9 @@ function saved(calls: ICall[]): number {
 }
 
 /** What the reused calls took and measured when they ran; empty when that is nothing. */
-export function savedText(counts: ICounts): string {
+export function savedText(
+  counts: Pick<ICounts, 'saved' | 'saved_metrics'>
+): string {
   const time = counts.saved >= 0.05 ? spoken(counts.saved) : '';
   return [time, told(counts.saved_metrics)].filter(part => part).join(' · ');
 }

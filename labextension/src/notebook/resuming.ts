@@ -44,7 +44,7 @@ export class Resuming {
     }
     const how = await askHow(missing, this._above(cell).length, this._trans);
     if (how === 'recorded') {
-      await this._asking.about('replay', { request });
+      await this._replay(request);
     } else if (how === 'above' && (await this._runAbove(cell))) {
       await this._tell(cell, request, true);
       await this.run(cell);
@@ -73,6 +73,18 @@ export class Resuming {
     const source = model.sharedModel.getSource();
     const content = { request, cell: model.id, source, anyway };
     return readResumed(await this._asking.about('resume', content)).missing;
+  }
+
+  /** With the recorded code. The kernel does not draw into a view that another one made: view and mark ask for it. */
+  private async _replay(request: string): Promise<void> {
+    const live = this._asking.lives.of(request);
+    live.expect();
+    try {
+      await this._asking.about('replay', { request });
+    } catch (error) {
+      live.expectNothing();
+      throw error;
+    }
   }
 
   private _above(cell: CodeCell): CodeCell[] {

@@ -6,7 +6,7 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { spoken } from '../model/counting';
+import { savedText } from '../model/counting';
 import { underway } from '../requests/live';
 import { IListed } from '../requests/requests';
 import { lasting, thousands } from '../view/words';
@@ -91,8 +91,9 @@ export function callsText(one: IListed, trans: TranslationBundle): string {
   if (one.executed > 0) {
     parts.push(trans.__('%1 ran', thousands(one.executed)));
   }
-  if (one.saved >= 0.05) {
-    parts.push(trans.__('saved %1', spoken(one.saved)));
+  const saved = savedText(one);
+  if (saved) {
+    parts.push(trans.__('saved %1', saved));
   }
   return parts.join(' · ');
 }

@@ -180,7 +180,8 @@ function readProgress(value: unknown): IProgress | null {
   };
 }
 
-function readMetrics(value: unknown): IMetric[] {
+/** Sums of what calls measured. */
+export function readMetrics(value: unknown): IMetric[] {
   return list(value, MOST_METRICS).map(each => {
     const [kind, name, sum] = list(each);
     return [text(kind), text(name), number(sum)];

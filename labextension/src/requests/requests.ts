@@ -11,6 +11,7 @@
 import { Token } from '@lumino/coreutils';
 import { Poll } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
+import { IMetric, readMetrics } from '../protocol/protocol';
 import { IServer, Query } from './server';
 
 /** A request as lists show it: `Info` of jupyter_durable/client/verbs.py. Times are Unix seconds. */
@@ -35,6 +36,8 @@ export interface IListed {
   reused: number;
   /** Seconds that the last run saved. */
   saved: number;
+  /** What the calls measured that it saved; of a request that has ended. */
+  saved_metrics: IMetric[];
   notebook: string | null;
   /** Path that the contents of this server know the notebook by; null when it lies elsewhere. */
   path: string | null;
@@ -295,6 +298,7 @@ export function readOne(given: Fields): IListed {
     executed: number(given.executed),
     reused: number(given.reused),
     saved: number(given.saved),
+    saved_metrics: readMetrics(given.saved_metrics),
     notebook: optional(given.notebook),
     path: optional(given.path),
     cell: optional(given.cell),

@@ -295,10 +295,10 @@ export class HeadView {
       parts.push([thousands(counts.running), trans.__('running')]);
     }
     if (counts.metrics.length) {
-      parts.push([told(counts.metrics), '']);
+      parts.push([visible(told(counts.metrics)), '']);
     }
     if (savedText(counts)) {
-      parts.push([savedText(counts), trans.__('saved')]);
+      parts.push([visible(savedText(counts)), trans.__('saved')]);
     }
     const state = JSON.stringify(parts);
     if (this._counts.dataset.state !== state) {

@@ -42,7 +42,7 @@ export function planTable(
     row.call,
     row.action,
     row.why,
-    row.saved ? spoken(row.saved) : ''
+    row.saved >= LEAST_SAVED ? spoken(row.saved) : ''
   ]);
   const columns = [
     trans.__('Call'),

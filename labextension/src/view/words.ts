@@ -6,7 +6,7 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { spoken } from '../model/counting';
+import { savedText, spoken } from '../model/counting';
 import { endedIn } from '../model/ended';
 import {
   IAhead,
@@ -202,7 +202,8 @@ export function inOneLine(
 }
 
 function wentWell(snapshot: ISnapshot, trans: TranslationBundle): string[] {
-  const { reused, executed, failed, saved } = snapshot.counts;
+  const { reused, executed, failed } = snapshot.counts;
+  const saved = visible(savedText(snapshot.counts));
   const { started_at: began, finished_at: ended } = snapshot.request;
   const calls = reused + executed;
   const parts = [trans._n('%1 call', '%1 calls', calls, thousands(calls))];
@@ -220,15 +221,16 @@ function wentWell(snapshot: ISnapshot, trans: TranslationBundle): string[] {
   if (failed) {
     parts.push(trans.__('%1 failed', thousands(failed)));
   }
-  if (saved >= 0.05) {
-    parts.push(trans.__('saved %1', spoken(saved)));
+  if (saved) {
+    parts.push(trans.__('saved %1', saved));
   }
   return parts;
 }
 
 /** Of a request that did not succeed: what there is of it, and where it ended. */
 function howFar(snapshot: ISnapshot, trans: TranslationBundle): string[] {
-  const { reused, executed, failed, running, saved } = snapshot.counts;
+  const { reused, executed, failed, running } = snapshot.counts;
+  const saved = visible(savedText(snapshot.counts));
   const { status } = snapshot.request;
   const parts = [];
   if (reused) {
@@ -241,8 +243,8 @@ function howFar(snapshot: ISnapshot, trans: TranslationBundle): string[] {
   if (running) {
     parts.push(trans.__('%1 running', thousands(running)));
   }
-  if (saved >= 0.05) {
-    parts.push(trans.__('saved %1', spoken(saved)));
+  if (saved) {
+    parts.push(trans.__('saved %1', saved));
   }
   const label = visible(endedIn(snapshot)?.label ?? '');
   const fault = faultInWords(snapshot);
