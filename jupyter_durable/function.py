@@ -13,6 +13,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import math
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
@@ -331,6 +333,11 @@ def options_of(spec: Spec) -> dict[str, Any]:
     }
 
 
+def _with_finite_delays(retries: Mapping[str, Any]) -> dict[str, Any]:
+    """`Retries` as it was recorded: once it took inf, for which the greatest number does the same."""
+    return {name: sys.float_info.max if value == math.inf else value for name, value in retries.items()}
+
+
 def redecorate(fn: Callable[..., Any], options: Mapping[str, Any]) -> Any:
     """A durable function of a recorded code version; it does not take the place of the live one of its name."""
     values = dict(options["function"])
@@ -340,7 +347,7 @@ def redecorate(fn: Callable[..., Any], options: Mapping[str, Any]) -> Any:
     if options["application"] is not None:
         kept = dict(options["application"])
         if kept.get("retries") is not None:
-            kept["retries"] = Retries(**kept["retries"])
+            kept["retries"] = Retries(**_with_finite_delays(kept["retries"]))
         spec.application = ApplicationOptions(**kept)
     return durable_wrapper(spec)
 

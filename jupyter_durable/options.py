@@ -59,10 +59,11 @@ class Retries:
         if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= MAX_RETRIES:
             raise SDKUsageError(f"Retries: max_retries must be a whole number from 0 to {MAX_RETRIES}, not {number!r}")
         for name in ("initial_delay", "max_delay"):
-            if not _at_least(0, getattr(self, name)):
-                raise SDKUsageError(f"Retries: {name} must be seconds >= 0, not {getattr(self, name)!r}")
-        if not _at_least(1, self.delay_multiplier):
-            raise SDKUsageError(f"Retries: delay_multiplier must be >= 1, not {self.delay_multiplier!r}")
+            refuse_unless_seconds(f"Retries: {name}", getattr(self, name))
+        if not (_at_least(1, self.delay_multiplier) and self.delay_multiplier != math.inf):
+            raise SDKUsageError(
+                f"Retries: delay_multiplier must be a finite number >= 1, not {self.delay_multiplier!r}"
+            )
         if not isinstance(self.jitter, bool):
             raise SDKUsageError(f"Retries: jitter must be True or False, not {self.jitter!r}")
         given: object = self.retry_on

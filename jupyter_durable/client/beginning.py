@@ -18,6 +18,7 @@ from jupyter_durable.client.process import Process
 from jupyter_durable.client.session import Cell
 from jupyter_durable.code.statements import once_called
 from jupyter_durable.core.model import NewRequest, RequestRow, Status
+from jupyter_durable.errors import Cancelled
 from jupyter_durable.function import Spec
 from jupyter_durable.records import NamedTuple
 from jupyter_durable.runner.call import ActiveCall
@@ -40,7 +41,9 @@ def of_cell(process: Process, cell: Cell) -> Begun:
     found = finding.of_cell(process, cell)
     row = found.row if found.row is not None else _accepted(process, cell, found)
     resumed = found.row is not None
-    return Begun(row, *launching.launch(process, row, _launch(process, cell, row, resumed), None), resumed)
+    wanted = _launch(process, cell, row, resumed)
+    launched = launching.launch(process, row, wanted, None) if resumed else _begun(process, row, wanted, None)
+    return Begun(row, *launched, resumed)
 
 
 def of_application(process: Process, spec: Spec, given: Given, cell: Cell, taken: Container[str]) -> Begun:
@@ -55,7 +58,7 @@ def of_application(process: Process, spec: Spec, given: Given, cell: Cell, taken
         with accepting.begun_here(process) as id:
             origin = Origin(cell.notebook, cell.key, seen=found.seen, id=id)
             row, _ = accepting.accept(process, spec, *given, origin, code)
-            return Begun(row, *launching.launch(process, row, Launch(code, reuse_changed=not cell.once), spec), False)
+            return Begun(row, *_begun(process, row, Launch(code, reuse_changed=not cell.once), spec), False)
     reading = versions.Reading({spec.name: spec.wrapper}, None)
     code, complete = versions.code_of_now(reading, partial(trusted.code_of, process, row), process.signer)
     again = complete and row.status == Status.SUCCEEDED and cell.once
@@ -65,6 +68,18 @@ def of_application(process: Process, spec: Spec, given: Given, cell: Cell, taken
         return Begun(row, *launching.launch(process, row, wanted, spec), True)
     except ownership.RunsHere as other:  # a thread that asked for the same: looked at again, it is running here
         raise NotAsRead(str(other)) from other
+
+
+def _begun(process: Process, row: RequestRow, wanted: Launch, spec: Spec | None) -> tuple[Run, ActiveCall]:
+    """What was accepted here runs. Raises `Cancelled` when it was cancelled first: it is not gone on with at once."""
+    try:
+        return launching.launch(process, row, wanted, spec)
+    except NotAsRead:
+        if process.store.request(row.id).status == Status.CANCELLED:
+            raise Cancelled(
+                f"request {row.id} was cancelled before it began; nothing of it ran. Run it again to go on with it"
+            ) from None
+        raise
 
 
 def _accepted(process: Process, cell: Cell, found: finding.Found) -> RequestRow:

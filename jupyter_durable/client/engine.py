@@ -135,6 +135,12 @@ class Engine(Process):
         """Accept a request and run it to its end, whatever that is. `asker`: the call that waits for it, if any."""
         code = versions.live_code(None)
         row, _ = accepting.accept(self, spec, args, kwargs, origin, code)
-        begun = ownership.as_read(lambda: launching.launch(self, self.store.request(row.id), Launch(code), spec))
-        conducting.quietly(*begun, asker)
+
+        def begun() -> tuple[Run, ActiveCall] | None:
+            now = self.store.request(row.id)
+            return None if now.status == Status.CANCELLED else launching.launch(self, now, Launch(code), spec)
+
+        launched = ownership.as_read(begun)
+        if launched is not None:  # else it was cancelled before it began, and has ended
+            conducting.quietly(*launched, asker)
         return row

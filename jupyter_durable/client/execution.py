@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
+from collections.abc import Callable
 from types import CodeType
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from jupyter_durable.client.versions import Loaded
 from jupyter_durable.code.statements import once_called
 from jupyter_durable.code.texts import RESTORED, remember_source, tree_of
 from jupyter_durable.context import current
-from jupyter_durable.core.model import Kind, RequestRow
+from jupyter_durable.core.model import Kind, RequestRow, Status
 from jupyter_durable.durable_cell.definitions import DECORATOR, commented, decorate, is_durable_cell
 from jupyter_durable.durable_cell.line import parsed_options
 from jupyter_durable.errors import ReplayError, SDKUsageError, StoreError
@@ -29,39 +30,50 @@ DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def run_recorded(
-    process: Process,
-    id: str,
-    choice: replay.Choice,
-    *,
-    strict: bool = False,
-    other_input: bool = False,
-    take_over: bool = False,
+    process: Process, id: str, choice: replay.Choice, *, strict: bool = False, take_over: bool = False
 ) -> None:
     """Run a request to its end. A failure of user code is kept in the request; a divergence is raised."""
+    _run(process, id, lambda row: _launch(process, row, choice, False)._replace(strict=strict, take_over=take_over))
 
-    def begun() -> tuple[Run, ActiveCall, Loaded]:
+
+def run_forked(process: Process, row: RequestRow, choice: replay.Choice, input: Any) -> str:
+    """Do the same in a new request, run to its end; its id. `input`: as `Request.fork` takes it.
+
+    One that is cancelled before it begins has ended.
+    """
+    code = replay.code_for(process, row, False)
+    replay.set_asides(process, row, choice, code)  # may raise
+    arguments = replay.arguments_of(process, row, input, code)
+    id = replay.forked(process, row, arguments).id
+
+    def wanted(now: RequestRow) -> Launch | None:
+        return None if now.status == Status.CANCELLED else _launch(process, now, choice, arguments is not None)
+
+    _run(process, id, wanted)
+    return id
+
+
+def _run(process: Process, id: str, wanted: Callable[[RequestRow], Launch | None]) -> None:
+    """Run a request as `wanted` says of it as it was read, to its end; None: not at all."""
+
+    def begun() -> tuple[Run, ActiveCall, Loaded] | None:
         row = process.store.request(id)
-        wanted = _launch(process, row, choice, other_input)._replace(strict=strict, take_over=take_over)
-        spec = wanted.code.spec(row.application) if row.kind == Kind.FUNCTION else None
-        return *launching.launch(process, row, wanted, spec), wanted.code
+        launch = wanted(row)
+        if launch is None:
+            return None
+        spec = launch.code.spec(row.application) if row.kind == Kind.FUNCTION else None
+        return *launching.launch(process, row, launch, spec), launch.code
 
-    run, root, code = ownership.as_read(begun)
+    launched = ownership.as_read(begun)
+    if launched is None:
+        return
+    run, root, code = launched
     if root.spec is not None:
         conducting.quietly(run, root)
     else:
         _run_body(run, root, code)
     if isinstance(run.stopped, ReplayError | StoreError):
         raise run.stopped
-
-
-def run_forked(process: Process, row: RequestRow, choice: replay.Choice, input: Any) -> str:
-    """Do the same in a new request, run to its end; its id. `input`: as `Request.fork` takes it."""
-    code = replay.code_for(process, row, False)
-    replay.set_asides(process, row, choice, code)  # may raise
-    arguments = replay.arguments_of(process, row, input, code)
-    id = replay.forked(process, row, arguments).id
-    run_recorded(process, id, choice, other_input=arguments is not None)
-    return id
 
 
 def _launch(process: Process, row: RequestRow, choice: replay.Choice, other_input: bool) -> Launch:

@@ -142,11 +142,14 @@ def _chosen(known: Recorded, wanted: Any, code: versions.Loaded, row: RequestRow
 
 def _one(root: Node, wanted: Any, row: RequestRow) -> int:
     """The identity of a call given as `name[n]`, a name, or an object with an identity."""
-    identity = getattr(wanted, "identity", wanted)
+    text, identity = wanted, getattr(wanted, "identity", None)
     names = numbered(root)
-    if isinstance(identity, int) and identity in names:
-        return identity
-    text = str(wanted)
+    if isinstance(identity, int):
+        if identity in names:
+            return identity
+        text = str(wanted)
+    if not isinstance(text, str):
+        raise SDKUsageError(f"request {row.id}: a call is named by a text such as 'f[1]', or is a Call, not {wanted!r}")
     for known, name in names.items():
         if name in (text, f"{text}[0]"):
             return known

@@ -9,7 +9,7 @@ from __future__ import annotations
 from jupyter_durable.client import versions
 from jupyter_durable.client.process import Process
 from jupyter_durable.core.model import CodeVersion, Kind, RequestRow
-from jupyter_durable.errors import DeserializationError
+from jupyter_durable.errors import DeserializationError, SDKUsageError
 from jupyter_durable.runner.sealing import Sealer, not_loaded
 from jupyter_durable.runner.vouching import is_old
 
@@ -36,6 +36,13 @@ def check(process: Process, row: RequestRow) -> None:
 
 
 def code_of(process: Process, row: RequestRow) -> CodeVersion:
-    """The recorded code of a request that this user's key vouches for. Raises `DeserializationError`."""
+    """The recorded code of a request that this user's key vouches for. Raises `DeserializationError`.
+
+    A request that was deleted since it was read has taken its code along: that is what is said then.
+    """
     check(process, row)
-    return process.store.code(row.code_key)
+    try:
+        return process.store.code(row.code_key)
+    except SDKUsageError:
+        process.store.request(row.id)
+        raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from jupyter_durable import ReplayMode, SDKUsageError
@@ -177,3 +179,14 @@ class Maybe:
 
     def __reduce__(self) -> tuple:
         raise TypeError("not to be stored")
+
+
+@pytest.mark.parametrize("wanted", [3, 1.0, True, b"f[1]", [3], [None]])
+@pytest.mark.parametrize("option", ["rerun", "from_call"])
+def test_what_names_no_call_is_refused_and_nothing_runs(notebook, request_of_app, option: str, wanted: Any) -> None:
+    """A number is no name, though calls have numbers inside."""
+    for act in (request_of_app.replay, request_of_app.preview, request_of_app.fork):
+        with pytest.raises(SDKUsageError, match=r"a call is named by a text such as 'f\[1\]', or is a Call, not "):
+            act(**{option: wanted})
+    assert notebook.executed() == []
+    assert len(request_of_app.runs) == 1

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.laws.scripts import answer, ended, executions, start, wait_for
-from tests.races.leases_race import Race
+from tests.races.leases_verdict import Race
 from tests.races.test_leases import tracks
 
 

@@ -10,6 +10,8 @@ import pytest
 
 import jupyter_durable as jd
 from jupyter_durable import Image, Retries, SDKUsageError, application, cls, function, run_local_application
+from jupyter_durable.core.retry import decide
+from jupyter_durable.function import options_of, redecorate
 from jupyter_durable.testing import Bench, FakeClock, memory_store
 
 
@@ -145,10 +147,15 @@ def test_function_names_the_option_that_is_wrong(bench: Bench, options: dict[str
         ({"max_retries": 11}, "from 0 to 10"),
         ({"max_retries": 1.0}, "whole number"),
         ({"max_retries": True}, "whole number"),
-        ({"initial_delay": -1}, "initial_delay must be seconds >= 0"),
-        ({"max_delay": float("nan")}, "max_delay must be seconds >= 0"),
-        ({"initial_delay": "1"}, "initial_delay must be seconds >= 0"),
-        ({"delay_multiplier": 0.5}, "delay_multiplier must be >= 1"),
+        *(
+            ({name: value}, f"{name} must be a finite number of seconds >= 0, not")
+            for name in ("initial_delay", "max_delay")
+            for value in (-1, True, float("inf"), float("nan"), "1", None)
+        ),
+        *(
+            ({"delay_multiplier": value}, "delay_multiplier must be a finite number >= 1, not")
+            for value in (0.5, True, float("inf"), float("nan"), "2")
+        ),
         ({"jitter": 3}, "jitter must be True or False"),
         ({"retry_on": (int,)}, "retry_on takes exception types"),
         ({"retry_on": ValueError("x")}, "retry_on takes exception types"),
@@ -256,6 +263,21 @@ def test_a_durable_function_looks_like_the_function_it_was(bench: Bench) -> None
     assert inspect.getsource(durable) == inspect.getsource(plain)
     assert inspect.iscoroutinefunction(function()(plain_async)) or hasattr(inspect, "markcoroutinefunction") is False
     assert durable.__wrapped__ is plain
+
+
+def test_delays_that_were_recorded_without_an_end_are_restored(bench: Bench) -> None:
+    """Retries once took inf; such code versions are in stores, and their requests are replayed."""
+
+    @application(retries=Retries(max_retries=3))
+    @function()
+    def app() -> int:
+        return 1
+
+    recorded: Any = app
+    options = options_of(recorded.__durable__)
+    options["application"]["retries"]["max_delay"] = float("inf")
+    restored = redecorate(recorded.__wrapped__, options).__durable__.application.retries.policy()
+    assert decide(restored, 3, ValueError(), 1.0) == 4.0
 
 
 def test_local_is_the_undecorated_function(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pydoc
 import re
 import threading
@@ -18,6 +19,7 @@ from jupyter_durable import (
     RequestFailed,
     RequestNotFinished,
     SDKUsageError,
+    SerializationError,
     application,
     function,
     get_request,
@@ -27,6 +29,7 @@ from jupyter_durable import (
 from jupyter_durable.client import accepting, this_engine, versions
 from jupyter_durable.client.accepting import Origin
 from jupyter_durable.core.model import NewRun, Owner
+from jupyter_durable.errors import InputMismatch
 from jupyter_durable.testing import Bench, FakeClock, crash_after, memory_store
 from tests.model.shared import SOON, double
 
@@ -318,3 +321,32 @@ def test_an_id_or_a_name_that_is_no_text_is_named(bench: Bench, id: Any) -> None
         get_request(id)
     with pytest.raises(SDKUsageError, match=r"a call is named by a text such as 'f\[1\]', not "):
         get_request("last").call(id)
+
+
+@application()
+@function()
+def numbers_of(many: list[int]) -> None:
+    return many  # type: ignore[return-value]
+
+
+def test_a_payload_that_does_not_fit_its_hint_makes_no_request(bench: Bench) -> None:
+    """As in Tensorlake: it raises where the application is run, and there is no request that could fail."""
+    wrong: list[Any] = ["no", "numbers"]
+    for run in (functools.partial(run_local_application, numbers_of), numbers_of, numbers_of.submit):
+        with pytest.raises(
+            InputMismatch, match="`many` of application numbers_of does not fit its type hint"
+        ) as raised:
+            run(wrong)
+        assert isinstance(raised.value, SerializationError)
+    assert list_requests() == []
+
+
+def test_a_result_that_does_not_fit_its_hint_fails_its_request(bench: Bench) -> None:
+    """As in Tensorlake: the function ran, the request failed, what had succeeded in it is kept."""
+    request = run_local_application(numbers_of, [1])
+    assert (request.status, request.call("numbers_of").status) == ("failed", "failed")
+    with pytest.raises(RequestFailed, match=f"request {request.id} of numbers_of failed") as raised:
+        request.output()
+    assert isinstance(raised.value.__cause__, SerializationError)
+    assert "`result` of application numbers_of does not fit its type hint" in str(raised.value.__cause__)
+    assert request.replay().status == "failed"

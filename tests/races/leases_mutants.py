@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from jupyter_durable.client import accepting, finding, launching, ownership
 from jupyter_durable.client.process import Process
 from jupyter_durable.store.base import Filter, NotAsRead
-from jupyter_durable.store.sqlite import journal, statements, writer, writing
+from jupyter_durable.store.sqlite import care, journal, statements, writer, writing
 from jupyter_durable.store.sqlite.store import SqliteStore
 from tests.crash.mutants import replace
 
@@ -102,6 +103,25 @@ def _submitted_twice() -> None:
     _begun_whoever_owns_it()
 
 
+def _swept_as_it_was_listed() -> None:
+    """A sweep removes what it has listed, although somebody has begun to run it since."""
+
+    def blind(cursor: sqlite3.Cursor, serial: int, moment: float) -> bool:
+        cursor.execute("UPDATE request SET deleted = 1, epoch = epoch + 1 WHERE serial = ?", (serial,))
+        return True
+
+    replace(care, "_condemn_again", blind)
+
+
+def _deleted_whoever_runs_it() -> None:
+    """A request that nobody ran when it was looked at is deleted, although somebody has begun to run it since."""
+
+    def blind(cursor: sqlite3.Cursor, serial: int) -> None:
+        cursor.execute("UPDATE request SET deleted = 1, epoch = epoch + 1 WHERE serial = ?", (serial,))
+
+    replace(care, "condemn", blind)
+
+
 class Mutant(NamedTuple):
     """One planted bug, and the races in which it shows."""
 
@@ -120,6 +140,8 @@ MUTANTS: Final = {
     "zombies live": Mutant(_zombies_live, ("zombie",), ("replay", "cell")),
     "no fence": Mutant(_no_fence, ("taken over",), ("replay",)),
     "begun anew beside the owner": Mutant(_begun_anew_beside_the_owner, ("alive", "dead"), ("cell", "application")),
+    "swept as it was listed": Mutant(_swept_as_it_was_listed, ("failed",), ("gc",)),
+    "deleted whoever runs it": Mutant(_deleted_whoever_runs_it, ("dead", "zombie", "failed"), ("delete",)),
     "submitted twice": Mutant(_submitted_twice, ("none",), ("submit",)),
 }
 

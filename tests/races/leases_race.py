@@ -23,31 +23,30 @@ import sqlite3
 import sys
 import time
 import traceback
-from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from jupyter_durable.client import Engine, get_request, list_requests, ownership, replay, run_local_application
+from jupyter_durable.client import Engine, Request, get_request, list_requests, ownership, replay, run_local_application
 from jupyter_durable.client.session import Cell
 from jupyter_durable.clock import SystemClock
+from jupyter_durable.core.model import Status
 from jupyter_durable.errors import DurableError, SDKUsageError
+from jupyter_durable.runner.run import Run
+from jupyter_durable.store.sqlite import care
 from tests.crash.case import open_engine, preload
 from tests.crash.shapes import START
 from tests.crash.witness import STARTED, Witness, holder, read_log, witness
 from tests.races import leases_mutants
+from tests.races.leases_verdict import AGAINST, GONE, HELD, Race, Seen, judged
 
 PATIENCE: Final = 100.0
 """Seconds after which a process counts as stuck. Generous: the machine may be busy."""
 OWNERS: Final = ("dead", "zombie", "alive", "stopped", "taken over", "failed", "none")
-DEEDS: Final = ("replay", "cell", "application", "submit", "cancel")
+DEEDS: Final = ("replay", "cell", "application", "submit", "cancel", "delete", "gc")
 STEPS: Final = (0.0, 20.0, -20.0, 86_400.0, -86_400.0)
 """By how many seconds the wall clock of a racer is off."""
-PARTS: Final = 3
-HELD: Final = "part1"
-"""The call in which owner and winner stay."""
-
 FUNCTIONS: Final = """
 @function()
 def part(i):
@@ -59,22 +58,13 @@ def flow():
 BODY: Final = "for i in range(3):\n    got(f'part{i}', part(i))\n"
 
 
-class Race(NamedTuple):
-    """What a race is to be."""
-
-    seed: int
-    owner: str
-    deed: str
-    racers: int
-    mutant: str | None = None
-
-
 def drawn(seed: int, mutant: str | None = None) -> Race:
     """The race of a seed."""
     draw = random.Random(seed)
     deed = draw.choice(DEEDS)
-    owners = {"submit": ("none",), "replay": OWNERS[:-1], "cancel": ("dead", "zombie", "failed")}.get(deed, OWNERS)
-    owner = draw.choice([each for each in owners if each != "taken over" or deed == "replay"])
+    gone = ("dead", "zombie", "failed")
+    owners = {"submit": ("none",), "replay": OWNERS[:-1], "cancel": gone, "delete": gone, "gc": ("failed",)}
+    owner = draw.choice([each for each in owners.get(deed, OWNERS) if each != "taken over" or deed == "replay"])
     return Race(seed, owner, deed, draw.randint(2, 6), mutant)
 
 
@@ -138,22 +128,37 @@ class Racing:
 
     def _want(self, engine: Engine) -> str:
         race = self.race
-        if race.deed == "cancel" and self.number == race.racers:
+        if race.deed in AGAINST and self.number == race.racers:
             time.sleep(self.draw.random() * 0.05)
-            list_requests()[0].cancel()
-            return "cancelled"
-        if race.deed in ("replay", "cancel"):
-            id = list_requests()[0].id
-            get_request(id).replay(take_over=race.owner == "taken over" and self.number == 1)
-            return "ran"
+            return self._act_against(engine, list_requests()[0])
+        if race.deed in ("replay", *AGAINST):
+            return self._replay(engine)
         return self._run(engine)
+
+    def _act_against(self, engine: Engine, request: Request) -> str:
+        if self.race.deed == "cancel":
+            request.cancel()
+            return "cancelled"
+        if self.race.deed == "delete":
+            request.delete()
+            return GONE
+        swept = engine.store.gc(older_than=0.0, now=engine.clock.now() + 1.0, dry_run=False)
+        return GONE if swept.requests else "spared"
+
+    def _replay(self, engine: Engine) -> str:
+        """Its own run says how it ended: of the request somebody else may have another one by then."""
+        mine: list[Run] = []
+        engine.observers.append(lambda run, row: mine.append(run))
+        id = list_requests()[0].id if self.race.deed == "replay" else (self.folder / "id").read_text()
+        get_request(id).replay(take_over=self.race.owner == "taken over" and self.number == 1)
+        return "ran" if mine[-1].outcome == Status.SUCCEEDED else f"ended {mine[-1].outcome}"
 
     def _run(self, engine: Engine) -> str:
         namespace = vars(sys.modules["__main__"])
         if self.race.deed == "submit":
             request = namespace["flow"].submit(idempotency_key="only")
             return f"submitted {request.wait(PATIENCE).status}"
-        if self.race.deed in ("replay", "cancel"):
+        if self.race.deed in ("replay", *AGAINST):
             request = run_local_application(namespace["flow"])
             if request.error is not None:
                 raise OSError("not yet")
@@ -171,6 +176,7 @@ class Racing:
         return "ran"
 
     def _hold(self) -> None:
+        (self.folder / "id").write_text(list_requests()[0].id)
         (self.folder / "there").touch()
         if self.race.owner == "failed":
             raise OSError("not yet")
@@ -188,8 +194,10 @@ class Racing:
         wait_for(lambda: all((self.folder / name).exists() for name in others) or self._twice())
 
     def _twice(self) -> bool:
+        """Whether another racer is in this call too; one that was in it and has said how it fared is not."""
         events = read_log((self.folder / "log").read_text())
-        return sum((each.kind, each.key) == (STARTED, HELD) and each.process > 0 for each in events) > 1
+        began = {each.process for each in events if (each.kind, each.key) == (STARTED, HELD) and each.process > 0}
+        return any(not (self.folder / f"said{number}").exists() for number in began - {self.number})
 
     def _delay(self, engine: Engine) -> None:
         """Between reading and acting, now and then a little time."""
@@ -197,8 +205,9 @@ class Racing:
         replay.code_for = slow(replay.code_for)
         replay.set_asides = slow(replay.set_asides)
         ownership.alive = slow(ownership.alive)
+        care._condemn_again = slow(care._condemn_again)
         store: Any = engine.store
-        for verb in ("request", "requests", "accept", "begin", "settle", "runs"):
+        for verb in ("request", "requests", "accept", "begin", "settle", "runs", "delete"):
             with contextlib.suppress(AttributeError):
                 setattr(store, verb, slow(getattr(store, verb)))
 
@@ -340,47 +349,12 @@ class Stage:
         return [[each.status, len(each.runs), each.output() if _has_output(each) else None] for each in list_requests()]
 
     def _judged(self) -> Iterator[str]:
-        race = self.race
-        ends = {number: self.said(number) for number in range(1, race.racers + 1)}
-        owner = self.said(0) if race.owner in ("alive", "stopped", "taken over") else None
-        executed = Counter(each.key for each in read_log((self.folder / "log").read_text()) if each.kind == STARTED)
-        twice = int(race.owner in ("dead", "zombie", "failed", "taken over"))
-        wanted = {f"part{i}": 1 + twice * (f"part{i}" == HELD) for i in range(PARTS)}
+        ends = {number: self.said(number) for number in range(1, self.race.racers + 1)}
+        owner = self.said(0) if self.race.owner in ("alive", "stopped", "taken over") else None
+        events = read_log((self.folder / "log").read_text())
+        started = [(each.process, each.key) for each in events if each.kind == STARTED]
         found = json.loads(self.said(99)) if self.said(99).startswith("[") else self.said(99)
-        if race.deed == "cancel":
-            # Who comes after the cancel goes on with the request, and the call that was cut off executes again.
-            ran = sum(end == "ran" or end.startswith("Cancelled") for end in ends.values())
-            wanted[HELD] = 1 + max(1, ran)
-            if any(executed[key] > most for key, most in wanted.items()):
-                yield f"executed {dict(executed)}"
-        elif executed != wanted:
-            yield f"executed {dict(executed)}"
-        yield from self._told(ends)
-        winners = sum(end in ("ran", "submitted succeeded") for end in ends.values())
-        if race.owner in ("alive", "stopped"):
-            if owner != "ran" or winners:
-                yield f"a live owner ended with {owner}, {winners} ran beside it"
-        elif race.deed not in ("submit", "cancel") and winners != 1:
-            yield f"{winners} ran it"
-        if race.owner == "taken over" and not str(owner).startswith("LeaseLost"):
-            yield f"the owner that was taken over ended with {owner}"
-        statuses = ("succeeded", "cancelled", "failed", "interrupted") if race.deed == "cancel" else ("succeeded",)
-        if len(found) != 1 or found[0][0] not in statuses:
-            yield f"in the end there is {found}"
-        elif found[0][2] not in (None, [f"part{i}" for i in range(PARTS)]):
-            yield f"the output is {found[0][2]}"
-
-    def _told(self, ends: dict[int, str]) -> Iterator[str]:
-        """Every loser was told who has the request: the owner, or another racer."""
-        for number, end in ends.items():
-            others = [pid for other, pid in self.pids.items() if other not in (number, 99)]
-            if end.startswith("refused: "):
-                if not any(f"is being run by process {pid} on " in end and "take it over" in end for pid in others):
-                    yield f"racer {number} was told {end}"
-            elif end not in ("ran", "cancelled", "submitted succeeded") and not (
-                self.race.deed == "cancel" and end.startswith("Cancelled")
-            ):
-                yield f"racer {number} ended with {end}"
+        yield from judged(self.race, Seen(ends, owner, started, found, self.pids))
 
 
 def _has_output(request: Any) -> bool:

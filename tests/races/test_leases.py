@@ -20,7 +20,8 @@ import pytest
 
 from tests.laws.scripts import ROOT, ended
 from tests.races.leases_mutants import MUTANTS
-from tests.races.leases_race import DEEDS, OWNERS, Race, drawn
+from tests.races.leases_race import DEEDS, OWNERS, drawn
+from tests.races.leases_verdict import AGAINST, Race
 
 SEED = int(os.environ.get("CRASH_SEED", "1"))
 SEARCHED = 60
@@ -84,7 +85,8 @@ def test_of_the_processes_that_want_a_request_one_runs_it_and_the_others_say_who
     """Every kind of owner, every way to want a request, two to six at once; counted outside of the store."""
     replays = [Race(SEED * 1000 + at, owner, "replay", 2 + at % 3) for at, owner in enumerate(OWNERS[:-1])]
     others = [Race(SEED * 2000 + at, "none", deed, 2 + at) for at, deed in enumerate(DEEDS[1:4])]
-    assert track.run([*replays, *others, *(drawn(SEED * 3000 + at) for at in range(4))]) == []
+    against = [Race(SEED * 4000 + at, "failed", deed, 3) for at, deed in enumerate(AGAINST)]
+    assert track.run([*replays, *others, *against, *(drawn(SEED * 3000 + at) for at in range(2))]) == []
 
 
 @pytest.mark.full

@@ -18,17 +18,24 @@ from tests.races.threads_mutants import MUTANTS
 
 FIRST, _, LAST = os.environ.get("RACES_SEEDS", "1-40").partition("-")
 SEEDS = range(int(FIRST), int(LAST or FIRST) + 1)
+SEED = int(os.environ.get("RACES_SEED", "1"))
+"""Of the short tier."""
 RUNS = int(os.environ.get("RACES_RUNS", "500"))
 """Of scenarios, under each seed."""
 CANCELS = int(os.environ.get("RACES_CANCELS", "10000"))
 BESIDE = int(os.environ.get("RACES_BESIDE", "6"))
 """Processes at once: the load under which it is raced."""
-SOON = ("a_cancelled_map", "a_failing_map", "calls_of_a_cell", "an_interrupted_map", "cancelled_async_futures")
+SOON = (
+    "a_map", "an_async_map", "an_async_map_of_maps", "a_failing_map", "limited_maps",
+    "futures_of_futures", "a_reduce", "retried_calls", "timeouts_that_progress_resets", "state_of_a_map",
+    "threads_of_the_user", "calls_of_a_cell", "a_cancelled_map", "cancelled_async_futures", "an_interrupted_map",
+)  # fmt: skip
+"""One of each kind; two processes on one request are raced in `test_leases`."""
 
 
 def test_scenarios_with_delays() -> None:
     """Values, executions and ends are those of the same code without any delay."""
-    told, errors = raced("--seed", 1, "--only", ",".join(SOON), "--runs", 2 * len(SOON), seconds=110)
+    told, errors = raced("--seed", SEED, "--only", ",".join(SOON), "--runs", len(SOON), seconds=110)
     assert "end" in (told[-1] if told else {}), f"a run hangs:\n{errors}"
     assert len(told) == 1, told[:3]
 
@@ -37,14 +44,14 @@ def test_scenarios_with_delays() -> None:
 @pytest.mark.timeout(7200)
 def test_scenarios_and_cancels_under_many_seeds() -> None:
     """20,000 runs and 10,000 cancels over 40 seeds, several processes at once: none wrong, none twice, none hung, and
-    each cancel settled within a second."""
+    each cancel settled within a second. What a thread that only sleeps was held up meanwhile is the machine's."""
     cancels = -(-CANCELS // len(SEEDS))
     with ThreadPoolExecutor(BESIDE) as pool:
         ended = list(pool.map(lambda seed: of_seed(seed, RUNS, cancels), SEEDS))
     summed = total(ended)
     print(json.dumps(summed, indent=1))
     assert (summed["wrong"], summed["twice"], summed["hung"]) == (0, 0, 0), summed["failures"][:3]
-    assert summed["settled"]["later than a second"] <= summed["cancels"] // 1000, [end["late"] for end in ended]
+    assert summed["settled"]["later than a second"] == 0, [end["late"] for end in ended]
 
 
 @pytest.mark.full

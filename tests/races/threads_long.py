@@ -17,6 +17,10 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 CANCELLED: Final = ("a_cancelled_map", "a_cancelled_map_of_maps")
 SECONDS: Final = 3500.0
+SETTLED_SECONDS: Final = 1.0
+"""Within which a cancelled request settles, but for what the machine held up."""
+LISTS: Final = ("settled", "over_time", "late")
+"""Of cancels: seconds to settle; those beyond a second, with what the machine held up; where the threads were."""
 COUNTS: Final = ("runs", "cancels", "wrong", "twice", "hung", "cpu", "seconds")
 
 
@@ -29,10 +33,10 @@ def raced(*arguments: object, seconds: float = SECONDS) -> tuple[list[dict[str, 
 
 def of_seed(seed: int, runs: int, cancels: int) -> dict[str, Any]:
     """Runs of all scenarios with delays, and cancels without, under one seed: what became of them, counted."""
-    found: dict[str, Any] = {"seed": seed, **dict.fromkeys(COUNTS, 0), "settled": [], "late": [], "failures": []}
+    found: dict[str, Any] = {"seed": seed, **dict.fromkeys(COUNTS, 0), **{name: [] for name in LISTS}, "failures": []}
     if runs:
         _add(found, "runs", raced("--seed", seed, "--runs", runs))
-        found["settled"], found["late"] = [], []  # of runs that are delayed on purpose
+        found.update({name: [] for name in LISTS})  # of runs that are delayed on purpose
     if cancels:
         _add(found, "cancels", raced("--seed", seed, "--runs", cancels, "--only", ",".join(CANCELLED), "--no-delays"))
     return found
@@ -48,22 +52,28 @@ def _add(found: dict[str, Any], what: str, ended: tuple[list[dict[str, Any]], st
         found[what] += errors.count(f" {found['seed']} ") - 1  # each run is named there when it begins
         return
     found[what] += end["runs"]
-    for name in ("wrong", "twice", "cpu", "seconds", "settled", "late"):
+    for name in ("wrong", "twice", "cpu", "seconds", *LISTS):
         found[name] += end[name]
 
 
 def total(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """The sum of what several seeds gave."""
+    """The sum of what several seeds gave.
+
+    A cancel is late when it took more than a second beyond what a thread that only sleeps was held up meanwhile; those
+    that were late with that thread are listed apart, as (seconds, of these held up).
+    """
     lines = list(found)
     summed: dict[str, Any] = {name: round(sum(line[name] for line in lines), 1) for name in COUNTS}
     settled = sorted(second for line in lines for second in line["settled"])
     if settled:
+        held = [(took, held_up) for line in lines for took, held_up in line["over_time"]]
         summed["settled"] = {
             "median": settled[len(settled) // 2],
             "99 %": settled[len(settled) * 99 // 100],
             "99.9 %": settled[len(settled) * 999 // 1000],
             "most": settled[-1],
-            "later than a second": sum(second > 1 for second in settled),
+            "later than a second": sum(took - held_up > SETTLED_SECONDS for took, held_up in held),
+            "held up by the machine": [each for each in held if each[0] - each[1] <= SETTLED_SECONDS],
         }
     failed = [failure for line in lines for failure in line["failures"]]
     return {"seeds": len({line["seed"] for line in lines}), **summed, "failures": failed}
@@ -89,7 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(json.dumps(total(found[-1:])), flush=True)
     summed = total(found)
     print(json.dumps(summed, indent=1))
-    sys.exit(bool(summed["wrong"] or summed["twice"] or summed["hung"]))
+    late = summed.get("settled", {}).get("later than a second", 0)
+    sys.exit(bool(summed["wrong"] or summed["twice"] or summed["hung"] or late))
 
 
 if __name__ == "__main__":

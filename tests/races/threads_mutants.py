@@ -5,6 +5,7 @@ The value of a mutant is the scenarios in which it shows.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
@@ -15,10 +16,12 @@ from jupyter_durable.executor import thread, visit
 from jupyter_durable.executor.thread import ThreadExecutor
 from jupyter_durable.function import Results
 from jupyter_durable.future import Future, in_copied_context
-from jupyter_durable.runner import children, mapping, waiting
+from jupyter_durable.runner import children, mapping, reducing, waiting
+from jupyter_durable.runner.call import ActiveCall
 from jupyter_durable.runner.countdown import Countdown
 from jupyter_durable.runner.matching import open_body
 from jupyter_durable.runner.run import CallRecord
+from jupyter_durable.runner.stop import RunStopped
 from jupyter_durable.runner.traces import Traces
 from jupyter_durable.store.memory import MemoryJournal
 from jupyter_durable.store.sqlite.journal import SqliteJournal
@@ -180,6 +183,46 @@ def _thrown_anywhere() -> None:
     replace(visit, "SPARED", ())
 
 
+def _goes_on_where_it_was_left() -> None:
+    """A reduce that is told to stop calls its function once more."""
+    real: Any = vars(reducing)["drive"]
+
+    def drive(call: Any) -> Any:
+        try:
+            return real(call)
+        except RunStopped:
+            threading.Event().wait(0.01)
+            return call.plan.fn(*call.args)
+
+    replace(reducing, "drive", drive)
+
+
+def _one_limit_for_all_maps_of_a_loop() -> None:
+    """An item of an async map keeps a turn that the maps below it need."""
+    real = asyncio.Semaphore
+    known: dict[Any, asyncio.Semaphore] = {}
+
+    def shared(value: int = 1) -> asyncio.Semaphore:
+        return known.setdefault((asyncio.get_running_loop(), value), real(value))
+
+    replace(asyncio, "Semaphore", shared)
+
+
+def _waiting_items_outlive_a_cancel() -> None:
+    """Items of an async map that wait for their turn hear of no cancel, and begin when it comes to them."""
+    real = ActiveCall._refuse
+
+    def refuse(self: ActiveCall, first: bool) -> None:
+        if not self.plan.is_async:
+            real(self, first)
+
+    def contained(body: Any) -> Any:
+        return asyncio.shield(asyncio.ensure_future(body))
+
+    replace(ActiveCall, "_refuse", refuse)
+    replace(mapping, "contained", contained)
+
+
 def _one_request_becomes_two() -> None:
     """A thread does not wait for the request of its cell, which another one is just making."""
     real = Sessions.__init__
@@ -222,5 +265,10 @@ MUTANTS: Final = {
     "errors come up anywhere": Mutant(_thrown_anywhere, ("a_cancelled_map", "a_cancelled_map_of_maps"), 400),
     "progress does not reset a timeout": Mutant(_progress_forgotten, ("timeouts_that_progress_resets",)),
     "waiting for a turn is part of a timeout": Mutant(_turns_count, ("calls_that_time_out",)),
+    "a reduce goes on where it was left": Mutant(_goes_on_where_it_was_left, ("a_cancelled_reduce",)),
+    "async maps share one limit": Mutant(_one_limit_for_all_maps_of_a_loop, ("an_async_map_of_maps",)),
+    "items that wait outlive a cancel": Mutant(
+        _waiting_items_outlive_a_cancel, ("a_cancelled_async_map", "a_cancelled_async_map_of_maps")
+    ),
     "one request of a cell becomes two": Mutant(_one_request_becomes_two, ("calls_of_a_cell",)),
 }

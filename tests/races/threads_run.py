@@ -27,7 +27,7 @@ delays.install()
 
 from jupyter_durable.store import open_store  # noqa: E402
 from jupyter_durable.testing import FakeClock  # noqa: E402
-from tests.races import threads_interrupted, threads_mutants, threads_timed  # noqa: E402, F401
+from tests.races import threads_interrupted, threads_mutants, threads_nested, threads_timed  # noqa: E402, F401
 from tests.races.threads_scenarios import BY_HAND, SCENARIOS, Twice  # noqa: E402
 from tests.races.threads_world import WITNESS, world  # noqa: E402
 
@@ -95,7 +95,8 @@ def main() -> None:
             if options.first:
                 break
     took = {"seconds": round(time.monotonic() - began, 1), "cpu": round(time.process_time() - processor, 2)}
-    print(json.dumps({"end": True, **counts, **took, "settled": WITNESS.settled, "late": WITNESS.late}), flush=True)
+    cancels = {"settled": WITNESS.settled, "over_time": WITNESS.over_time, "late": WITNESS.late}
+    print(json.dumps({"end": True, **counts, **took, **cancels}), flush=True)
     sys.stdout.flush()
     os._exit(1 if counts["wrong"] + counts["twice"] else 0)  # threads that a bug has left are no reason to wait
 

@@ -18,13 +18,17 @@ from jupyter_durable.client import Engine
 from jupyter_durable.client.session import Cell
 from jupyter_durable.client.settings import Settings
 from jupyter_durable.clock import Clock, SystemClock
-from jupyter_durable.core.model import Kind
+from jupyter_durable.core.model import Kind, RequestRow
 from jupyter_durable.errors import TimeoutError
+from jupyter_durable.runner.run import Run
 from jupyter_durable.serializer.signing import KeySigner
 from jupyter_durable.store import open_store
+from tests.races.machine import Control
 
 LONGEST_REST: Final = 0.003
 LATE_SECONDS: Final = 0.9
+SETTLED_SECONDS: Final = 1.0
+"""Within which a cancelled request settles."""
 SOON_SECONDS: Final = 60.0
 """What is waited for comes within this time, on a busy machine too; else it hangs."""
 
@@ -45,6 +49,9 @@ class Witness:
         """Seconds that each cancelled request took to settle."""
         self.late: list[str] = []
         """Where the threads were when one was not settled after `LATE_SECONDS`."""
+        self.over_time: list[tuple[float, float]] = []
+        """Those that took longer than `SETTLED_SECONDS`, and for how long of it the machine held up all threads."""
+        self.control = Control()
         self._lock = threading.Lock()
         self.on_begin: Callable[[int], None] = _nothing
         """Called with how many have begun."""
@@ -81,7 +88,11 @@ class Witness:
         except TimeoutError:
             self.late.append(stacks())
             request.wait(SOON_SECONDS)
-        self.settled.append(round(time.monotonic() - began, 3))
+        ended = time.monotonic()
+        self.settled.append(round(ended - began, 3))
+        if ended - began > SETTLED_SECONDS:
+            held_up = self.control.held_up(began, ended)
+            self.over_time.append((round(ended - began, 3), round(held_up, 3)))
 
     def forget(self) -> None:
         """A new run is looked at."""
@@ -111,6 +122,20 @@ class World:
         """The cell that ran ends, and is run again."""
         self.engine.sessions.end(error)
         self.engine.sessions.begin(CELL)
+
+    @contextlib.contextmanager
+    def ends(self, told: Callable[[], None]) -> Iterator[None]:
+        """`told` hears of the end of each run that begins inside, at the moment at which it is settled."""
+
+        def observe(run: Run, row: RequestRow) -> None:
+            del row
+            run.on_end.append(told)
+
+        self.engine.observers.append(observe)
+        try:
+            yield
+        finally:
+            self.engine.observers.remove(observe)
 
     def all_out(self) -> bool:
         """Whether all threads have left the user's code: every slot is back, and no root runs."""

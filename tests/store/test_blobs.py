@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 import stat
 import time
 from pathlib import Path
@@ -12,8 +13,9 @@ from queue import SimpleQueue
 import pytest
 
 from jupyter_durable.errors import CheckpointError, DeserializationError
-from jupyter_durable.store.base import BlobLost
+from jupyter_durable.store.base import BlobLost, Filter
 from jupyter_durable.store.blobs import _MOST_HELD, BlobFolder
+from jupyter_durable.store.sqlite import care
 from jupyter_durable.store.sqlite.store import SqliteStore
 from tests.store.rows import ended, outcome, started
 
@@ -105,6 +107,26 @@ def test_a_value_that_cannot_be_written_is_a_checkpoint_error_and_leaves_nothing
     (tmp_path / "blobs").write_text("a file where the folder should be")
     with pytest.raises(CheckpointError, match="kept in memory"):
         BlobFolder(tmp_path / "blobs").put(b"head", [])
+
+
+def test_a_sweep_names_what_it_has_removed_and_no_request_that_was_pinned_since_it_was_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, other = SqliteStore(tmp_path / "store.db"), SqliteStore(tmp_path / "store.db")
+    for id in ("a", "b"):
+        started(store, id).finish(ended(None, at=50.0))
+    ended_before = care._ended_before
+
+    def listed(cursor: sqlite3.Cursor, moment: float) -> list[tuple[int, str]]:
+        found = ended_before(cursor, moment)
+        cursor.execute("UPDATE request SET pinned = 1 WHERE id = 'b'")
+        return found
+
+    monkeypatch.setattr(care, "_ended_before", listed)
+    assert store.gc(older_than=1.0, now=1000.0, dry_run=False).requests == ("a",)
+    assert [row.id for row in other.requests(Filter())] == ["b"]
+    store.close()
+    other.close()
 
 
 def test_a_sweep_takes_only_old_values_that_no_row_names(tmp_path: Path) -> None:

@@ -70,15 +70,18 @@ def _remove_row(transaction: Transaction, serial: int) -> None:
 def gc(writer: Writer, *, older_than: float, now: float, dry_run: bool) -> Swept:
     """Sweep requests that ended more than `older_than` seconds before `now`, and blobs that no row names."""
     doomed = writer.run(partial(_ended_before, moment=now - older_than))
+    swept = [id for _, id in doomed]
     if not dry_run:
-        for serial, _ in doomed:
+        swept = []
+        for serial, id in doomed:
             if writer.run(partial(_condemn_again, serial=serial, moment=now - older_than)):
                 remove(writer, serial)
+                swept.append(id)
         for serial in writer.run(_half_deleted):
             remove(writer, serial)
     spared = [serial for serial, _ in doomed] if dry_run else []
     count, size = writer.run(partial(sweep_blobs, without=spared, dry_run=dry_run))
-    return Swept(tuple(id for _, id in doomed), count, size)
+    return Swept(tuple(swept), count, size)
 
 
 def _ended_before(transaction: Transaction, moment: float) -> list[tuple[int, str]]:
