@@ -25,7 +25,7 @@ from jupyter_durable.serializer.pickler import describe
 from jupyter_durable.spec import Spec
 
 if TYPE_CHECKING:
-    from jupyter_durable.serializer.differ import Difference
+    from jupyter_durable.serializer.differ import Comparing, Difference
 
 REMEDY: Final = (
     "What is another one in each run keeps a call from being found: leave it out of the arguments, or take it from "
@@ -141,18 +141,22 @@ class Notices:
         return True
 
     def _why(self, row: CallRow, spec: Spec, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
-        from jupyter_durable.serializer.differ import incomparable  # for a call that was to be served and is not
+        from jupyter_durable.serializer.differ import (
+            Comparing,
+            incomparable,
+        )  # for a call that was to be served and is not
 
         now = named_arguments(spec.params, args, kwargs)
         try:
             then, only_previews = self._recorded(row, spec)
         except DeserializationError:
             then, only_previews = {}, True
-        found = [] if only_previews else self._differences(then, now)
+        by = Comparing(self._digesting)
+        found = [] if only_previews else _differences(then, now, by)
         if found:
             told = ", ".join(f"`{each.path}` ({each.kind})" for each in found)
             return f"{spec.name} ran again: of the arguments recorded at its place differs {told}. {REMEDY}"
-        hidden = [incomparable(name, value, self._digesting) for name, value in now.items()]
+        hidden = [incomparable(name, value, by) for name, value in now.items()]
         told = ", ".join(f"`{each.path}` ({each.kind})" for each in hidden if each is not None)
         if told:
             return f"{spec.name} ran again: nobody can tell whether {told} is the recorded one. {UNKNOWN}"
@@ -167,12 +171,12 @@ class Notices:
         (args, kwargs), only_previews = self._sealer.inputs(row)
         return named_arguments(spec.params, args, kwargs), only_previews
 
-    def _differences(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
-        from jupyter_durable.serializer.differ import difference
 
-        how = self._digesting
-        return [
-            found
-            for name, value in now.items()
-            if name in then and (found := difference(name, then[name], value, how)) is not None
-        ]
+def _differences(then: Mapping[str, Any], now: Mapping[str, Any], by: Comparing) -> list[Difference]:
+    from jupyter_durable.serializer.differ import difference
+
+    return [
+        found
+        for name, value in now.items()
+        if name in then and (found := difference(name, then[name], value, by)) is not None
+    ]

@@ -10,8 +10,9 @@ Rules of this file
 from __future__ import annotations
 
 import linecache
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from types import TracebackType
 from typing import Any, Final
 
 from jupyter_durable.errors import DeserializationError, FunctionError, SerializationError
@@ -79,14 +80,33 @@ class _Encoder:
         return {}
 
     def _frames(self, error: BaseException) -> list[list[Any]]:
-        every = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-        users = [(code, line) for code, line in every if self._is_users(code.co_filename)] or every
-        if len(users) > MAX_FRAMES:  # a runaway recursion: its beginning and its end say all
-            users = users[: MAX_FRAMES // 2] + users[-MAX_FRAMES // 2 :]
+        every = [*_entries(error.__traceback__)]
+        shown = _ends(every, self._is_of_user) or _ends(every, lambda _: True)
         return [
             [code.co_filename, line, code.co_name, linecache.getline(code.co_filename, line or 0).strip()]
-            for code, line in users
+            for code, line in ((entry.tb_frame.f_code, entry.tb_lineno) for entry in shown)
         ]
+
+    def _is_of_user(self, entry: TracebackType) -> bool:
+        return self._is_users(entry.tb_frame.f_code.co_filename)
+
+
+def _entries(trace: TracebackType | None) -> Iterator[TracebackType]:
+    while trace is not None:
+        yield trace
+        trace = trace.tb_next
+
+
+def _ends(entries: Sequence[TracebackType], wanted: Callable[[TracebackType], bool]) -> list[TracebackType]:
+    """Those that are wanted; of many the first and the last.
+
+    Of a runaway recursion its beginning and its end say all. Each call of it fails with a longer traceback, so what
+    lies between is not looked at.
+    """
+    half = MAX_FRAMES // 2
+    first = [*islice((at for at, entry in enumerate(entries) if wanted(entry)), half)]
+    last = islice((at for at in range(len(entries) - 1, -1, -1) if wanted(entries[at])), half)
+    return [entries[at] for at in sorted({*first, *last})]
 
 
 def decode_failure(data: Failure, serializer: ValueSerializer | None = None) -> BaseException:

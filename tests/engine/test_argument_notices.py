@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from types import SimpleNamespace
 
 import pytest
 
-from jupyter_durable.serializer.differ import incomparable
+from jupyter_durable.serializer.differ import BUDGETS, Comparing, incomparable
 from jupyter_durable.serializer.digest import Digesting
 
 TRIAL = """
@@ -91,9 +92,22 @@ def test_a_path_to_what_cannot_be_compared_does_not_go_in_circles():
     """Objects that hold each other: each is named once."""
     inner = SimpleNamespace()
     outer = inner.outer = SimpleNamespace(inner=inner, lock=threading.Lock())
-    found = incomparable("client", outer, Digesting())
+    found = incomparable("client", outer, Comparing(Digesting()))
     assert found is not None
     assert found.path == "client.inner"
+
+
+@pytest.mark.parametrize("pace", [0, 0.01])
+def test_an_explanation_ends_when_its_time_is_spent_and_tells_how_far_it_came(pace):
+    """Each part of what is too large may be nearly so; by this clock each look takes a fifth of the budget of one."""
+    value: object = threading.Lock()
+    for _ in range(40):
+        value = SimpleNamespace(below=value)
+    how = Digesting()
+    found = incomparable("client", value, Comparing(how, itertools.count(step=pace).__next__))
+    assert found is not None
+    steps = found.path.count(".below")
+    assert steps == 40 if not pace else 1 <= steps <= BUDGETS * how.budget / pace
 
 
 @pytest.mark.parametrize("edited", ["[1, 2, 3, 4]", "[9, 1, 2, 3]", "[3, 1]", "[1, 2, 3]"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +61,44 @@ def test_a_module_that_was_edited_is_seen(start: Start, log: Log, directory, way
     assert kernel.value("got") == (3, 3)
     assert log.take() == ["1"]
     kernel.close()
+
+
+WHERE = {
+    "beside the notebook": "%cd -q {directory}",
+    "in an editable install": "import site; site.addsitedir({site!r})",
+}
+
+
+@pytest.mark.parametrize("where", WHERE)
+def test_a_module_that_autoreload_loads_again_is_seen_wherever_it_is(
+    kernel: Kernel, log: Log, directory: Path, where: str
+) -> None:
+    """Found through the notebook's folder, or through a path file as `pip install -e` writes one: the result of its old
+    code is marked, and `--once` executes the call again."""
+    module = f"edited_{where.split()[-1]}"
+    site = directory / "site-packages"
+    project = directory if "beside" in where else directory / "project"
+    for folder in (site, project):
+        folder.mkdir(exist_ok=True)
+    (site / "project.pth").write_text(str(project))
+    file = project / f"{module}.py"
+    file.write_text("def low(x):\n    return x + 1\n")
+    found = WHERE[where].format(directory=directory, site=str(site))
+    reload = "%load_ext autoreload\n%autoreload 2\nimport sys; sys.dont_write_bytecode = True"
+    ran = kernel.run(f"{LOGGING}\n{found}\n{reload}")
+    assert not ran.error, ran.error
+    ran = kernel.run(f"%%durable\nimport {module}\ndef priced(x):\n    _log(x)\n    return {module}.low(x)", "priced")
+    assert not ran.error, ran.error
+    cell = "%%durable {}\ngot = priced(1)\nassert globals().get('ready')"
+    assert "AssertionError" in kernel.run(cell.format(""), where).error
+    assert (log.take(), kernel.value("got")) == (["1"], 2)
+
+    file.write_text("# edited\ndef low(x):\n    return x + 2\n")
+    os.utime(file, (2e9, 2e9))
+    ran = kernel.run(cell.format(""), where)
+    assert (log.take(), kernel.value("got")) == ([], 2)
+    assert "1 reused with changed code: re-run them" in ran.text
+    kernel.run("ready = True")
+    kernel.run(cell.format("--once"), where)
+    assert (log.take(), kernel.value("got")) == (["1"], 3)
+    kernel.run("%autoreload 0\nready = False\n%cd -q /")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 from tests.kernel.conftest import LOGGING, Kernel, Log
 
 CHANGED = "1 reused with changed files: re-run them with %durable replay req_"
@@ -45,6 +48,22 @@ def test_a_retry_reads_what_the_first_attempt_read(kernel: Kernel) -> None:
     assert "its argument `rows` holds an async_generator, which can be read once" in ran.error
 
 
+def test_a_retry_over_a_map_object_or_an_open_file_has_all_of_it(kernel: Kernel, directory: Path) -> None:
+    """No second attempt sees what the first one left of them, and succeeds with that."""
+    (directory / "numbers.txt").write_text("1\n2\n3\n")
+    kernel.run(
+        "%%durable --retries 1\ndef added(rows):\n    found = sum(map(int, rows))\n"
+        "    if jupyter_durable.RequestContext.get().attempt == 1: raise OSError('not now')\n    return found\n"
+        "import jupyter_durable"
+    )
+    ran = kernel.run("print(added(map(str, range(4))))")
+    assert (ran.error, ran.stdout) == ("", "6\n")
+    assert "added may be tried again, and its argument `rows` holds a map" in ran.text
+    file = directory / "numbers.txt"
+    ran = kernel.run(f"file = open({str(file)!r})\nprint(added(file))\nfile.close()")
+    assert (ran.error, ran.stdout) == ("", "6\n")
+
+
 def test_what_a_finished_cell_pays_again_is_told_once_after_another_one_did_not_end(kernel: Kernel, log: Log) -> None:
     """Not before there is such a cell; with `once` nothing is paid, and nothing is told."""
     kernel.run(LOGGING)
@@ -63,6 +82,22 @@ def test_what_a_finished_cell_pays_again_is_told_once_after_another_one_did_not_
     assert "%durable once on" not in kernel.run(first, "first").text + kernel.run(second, "second").text
     assert log.take() == []
     kernel.run("%durable once off")
+
+
+def test_it_is_told_after_an_interrupt_as_after_a_failure(kernel: Kernel, log: Log) -> None:
+    """■ in a later cell: the finished one, run again, would pay a second time, and says what spares it."""
+    kernel.run("%reload_ext jupyter_durable")  # which has offered it once already
+    kernel.run(LOGGING)
+    kernel.run("%%durable\ndef dear(x, s=1.1):\n    _log('dear')\n    __import__('time').sleep(s)\n    return x")
+    kernel.run("one = dear(1)", "finished")
+    id = kernel.send("two = dear(2, 60)", "interrupted")
+    while len(log.path.read_text().split()) < 2:
+        time.sleep(0.02)
+    kernel.interrupt()
+    assert "KeyboardInterrupt" in kernel.result(id).error
+    ran = kernel.run("one = dear(1)", "finished")
+    assert "this cell had succeeded: it pays once more for what took 1.1 s (1 call)" in ran.text
+    assert '%durable once on: "Run All" goes on where it stopped' in ran.text
 
 
 def test_what_served_calls_had_printed_is_printed_again_where_it_is_wanted(kernel: Kernel) -> None:

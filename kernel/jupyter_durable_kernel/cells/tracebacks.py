@@ -2,7 +2,8 @@
 
 Rules of this file
 - An exception that crossed durable calls is shown as one traceback, from the cell down to where it was raised.
-- Frames of the engine, and of what it waits with, are left out; nothing of the user's is.
+- Frames of the engine, and of what it waits with, are left out; nothing of the user's is, but for the middle of a
+  runaway recursion: IPython looks through all modules for each frame, which took two minutes for a thousand.
 - A cancel is no mistake in any line: it has no traceback.
 """
 
@@ -32,6 +33,8 @@ _WAITING: Final = tuple(
     str(Path(file).parent) if Path(file).name == "__init__.py" else file
     for file in (asyncio.__file__, concurrent.futures.__file__, threading.__file__)
 )
+MAX_FRAMES: Final = 60
+"""As many as are recorded of a failure: half from the cell down, half up from where it was raised."""
 Exc = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
@@ -57,6 +60,8 @@ def tidied(error: BaseException, trace: TracebackType | None, stopped: BaseExcep
         if not waiting and place not in seen:
             seen.add(place)
             kept.append(entry)
+    if len(kept) > MAX_FRAMES:
+        kept = kept[: MAX_FRAMES // 2] + kept[-MAX_FRAMES // 2 :]
     return type(error), error, _joined(kept)
 
 
