@@ -28,7 +28,7 @@ from jupyter_durable.runner.nodes import Last, Turn, begin_node, combined, items
 from jupyter_durable.runner.run import CallRecord, Run
 from jupyter_durable.runner.serving import Served, serve
 from jupyter_durable.runner.waiting import POLL_SECONDS
-from jupyter_durable.serializer.digest import args_digest
+from jupyter_durable.serializer.together import value_digests
 from jupyter_durable.spec import Spec
 
 Outcome = tuple[Any, BaseException | None]
@@ -36,7 +36,7 @@ Outcome = tuple[Any, BaseException | None]
 
 
 def _digests(run: Run, spec: Spec, values: list[Any]) -> list[tuple[bytes, int]]:
-    digests = [args_digest(spec.params, (value,), {}, run.digesting) for value in values]
+    digests = value_digests(values, run.digesting)
     if any(weak for _, weak in digests):
         refuse_nested(f"{spec.name}.map", values)
         large = next((value for value, (_, weak) in zip(values, digests, strict=True) if weak & Flag.TOO_LARGE), None)

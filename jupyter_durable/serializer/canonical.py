@@ -89,6 +89,10 @@ class Walk:
         """Whether something was met just now of which nothing is known."""
         self.unknown = False
         """Whether something was met that equals nothing."""
+        self.cyclic = False
+        """Whether objects were met that hold each other."""
+        self.reads = False
+        """Whether what a class reads was looked at, with half of what was left of the budget by then."""
         self.code_of: CodeOf = how.code_of if how.code_of is not None else _no_code
         self.read_by = how.read_by
         self._how = how
@@ -164,6 +168,22 @@ class Walk:
         return False
 
     @property
+    def spent(self) -> float:
+        """The work done so far."""
+        return self._whole - self._left
+
+    def know(self, value: Any, encoding: bytes, work: float) -> None:
+        """Take the encoding of `value` from another walk, for the work that it took there."""
+        self._known[id(value)] = (value, encoding)
+        self._left -= work
+
+    def known(self, value: Any) -> bytes:
+        """The encoding of a value that was seen whole, as it stands in what holds it."""
+        encoding = self._known[id(value)][1]
+        assert isinstance(encoding, bytes)
+        return encoding
+
+    @property
     def spare(self) -> float:
         """The share of the budget that is left."""
         return max(self._left, 0) / self._whole
@@ -219,8 +239,8 @@ class Walk:
 
     def _close(self, node: _Node, holder: _Node) -> None:
         """All parts of `node` are known."""
-        if node.made.order:
-            self._sort(node)
+        if node.made.order and not _sorted(node):
+            self.weak = True
         if node.low < node.index:
             holder.low = min(holder.low, node.low)
             holder.cyclic = True
@@ -232,28 +252,13 @@ class Walk:
                 encoding = short(encoding)
             self._open.pop()
         else:
+            self.cyclic = True
             while node.low >= 0:
                 self._open.pop().low = -1
             encoding = self._graph(node)
         if type(node.value) is not Parts:
             self._known[id(node.value)] = (node.value, encoding)
         holder.got.append(encoding)
-
-    def _sort(self, node: _Node) -> None:
-        """Bring the parts of a set or a dict into the order of their bytes."""
-        got, order = node.got, node.made.order
-        if order == ITEMS:
-            if any(type(each) is _Node for each in got):
-                self.weak = True
-            else:
-                got.sort()
-        elif order == PAIRS:
-            keys, items = got[::2], got[1::2]
-            if any(type(each) is _Node for each in keys):
-                self.weak = True
-                return
-            pairs = sorted(zip(keys, items, strict=True), key=_by_bytes)
-            node.got = [part for pair in pairs for part in pair]
 
     def _graph(self, root: _Node) -> bytes:
         """Objects that hold each other, as seen from `root`."""
@@ -318,6 +323,7 @@ class Walk:
         large, counts by its type.
         """
         read = self.read_by(kind) if id(kind) not in self._asked else {}
+        self.reads = self.reads or bool(read)
         return [
             frame(b"r", name.encode("utf-8", "surrogatepass"), _apart(self, kind, read[name])) for name in sorted(read)
         ]
@@ -330,6 +336,20 @@ _QUALNAME: Final = vars(type)["__qualname__"]
 
 def _no_code(_: Any) -> None:
     return None
+
+
+def _sorted(node: _Node) -> bool:
+    """Bring the parts of a set or a dict into the order of their bytes. False where they have none."""
+    got, order = node.got, node.made.order
+    parts = got if order == ITEMS else got[::2]
+    if any(type(each) is _Node for each in parts):
+        return False
+    if order == ITEMS:
+        got.sort()
+    elif order == PAIRS:
+        pairs = sorted(zip(parts, got[1::2], strict=True), key=_by_bytes)
+        node.got = [part for pair in pairs for part in pair]
+    return True
 
 
 def _by_bytes(pair: Sequence[Any]) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from jupyter_durable.serializer.parts import Encode
@@ -17,6 +17,14 @@ CodeOf: TypeAlias = Callable[[Any], bytes | None]
 ReadBy: TypeAlias = Callable[[Any], Mapping[str, object]]
 """What such a function or class reads, beside the plain data that its code counts with."""
 
+
+class Together(Protocol):
+    """Several values that are looked at in one go."""
+
+    def bytes_of(self, parts: tuple[Any, ...]) -> bytes | None:
+        """The canonical bytes of `parts`, made with what is known of the others; None where that says nothing."""
+
+
 BUDGET_SECONDS: Final = 0.05
 DIGEST_BYTES: Final = 16
 
@@ -29,7 +37,7 @@ class Digesting:
     `aside`: attributes of instances that do not count.
     """
 
-    __slots__ = ("aside", "budget", "code_of", "encoders", "read_by")
+    __slots__ = ("aside", "budget", "code_of", "encoders", "read_by", "together")
 
     def __init__(
         self,
@@ -44,6 +52,8 @@ class Digesting:
         self.aside = aside
         self.encoders: dict[type, tuple[Encode | None, Weigh | None]] = {}
         """By type, no encoder where it has no canonical form, with what it costs to begin one that costs much."""
+        self.together: Together | None = None
+        """Where several values are looked at in one go."""
 
 
 def _nothing(_: Any) -> Mapping[str, object]:

@@ -14,11 +14,28 @@ from jupyter_durable.serializer.kinds import BASES, CONTAINERS, EXACT, STATELESS
 from jupyter_durable.serializer.parts import Encode, Encoded, Names, group, mapping, wrapped
 from jupyter_durable.serializer.reduced import found_by_name
 
-__all__ = ["encoder_of"]
+__all__ = ["encoder_of", "record_shape"]
 
 
 def encoder_of(kind: type, aside: frozenset[str]) -> Encode | None:
     """The encoder of a type; None where it has no canonical form. `aside`: attributes that do not count."""
+    special = _special(kind)
+    if special is not None:
+        return special
+    shape = shape_of_type(kind)
+    return _instance(shape._replace(caches=shape.caches | aside)) if shape.whole else None
+
+
+def record_shape(kind: type) -> Shape | None:
+    """The shape of a type whose instances are their attributes and nothing else; None for any other one."""
+    if _special(kind) is not None:
+        return None
+    shape = shape_of_type(kind)
+    return shape if shape.whole else None
+
+
+def _special(kind: type) -> Encode | None:
+    """The encoder of a type that has one of its own."""
     exact = EXACT.get(kind)
     if exact is not None:
         return exact
@@ -26,10 +43,7 @@ def encoder_of(kind: type, aside: frozenset[str]) -> Encode | None:
     if special is not None:
         return _with_name(b"T", special)
     special = arrays.encoder(kind) or frames.encoder(kind)
-    if special is not None:
-        return _with_name(b"A", special)
-    shape = shape_of_type(kind)
-    return _instance(shape._replace(caches=shape.caches | aside)) if shape.whole else None
+    return None if special is None else _with_name(b"A", special)
 
 
 def _of_base(kind: type) -> Encode | None:

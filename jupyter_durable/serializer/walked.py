@@ -43,6 +43,10 @@ def walked(parts: tuple[Any, ...], how: Digesting | None, said: bytes = b"") -> 
 
     The names stand outside, or `f(1, b=[[2]])` would be `f((1,), {"b": [[2]]})`, and `f(a=large)` be `f(b=large)`.
     """
+    if how is not None and how.together is not None:
+        seen = how.together.bytes_of(parts)
+        if seen is not None:
+            return blake2b(_WALKED + said + seen, digest_size=DIGEST_BYTES).digest(), False
     walk = Walk(how)
     try:
         data = walk.bytes_of(parts)
