@@ -44,7 +44,7 @@ WHEN_CANCELLED = """() => {
 """Measures in the page, in milliseconds, from the click until the state is seen: `window.cancelled`."""
 
 
-CALM = re.compile(r"^cancelled · .*\d* ?finished calls? .*run the cell again to go on, or %durable replay req_\w+$")
+CALM = re.compile(r"^cancelled · .+ · run the cell again to go on, or %durable replay req_\w+$")
 """All that a cell says at the end which its button cancelled."""
 
 
