@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -12,6 +13,7 @@ from jupyter_durable.client.process import Process
 from jupyter_durable.store.base import Filter, NotAsRead
 from jupyter_durable.store.sqlite import care, journal, statements, writer, writing
 from jupyter_durable.store.sqlite.store import SqliteStore
+from jupyter_durable.store.sqlite.writer import Writer
 from tests.crash.mutants import replace
 
 
@@ -110,7 +112,14 @@ def _swept_as_it_was_listed() -> None:
         cursor.execute("UPDATE request SET deleted = 1, epoch = epoch + 1 WHERE serial = ?", (serial,))
         return True
 
+    run = Writer.run
+
+    def slowly(self: Writer, body: Any) -> Any:
+        time.sleep(0.02 * (getattr(body, "func", None) is blind))
+        return run(self, body)
+
     replace(care, "_condemn_again", blind)
+    replace(Writer, "run", slowly)
 
 
 def _deleted_whoever_runs_it() -> None:
