@@ -28,7 +28,8 @@ from jupyter_durable.runner.nodes import Last, Turn, begin_node, combined, items
 from jupyter_durable.runner.run import CallRecord, Run
 from jupyter_durable.runner.serving import Served, serve
 from jupyter_durable.runner.waiting import POLL_SECONDS
-from jupyter_durable.serializer.together import value_digests
+from jupyter_durable.serializer.digest import value_digest
+from jupyter_durable.serializer.parts import FLAT
 from jupyter_durable.spec import Spec
 
 Outcome = tuple[Any, BaseException | None]
@@ -36,7 +37,12 @@ Outcome = tuple[Any, BaseException | None]
 
 
 def _digests(run: Run, spec: Spec, values: list[Any]) -> list[tuple[bytes, int]]:
-    digests = value_digests(values, run.digesting)
+    if FLAT.issuperset(map(type, values)):
+        digests = [value_digest(value, run.digesting) for value in values]
+    else:
+        from jupyter_durable.serializer.together import value_digests  # with all that walks: only where something does
+
+        digests = value_digests(values, run.digesting)
     if any(weak for _, weak in digests):
         refuse_nested(f"{spec.name}.map", values)
         large = next((value for value, (_, weak) in zip(values, digests, strict=True) if weak & Flag.TOO_LARGE), None)

@@ -38,12 +38,11 @@ MOST_SHARED: Final = 4096
 _SEQUENCES: Final = frozenset({list, tuple})
 _BY_NAME: Final = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
 """These are known by what they are called, or are looked at once for all walks."""
-_are_flat: Final = FLAT.issuperset
 
 
 def value_digests(values: Sequence[Any], how: Digesting) -> list[tuple[bytes, int]]:
     """`value_digest` of each."""
-    if len(values) < 2 or _are_flat(map(type, values)):
+    if len(values) < 2:
         return [value_digest(value, how) for value in values]
     own = copy.copy(how)
     own.together = Shared(how, values)
