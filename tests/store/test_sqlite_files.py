@@ -338,6 +338,13 @@ def test_what_is_no_store_url_is_refused(url: str) -> None:
         open_store(url)
 
 
+@pytest.mark.parametrize("place", ["example.org:1", "[fe80::1]:9", "example.org"])
+def test_what_is_offered_for_a_way_that_others_can_read_is_the_same_place(place: str) -> None:
+    with pytest.raises(SDKUsageError) as refused:
+        open_store(f"http://{place}")
+    assert f"http+insecure://{place} if" in str(refused.value)
+
+
 def test_three_slashes_are_relative_and_four_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     relative = open_store("sqlite:///here.db")

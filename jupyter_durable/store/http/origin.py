@@ -44,13 +44,13 @@ def origin_of(url: str) -> Origin:
             f"the URL of a remote store is https://HOST:PORT, without user, password or query; the token stands in"
             f" {TOKEN_VARIABLE}"
         )
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise SDKUsageError(
-            f"http://{host} would send your token and your values where others can read them: use https://, or write"
-            f" {INSECURE}://{host} if the way there is safe"
-        )
     place = f"[{host}]" if ":" in host else host
     at = f"{place}:{port}" if port is not None else place
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise SDKUsageError(
+            f"http://{at} would send your token and your values where others can read them: use https://, or write"
+            f" {INSECURE}://{at} if the way there is safe"
+        )
     path = parts.path.rstrip("/")
     scheme = "http" if parts.scheme == INSECURE else parts.scheme
     return Origin(f"{parts.scheme}://{at}{path}", f"{scheme}://{at}{path}")
