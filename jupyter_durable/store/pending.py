@@ -110,5 +110,5 @@ class Work(NamedTuple):
     when given."""
 
     run: Callable[[Any], object]
-    waiting: Waiting[object]
+    done: Waiting[object]
     pending: Pending | None = None

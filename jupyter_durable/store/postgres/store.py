@@ -40,12 +40,13 @@ from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.store.base import Buffer, Copied, Filter, Finding, Seen, Swept, TookTooLong, only
 from jupyter_durable.store.postgres import care, requests, schema, statements, taking_in
 from jupyter_durable.store.postgres.address import parsed
+from jupyter_durable.store.postgres.commits import PostgresCommits
 from jupyter_durable.store.postgres.faults import FAULTS, read_failed
 from jupyter_durable.store.postgres.journal import PostgresJournal
 from jupyter_durable.store.postgres.large import LargeValues
 from jupyter_durable.store.postgres.link import Connection, Link
-from jupyter_durable.store.postgres.transactions import Session
-from jupyter_durable.store.postgres.writer import Writer
+from jupyter_durable.store.postgres.transactions import Session, Transaction
+from jupyter_durable.store.writer import Writer
 
 T = TypeVar("T")
 Record = TypeVar("Record")
@@ -69,7 +70,10 @@ class PostgresStore:
         self.url = address.shown
         self._reading = Link(address, tell, limit)
         self._apart = Link(address, tell, limit)
-        self._writer = Writer(Session(Link(address, tell, limit)))
+        self._writing = Link(address, tell, limit)
+        self._session = Session(self._writing)
+        self._commits = PostgresCommits(self._session)
+        self._writer: Writer[Transaction] = Writer(self._commits)
         self._large = LargeValues(self._apart)
         patience, self._reading.patience = self._reading.patience, 0.0  # who opens it is told at once
         self._query(lambda connection: connection.execute(statements.NUMBERED, (None,)))
@@ -124,7 +128,7 @@ class PostgresStore:
         self._writer.run(partial(requests.settle, serial=serial, epoch=epoch, status=status, at=at))
 
     def journal(self, lease: Lease) -> PostgresJournal:
-        return PostgresJournal(self._writer, lease)
+        return PostgresJournal(self._writer, self._writing, lease)
 
     def request(self, id: str) -> RequestRow:
         return only(id, [requests.row_of(row) for row in self._read(*requests.find(id))])
@@ -209,10 +213,10 @@ class PostgresStore:
         )
 
     def watch(self, look: Callable[[], str | None]) -> None:
-        self._writer.looks.append(look)
+        self._commits.looks.append(look)
 
     def gone(self) -> bool:
-        return self._writer.gone is not None
+        return self._commits.gone is not None
 
     def unkept(self) -> bool:
         return False
@@ -222,9 +226,11 @@ class PostgresStore:
 
     def close(self) -> None:
         atexit.unregister(self.close)
-        self._writer.stop()
-        if self._writer.link.unusable is None:
+        if self._writing.unusable is None:
+            self._writing.patience = 0.0
+            self._writer.thread.stop()
+        if self._writing.unusable is None:
             with contextlib.suppress(psycopg.Error):  # it is only tidied up; a sweep does it, too
-                self._writer.session.forget()
-        for link in (self._writer.link, self._reading, self._apart):
+                self._session.forget()
+        for link in (self._writing, self._reading, self._apart):
             link.close()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -41,13 +42,14 @@ from jupyter_durable.files import remedy
 from jupyter_durable.store.base import Buffer, Copied, Filter, Finding, Seen, Swept, only
 from jupyter_durable.store.blobs import BlobFolder
 from jupyter_durable.store.sqlite import care, requests, statements, taking_in
+from jupyter_durable.store.sqlite.commits import SqliteCommits
 from jupyter_durable.store.sqlite.faults import broken, read_failed
 from jupyter_durable.store.sqlite.frames import kept_beside
 from jupyter_durable.store.sqlite.journal import SqliteJournal
 from jupyter_durable.store.sqlite.link import Link
 from jupyter_durable.store.sqlite.patience import Patience, Tell, log
 from jupyter_durable.store.sqlite.watch import Limit
-from jupyter_durable.store.sqlite.writer import Writer
+from jupyter_durable.store.writer import Writer
 
 _KINDS: Final = (
     CallRow, Reached, ArgumentsDecide, RunRow, Attempted, Logged, Progressed, Metric, CodeVersion, RequestRow,
@@ -74,7 +76,10 @@ class SqliteStore:
         self.url = f"sqlite:///{path}"
         self._link = Link(path, network=network, tell=tell, limit=limit)
         self._blobs = BlobFolder(_blobs_of(path))
-        self._writer = Writer(self._link, self._blobs)
+        self._writer: Writer[sqlite3.Cursor] = Writer(SqliteCommits(self._link, self._blobs))
+        journals = self._writer.journals
+        self._link.running = lambda: [pending.fence.id for pending in list(journals.values())]
+        self._closing = threading.Lock()
         self._link.beside.append(self._blobs.changed)
         atexit.register(self.close)
 
@@ -137,7 +142,7 @@ class SqliteStore:
         self._writer.run(partial(requests.settle, serial=serial, epoch=epoch, status=status, at=at))
 
     def journal(self, lease: Lease) -> SqliteJournal:
-        return SqliteJournal(self._writer, lease)
+        return SqliteJournal(self._writer, self._link, self._blobs, lease)
 
     def request(self, id: str) -> RequestRow:
         return only(id, self._requests(requests.find(id)))
@@ -259,8 +264,8 @@ class SqliteStore:
         if self._link.unusable is not None:
             return
         self._link.give_up()
-        self._writer.stop()
-        with self._writer.closing:
+        self._writer.thread.stop()
+        with self._closing:
             if self._link.unusable is None:
                 with self._link.lock:
                     self._link.close()
