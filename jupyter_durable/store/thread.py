@@ -92,12 +92,14 @@ class StoreThread(Generic[Item]):
                     self._thread = None
                     raise
 
-    def stop(self, seconds: float | None = None) -> None:
-        """Have what is queued served, and wait for the end; no longer than `seconds`."""
+    def stop(self, seconds: float | None = None) -> bool:
+        """Have what is queued served, and wait for the end, no longer than `seconds`; whether there was a thread."""
         thread = self._thread  # it forgets itself when it ends, which may be before we wait for it
-        if thread is not None:
-            self._inbox.put(STOP)
-            thread.join(seconds)
+        if thread is None:
+            return False
+        self._inbox.put(STOP)
+        thread.join(seconds)
+        return True
 
     # in the thread
 
