@@ -113,7 +113,7 @@ def page(window: BrowserContext, first_tab: Page, tabs: Tabs, request: pytest.Fi
     yield console.page
     servers = [server for server in request.node.funcargs.values() if isinstance(server, Lab)]
     if "settings" not in request.fixturenames and "lab" in request.node.funcargs:
-        tabs.give_back(console, request.node.funcargs["lab"].url)
+        tabs.give_back(console, request.node.funcargs["lab"])
     forget(window, first_tab, tabs.kept)
     for server in servers:
         server.end_busy_kernels()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Protocol
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response, ViewportSize
 from playwright.sync_api import Error as PlaywrightError
@@ -34,13 +35,19 @@ EMPTY = """async () => {
         widget.dispose();
     }
     for (const name of ['running', 'cancelled', 'tops', 'gone', 'updates']) delete window[name];
-    await new Promise(done => setTimeout(done, 50));
+    return true;
+}"""
+"""Closes what is open, a view before its notebook; false when it is not JupyterLab, or not light."""
+
+CLEAN = """() => {
     const seen = ['.jp-Dialog', '.lm-Menu', '.Toastify__toast', '.jp-durable-view', '.jp-durable-status']
         .flatMap(each => [...document.querySelectorAll(each)]).filter(each => each.offsetParent);
     window.emptied = !seen.length && window.sides() === window.sidesAtFirst;
     return window.emptied;
 }"""
-"""Closes what is open, a view before its notebook; false when something of the test is left."""
+"""Nothing of a test is left, when the kernels that were busy are ended."""
+SOON = 2000
+"""Milliseconds in which that is so; a new page is opened later than that."""
 
 OPEN = """async path => {
     window.emptied = false;
@@ -49,6 +56,14 @@ OPEN = """async path => {
     for (const widget of [...shell.widgets('main')]) if (widget !== opened) widget.dispose();
 }"""
 """Opens a notebook where nothing is open; what JupyterLab shows in an empty window is closed."""
+
+
+class Server(Protocol):
+    """A `Lab` of lab.py."""
+
+    url: str
+
+    def end_busy_kernels(self) -> None: ...
 
 
 class Console:
@@ -100,14 +115,16 @@ class Tabs:
             kept.page.close()
         return Console(self._window.new_page())
 
-    def give_back(self, console: Console, url: str) -> None:
-        """Empty the tab, and keep it if it is JupyterLab at `url` and nothing of the test is left."""
+    def give_back(self, console: Console, lab: Server) -> None:
+        """Empty the tab, and keep it if it is JupyterLab of `lab` and nothing of the test is left."""
         page = console.page
         try:
-            if not console.failed and re.match(rf"{re.escape(url)}/lab\b", page.url) and page.evaluate(EMPTY):
+            if not console.failed and re.match(rf"{re.escape(lab.url)}/lab\b", page.url) and page.evaluate(EMPTY):
+                lab.end_busy_kernels()
+                page.wait_for_function(CLEAN, timeout=SOON)
                 page.set_viewport_size(SIZE)
                 self._kept = console
-        except PlaywrightError as error:  # the page is gone, or between two addresses
+        except PlaywrightError as error:  # something is left, or the page is gone
             console.lines.append(f"not kept: {error}")
 
     @property
