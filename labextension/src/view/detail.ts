@@ -94,6 +94,7 @@ export class DetailView {
       .then(reply => {
         if (this._key === key) {
           this._detail = readDetail(reply);
+          this._editor.fill(this._detail.input_text);
           this._again();
         }
       })
