@@ -23,7 +23,7 @@ from typing import TypeAlias
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from jupyter_durable.server import described, health, refusals, seen
+from jupyter_durable.server import described, health, refusals, retention, seen
 from jupyter_durable.server.applications import routes as applications
 from jupyter_durable.server.limits import LimitBodies
 from jupyter_durable.server.namespaces import Namespaces
@@ -42,7 +42,7 @@ def _routers() -> Sequence[APIRouter]:
 
 
 def _lifetimes() -> Sequence[Lifetime]:
-    return (applications.lifetime, page.lifetime)
+    return (applications.lifetime, page.lifetime, retention.lifetime)
 
 
 def create_app(settings: ServerSettings) -> FastAPI:

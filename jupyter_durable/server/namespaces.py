@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from jupyter_durable.errors import StoreError, StoreGone
+from jupyter_durable.errors import SDKUsageError, StoreError, StoreGone
 from jupyter_durable.files import make_folder
 from jupyter_durable.server.settings import ServerSettings
 from jupyter_durable.server.tokens import checked_namespace
@@ -43,6 +43,14 @@ class Namespaces:
                 known.close()
             self._stores[name] = opened
             return opened
+
+    def there(self, name: str) -> bool:
+        """Whether a namespace has a store, as far as can be seen without opening it."""
+        try:
+            url = self._settings.store_of(checked_namespace(name))
+        except SDKUsageError:  # the server has one store, for another namespace
+            return False
+        return not url.startswith(_FILE) or _path(url).exists()
 
     def open(self) -> dict[str, Store]:
         """Those in use, by namespace."""
