@@ -18,6 +18,7 @@ from jupyter_durable.server.settings import ServerSettings
 from jupyter_durable.server.tokens import Token, TokenFile
 from jupyter_durable.store import open_store
 from jupyter_durable.testing.conformance.rows import started
+from tests.store.database import Server
 
 OURS = {"X-Jupyter-Durable-Page": "1"}
 ID = "req_" + "ab" * 8
@@ -169,3 +170,16 @@ def test_what_shows_requests_may_die_and_is_begun_anew(client: TestClient, folde
     while client.get("/page/requests", headers=OURS).status_code != 200:
         assert time.monotonic() < end
     assert json.loads(client.get("/page/requests", headers=OURS).text)["requests"] == []
+
+
+@pytest.mark.full
+def test_requests_in_a_database_are_shown_too(server: Server, folder: Path) -> None:
+    url = f"{server.url}&schema={{namespace}}"
+    with TestClient(create_app(ServerSettings(folder, url))) as client:
+        logged_in(client, folder, namespace="paged")
+        store = open_store(url.replace("{namespace}", "paged"))
+        started(store, ID)
+        assert [each["id"] for each in client.get("/page/requests", headers=OURS).json()["requests"]] == [ID]
+        answers = [client.get(f"/page/requests/{ID}/{what}", headers=OURS) for what in ("info", "snapshot")]
+        assert [each.json().get("id") or each.json()["request"]["id"] for each in answers] == [ID, ID]
+        store.close()

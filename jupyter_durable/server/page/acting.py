@@ -100,9 +100,8 @@ class Desk:
 
     async def _look(self, what: str, **given: Any) -> Any:
         server, namespace = self._server, self._namespace
-        await run_in_threadpool(server.namespaces.store, namespace)  # it is there, and the files of none are made anew
-        viewer = server.kept[Viewer]
-        return await viewer.ask(server.settings.store_of(namespace), what, **given)
+        url = await run_in_threadpool(server.namespaces.url, namespace)
+        return await server.kept[Viewer].ask(url, what, **given)
 
     async def deployed(self, id: str) -> Accepted | None:
         """What is known of it as a request of an application; None for any other."""
