@@ -188,6 +188,10 @@ class Applications:
         finished = form.request_json(now, self.status(now))
         return progress.Seen(now.state == ENDED, row is not None and row.run > 0, reported, finished)
 
+    def begun(self, accepted: Accepted) -> bool:
+        """Whether something of a request is in the store."""
+        return self._row(accepted) is not None
+
     def _row(self, accepted: Accepted) -> RequestRow | None:
         with contextlib.suppress(SDKUsageError):  # nothing of it has begun
             return self._store(accepted.namespace).request(accepted.id)
