@@ -73,8 +73,8 @@ def plan(
     for each in recorded:
         for function, seconds in each.slow.items():
             notes.append(
-                f"`{function}` took {seconds:.0f} s in {each.id}; where it is deployed, its timeout is 300 s if unwritten: "
-                "say @function(timeout=…)"
+                f"`{function}` took {seconds:.0f} s in {each.id}; where it is deployed, its timeout is 300 s unless "
+                "@function(timeout=…) says otherwise"
             )
     canary.check_files(files, canary.secrets_of(selection.environment))
     for path in files:
