@@ -30,6 +30,7 @@ def test_a_request_that_the_notebook_began_is_finished_with_four_executions(
     assert (counts["reused"], counts["executed"], counts["code_changed"], counts["args_changed"]) == (6, 4, 0, 0)
 
 
+@pytest.mark.full
 def test_a_success_of_the_notebook_is_the_same_strictly_and_executes_nothing(
     notebook: Notebook, exported: Exported
 ) -> None:
@@ -40,6 +41,7 @@ def test_a_success_of_the_notebook_is_the_same_strictly_and_executes_nothing(
     assert (done["counts"]["executed"], done["counts"]["code_changed"]) == (0, 0)
 
 
+@pytest.mark.full
 def test_changed_code_is_marked_and_executes_nothing_again(
     notebook: Notebook, exported: Exported, tmp_path: Path
 ) -> None:
@@ -53,6 +55,7 @@ def test_changed_code_is_marked_and_executes_nothing_again(
     assert done["counts"]["code_changed"] == 3
 
 
+@pytest.mark.full
 def test_run_prints_its_output_alone_and_goes_on_after_a_kill(exported: Exported) -> None:
     store = f"sqlite:///{exported.folder.parent / 'own.db'}"
     exported("run", "5", "--store", store, code=-9, DIE_AT="load 3")
@@ -72,6 +75,7 @@ def test_run_prints_its_output_alone_and_goes_on_after_a_kill(exported: Exported
         (["replay", "req_0000"], "req_0000"),
     ],
 )
+@pytest.mark.full
 def test_what_is_wrong_is_said_in_a_sentence(exported: Exported, words: list[str], said: str) -> None:
     store = f"sqlite:///{exported.folder.parent / 'own.db'}"
     done = exported(*words, *(["--store", store] if words[0] == "run" else []), code=2)
@@ -80,6 +84,7 @@ def test_what_is_wrong_is_said_in_a_sentence(exported: Exported, words: list[str
     assert done.stdout == ""
 
 
+@pytest.mark.full
 def test_a_module_that_cannot_be_imported_says_why(exported: Exported) -> None:
     module = exported.folder / "src" / "briefs" / "application.py"
     module.write_text(module.read_text() + '\nKEY = os.environ["NO_SUCH_KEY"]\n')
@@ -88,6 +93,7 @@ def test_a_module_that_cannot_be_imported_says_why(exported: Exported) -> None:
     assert exported("--help").stdout.startswith("Usage: python -m briefs")
 
 
+@pytest.mark.full
 def test_several_arguments_are_given_by_name_or_by_place(tmp_path: Path) -> None:
     from dataclasses import replace
 
@@ -105,6 +111,7 @@ def test_several_arguments_are_given_by_name_or_by_place(tmp_path: Path) -> None
     assert "--app brief or --app joined" in exported("run", "1", "--store", store, code=2).stderr
 
 
+@pytest.mark.full
 def test_serve_answers_and_goes_on_after_a_kill(exported: Exported, tmp_path: Path) -> None:
     """Killed with -9 as its worker runs: the same request ends when it is started again, nothing executed twice."""
     token = exported("token", "create", "--scope", "write", "--data", str(tmp_path / "data")).stdout.strip()
@@ -141,6 +148,7 @@ def ended(client: object, id: str) -> dict[str, object] | None:
     return found if found["finished_at"] else None
 
 
+@pytest.mark.full
 def test_a_server_finishes_what_the_notebook_began(notebook: Notebook, exported: Exported, tmp_path: Path) -> None:
     """Its replay route goes on with a request of the store that a notebook, killed in call 7 of 10, left."""
     notebook.run(5, die_at="load 3")
@@ -163,6 +171,7 @@ def test_a_server_finishes_what_the_notebook_began(notebook: Notebook, exported:
     assert exported.executions == LEFT
 
 
+@pytest.mark.full
 def test_an_edited_package_is_another_version_on_its_server(exported: Exported, tmp_path: Path) -> None:
     from jupyter_durable.server.applications.ledger import Ledger
 
@@ -181,6 +190,7 @@ def test_an_edited_package_is_another_version_on_its_server(exported: Exported, 
     assert versions()[1:] == [first]
 
 
+@pytest.mark.full
 def test_the_document_of_a_run_holds_request_and_output(exported: Exported) -> None:
     done = exported("run", "2", "--store", f"sqlite:///{exported.folder.parent / 'own.db'}", "--json")
     said = json.loads(done.stdout)
