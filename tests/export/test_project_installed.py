@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -92,7 +91,7 @@ class Image:
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
+def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     """The export of the notebook with a request that succeeded in it, built."""
     folder = tmp_path_factory.mktemp("image")
     wheels = folder / "wheels"
@@ -106,7 +105,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     write(plan(brief_selection(), "server", "briefs", recorded=recorded), folder / "project")
     made = Image(folder / "project", folder, wheels)
     made.build()
-    yield made
+    return made
 
 
 def test_the_steps_of_the_dockerfile_make_an_environment_that_holds_together(image: Image) -> None:
