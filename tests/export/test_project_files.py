@@ -17,6 +17,7 @@ import pytest
 
 from jupyter_durable.errors import ExportError
 from jupyter_durable.export import project
+from jupyter_durable.export.notebook import read_notebook
 from jupyter_durable.export.project import Plan, plan, write
 from jupyter_durable.export.selection import (
     DataFile,
@@ -27,8 +28,10 @@ from jupyter_durable.export.selection import (
     Section,
     Selection,
 )
+from jupyter_durable.export.slice import select
 from jupyter_durable.export.writing import tidy
 from jupyter_durable.export.writing.naming import package_name
+from tests.conftest import ROOT
 from tests.export.selections import brief_selection
 
 
@@ -330,3 +333,14 @@ def instructions(dockerfile: str) -> list[tuple[str, str]]:
             assert rest.strip(), line
             found.append((word, rest.strip()))
     return found
+
+
+@pytest.mark.full
+def test_the_examples_become_projects_that_ruff_has_nothing_to_say_of(tmp_path: Path) -> None:
+    """From the notebook file to the project, with all that stands beside it, as it is found in a larger repository."""
+    for name in ("document_batch", "model_sweep", "research_agent"):
+        notebook = read_notebook(ROOT / "examples" / f"{name}.ipynb")
+        write(plan(select(notebook), "server", directory=notebook.directory), tmp_path / name)
+    command = [str(tidy.ruff()), "check", "--no-cache", "."]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout

@@ -116,6 +116,9 @@ packages = ["src/{project.package}"]
 [tool.pytest.ini_options]
 testpaths = ["tests"]
 pythonpath = ["src"]
+
+[tool.ruff]
+src = ["src"]
 """
 
 
