@@ -8,7 +8,7 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jupyter_durable.code.credentials import looks_secret, masked
 from jupyter_durable.code.texts import parsed
@@ -28,11 +28,13 @@ from jupyter_durable.export.slicing.changes import changes_in
 from jupyter_durable.export.slicing.cost import Cost
 from jupyter_durable.export.slicing.deciding import decisions
 from jupyter_durable.export.slicing.flow import Flow
+from jupyter_durable.export.slicing.hidden import hidden
 from jupyter_durable.export.slicing.imports import OURS, Imports
 from jupyter_durable.export.slicing.installs import requirements_of
 from jupyter_durable.export.slicing.modules import LocalModules
 from jupyter_durable.export.slicing.outside import HOME, Files, environment_keys, forbidden, keys_of_note, keys_set
 from jupyter_durable.export.slicing.pieces import pieces_of
+from jupyter_durable.export.slicing.problems import Problem
 from jupyter_durable.export.slicing.roots import roots_of
 from jupyter_durable.export.slicing.slicer import Asked, Kept, Slicer
 
@@ -92,6 +94,7 @@ class _Export:
     @classmethod
     def of(cls, notebook: Notebook) -> _Export:
         parts = _split(notebook)
+        parts = replace(parts, hidden=tuple(hidden(parts.notes, notebook.directory)))
         imports = Imports(parts.statements)
         return cls(notebook, parts, imports, _local(notebook, parts), Files(notebook.directory, imports))
 
@@ -120,7 +123,7 @@ class _Export:
                     seen.add(path)
                     yield DataFile(path, kept.statement.number)
 
-    def of_files(self, files: Sequence[DataFile]) -> Iterator[str]:
+    def of_files(self, files: Sequence[DataFile]) -> Iterator[Problem]:
         """Why files cannot go in."""
         for file in files:
             yield from self.files.problems(file)
@@ -175,7 +178,7 @@ def _harmless(piece: Piece | Section) -> Piece | Section:
 
 def _forbidden(
     pieces: Sequence[Piece | Section], local: Iterable[LocalModule], requirements: Sequence[str]
-) -> Iterator[str]:
+) -> Iterator[Problem]:
     for piece in pieces:
         if isinstance(piece, Piece):
             what = problems.listed(piece.binds) if piece.binds else f"`{problems.shown(piece.text)}`"
@@ -184,4 +187,6 @@ def _forbidden(
         yield from forbidden(module.source, f"the local module {module.dotted}")
     for requirement in requirements:
         if looks_secret(requirement) or masked(requirement) != requirement:
-            yield f"a requirement has a token in its address: `{masked(requirement)}`. Let git or pip know it instead."
+            yield Problem(
+                f"`{masked(requirement)}` is installed with a token in its address. Let git or pip know it instead."
+            )

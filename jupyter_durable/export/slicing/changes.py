@@ -3,7 +3,7 @@
 Rules of this file
 - What counts is decided by looks, since nothing is run: assignments to items and attributes, `del` of them, methods
   that are known to change (`append`, `fit`, `add_node`), unknown methods whose value nobody takes, and calls of
-  functions of the notebook that change a global or what they are given. Calls of durable functions do not: they are explored.
+  functions of the notebook that change a global or what they are given. Calls of durable functions do not count.
 - Passing a value to a function of a library does not count, but for those of `heapq`, `bisect` and `random.shuffle`.
 - A second name for the same value is the same value: `b = a`, `for b in (a, c)`, `with a as b`, `b = a["part"]`.
 - A module is no state, but for assignments to its attributes and items.
@@ -59,7 +59,7 @@ class Change:
 
     name: str
     how: str
-    """`changes model`, as it goes on behind "this statement"."""
+    """`changes model`, as it goes on behind the statement: "…, which app needs"."""
 
 
 def changes_in(statements: Sequence[Statement], imports: Imports, flow: Flow) -> dict[int, list[Change]]:
@@ -90,7 +90,7 @@ class ChangeReader:
         found: dict[str, Change] = {}
         for changed, how in self._changed(node, statement):
             for name in sorted(known.get(changed, frozenset()) | {changed}):
-                same = how if name == changed else f"{how} (another name for {name}, or for a part of it)"
+                same = how if name == changed else f"{how}, and with it {name}"
                 found.setdefault(name, Change(name, same))
         return list(found.values())
 
@@ -115,7 +115,7 @@ class ChangeReader:
         elif dotted is None and isinstance(call.func, ast.Attribute):
             name, method = root_name(call.func.value), call.func.attr
             if name is not None and self._may_change(name, method, statement, discarded=discarded):
-                yield name, f"may change {name} by `.{method}()`"
+                yield name, f"may change {name} (by .{method}())"
         if isinstance(call.func, ast.Name):
             yield from self._by_own(call, statement)
 
@@ -139,12 +139,12 @@ class ChangeReader:
             if self._imports.decorated(node, "function", "application"):
                 continue
             for name in sorted(changes_outside(node)):
-                yield name, f"calls {called}, which changes {name}"
+                yield name, f"changes {name} (in {called})"
             changed = parameters_changed(node)
             for parameter, value in _arguments(node, call):
                 given = root_name(value) if isinstance(value, ast.Name | ast.Attribute) else None
                 if parameter in changed and given is not None:
-                    yield given, f"gives {given} to {called}, which changes it"
+                    yield given, f"changes {given} (in {called})"
 
     def _is_module(self, node: ast.expr) -> bool:
         imported = isinstance(node, ast.Name) and self._imports.names.get(node.id) is not None

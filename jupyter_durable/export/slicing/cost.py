@@ -57,7 +57,8 @@ _METHODS: Final = frozenset(
     {
         *(name for kind in (str, bytes, dict, list, set, tuple, int, float) for name in dir(kind)),
         "resolve", "absolute", "expanduser", "joinpath", "with_suffix", "with_name", "relative_to", "as_posix",
-        "exists", "is_file", "is_dir", "cwd", "home", "from_template", "from_messages", "from_string", "from_env", "getLogger",
+        "exists", "is_file", "is_dir", "cwd", "home", "from_template", "from_messages",
+        "from_string", "from_env", "getLogger",
         "isoformat", "strftime", "strptime", "date", "now", "today", "utcnow", "total_seconds", "group", "match",
         "fullmatch", "search", "reshape", "astype", "with_options", "bind", "partial", "quantize", "elements",
         "most_common", "model_validate", "model_copy", "model_dump", "getvalue", "cache_info", "cache_clear",

@@ -15,6 +15,7 @@ from jupyter_durable.export.slicing.outside import keys_of_note, keys_set
 from jupyter_durable.export.slicing.reading import is_main_guard
 from jupyter_durable.export.slicing.slicer import Kept
 
+_PREFIX = {"?": "", "!": "!"}
 _WHY = {
     "!": "a shell command runs in the notebook only",
     "?": "a question to the notebook",
@@ -56,7 +57,7 @@ def decisions(split: Split, kept: Mapping[int, Kept], moved: Sequence[int], impo
 def _what(statement: Statement) -> str:
     if statement.notes and isinstance(statement.node, ast.Pass):
         note = statement.notes[0]
-        return problems.shown(f"{'' if note.magic == '?' else note.magic} {_shown_of(note)}".strip())
+        return problems.shown(f"{_PREFIX.get(note.magic, f'{note.magic} ')}{_shown_of(note)}")
     names = sorted(statement.reading.binds)
     return problems.listed(names, 6) if names else problems.shown(statement.code)
 

@@ -20,6 +20,8 @@ _VALUED: Final = frozenset(
      "--channel", "--root"}
 )  # fmt: skip
 """Options that take the next word."""
+_ENDS: Final = re.compile(r"&&|\|\|?|;|&|\d?>")
+"""What ends a command of the shell, as a word of its own."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*(?:\[[\w,.\s-]*\])?\s*(?:(?:[<>=!~]=?=?|@).*)?")
 
 
@@ -34,7 +36,7 @@ def requirements_of(note: Note, directory: Path) -> Iterator[str]:
     if found is None:
         return
     conda = found["tool"] in ("conda", "mamba")
-    yield from _words(re.split(r"\s*(?:&&|\|\||[;|]|\d?>)\s*", found["rest"])[0], directory, conda=conda)
+    yield from _words(found["rest"], directory, conda=conda)
 
 
 def _words(rest: str, directory: Path, *, conda: bool) -> Iterator[str]:
@@ -43,6 +45,8 @@ def _words(rest: str, directory: Path, *, conda: bool) -> Iterator[str]:
     except ValueError:
         words = iter(rest.split())
     for word in words:
+        if _ENDS.match(word):
+            return
         if word in ("-r", "--requirement"):
             yield from _of_file(directory / next(words, ""))
         elif word in _VALUED or (conda and word == "-c"):

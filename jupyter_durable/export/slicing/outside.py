@@ -18,6 +18,7 @@ from jupyter_durable.core.escaping import escaped
 from jupyter_durable.export.selection import DataFile, EnvironmentKey
 from jupyter_durable.export.slicing.imports import Imports
 from jupyter_durable.export.slicing.lines import Note
+from jupyter_durable.export.slicing.problems import Problem
 
 HOME: Final = re.compile(
     r"(?<![\w.~-])(?:/home/[\w.-]+|/Users/[\w.-]+|/root|[A-Za-z]:\\{1,2}Users\\{1,2}[\w.-]+)(?![\w.-])"
@@ -119,26 +120,26 @@ class Files:
         except OSError:
             return 0
 
-    def problems(self, file: DataFile) -> Iterator[str]:
+    def problems(self, file: DataFile) -> Iterator[Problem]:
         """Why a file cannot go in."""
         shown = escaped(str(file.path))
         if ".." in file.path.parts:
-            yield (
+            yield Problem(
                 f"cell {file.cell}: {shown} lies outside of the notebook's folder, so it cannot go in with it. "
                 "Put it beside the notebook, or read its folder from an environment variable."
             )
             return
         if (self._directory / file.path).is_symlink() and not _inside(self._directory / file.path, self._directory):
-            yield f"cell {file.cell}: {shown} is a link to a file outside of the notebook's folder. Put the file there."
+            yield Problem(f"cell {file.cell}: {shown} is a link to a file elsewhere. Put the file itself there.")
             return
         size = self.size(file.path)
         if size > LARGE:
-            yield (
+            yield Problem(
                 f"cell {file.cell}: {shown} has {size // 1_000_000:,} MB, too much to be copied into an export. Give "
                 "the application its path by an environment variable (`os.environ[…]`)."
             )
         elif size <= SMALL and _holds_secret(self._directory / file.path):
-            yield (
+            yield Problem(
                 f"cell {file.cell}: in {shown} stands what looks like a key or a password, and an export must hold "
                 "none. Read it from an environment variable (`os.environ[…]`)."
             )
@@ -212,16 +213,16 @@ def _is_written(node: ast.AST, text: str) -> bool:
     return False
 
 
-def forbidden(text: str, where: str) -> Iterator[str]:
+def forbidden(text: str, where: str) -> Iterator[Problem]:
     """What must not stand in an export, in the text of a piece or of a local module."""
     if holds_credential(text):
-        yield (
-            f"{where}: a text in it looks like a key, a token or a password, and an export must hold none. Read it from "
-            'an environment variable: `os.environ["NAME"]`; the variable is then listed in `.env.example`.'
+        yield Problem(
+            f"{where}: a text in it looks like a key, a token or a password, and an export must hold none. Read it "
+            'from an environment variable: `os.environ["NAME"]`; the variable is then listed in `.env.example`.'
         )
     found = HOME.search(text)
     if found is not None:
-        yield (
+        yield Problem(
             f"{where}: an absolute path of a home folder stands in it, which is nowhere else. Write a path relative to "
             'the notebook, or read it from an environment variable (`os.environ["NAME"]`).'
         )

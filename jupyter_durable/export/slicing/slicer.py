@@ -18,6 +18,7 @@ from jupyter_durable.export.slicing import problems
 from jupyter_durable.export.slicing.cells import Split, Statement
 from jupyter_durable.export.slicing.changes import Change
 from jupyter_durable.export.slicing.flow import Flow
+from jupyter_durable.export.slicing.problems import Problem
 
 _ALWAYS: Final = frozenset({*dir(builtins), "__name__", "__file__", "__doc__", "__builtins__", "__annotations__"})
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -64,7 +65,7 @@ class Slicer:
         self._pending: list[Kept] = []
         self._called: set[tuple[int, int]] = set()
         self.kept: dict[int, Kept] = {}
-        self.problems: list[str] = []
+        self.problems: list[Problem] = []
         self.bundled: dict[str, None] = {}
         """Names that are needed, and bundled."""
 
@@ -155,7 +156,7 @@ class Slicer:
                     reader.after.add(statement.place)
             return
         cell, who = reader.statement.number, label(reader.statement)
-        for left in self._split.left:
+        for left in [*self._split.left, *self._split.hidden]:
             if name in left.binds:
                 self.problems.append(problems.bound_where_left_out(name, cell, who, left.cell.number, left.why))
                 return
@@ -170,27 +171,29 @@ class Slicer:
         who = label(reader.statement) if reader is not None else "the export"
         what = name or min(statement.reading.binds, default="its value")
         if statement.refusal:
-            self.problems.append(problems.not_python(what, statement.number, who, statement.code, statement.refusal))
+            self.problems.append(problems.not_python(what, statement.number, who, statement.shown, statement.refusal))
             return True
         if statement.reading.awaits and not isinstance(statement.node, _DEFINITIONS):
-            self.problems.append(problems.awaited(what, statement.number, who, statement.code))
+            self.problems.append(problems.awaited(what, statement.number, who, statement.shown))
             return True
         by = None if self.is_included(statement) else self._cost(statement)
         if by is not None:
-            self.problems.append(problems.computed(what, statement.number, who, statement.code, by))
+            self.problems.append(problems.computed(what, statement.number, who, statement.shown, by))
         return by is not None
 
-    def lost_changes(self) -> list[str]:
+    def lost_changes(self) -> list[Problem]:
         """Problems: statements that are left out, and change what goes in."""
-        found: list[str] = []
+        found: list[Problem] = []
         for statement in self._split.statements:
             if statement.place in self.kept:
                 continue
             for change in self._changes.get(statement.place, ()):
                 kept = self._kept_values(change.name, statement.place)
                 if kept and change.name not in self._asked.bundled:
-                    readers = [reader for each in kept for reader in each.readers] or [change.name]
-                    found.append(problems.changed(change.name, statement.number, readers, statement.code, change.how))
+                    readers = dict.fromkeys(reader for each in kept for reader in each.readers) or {change.name: None}
+                    found.append(
+                        problems.changed(change.name, statement.number, list(readers), statement.shown, change.how)
+                    )
         return found
 
     def _kept_values(self, name: str, place: int) -> list[Kept]:
