@@ -7,19 +7,14 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from jupyter_durable.code.credentials import looks_secret, masked
-from jupyter_durable.code.texts import parsed
 from jupyter_durable.export.selection import (
     Cell,
     DataFile,
     EnvironmentKey,
-    LocalModule,
     Notebook,
-    Piece,
-    Section,
     Selection,
 )
 from jupyter_durable.export.slicing import modules, problems
@@ -27,12 +22,14 @@ from jupyter_durable.export.slicing.cells import Split, split
 from jupyter_durable.export.slicing.changes import changes_in
 from jupyter_durable.export.slicing.cost import Cost
 from jupyter_durable.export.slicing.deciding import decisions
+from jupyter_durable.export.slicing.environment import Environment
+from jupyter_durable.export.slicing.files import Files
 from jupyter_durable.export.slicing.flow import Flow
+from jupyter_durable.export.slicing.forbidden import harmless, in_selection
 from jupyter_durable.export.slicing.hidden import hidden
 from jupyter_durable.export.slicing.imports import OURS, Imports
 from jupyter_durable.export.slicing.installs import requirements_of
 from jupyter_durable.export.slicing.modules import LocalModules
-from jupyter_durable.export.slicing.outside import HOME, Files, environment_keys, forbidden, keys_of_note, keys_set
 from jupyter_durable.export.slicing.pieces import pieces_of
 from jupyter_durable.export.slicing.problems import Problem
 from jupyter_durable.export.slicing.roots import roots_of
@@ -62,10 +59,10 @@ def select(
     found = [*slicer.problems, *slicer.lost_changes()]
     for kept in order:
         export.local.take(kept.statement.node)
-    pieces = tuple(map(_harmless, pieces_of(notebook, order)))
+    pieces = tuple(map(harmless, pieces_of(notebook, order)))
     files = list(export.files_of(order))
     requirements = list(export.requirements())
-    found += [*_forbidden(pieces, export.local.taken.values(), requirements), *export.of_files(files)]
+    found += [*in_selection(pieces, export.local.taken.values(), requirements), *export.of_files(files)]
     problems.raise_for(found)
     return Selection(
         notebook.name,
@@ -74,7 +71,7 @@ def select(
         tuple(export.local.taken[name] for name in sorted(export.local.taken)),
         tuple(sorted(export.local.outside)),
         tuple(requirements),
-        tuple(export.environment(order, pieces)),
+        tuple(export.environment(order)),
         tuple(files),
         tuple(decisions(export.parts, slicer.kept, slicer.moved(order), export.imports)),
         {name: value for name, value in (bundled or {}).items() if name in slicer.bundled},
@@ -128,24 +125,19 @@ class _Export:
         for file in files:
             yield from self.files.problems(file)
 
-    def environment(self, order: Sequence[Kept], pieces: Sequence[Piece | Section]) -> Iterator[EnvironmentKey]:
-        """Variables that what goes in reads, and that the notebook sets; each once, where it is first named."""
-        kept = {each.statement.place for each in order}
-        found = [
-            key for each in order for key in environment_keys(each.statement.node, each.statement.number, self.imports)
-        ]
-        for module in self.local.taken.values():
-            tree = parsed(module.source)
-            first = next(
-                (piece.cell for piece in pieces if isinstance(piece, Piece) and module.dotted in piece.text), 0
-            )
-            found += environment_keys(tree, first, Imports.of(tree)) if tree is not None else ()
+    def environment(self, order: Sequence[Kept]) -> list[EnvironmentKey]:
+        """Variables that what goes in reads, and that the notebook sets."""
+        found = Environment(self.imports)
+        kept = {each.statement.place: each.statement for each in order}
         for statement in self.parts.statements:
-            if statement.place not in kept and statement.ruling != "exclude":
-                found += [EnvironmentKey(name, statement.number) for name in keys_set(statement.node, self.imports)]
-        found += [EnvironmentKey(name, cell.number) for cell, note in self.parts.notes for name in keys_of_note(note)]
-        once = {key.name: key for key in sorted(found, key=lambda key: key.cell, reverse=True)}
-        yield from sorted(once.values(), key=lambda key: key.name)
+            if statement.place in kept:
+                found.read_by(statement)
+            elif statement.ruling != "exclude":
+                found.set_by(statement)
+        for module in self.local.taken.values():
+            found.read_by_module(module, kept.values())
+        found.noted(self.parts.notes)
+        return found.keys()
 
 
 def _split(notebook: Notebook) -> Split:
@@ -167,26 +159,3 @@ def _local(notebook: Notebook, parts: Split) -> LocalModules:
         if note.magic in ("%%writefile", "%%file") and note.said.endswith(".py") and "-a" not in note.said.split():
             written[note.said.split()[-1].removeprefix("./")] = cell.source.partition("\n")[2] + "\n"
     return LocalModules(modules.folders(notebook.directory, [each.node for each in parts.statements]), written)
-
-
-def _harmless(piece: Piece | Section) -> Piece | Section:
-    """Markdown is prose: what must not stand in it is masked, where code is refused."""
-    if isinstance(piece, Section):
-        return Section(piece.cell, HOME.sub("~", masked(piece.text)))
-    return piece
-
-
-def _forbidden(
-    pieces: Sequence[Piece | Section], local: Iterable[LocalModule], requirements: Sequence[str]
-) -> Iterator[Problem]:
-    for piece in pieces:
-        if isinstance(piece, Piece):
-            what = problems.listed(piece.binds) if piece.binds else f"`{problems.shown(piece.text)}`"
-            yield from forbidden(piece.text, f"cell {piece.cell} ({what})")
-    for module in local:
-        yield from forbidden(module.source, f"the local module {module.dotted}")
-    for requirement in requirements:
-        if looks_secret(requirement) or masked(requirement) != requirement:
-            yield Problem(
-                f"`{masked(requirement)}` is installed with a token in its address. Let git or pip know it instead."
-            )

@@ -23,6 +23,7 @@ from jupyter_durable.code.statements import binds
 from jupyter_durable.export.slicing.cells import Statement
 from jupyter_durable.export.slicing.flow import Flow
 from jupyter_durable.export.slicing.imports import Imports
+from jupyter_durable.export.slicing.own import OwnClasses
 from jupyter_durable.export.slicing.reading import at_once, root_name
 
 _CHANGING: Final = re.compile(
@@ -80,6 +81,7 @@ class ChangeReader:
     def __init__(self, imports: Imports, flow: Flow) -> None:
         self._imports = imports
         self._flow = flow
+        self._own = OwnClasses(flow)
 
     def of(self, statement: Statement, aliases: Mapping[str, frozenset[str]]) -> list[Change]:
         """What a statement changes when it runs. `aliases`: names whose value another name may have, too."""
@@ -114,19 +116,27 @@ class ChangeReader:
             yield name, f"changes {name}"
         elif dotted is None and isinstance(call.func, ast.Attribute):
             name, method = root_name(call.func.value), call.func.attr
-            if name is not None and self._may_change(name, method, statement, discarded=discarded):
+            direct = isinstance(call.func.value, ast.Name)
+            own = self._own.changes(self._values(name, statement), method) if name is not None and direct else None
+            if name is not None and own:
+                yield name, f"changes {name} (by .{method}())"
+            elif name is not None and own is None and self._may_change(name, method, statement, discarded=discarded):
                 yield name, f"may change {name} (by .{method}())"
         if isinstance(call.func, ast.Name):
             yield from self._by_own(call, statement)
 
     def _may_change(self, name: str, method: str, statement: Statement, *, discarded: bool) -> bool:
-        kinds = [each.node for each in self._flow.before(name, statement.place) or self._flow.binders(name)]
+        kinds = self._values(name, statement)
         if any(isinstance(kind, ast.FunctionDef | ast.AsyncFunctionDef) for kind in kinds):
             return False
         if _CHANGING.fullmatch(method):
             return True
         is_class = any(isinstance(kind, ast.ClassDef | ast.Import | ast.ImportFrom) for kind in kinds)
         return discarded and not is_class and not _LOOKING.fullmatch(method)
+
+    def _values(self, name: str, statement: Statement) -> list[ast.stmt]:
+        """The statements that bind what a name is at a place."""
+        return [each.node for each in self._flow.before(name, statement.place) or self._flow.binders(name)]
 
     def _by_own(self, call: ast.Call, statement: Statement) -> Iterator[tuple[str, str]]:
         """A function of the notebook that changes a global, or what it is given."""

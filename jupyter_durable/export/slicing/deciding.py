@@ -9,9 +9,9 @@ from jupyter_durable.code.credentials import masked
 from jupyter_durable.export.selection import Decision
 from jupyter_durable.export.slicing import problems
 from jupyter_durable.export.slicing.cells import Split, Statement
+from jupyter_durable.export.slicing.environment import keys_of_note, keys_set
 from jupyter_durable.export.slicing.imports import Imports
 from jupyter_durable.export.slicing.lines import Note
-from jupyter_durable.export.slicing.outside import keys_of_note, keys_set
 from jupyter_durable.export.slicing.reading import is_main_guard
 from jupyter_durable.export.slicing.slicer import Kept
 
@@ -46,7 +46,11 @@ def decisions(split: Split, kept: Mapping[int, Kept], moved: Sequence[int], impo
         else:
             why = _why_dropped(statement, last, imports)
         rows.append(
-            (statement.number, statement.place, Decision(statement.number, _what(statement), found is not None, why))
+            (
+                statement.number,
+                statement.place,
+                Decision(statement.number, _what(statement, found), found is not None, why),
+            )
         )
     for left in split.left:
         what = problems.shown(left.cell.source)
@@ -54,11 +58,13 @@ def decisions(split: Split, kept: Mapping[int, Kept], moved: Sequence[int], impo
     yield from (row[2] for row in sorted(rows, key=lambda row: row[:2]))
 
 
-def _what(statement: Statement) -> str:
+def _what(statement: Statement, kept: Kept | None) -> str:
     if statement.notes and isinstance(statement.node, ast.Pass):
         note = statement.notes[0]
         return problems.shown(f"{_PREFIX.get(note.magic, f'{note.magic} ')}{_shown_of(note)}")
     names = sorted(statement.reading.binds)
+    if kept is not None and isinstance(statement.node, ast.Import | ast.ImportFrom):
+        names = sorted(kept.names & statement.reading.binds)
     return problems.listed(names, 6) if names else problems.shown(statement.code)
 
 
@@ -89,8 +95,21 @@ def _why_dropped(statement: Statement, last: Mapping[str, Statement], imports: I
     if anew:
         return f"bound anew in cell {anew[0].number}"
     if isinstance(statement.node, ast.Expr):
-        return "it shows or explores"
+        return _why_expression(statement.node.value, imports)
     return "nothing that goes in reads it"
+
+
+def _why_expression(node: ast.expr, imports: Imports) -> str:
+    if not isinstance(node, ast.Call):
+        return "it shows a value"
+    dotted = imports.dotted(node.func) or ""
+    if dotted.startswith("sys.path."):
+        return "local modules are copied, wherever they lie"
+    if isinstance(node.func, ast.Name) and node.func.id in ("print", "display"):
+        return "it shows a value"
+    return (
+        "nobody takes its value" if not dotted else f"it calls {dotted.partition('.')[0]}, and nobody takes its value"
+    )
 
 
 def _why_note(note: Note) -> str:

@@ -19,9 +19,9 @@ from jupyter_durable.errors import ExportError
 
 Way = Literal["include", "bundle", "exclude"]
 HOW: Final[dict[Way, str]] = {
-    "include": "To include: tag the cell `durable-include`, or write `# durable: include` behind the statement.",
+    "include": "To include: tag the cell `durable-include`, or write `# durable: include` behind the statement, or above it.",
     "bundle": "To bundle a value as a file: `--bundle NAME`; it must be one that JSON has.",
-    "exclude": "To exclude: tag the cell `durable-exclude`, or write `# durable: exclude` behind the statement.",
+    "exclude": "To exclude: tag the cell `durable-exclude`, or write `# durable: exclude` behind the statement, or above it.",
 }
 SHOWN: Final = 60
 """Characters of a statement that are shown."""
@@ -42,6 +42,8 @@ class Problem:
 
     text: str
     ways: tuple[Way, ...] = ()
+    cell: int = 0
+    """By which problems are sorted; 0 for what stands in no cell."""
 
 
 def shown(text: str) -> str:
@@ -61,7 +63,7 @@ def listed(names: Iterable[str], most: int = 3) -> str:
 
 def raise_for(problems: Sequence[Problem]) -> None:
     """Raises `ExportError` that holds them all; nothing where there are none."""
-    found = list(dict.fromkeys(problems))
+    found = sorted(dict.fromkeys(problems), key=lambda problem: problem.cell)
     if not found:
         return
     how = [f"  {line}" for way, line in HOW.items() if any(way in problem.ways for problem in found)]
@@ -77,17 +79,18 @@ def unresolved(name: str, cell: int, reader: str, known: Collection[str]) -> Pro
     """A name that nothing binds."""
     said = f"cell {cell}: {escaped(reader)} reads {escaped(name)}, "
     if name in ONLY_IN_NOTEBOOKS:
-        return Problem(f"{said}which only a notebook has: {ONLY_IN_NOTEBOOKS[name]}.")
+        return Problem(f"{said}which only a notebook has: {ONLY_IN_NOTEBOOKS[name]}.", cell=cell)
     near = difflib.get_close_matches(name, known, 1)
     hint = f"did you mean {escaped(near[0])}?" if near else "bind it in a cell, or import it."
-    return Problem(f"{said}which no cell binds; {hint}")
+    return Problem(f"{said}which no cell binds; {hint}", cell=cell)
 
 
 def bound_where_left_out(name: str, cell: int, reader: str, left: int, why: str) -> Problem:
     """A name that is bound only where nothing can go in."""
     return Problem(
         f"cell {cell}: {escaped(reader)} reads {escaped(name)}, which only cell {left} binds, and that cannot "
-        f"go in: {why}."
+        f"go in: {why}.",
+        cell=cell,
     )
 
 
@@ -95,7 +98,8 @@ def excluded(name: str, cell: int, reader: str, left: int) -> Problem:
     """A name that is bound only by what was excluded."""
     return Problem(
         f"cell {cell}: {escaped(reader)} reads {escaped(name)}, which only cell {left} binds, and that is marked to be "
-        f"excluded. Take the mark away, or do without {escaped(name)}."
+        f"excluded. Take the mark away, or do without {escaped(name)}.",
+        cell=cell,
     )
 
 
@@ -105,12 +109,13 @@ def deleted(name: str, cell: int, reader: str, by: int) -> Problem:
         f"cell {cell}: {escaped(reader)} reads {escaped(name)}, which cell {by} deletes. "
         f"Exclude the `del`, or bind {escaped(name)} again below it.",
         ("exclude",),
+        cell=cell,
     )
 
 
 def not_python(name: str, cell: int, reader: str, statement: str, why: str) -> Problem:
     """A name that is bound to what only a notebook can give."""
-    return Problem(f"cell {cell}: {escaped(reader)} needs {escaped(name)}, and `{shown(statement)}` {why}.")
+    return Problem(f"cell {cell}: {escaped(reader)} needs {escaped(name)}, and `{shown(statement)}` {why}.", cell=cell)
 
 
 def computed(name: str, cell: int, reader: str, statement: str, by: str) -> Problem:
@@ -120,6 +125,7 @@ def computed(name: str, cell: int, reader: str, statement: str, by: str) -> Prob
         f"every start of the application. Include it, if that is wanted; bundle its value as a file; or make it a "
         f"durable function that {escaped(reader)} calls.",
         ("include", "bundle"),
+        cell=cell,
     )
 
 
@@ -129,6 +135,7 @@ def awaited(name: str, cell: int, reader: str, statement: str) -> Problem:
         f"cell {cell}: {escaped(reader)} needs {escaped(name)}, and `{shown(statement)}` awaits, which a module cannot "
         f"when it is imported. Make it an async function that {escaped(reader)} awaits, or bundle its value as a file.",
         ("bundle",),
+        cell=cell,
     )
 
 
@@ -140,6 +147,19 @@ def changed(name: str, cell: int, readers: Collection[str], statement: str, how:
         f"start, and be wrong. Include it; bundle the value of {escaped(name)}; or make it a function that builds "
         f"{escaped(name)}. Exclude it, if it does not matter.",
         ("include", "bundle", "exclude"),
+        cell=cell,
+    )
+
+
+def module_changed(name: str, cell: int, readers: Collection[str], statement: str) -> Problem:
+    """A setting of a module that would be left out."""
+    need = "needs" if len(readers) == 1 else "need"
+    return Problem(
+        f"cell {cell}: `{shown(statement)}` sets something of the module {escaped(name)}, which {listed(readers)} "
+        f"{need}: left out, it is not set in the application. Include it, or set it in the function that needs it. "
+        f"Exclude it, if it does not matter.",
+        ("include", "exclude"),
+        cell=cell,
     )
 
 

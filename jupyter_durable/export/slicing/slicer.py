@@ -190,10 +190,7 @@ class Slicer:
             for change in self._changes.get(statement.place, ()):
                 kept = self._kept_values(change.name, statement.place)
                 if kept and change.name not in self._asked.bundled:
-                    readers = dict.fromkeys(reader for each in kept for reader in each.readers) or {change.name: None}
-                    found.append(
-                        problems.changed(change.name, statement.number, list(readers), statement.shown, change.how)
-                    )
+                    found.append(_lost(change, statement, kept))
         return found
 
     def _kept_values(self, name: str, place: int) -> list[Kept]:
@@ -224,6 +221,13 @@ class Slicer:
         for before in sorted(kept.after):
             self._emit(before, made, [*path, place])
         made.setdefault(place, kept)
+
+
+def _lost(change: Change, statement: Statement, kept: Sequence[Kept]) -> Problem:
+    readers = list(dict.fromkeys(reader for each in kept for reader in each.readers)) or [change.name]
+    if all(isinstance(each.statement.node, ast.Import | ast.ImportFrom) for each in kept):
+        return problems.module_changed(change.name, statement.number, readers, statement.shown)
+    return problems.changed(change.name, statement.number, readers, statement.shown, change.how)
 
 
 def label(statement: Statement) -> str:

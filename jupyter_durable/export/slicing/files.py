@@ -1,7 +1,6 @@
-"""What code takes from outside of itself: environment variables, files beside the notebook, credentials, home folders.
+"""Files beside the notebook that its code reads.
 
 Rules of this file
-- A credential in what would go in stops the export, and is shown nowhere: its cell is named, and how to do without it.
 - A file goes in when it is named by a literal relative path, is there, and lies in the notebook's folder; `.env` never.
 """
 
@@ -13,70 +12,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from jupyter_durable.code.credentials import holds_credential, looks_secret
+from jupyter_durable.code.credentials import looks_secret
 from jupyter_durable.core.escaping import escaped
-from jupyter_durable.export.selection import DataFile, EnvironmentKey
+from jupyter_durable.export.selection import DataFile
 from jupyter_durable.export.slicing.imports import Imports
-from jupyter_durable.export.slicing.lines import Note
 from jupyter_durable.export.slicing.problems import Problem
 
-HOME: Final = re.compile(
-    r"(?<![\w.~-])(?:/home/[\w.-]+|/Users/[\w.-]+|/root|[A-Za-z]:\\{1,2}Users\\{1,2}[\w.-]+)(?![\w.-])"
-)
 SMALL: Final = 1_000_000
 """Bytes of a file that may be read at import."""
 LARGE: Final = 100_000_000
 """Bytes of a file that is not copied without being asked for."""
 _LOOKS_LIKE_PATH: Final = re.compile(r"/|\w\.\w{1,8}\Z")
 _WRITES: Final = re.compile(r"to_|save|dump|write|print|mkdir|unlink|touch")
-_NAME: Final = re.compile(r"[A-Za-z_]\w*")
 _OPENERS: Final = re.compile(
     r"(?:open|Path|PurePath|read_\w+|load\w*|imread|from_file|from_csv|genfromtxt|safe_load|FileSystemLoader|copy\w*|ZipFile"
     r"|File|ImageFont|truetype|connect|scan_\w+|parse)"
 )
 """Names of what is given the path of a file to read."""
-
-
-def environment_keys(node: ast.AST, cell: int, imports: Imports) -> Iterator[EnvironmentKey]:
-    """Environment variables that a piece of source reads by a literal name."""
-    for part in ast.walk(node):
-        name: ast.expr | None = None
-        default = False
-        if isinstance(part, ast.Subscript) and imports.dotted(part.value) == "os.environ":
-            name, default = part.slice, not isinstance(part.ctx, ast.Load)
-        elif isinstance(part, ast.Call) and part.args:
-            called = imports.dotted(part.func)
-            if called in ("os.getenv", "os.environ.get", "os.environ.setdefault", "os.environ.pop"):
-                name, default = part.args[0], len(part.args) > 1 or bool(part.keywords)
-        if isinstance(name, ast.Constant) and isinstance(name.value, str) and _NAME.fullmatch(name.value):
-            yield EnvironmentKey(name.value, cell, default)
-
-
-def keys_set(node: ast.AST, imports: Imports) -> Iterator[str]:
-    """Environment variables that a statement of a notebook sets: `os.environ["X"] = …`, `setdefault`, `update`."""
-    for part in ast.walk(node):
-        found: list[ast.expr | None] = []
-        if isinstance(part, ast.Subscript) and isinstance(part.ctx, ast.Store):
-            found = [part.slice] if imports.dotted(part.value) == "os.environ" else []
-        elif isinstance(part, ast.Call):
-            called = imports.dotted(part.func)
-            if called in ("os.environ.setdefault", "os.putenv"):
-                found = list(part.args[:1])
-            elif called == "os.environ.update" and part.args and isinstance(part.args[0], ast.Dict):
-                found = list(part.args[0].keys)
-        for name in found:
-            if isinstance(name, ast.Constant) and isinstance(name.value, str) and _NAME.fullmatch(name.value):
-                yield name.value
-
-
-def keys_of_note(note: Note) -> Iterator[str]:
-    """Environment variables that a line such as `%env NAME=value` sets."""
-    if note.magic in ("%env", "%set_env") and ("=" in note.said or " " in note.said):
-        name = re.split(r"[=\s]", note.said.strip(), maxsplit=1)[0]
-        if _NAME.fullmatch(name):
-            yield name
-    elif note.magic == "!" and (found := re.match(r"export\s+([A-Za-z_]\w*)=", note.said)):
-        yield found[1]
 
 
 class Files:
@@ -126,7 +78,8 @@ class Files:
         if ".." in file.path.parts:
             yield Problem(
                 f"cell {file.cell}: {shown} lies outside of the notebook's folder, so it cannot go in with it. "
-                "Put it beside the notebook, or read its folder from an environment variable."
+                "Put it beside the notebook, or read its folder from an environment variable.",
+                cell=file.cell,
             )
             return
         if (self._directory / file.path).is_symlink() and not _inside(self._directory / file.path, self._directory):
@@ -136,12 +89,14 @@ class Files:
         if size > LARGE:
             yield Problem(
                 f"cell {file.cell}: {shown} has {size // 1_000_000:,} MB, too much to be copied into an export. Give "
-                "the application its path by an environment variable (`os.environ[…]`)."
+                "the application its path by an environment variable (`os.environ[…]`).",
+                cell=file.cell,
             )
         elif size <= SMALL and _holds_secret(self._directory / file.path):
             yield Problem(
                 f"cell {file.cell}: in {shown} stands what looks like a key or a password, and an export must hold "
-                "none. Read it from an environment variable (`os.environ[…]`)."
+                "none. Read it from an environment variable (`os.environ[…]`).",
+                cell=file.cell,
             )
 
 
@@ -211,18 +166,3 @@ def _is_written(node: ast.AST, text: str) -> bool:
             name = getattr(part.func, "attr", getattr(part.func, "id", ""))
             return _writes(part) if name == "open" else _WRITES.match(name) is not None
     return False
-
-
-def forbidden(text: str, where: str) -> Iterator[Problem]:
-    """What must not stand in an export, in the text of a piece or of a local module."""
-    if holds_credential(text):
-        yield Problem(
-            f"{where}: a text in it looks like a key, a token or a password, and an export must hold none. Read it "
-            'from an environment variable: `os.environ["NAME"]`; the variable is then listed in `.env.example`.'
-        )
-    found = HOME.search(text)
-    if found is not None:
-        yield Problem(
-            f"{where}: an absolute path of a home folder stands in it, which is nowhere else. Write a path relative to "
-            'the notebook, or read it from an environment variable (`os.environ["NAME"]`).'
-        )
