@@ -62,7 +62,11 @@ def select(
     pieces = tuple(map(harmless, pieces_of(notebook, order)))
     files = list(export.files_of(order))
     requirements = list(export.requirements())
-    found += [*in_selection(pieces, export.local.taken.values(), requirements), *export.of_files(files)]
+    found += [
+        *export.local.problems,
+        *in_selection(pieces, export.local.taken.values(), requirements),
+        *export.of_files(files),
+    ]
     problems.raise_for(found)
     return Selection(
         notebook.name,
@@ -154,8 +158,13 @@ def _split(notebook: Notebook) -> Split:
 
 
 def _local(notebook: Notebook, parts: Split) -> LocalModules:
-    written: dict[str, str] = {}
+    written: dict[str, tuple[int, str]] = {}
     for cell, note in parts.notes:
         if note.magic in ("%%writefile", "%%file") and note.said.endswith(".py") and "-a" not in note.said.split():
-            written[note.said.split()[-1].removeprefix("./")] = cell.source.partition("\n")[2] + "\n"
+            written[note.said.split()[-1].removeprefix("./")] = cell.number, _body(cell.source)
     return LocalModules(modules.folders(notebook.directory, [each.node for each in parts.statements]), written)
+
+
+def _body(source: str) -> str:
+    """What a `%%writefile` cell writes."""
+    return source.lstrip().partition("\n")[2] + "\n"
