@@ -146,8 +146,9 @@ def test_a_notebook_without_an_application_is_told_what_to_do() -> None:
 
 def test_methods_of_classes_are_roots() -> None:
     agent = (
-        "import jupyter_durable as jd\nKEY = 3\n@jd.cls()\nclass Agent:\n    @jd.function()\n    async def step(self):\n"
-        "        '''One step.'''\n        return KEY\n    @jd.application()\n    @jd.function('Runs.')\n    def run(self): ..."
+        "import jupyter_durable as jd\nKEY = 3\n@jd.cls()\nclass Agent:\n    @jd.function()\n    async def step(self):"
+        "\n        '''One step.'''\n        return KEY\n    @jd.application()\n    @jd.function('Runs.')\n"
+        "    def run(self): ..."
     )
     (root,) = selected(agent).roots
     assert (root.name, root.function, root.is_application, root.description) == ("Agent", "Agent.run", True, "Runs.")
