@@ -111,12 +111,17 @@ class ChangeReader:
 
     def _may_change(self, name: str, method: str, statement: Statement, *, discarded: bool) -> bool:
         kinds = self._values(name, statement)
-        if any(isinstance(kind, ast.FunctionDef | ast.AsyncFunctionDef) for kind in kinds):
+        if any(isinstance(kind, ast.FunctionDef | ast.AsyncFunctionDef) for kind in kinds) or self._are_loggers(kinds):
             return False
         if CHANGING.fullmatch(method):
             return True
         is_class = any(isinstance(kind, ast.ClassDef | ast.Import | ast.ImportFrom) for kind in kinds)
         return discarded and not is_class and not LOOKING.fullmatch(method)
+
+    def _are_loggers(self, kinds: list[ast.stmt]) -> bool:
+        """How much is logged is a setting, and no state."""
+        made = [kind.value.func for kind in kinds if isinstance(kind, ast.Assign) and isinstance(kind.value, ast.Call)]
+        return bool(made) and all(self._imports.dotted(each) == "logging.getLogger" for each in made)
 
     def _values(self, name: str, statement: Statement) -> list[ast.stmt]:
         """The statements that bind what a name is at a place."""
