@@ -255,3 +255,12 @@ def test_the_table_has_a_line_for_each_statement_and_escapes_what_is_foreign() -
     assert [(each.cell, each.kept) for each in selection.decisions] == [
         (1, True), (2, False), (2, False), (2, True), (3, True),
     ]  # fmt: skip
+
+
+def test_a_name_that_a_cell_does_without_is_not_missed() -> None:
+    selection = selected(HEAD, "try:\n    model\nexcept NameError:\n    model = 3", app("return model"))
+    with imported(selection) as module:
+        assert module.app.local(0) == 3
+    assert "reads other, which no cell binds" in refusal(
+        HEAD, "try:\n    model = other\nexcept ValueError:\n    model = 3", app("return model")
+    )

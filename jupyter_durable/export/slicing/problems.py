@@ -80,7 +80,7 @@ def unresolved(name: str, cell: int, reader: str, known: Collection[str]) -> Pro
     said = f"cell {cell}: {escaped(reader)} reads {escaped(name)}, "
     if name in ONLY_IN_NOTEBOOKS:
         return Problem(f"{said}which only a notebook has: {ONLY_IN_NOTEBOOKS[name]}.", cell=cell)
-    near = difflib.get_close_matches(name, known, 1)
+    near = difflib.get_close_matches(name, [each for each in known if each != name], 1)
     hint = f"did you mean {escaped(near[0])}?" if near else "bind it in a cell, or import it."
     return Problem(f"{said}which no cell binds; {hint}", cell=cell)
 

@@ -214,7 +214,7 @@ def _unguarded(node: ast.AST) -> Iterator[str]:
     pending = [node]
     while pending:
         part = pending.pop()
-        if isinstance(part, ast.Name):
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):
             yield part.id
         guarded = (
             {id(each) for each in part.body} if isinstance(part, ast.Try | ast.TryStar) and _guards(part) else set()
