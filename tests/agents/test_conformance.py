@@ -30,7 +30,7 @@ SCENARIOS = (
     "tasks-required-task-error",
     "tasks-mrtr-composition",
 )
-"""Not `tasks-mrtr-input`: no durable function asks while it runs. `tasks-status-notifications` is empty in this suite."""
+"""Not `tasks-mrtr-input`: no durable function asks while it runs. `tasks-status-notifications` is empty here."""
 
 pytestmark = pytest.mark.full
 
