@@ -84,7 +84,7 @@ class Agent:
 
 
 @asynccontextmanager
-async def agent_of(url: str, token: str, *, tasks: bool = True, mode: Any = "auto") -> AsyncIterator[Agent]:
+async def agent_of(url: str, token: str, *, tasks: bool = True, mode: Any = "2026-07-28") -> AsyncIterator[Agent]:
     """An agent at a server."""
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx2.AsyncClient(headers=headers, timeout=PATIENCE) as http:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from functools import partial
 
 import pytest
 
@@ -41,8 +42,8 @@ async def test_a_task_completes_under_its_id_however_often_the_server_is_killed(
         which = f"w{at}"
         async with agent_of(server.url, server.token) as agent:
             ids[which] = await agent.begin("eight", which=which)
-        step = draw.randrange(STEPS)
-        until(lambda which=which, step=step: server.executions(f"begun {which} {step}"), f"step {step} of {which}")
+        begun = f"begun {which} {draw.randrange(STEPS)}"
+        until(partial(server.executions, begun), begun)
         time.sleep(draw.random() * 0.06)
         server.kill()
         server.start()
@@ -52,10 +53,10 @@ async def test_a_task_completes_under_its_id_however_often_the_server_is_killed(
             assert settled["taskId"] == id
             assert settled["result"]["content"][0]["text"] == str(sum(range(STEPS)))
     for which in ids:
-        begun = [int(line.split()[2]) for line in server.executions(f"begun {which} ")]
-        twice = [n for n in range(STEPS) if begun.count(n) > 1]
-        assert set(begun) == set(range(STEPS))
-        assert len(begun) <= STEPS + 1, "one server died in the middle of this task: one call was in flight"
+        steps = [int(line.split()[2]) for line in server.executions(f"begun {which} ")]
+        twice = [n for n in range(STEPS) if steps.count(n) > 1]
+        assert set(steps) == set(range(STEPS))
+        assert len(steps) <= STEPS + 1, "one server died in the middle of this task: one call was in flight"
         assert len(twice) <= 1
     if kills >= 100:
         assert sum(len(server.executions(f"begun {which} ")) > STEPS for which in ids) > kills // 4, "kills in flight"

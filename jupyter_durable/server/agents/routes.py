@@ -1,7 +1,8 @@
 """`POST /mcp`: tools for agents, with the tokens and namespaces of the other routes.
 
 Rules of this file
-- The package `mcp` is imported when `/mcp` is first asked for: a server that no agent asks starts as fast as before.
+- The package `mcp` takes a second to import: that is done when `/mcp` is first asked for, or right after the start
+  of a server that has applications: clients that wait long for a first answer take it for one of an older protocol.
 - Every request stands for itself (streamable HTTP without sessions): a server that comes back knows all it needs.
 - Names of hosts are checked where only this machine can reach the server: a page of elsewhere must not have one.
 """
@@ -37,6 +38,11 @@ class Door:
         self._lock = asyncio.Lock()
         self._manager: StreamableHTTPSessionManager | None = None
         self._serving: asyncio.Task[None] | None = None
+        self._opening: asyncio.Task[StreamableHTTPSessionManager] | None = None
+
+    def open_soon(self) -> None:
+        """Begin to make it, while the server answers others."""
+        self._opening = asyncio.create_task(self.manager())
 
     async def manager(self) -> StreamableHTTPSessionManager:
         """It, serving."""
@@ -51,9 +57,10 @@ class Door:
 
     async def close(self) -> None:
         """End what is being answered."""
-        if self._serving is not None:
-            self._serving.cancel()
-            await asyncio.gather(self._serving, return_exceptions=True)
+        begun = [task for task in (self._opening, self._serving) if task is not None]
+        for task in begun:
+            task.cancel()
+        await asyncio.gather(*begun, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -61,6 +68,9 @@ async def lifetime(server: Server) -> AsyncIterator[None]:
     """The door is there while the server serves."""
     door = Door(server.settings)
     server.kept[Door] = door
+    ledger = server.kept[Applications].ledger
+    if what_is_missing() is None and await asyncio.to_thread(ledger.has_applications):
+        door.open_soon()
     try:
         yield
     finally:
