@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from jupyter_durable.cli import deploying, following, keys, running, said, serving
+from jupyter_durable.cli.defining import Code, define_for
 from jupyter_durable.cli.drawing import status_cell
 from jupyter_durable.cli.said import Grid, Part, Said, Tree, Value
 from jupyter_durable.cli.usage import Command
@@ -150,10 +151,11 @@ def preview(
     latest: Latest = False,
     from_call: From = None,
     rerun: Rerun = None,
+    code: Code = None,
 ) -> Said:
     """Say what a replay would do with each recorded call; nothing runs."""
     request = verbs.find(asked.engine, id)
-    foreseen = verbs.preview(asked.engine, request.id, _wish(Wish(False, latest, from_call, rerun)))
+    foreseen = verbs.preview(asked.engine, request.id, _wish(Wish(False, latest, from_call, rerun), request, code))
     return Said(said.preview_json(request.id, foreseen), said.preview_parts(foreseen))
 
 
@@ -232,10 +234,11 @@ def replay(  # noqa: PLR0913 - the options a user sees
     take_over: Annotated[
         bool, typer.Option("--take-over", help="Also when another process holds the request; that one then stops.")
     ] = False,
+    code: Code = None,
 ) -> Said:
     """Run a request again: what succeeded is served from checkpoints."""
     request = verbs.find(asked.engine, id)
-    wish = _wish(Wish(strict, latest, from_call, rerun, take_over))
+    wish = _wish(Wish(strict, latest, from_call, rerun, take_over), request, code)
     with following.shown(asked):
         return _ended(verbs.replay(asked.engine, request.id, wish), asked)
 
@@ -256,12 +259,15 @@ def fork(
         return _ended(verbs.fork(asked.engine, id, wish=wish, input=given), asked)
 
 
-def _wish(wish: Wish) -> Wish:
-    """Refuse what needs the cells: nothing is defined here, and the request must not run without its functions."""
+def _wish(wish: Wish, request: Request | None = None, code: str | None = None) -> Wish:
+    """Define what `code` does; without it refuse what needs the cells, which nobody has defined here."""
+    if code is not None and request is not None:
+        define_for(request._process, request._now(), code)
+        return wish._replace(latest=True)
     if wish.latest or wish.rerun == "changed":
         raise SDKUsageError(
-            "the code of now is in the notebook, not here: run its cells again, `jupyter durable run` it, or replay "
-            "there with %durable replay --latest"
+            "the code of now is in the notebook, not here: name its file with --code, run its cells again, `jupyter "
+            "durable run` it, or replay there with %durable replay --latest"
         )
     return wish
 
@@ -384,6 +390,7 @@ def _carried(carried: verbs.Carried) -> Said:
 
 app.command(cls=running.RunCommand)(verb(running.run))
 command()(verb(deploying.deploy))
+command()(verb(deploying.mcp))
 command()(serving.serve)
 app.add_typer(serving.tokens, name="token")
 command()(keys.login)

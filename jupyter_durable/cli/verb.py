@@ -35,7 +35,7 @@ StoreUrl = Annotated[str | None, typer.Option("--store", metavar="URL", help="Wh
 
 
 SECONDS: Final = {
-    **dict.fromkeys(("run", "replay", "fork", "deploy", "push", "pull"), None),
+    **dict.fromkeys(("run", "replay", "fork", "deploy", "mcp", "push", "pull"), None),
     **dict.fromkeys(("gc", "delete"), 600.0),
 }
 """Seconds of a processor for one statement. None: commands that run code of the user's, whose store is his own, and

@@ -24,6 +24,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from jupyter_durable.server import described, health, refusals, retention, seen
+from jupyter_durable.server.agents import routes as agents
 from jupyter_durable.server.applications import routes as applications
 from jupyter_durable.server.limits import LimitBodies
 from jupyter_durable.server.namespaces import Namespaces
@@ -38,11 +39,11 @@ Lifetime: TypeAlias = Callable[[Server], AbstractAsyncContextManager[None]]
 
 def _routers() -> Sequence[APIRouter]:
     own = (health.router, seen.router, described.router, page.router)
-    return (*own, routes.router, changes.router, applications.router())
+    return (*own, routes.router, changes.router, applications.router(), agents.router)
 
 
 def _lifetimes() -> Sequence[Lifetime]:
-    return (applications.lifetime, page.lifetime, retention.lifetime)
+    return (applications.lifetime, agents.lifetime, page.lifetime, retention.lifetime)
 
 
 def create_app(settings: ServerSettings) -> FastAPI:

@@ -125,6 +125,9 @@ def test_importing_the_package_imports_no_jupyter(package: str) -> None:
         ("core/model.py", "import sqlite3", "The core does no I/O"),
         ("store/base.py", "import IPython", "The library runs without Jupyter"),
         ("store/base.py", "import jupyter_durable_kernel", "The library runs without Jupyter"),
+        ("server/agents/tools.py", "import pickle", "Agents are served from manifests"),
+        ("server/agents/results.py", "import jupyter_durable.code.restore", "Agents are served from manifests"),
+        ("server/agents/results.py", "import jupyter_durable.server.agents.handlers", "The room of agents"),
     ],
 )
 def test_a_forbidden_import_breaks_its_contract(tmp_path: Path, module: str, statement: str, contract: str) -> None:

@@ -51,6 +51,7 @@ NEEDS = {
     "PUT /v1/blobs/{name}": "write",
     "GET /v1/requests/{id}/changes": "read",
     "GET /openapi.json": "read",
+    "POST /mcp": "read",
     "GET /metrics": "admin",
     **{
         f"{method} {prefix}/applications{path}": scope

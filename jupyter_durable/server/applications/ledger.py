@@ -129,6 +129,10 @@ class Ledger:
             )
         ]
 
+    def has_applications(self) -> bool:
+        """Whether anything was deployed, in any namespace."""
+        return bool(self._rows("SELECT 1 FROM deployment LIMIT 1"))
+
     def code(self, namespace: str, application: str, version: str) -> bytes:
         """The code of a version."""
         key = (namespace, application, version)
