@@ -13,9 +13,6 @@ import typer
 
 from jupyter_durable.cli.said import Said
 from jupyter_durable.cli.verb import Asked
-from jupyter_durable.export import exporting
-from jupyter_durable.export.exporting import DEFAULT_TARGET, Wish
-from jupyter_durable.export.notebook import read_notebook
 
 
 def export(  # noqa: PLR0913 - the options a user sees
@@ -28,7 +25,7 @@ def export(  # noqa: PLR0913 - the options a user sees
     ] = None,
     target: Annotated[
         str, typer.Option("--target", metavar="TARGET", help="What it is for: server or tensorlake; server if unsaid.")
-    ] = DEFAULT_TARGET,
+    ] = "server",
     bundle: Annotated[
         list[str] | None,
         typer.Option("--bundle", metavar="NAME=FILE", help="A value that goes in as a JSON file, and that file."),
@@ -41,6 +38,10 @@ def export(  # noqa: PLR0913 - the options a user sees
     force: Annotated[bool, typer.Option("--force", help="Write over what was edited by hand.")] = False,
 ) -> Said:
     """Write the applications of a notebook as a project that can be deployed."""
+    from jupyter_durable.export import exporting  # a third of a second, for those who export
+    from jupyter_durable.export.exporting import Wish
+    from jupyter_durable.export.notebook import read_notebook
+
     wish = Wish(
         exporting.chosen(app or []),
         target,
@@ -51,17 +52,13 @@ def export(  # noqa: PLR0913 - the options a user sees
     document = {
         "directory": str(directory.absolute()),
         "target": target,
-        "decisions": [
-            {"cell": each.cell, "what": each.what, "kept": each.kept, "why": each.why} for each in foreseen.decisions
-        ],
+        "decisions": foreseen.lines(),
         "files": sorted(foreseen.plan.files),
         "notes": list(foreseen.plan.notes),
     }
     if check:
         return Said({**document, "written": None}, [foreseen.text])
     written = exporting.export(foreseen, directory, force=force)
-    done = {
-        name: list(getattr(written, name)) for name in ("created", "updated", "removed", "unchanged", "kept")
-    }
+    done = {name: list(getattr(written, name)) for name in ("created", "updated", "removed", "unchanged", "kept")}
     notes = [f"Note: {each}" for each in foreseen.plan.notes]
     return Said({**document, "written": done}, [exporting.said(written), *notes])

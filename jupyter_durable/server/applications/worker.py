@@ -22,6 +22,7 @@ from typing import IO, Any, Final
 
 import blake3
 
+from jupyter_durable import packaged
 from jupyter_durable.client import accepting, conducting, launching, left_over, ownership, this_engine, versions
 from jupyter_durable.client.accepting import Origin
 from jupyter_durable.client.engine import Engine
@@ -137,16 +138,16 @@ def _outcome(order: Order, line: Line) -> Outcome:
 
 
 def _run(engine: Engine, order: Order, row: RequestRow | None, line: Line) -> Outcome:
-    version = _version(engine, order)
-    loaded = versions.recorded_code(version, engine.signer, order.request)
+    loaded = _code(engine, order)
     spec = loaded.spec(order.application)
+    assert loaded.version is not None
     if row is None:
         origin = Origin(headers=_headers(order), id=order.request)
         args, kwargs = _arguments(order)
-        row, _ = accepting.accept(engine, spec, args, kwargs, origin, loaded._replace(version=version))
-    if row.status != Status.SUCCEEDED or order.strict or row.code_key != version.key:
+        row, _ = accepting.accept(engine, spec, args, kwargs, origin, loaded)
+    if row.status != Status.SUCCEEDED or order.strict or row.code_key != loaded.version.key:
         _wait_for_owner(engine, order)
-        run = _driven(engine, order, loaded._replace(version=version), spec, line)
+        run = _driven(engine, order, loaded, spec, line)
         if isinstance(run.stopped, ReplayError | StoreError):
             raise run.stopped
     return _told(engine, Request(engine, engine.store.request(order.request)), spec)
@@ -177,6 +178,17 @@ def _recorded(engine: Engine, order: Order) -> RequestRow | None:
         return engine.store.request(order.request)
     except SDKUsageError:
         return None
+
+
+def _code(engine: Engine, order: Order) -> versions.Loaded:
+    """The code that was sent, or that of the module it names, which is imported as it is now."""
+    module = packaged.referred(order.code)
+    if module is None:
+        version = _version(engine, order)
+        return versions.recorded_code(version, engine.signer, order.request)._replace(version=version)
+    packaged.enter(module)
+    spec = packaged.application_of(order.application)
+    return versions.live_code(versions.current_version({spec.name: spec.wrapper}, None, engine.signer))
 
 
 def _version(engine: Engine, order: Order) -> CodeVersion:

@@ -23,7 +23,8 @@ NAMELESS: Final = "notebook"
 
 
 class _Ran(NamedTuple):
-    count: int
+    number: int
+    """Execution count."""
     source: str
     at: float
     """Unix seconds; 0 for what ran before this package was loaded."""
@@ -49,7 +50,7 @@ class NotebookCells:
         if not os.path.isfile(path):
             place = Path(path)
             known = place.suffix == ".ipynb"
-            cells = [Cell(key, n, "code", each.source, (), each.count) for n, (key, each) in enumerate(ran.items(), 1)]
+            cells = [Cell(key, n, "code", each.source, (), each.number) for n, (key, each) in enumerate(ran.items(), 1)]
             return Notebook(place.stem if known else NAMELESS, place.parent if known else place, cells)
         saved = read_notebook(path)
         return replace(saved, cells=_newest(saved.cells, ran, os.stat(path).st_mtime))
@@ -67,7 +68,7 @@ class NotebookCells:
 def _newest(saved: Sequence[Cell], ran: dict[str, _Ran], saved_at: float) -> list[Cell]:
     newer = {id: each for id, each in ran.items() if each.at > saved_at}
     cells = [
-        replace(cell, source=newer[cell.id].source, execution_count=newer[cell.id].count)
+        replace(cell, source=newer[cell.id].source, execution_count=newer[cell.id].number)
         if cell.kind == "code" and cell.id in newer
         else cell
         for cell in saved
@@ -75,5 +76,5 @@ def _newest(saved: Sequence[Cell], ran: dict[str, _Ran], saved_at: float) -> lis
     known = {cell.id for cell in saved} | {cell.source.strip() for cell in saved}
     added = [(id, each) for id, each in newer.items() if id not in known and each.source.strip() not in known]
     return cells + [
-        Cell(id, len(cells) + n, "code", each.source, (), each.count) for n, (id, each) in enumerate(added, 1)
+        Cell(id, len(cells) + n, "code", each.source, (), each.number) for n, (id, each) in enumerate(added, 1)
     ]
