@@ -53,6 +53,11 @@ class Statement:
         """Of its cell."""
         return self.cell.number
 
+    @property
+    def shown(self) -> str:
+        """As it stands in the notebook, where it is a line that only a notebook has."""
+        return self.cell.source.split("\n")[self.notes[0].line - 1] if self.refusal and self.notes else self.code
+
 
 @dataclass(frozen=True, slots=True)
 class Left:
@@ -71,7 +76,9 @@ class Split:
     statements: Sequence[Statement]
     left: Sequence[Left]
     notes: Sequence[tuple[Cell, Note]]
-    durable: Sequence[Cell]
+    hidden: Sequence[Left] = ()
+    """What lines such as `%run` bind, which no statement does."""
+    durable: Sequence[Cell] = ()
     """`%%durable` cells in which a function becomes durable by it."""
 
 
@@ -163,7 +170,7 @@ def split(cells: Iterable[Cell], decorator: str = DECORATOR) -> Split:
     for cell in cells:
         if cell.kind == "code" and cell.source.strip():
             splitter.add(cell)
-    return Split(splitter.statements, splitter.left, splitter.notes, splitter.durable)
+    return Split(splitter.statements, splitter.left, splitter.notes, durable=splitter.durable)
 
 
 def _left(cell: Cell, made: Translated) -> Left:
@@ -240,10 +247,10 @@ def _refusal(notes: Iterable[Note]) -> str:
 
 def _why_not(note: Note) -> str:
     if note.magic == "!":
-        return "it takes what a shell command prints, which only a notebook can: write it with `subprocess.run`"
+        return "takes what a shell command prints, which only a notebook can. Write it with `subprocess.run`"
     if note.magic == "%%capture":
-        return "it takes what a cell printed, which only a notebook can"
-    return f"it takes what `{note.magic}` gives, which only a notebook can: write it in Python"
+        return "takes what a cell printed, which only a notebook can"
+    return "takes what a magic gives, which only a notebook can. Write it in Python"
 
 
 def notes_of_nothing(statements: Iterable[Statement]) -> Iterator[Statement]:

@@ -9,22 +9,25 @@ Rules of this file
 
 from __future__ import annotations
 
+import ast
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from jupyter_durable.export.slicing.cells import Statement
+from jupyter_durable.export.slicing.reading import globals_bound
 
 
 class Flow:
     """The bindings of all statements that may go in."""
 
-    def __init__(self, statements: Iterable[Statement], stars: Mapping[int, Collection[str] | None]) -> None:
+    def __init__(self, statements: Sequence[Statement], stars: Mapping[int, Collection[str] | None]) -> None:
         """`stars`: by its place what a `from module import *` binds; None where that is not known."""
+        by_calls = _bound_by_calls(statements)
         self._binders: dict[str, list[Statement]] = {}
         self._places: dict[str, list[int]] = {}
         self._unknown: list[Statement] = []
         for statement in statements:
-            names = statement.reading.binds | statement.reading.deletes
+            names = statement.reading.binds | statement.reading.deletes | by_calls.get(statement.place, frozenset())
             if statement.reading.star is not None:
                 known = stars.get(statement.place)
                 names |= frozenset(known or ())
@@ -65,6 +68,23 @@ class Flow:
     def after(self, name: str, place: int) -> list[Statement]:
         """The definition of a name below `place`, as it is at the end: for one that has none above."""
         return [each for each in self.before(name, None) if each.place > place]
+
+
+def _bound_by_calls(statements: Sequence[Statement]) -> dict[int, frozenset[str]]:
+    """Names that only a function binds (`global model`), by the places of the statements that call it."""
+    bound = frozenset(name for each in statements for name in each.reading.binds)
+    made = {
+        name: frozenset(globals_bound(each.node)) - bound
+        for each in statements
+        if isinstance(each.node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for name in each.reading.binds
+    }
+    found: dict[int, frozenset[str]] = {}
+    for each in statements:
+        names = frozenset(name for called in each.reading.called for name in made.get(called, ()))
+        if names and not isinstance(each.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found[each.place] = names
+    return found
 
 
 def _is_star(statement: Statement, name: str) -> bool:

@@ -18,14 +18,24 @@ class Imports:
     def __init__(self, statements: Iterable[Statement]) -> None:
         self._dotted: dict[str, str] = {}
         for statement in statements:
-            for part in ast.walk(statement.node):
-                if isinstance(part, ast.Import):
-                    self._dotted.update(
-                        (alias.asname or alias.name.partition(".")[0], alias.name if alias.asname else _top(alias.name))
-                        for alias in part.names
-                    )
-                elif isinstance(part, ast.ImportFrom):
-                    self._dotted.update(_from(part))
+            self._add(statement.node)
+
+    @classmethod
+    def of(cls, tree: ast.AST) -> Imports:
+        """The same of a module's tree."""
+        found = cls(())
+        found._add(tree)
+        return found
+
+    def _add(self, node: ast.AST) -> None:
+        for part in ast.walk(node):
+            if isinstance(part, ast.Import):
+                self._dotted.update(
+                    (alias.asname or alias.name.partition(".")[0], alias.name if alias.asname else _top(alias.name))
+                    for alias in part.names
+                )
+            elif isinstance(part, ast.ImportFrom):
+                self._dotted.update(_from(part))
 
     @property
     def names(self) -> Mapping[str, str]:

@@ -55,7 +55,7 @@ def _piece(kept: Kept, names: frozenset[str]) -> Piece:
     statement, reading = kept.statement, kept.statement.reading
     node = statement.node
     needed = kept.names or reading.binds
-    binds = needed & reading.binds if isinstance(node, ast.Import | ast.ImportFrom) else reading.binds
+    binds = needed if isinstance(node, ast.Import | ast.ImportFrom) else reading.binds | kept.names
     reads = (reading.now | reading.later | reading.hints) & names
     return Piece(statement.number, kind_of(node), _text(kept), tuple(sorted(binds)), tuple(sorted(reads)))
 

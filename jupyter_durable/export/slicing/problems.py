@@ -1,7 +1,8 @@
 """What stands in the way of an export, in words: all of it in one error, numbered.
 
 Rules of this file
-- A message names the cell, shows the line, says who needs it, and gives the ways out as they are typed.
+- A message names the cell, shows the line, says who needs it, and names the ways out. How they are taken stands
+  once, at the end of the error.
 - Text of the notebook is shortened, and its control characters are escaped: it is somebody else's.
 """
 
@@ -9,14 +10,19 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable, Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
 from jupyter_durable.code.credentials import masked
 from jupyter_durable.core.escaping import escaped
 from jupyter_durable.errors import ExportError
 
-INCLUDE: Final = "tag the cell `durable-include`, or write `# durable: include` behind the statement"
-EXCLUDE: Final = "tag the cell `durable-exclude`, or write `# durable: exclude` behind the statement"
+Way = Literal["include", "bundle", "exclude"]
+HOW: Final[dict[Way, str]] = {
+    "include": "To include: tag the cell `durable-include`, or write `# durable: include` behind the statement, or above it.",
+    "bundle": "To bundle a value as a file: `--bundle NAME`; it must be one that JSON has.",
+    "exclude": "To exclude: tag the cell `durable-exclude`, or write `# durable: exclude` behind the statement, or above it.",
+}
 SHOWN: Final = 60
 """Characters of a statement that are shown."""
 ONLY_IN_NOTEBOOKS: Final = {
@@ -30,11 +36,21 @@ ONLY_IN_NOTEBOOKS: Final = {
 """Names that a notebook has without binding them, and what to do instead."""
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that stands in the way."""
+
+    text: str
+    ways: tuple[Way, ...] = ()
+    cell: int = 0
+    """By which problems are sorted; 0 for what stands in no cell."""
+
+
 def shown(text: str) -> str:
     """The first line of a statement, as a message shows it."""
     first, _, more = text.strip().partition("\n")
     line = escaped(masked(first))
-    return f"{line[: SHOWN - 1]}…" if len(line) > SHOWN or more else line
+    return f"{line[: SHOWN - 1]}…" if len(line) > SHOWN else f"{line} …" if more else line
 
 
 def listed(names: Iterable[str], most: int = 3) -> str:
@@ -45,89 +61,109 @@ def listed(names: Iterable[str], most: int = 3) -> str:
     return " and ".join([", ".join(all_names[:-1]), all_names[-1]] if len(all_names) > 1 else all_names)
 
 
-def raise_for(problems: Sequence[str]) -> None:
+def raise_for(problems: Sequence[Problem]) -> None:
     """Raises `ExportError` that holds them all; nothing where there are none."""
-    found = list(dict.fromkeys(problems))
+    found = sorted(dict.fromkeys(problems), key=lambda problem: problem.cell)
     if not found:
         return
+    how = [f"  {line}" for way, line in HOW.items() if any(way in problem.ways for problem in found)]
     if len(found) == 1:
-        raise ExportError(f"the notebook cannot be exported as it is: {found[0]}")
-    lines = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(found, 1))
-    raise ExportError(f"the notebook cannot be exported as it is, for {len(found)} reasons:\n{lines}")
+        lines = [f"the notebook cannot be exported as it is: {found[0].text}"]
+    else:
+        lines = [f"the notebook cannot be exported as it is, for {len(found)} reasons:"]
+        lines += [f"  {number}. {problem.text}" for number, problem in enumerate(found, 1)]
+    raise ExportError("\n".join([*lines, *how]))
 
 
-def unresolved(name: str, cell: int, reader: str, known: Collection[str]) -> str:
+def unresolved(name: str, cell: int, reader: str, known: Collection[str]) -> Problem:
     """A name that nothing binds."""
-    name = escaped(name)
-    said = f"cell {cell}: {escaped(reader)} reads {name}, "
+    said = f"cell {cell}: {escaped(reader)} reads {escaped(name)}, "
     if name in ONLY_IN_NOTEBOOKS:
-        return f"{said}which only a notebook has: {ONLY_IN_NOTEBOOKS[name]}."
+        return Problem(f"{said}which only a notebook has: {ONLY_IN_NOTEBOOKS[name]}.", cell=cell)
     near = difflib.get_close_matches(name, known, 1)
     hint = f"did you mean {escaped(near[0])}?" if near else "bind it in a cell, or import it."
-    return f"{said}which no cell binds; {hint}"
+    return Problem(f"{said}which no cell binds; {hint}", cell=cell)
 
 
-def bound_where_left_out(name: str, cell: int, reader: str, left: int, why: str) -> str:
+def bound_where_left_out(name: str, cell: int, reader: str, left: int, why: str) -> Problem:
     """A name that is bound only where nothing can go in."""
-    return (
-        f"cell {cell}: {escaped(reader)} reads {escaped(name)}, which only cell {left} binds, and that is left out: "
-        f"{why}. Bind it in an ordinary cell."
+    return Problem(
+        f"cell {cell}: {escaped(reader)} reads {escaped(name)}, which only cell {left} binds, and that cannot "
+        f"go in: {why}.",
+        cell=cell,
     )
 
 
-def excluded(name: str, cell: int, reader: str, left: int) -> str:
+def excluded(name: str, cell: int, reader: str, left: int) -> Problem:
     """A name that is bound only by what was excluded."""
-    return (
-        f"cell {cell}: {escaped(reader)} reads {escaped(name)}, which only cell {left} binds, and that is excluded "
-        f"(`durable-exclude`). Take the mark away, or do without {escaped(name)}."
+    return Problem(
+        f"cell {cell}: {escaped(reader)} reads {escaped(name)}, which only cell {left} binds, and that is marked to be "
+        f"excluded. Take the mark away, or do without {escaped(name)}.",
+        cell=cell,
     )
 
 
-def deleted(name: str, cell: int, reader: str, by: int) -> str:
+def deleted(name: str, cell: int, reader: str, by: int) -> Problem:
     """A name that a `del` took away."""
-    return (
+    return Problem(
         f"cell {cell}: {escaped(reader)} reads {escaped(name)}, which cell {by} deletes. "
-        f"Leave the `del` out ({EXCLUDE}), or bind {escaped(name)} again."
+        f"Exclude the `del`, or bind {escaped(name)} again below it.",
+        ("exclude",),
+        cell=cell,
     )
 
 
-def not_python(name: str, cell: int, reader: str, statement: str, why: str) -> str:
+def not_python(name: str, cell: int, reader: str, statement: str, why: str) -> Problem:
     """A name that is bound to what only a notebook can give."""
-    return f"cell {cell}: `{shown(statement)}` binds {escaped(name)}, which {escaped(reader)} needs, and {why}."
+    return Problem(f"cell {cell}: {escaped(reader)} needs {escaped(name)}, and `{shown(statement)}` {why}.", cell=cell)
 
 
-def computed(name: str, cell: int, reader: str, statement: str, by: str) -> str:
+def computed(name: str, cell: int, reader: str, statement: str, by: str) -> Problem:
     """A global whose value is computed when the module is imported."""
-    name = escaped(name)
-    return (
-        f"cell {cell}: `{shown(statement)}` is needed by {escaped(reader)}, and would run {escaped(by)} whenever the "
-        f"application is imported. Three ways out: let it ({INCLUDE}); bundle its value as a file (--bundle {name}); "
-        f"or make it a durable function that returns it, which {escaped(reader)} calls."
+    return Problem(
+        f"cell {cell}: {escaped(reader)} needs {escaped(name)}, and `{shown(statement)}` would run {escaped(by)} at "
+        f"every start of the application. Include it, if that is wanted; bundle its value as a file; or make it a "
+        f"durable function that {escaped(reader)} calls.",
+        ("include", "bundle"),
+        cell=cell,
     )
 
 
-def awaited(name: str, cell: int, reader: str, statement: str) -> str:
+def awaited(name: str, cell: int, reader: str, statement: str) -> Problem:
     """A global that a cell awaits."""
-    return (
-        f"cell {cell}: `{shown(statement)}` is needed by {escaped(reader)}, and awaits, which no module can when it is "
-        f"imported. Make it an `async def` that {escaped(reader)} awaits, or bundle its value as a file "
-        f"(--bundle {escaped(name)})."
+    return Problem(
+        f"cell {cell}: {escaped(reader)} needs {escaped(name)}, and `{shown(statement)}` awaits, which a module cannot "
+        f"when it is imported. Make it an async function that {escaped(reader)} awaits, or bundle its value as a file.",
+        ("bundle",),
+        cell=cell,
     )
 
 
-def changed(name: str, cell: int, readers: Iterable[str], statement: str, how: str) -> str:
+def changed(name: str, cell: int, readers: Collection[str], statement: str, how: str) -> Problem:
     """State that a statement makes which would be left out."""
-    name, who = escaped(name), listed(readers)
-    return (
-        f"cell {cell}: `{shown(statement)}` {how}, and {who} needs {name}: without this statement the application "
-        f"would start, and be wrong. Include it ({INCLUDE}); bundle the value (--bundle {name}); or make it a function "
-        f"that builds {name}. If it does not matter: {EXCLUDE}."
+    need = "needs" if len(readers) == 1 else "need"
+    return Problem(
+        f"cell {cell}: `{shown(statement)}` {how}, which {listed(readers)} {need}: without it the application would "
+        f"start, and be wrong. Include it; bundle the value of {escaped(name)}; or make it a function that builds "
+        f"{escaped(name)}. Exclude it, if it does not matter.",
+        ("include", "bundle", "exclude"),
+        cell=cell,
     )
 
 
-def circle(cells: Iterable[int]) -> str:
+def module_changed(name: str, cell: int, readers: Collection[str], statement: str) -> Problem:
+    """A setting of a module that would be left out."""
+    need = "needs" if len(readers) == 1 else "need"
+    return Problem(
+        f"cell {cell}: `{shown(statement)}` sets something of the module {escaped(name)}, which {listed(readers)} "
+        f"{need}: left out, it is not set in the application. Include it, or set it in the function that needs it. "
+        f"Exclude it, if it does not matter.",
+        ("include", "exclude"),
+        cell=cell,
+    )
+
+
+def circle(cells: Iterable[int]) -> Problem:
     """Statements of which each must run before the other."""
     where = listed([str(cell) for cell in cells])
-    return (
-        f"cells {where} need each other when they are imported: no order of them works. Put what both need above both."
-    )
+    return Problem(f"the statements of cell {where} need each other to be there first. Put what they share above them.")

@@ -92,6 +92,11 @@ def reading_of(node: ast.stmt, source: str, *, hints_later: bool = False) -> Rea
     )
 
 
+def globals_bound(node: ast.stmt) -> set[str]:
+    """Names of the module that the functions in a statement bind, by `global`."""
+    return {use.name for use in uses_in(node) if use.kind == "bound" and use.owner is None and use.within is not None}
+
+
 def is_main_guard(node: ast.stmt) -> bool:
     """Whether this is `if __name__ == "__main__":`."""
     if not (isinstance(node, ast.If) and isinstance(node.test, ast.Compare) and not node.orelse):

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from jupyter_durable.export.slicing import problems
 from jupyter_durable.export.slicing.cells import Split, Statement
+from jupyter_durable.export.slicing.changes import Change
 from jupyter_durable.export.slicing.flow import Flow
+from jupyter_durable.export.slicing.problems import Problem
 
 _ALWAYS: Final = frozenset({*dir(builtins), "__name__", "__file__", "__doc__", "__builtins__", "__annotations__"})
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -46,35 +48,47 @@ class Asked:
 class Slicer:
     """One slice."""
 
-    def __init__(self, split: Split, flow: Flow, asked: Asked, cost: Callable[[Statement], str | None]) -> None:
+    def __init__(
+        self,
+        split: Split,
+        flow: Flow,
+        asked: Asked,
+        cost: Callable[[Statement], str | None],
+        changes: Mapping[int, Sequence[Change]],
+    ) -> None:
+        """`cost`: what a statement runs that is not cheap; `changes`: what each changes in place, by its place."""
         self._split = split
         self._flow = flow
         self._asked = asked
         self._cost = cost
+        self._changes = changes
         self._pending: list[Kept] = []
         self._called: set[tuple[int, int]] = set()
         self.kept: dict[int, Kept] = {}
-        self.problems: list[str] = []
+        self.problems: list[Problem] = []
         self.bundled: dict[str, None] = {}
         """Names that are needed, and bundled."""
 
-    def root(self, name: str) -> None:
-        """Keep what a name is bound to at the end of the notebook."""
-        for statement in self._flow.before(name, None):
-            self._keep(statement, name, None, "it is exported")
-
-    def rule(self) -> None:
-        """Keep what tags, comments and the user say."""
+    def walk(self, roots: Iterable[str]) -> None:
+        """Keep the roots, what was marked, and all that these need."""
+        for name in dict.fromkeys(roots):
+            for statement in self._flow.before(name, None):
+                self._keep(statement, name, None, "it is exported")
         for statement in self._split.statements:
+            if isinstance(statement.node, ast.ImportFrom) and statement.node.module == "__future__":
+                self._keep(statement, None, None, "it decides how the module is read")
             if self.is_included(statement):
                 names = statement.reading.binds
                 self._keep(statement, None, None, "it is marked to be included")
                 if statement.place in self.kept:
                     self.kept[statement.place].names |= names
+        while self._pending:
+            self._follow(self._pending.pop())
 
     def is_included(self, statement: Statement) -> bool:
         """Whether the user said that a statement goes in."""
-        named = not statement.reading.binds.isdisjoint(self._asked.include)
+        changed = {change.name for change in self._changes.get(statement.place, ())}
+        named = not (statement.reading.binds | changed).isdisjoint(self._asked.include)
         return statement.ruling == "include" or (named and statement.ruling is None)
 
     def _keep(self, statement: Statement, name: str | None, reader: Kept | None, why: str = "") -> None:
@@ -88,11 +102,6 @@ class Slicer:
             kept.names.add(name)
         if reader is not None:
             kept.readers[label(reader.statement)] = None
-
-    def run(self) -> None:
-        """Follow what is kept until nothing more is needed."""
-        while self._pending:
-            self._follow(self._pending.pop())
 
     def _follow(self, kept: Kept) -> None:
         reading, place = kept.statement.reading, kept.statement.place
@@ -147,7 +156,7 @@ class Slicer:
                     reader.after.add(statement.place)
             return
         cell, who = reader.statement.number, label(reader.statement)
-        for left in self._split.left:
+        for left in [*self._split.left, *self._split.hidden]:
             if name in left.binds:
                 self.problems.append(problems.bound_where_left_out(name, cell, who, left.cell.number, left.why))
                 return
@@ -162,15 +171,37 @@ class Slicer:
         who = label(reader.statement) if reader is not None else "the export"
         what = name or min(statement.reading.binds, default="its value")
         if statement.refusal:
-            self.problems.append(problems.not_python(what, statement.number, who, statement.code, statement.refusal))
+            self.problems.append(problems.not_python(what, statement.number, who, statement.shown, statement.refusal))
             return True
         if statement.reading.awaits and not isinstance(statement.node, _DEFINITIONS):
-            self.problems.append(problems.awaited(what, statement.number, who, statement.code))
+            self.problems.append(problems.awaited(what, statement.number, who, statement.shown))
             return True
         by = None if self.is_included(statement) else self._cost(statement)
         if by is not None:
-            self.problems.append(problems.computed(what, statement.number, who, statement.code, by))
+            self.problems.append(problems.computed(what, statement.number, who, statement.shown, by))
         return by is not None
+
+    def lost_changes(self) -> list[Problem]:
+        """Problems: statements that are left out, and change what goes in."""
+        found: list[Problem] = []
+        for statement in self._split.statements:
+            if statement.place in self.kept:
+                continue
+            for change in self._changes.get(statement.place, ()):
+                kept = self._kept_values(change.name, statement.place)
+                if kept and change.name not in self._asked.bundled:
+                    found.append(_lost(change, statement, kept))
+        return found
+
+    def _kept_values(self, name: str, place: int) -> list[Kept]:
+        """What goes in of the definitions that a name has at a place; of those below it where none is above."""
+        values = self._flow.before(name, place) or self._flow.after(name, place)
+        return [self.kept[each.place] for each in values if each.place in self.kept]
+
+    def moved(self, order: Sequence[Kept]) -> list[int]:
+        """Places of statements that stand above what is above them in the notebook."""
+        places = [kept.statement.place for kept in order]
+        return [place for at, place in enumerate(places) if any(later < place for later in places[at + 1 :])]
 
     def order(self) -> list[Kept]:
         """What is kept, in the order of the notebook, but for what must stand above its reader."""
@@ -190,6 +221,13 @@ class Slicer:
         for before in sorted(kept.after):
             self._emit(before, made, [*path, place])
         made.setdefault(place, kept)
+
+
+def _lost(change: Change, statement: Statement, kept: Sequence[Kept]) -> Problem:
+    readers = list(dict.fromkeys(reader for each in kept for reader in each.readers)) or [change.name]
+    if all(isinstance(each.statement.node, ast.Import | ast.ImportFrom) for each in kept):
+        return problems.module_changed(change.name, statement.number, readers, statement.shown)
+    return problems.changed(change.name, statement.number, readers, statement.shown, change.how)
 
 
 def label(statement: Statement) -> str:

@@ -1,0 +1,3 @@
+import os
+
+MOST = int(os.environ.get("STEMS_MOST", "5"))
