@@ -15,7 +15,7 @@ from types import MappingProxyType
 from jupyter_durable.errors import ExportError
 from jupyter_durable.export.selection import Selection
 from jupyter_durable.export.targets import target_of
-from jupyter_durable.export.writing import canary, differences, folder, manifest
+from jupyter_durable.export.writing import canary, differences, folder, manifest, tidy
 from jupyter_durable.export.writing.project_of import project_of
 from jupyter_durable.export.writing.records import Project, Recording
 
@@ -70,11 +70,14 @@ def plan(
     notes: list[str] = []
     project = project_of(selection, directory or Path.cwd(), name, recorded, notes)
     files = dict(write_target(project))
+    python = {path: data.decode() for path, data in files.items() if path.endswith(".py")}
+    tidied = tidy.tidied(python, project.package, project.python)
+    files |= {path: text.encode() for path, text in tidied.items()}
     for each in recorded:
         for function, seconds in each.slow.items():
             notes.append(
-                f"`{function}` took {seconds:.0f} s in {each.id}; where it is deployed, its timeout is 300 s if unwritten: "
-                "say @function(timeout=…)"
+                f"`{function}` took {seconds:.0f} s in {each.id}; where it is deployed, its timeout is 300 s unless "
+                "@function(timeout=…) says otherwise"
             )
     canary.check_files(files, canary.secrets_of(selection.environment))
     for path in files:

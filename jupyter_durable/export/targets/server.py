@@ -14,7 +14,7 @@ from string import Template
 from typing import Final
 
 from jupyter_durable.export.selection import EnvironmentKey
-from jupyter_durable.export.writing import locking, tidy
+from jupyter_durable.export.writing import locking
 from jupyter_durable.export.writing.distributions import OURS
 from jupyter_durable.export.writing.records import Project
 
@@ -37,8 +37,6 @@ def files(project: Project) -> Mapping[str, bytes]:
     made = {Template(place).substitute(words): _filled(name, words) for name, place in _PLACES.items()}
     if project.recorded:
         made["tests/test_recorded.py"] = _filled("test_recorded.py.txt", words)
-    python = {path: text for path, text in made.items() if path.endswith(".py")}
-    made |= tidy.tidied(python, project.package, project.python)
     made["pyproject.toml"] = _pyproject(project)
     made["requirements.lock"] = _lock(project, made["pyproject.toml"])
     made[".env.example"] = _environment(project)

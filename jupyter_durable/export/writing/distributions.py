@@ -12,7 +12,6 @@ import ast
 import importlib.metadata as metadata
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from typing import Final, NamedTuple
 
 from jupyter_durable.export.writing.records import Distribution
@@ -41,13 +40,75 @@ def modules_imported(texts: Iterable[str]) -> set[str]:
     return found
 
 
-def found_for(imports: Sequence[str], dotted: Collection[str], requirements: Sequence[str]) -> Found:
+class Known(NamedTuple):
+    """A distribution that is installed here."""
+
+    name: str
+    """As it writes it itself."""
+    version: str
+    requires: tuple[str, ...]
+
+
+class Environment:
+    """What is installed here, each distribution read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Known | None] = {}
+        self._files: dict[str, frozenset[str]] = {}
+        self._owners: Mapping[str, list[str]] | None = None
+
+    def known(self, name: str) -> Known | None:
+        """A distribution by its name; None: it is not installed."""
+        key = canonical(name)
+        if key not in self._known:
+            try:
+                said = metadata.distribution(name).metadata
+                requires = tuple(said.get_all("Requires-Dist") or ())
+                self._known[key] = Known(said["Name"], said["Version"], requires)
+            except metadata.PackageNotFoundError:
+                self._known[key] = None
+        return self._known[key]
+
+    def owner_of(self, dotted: str) -> str | None:
+        """The distribution whose RECORD holds a module, or the longest part of its name that is one; None: none."""
+        parts = dotted.split(".")
+        candidates = self._candidates(parts[0])
+        for length in range(len(parts), 0, -1):
+            stem = "/".join(parts[:length])
+            for name in candidates:
+                if _holds(self._files_of(name), stem):
+                    return name
+        return candidates[0] if len(candidates) == 1 else None
+
+    def _candidates(self, top: str) -> list[str]:
+        if self._owners is None:
+            self._owners = metadata.packages_distributions()
+        return list(dict.fromkeys(self._owners.get(top, ())))
+
+    def _files_of(self, name: str) -> frozenset[str]:
+        if name not in self._files:
+            self._files[name] = frozenset(path.as_posix() for path in metadata.distribution(name).files or ())
+        return self._files[name]
+
+
+def _holds(files: Collection[str], stem: str) -> bool:
+    if any(f"{stem}{suffix}" in files for suffix in _SUFFIXES):
+        return True
+    return any(file.startswith(f"{stem}.") and file.endswith((".so", ".pyd")) for file in files)
+
+
+def canonical(name: str) -> str:
+    """A name as all its spellings have it in common."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def found_for(here: Environment, imports: Sequence[str], dotted: Collection[str], requirements: Sequence[str]) -> Found:
     """The distributions of the modules `imports`, top-level names, of which `dotted` is imported."""
     wanted: dict[str, list[str]] = {}
     notes: list[str] = []
     for top in sorted(set(imports) - {"jupyter_durable"}):
         names = [name for name in dotted if name == top or name.startswith(f"{top}.")] or [top]
-        owners = sorted({owner for name in names for owner in [owner_of(name)] if owner is not None})
+        owners = sorted({owner for name in names for owner in [here.owner_of(name)] if owner is not None})
         if not owners:
             notes.append(f"`{top}` is in no distribution that is installed here; {OURS} took its name for it")
         for owner in owners or [top.replace("_", "-")]:
@@ -57,53 +118,19 @@ def found_for(imports: Sequence[str], dotted: Collection[str], requirements: Seq
     found = []
     for key in sorted({*by_key, *asked}):
         name = by_key.get(key) or _requirement_name(asked[key])
-        version = installed(name)
-        least = f"{name}>={version}" if version else name
+        known = here.known(name)
+        least = f"{name}>={known.version}" if known is not None else name
         written = asked.get(key)
         said = written if written is not None and _REQUIREMENT.match(written)["rest"] else None  # type: ignore[index]
-        found.append(Distribution(name, version, said or _with_extras(least, written), tuple(wanted.get(name, ()))))
+        found.append(
+            Distribution(
+                name,
+                known.version if known is not None else None,
+                said or _with_extras(least, written),
+                tuple(wanted.get(name, ())),
+            )
+        )
     return Found(found, notes)
-
-
-def owner_of(dotted: str) -> str | None:
-    """The distribution whose RECORD holds a module, or the longest part of its name that is one; None: none does."""
-    parts = dotted.split(".")
-    candidates = _candidates().get(parts[0], [])
-    for length in range(len(parts), 0, -1):
-        stem = "/".join(parts[:length])
-        for name in candidates:
-            if _holds(_files(name), stem):
-                return name
-    return candidates[0] if len(candidates) == 1 else None
-
-
-def _holds(files: Collection[str], stem: str) -> bool:
-    if any(f"{stem}{suffix}" in files for suffix in _SUFFIXES):
-        return True
-    return any(file.startswith(f"{stem}.") and file.endswith((".so", ".pyd")) for file in files)
-
-
-@cache
-def _candidates() -> Mapping[str, list[str]]:
-    return {top: list(dict.fromkeys(names)) for top, names in metadata.packages_distributions().items()}
-
-
-@cache
-def _files(name: str) -> frozenset[str]:
-    return frozenset(path.as_posix() for path in metadata.distribution(name).files or ())
-
-
-def installed(name: str) -> str | None:
-    """The version of a distribution that is installed here."""
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def canonical(name: str) -> str:
-    """A name as all its spellings have it in common."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _asked(requirements: Sequence[str], notes: list[str]) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,6 @@ Rules of this file
 from __future__ import annotations
 
 import importlib
-import importlib.metadata as metadata
 import shutil
 import subprocess
 import tempfile
@@ -18,25 +17,25 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyter_durable.errors import ExportError
-from jupyter_durable.export.writing.distributions import OURS, canonical, installed
+from jupyter_durable.export.writing.distributions import OURS, Environment, canonical
 
 SECONDS: Final = 120
 _READERS: Final = ("packaging.requirements", "pip._vendor.packaging.requirements")
 
 
-def locked(requirements: Sequence[str], notes: list[str]) -> list[str]:
+def locked(here: Environment, requirements: Sequence[str], notes: list[str]) -> list[str]:
     """A requirement of an exact version for each distribution, by name. `notes` hears what is not exact.
 
     Raises `ExportError` where nothing here can read requirements.
     """
-    pins = _closure(requirements)
+    pins = _closure(here, requirements)
     loose = sorted(text for text in pins.values() if "==" not in text)
     if loose:
         notes.append(f"not installed here, so without an exact version in the lock: {', '.join(loose)}")
     return [pins[key] for key in sorted(pins)]
 
 
-def _closure(requirements: Iterable[str]) -> dict[str, str]:
+def _closure(here: Environment, requirements: Iterable[str]) -> dict[str, str]:
     requirement_of = _reader()
     pins: dict[str, str] = {}
     seen: set[tuple[str, str]] = set()
@@ -46,18 +45,17 @@ def _closure(requirements: Iterable[str]) -> dict[str, str]:
         if wanted.marker is not None and not wanted.marker.evaluate({"extra": extra}):
             continue
         key = canonical(wanted.name)
-        version = installed(wanted.name)
-        if version is None or wanted.url:
-            bare = f"{wanted.name}{wanted.specifier}"
-            pins[key] = f"{wanted.name} @ {wanted.url}" if wanted.url else bare
+        known = here.known(wanted.name)
+        if wanted.url:
+            pins[key] = f"{wanted.name} @ {wanted.url}"
         else:
-            pins[key] = f"{metadata.metadata(wanted.name)['Name']}=={version}"
-        if version is None:
+            pins[key] = f"{known.name}=={known.version}" if known is not None else f"{wanted.name}{wanted.specifier}"
+        if known is None:
             continue
         for own in ("", *sorted(wanted.extras)):
             if (key, own) not in seen:
                 seen.add((key, own))
-                pending += [(requirement_of(text), own) for text in metadata.requires(wanted.name) or ()]
+                pending += [(requirement_of(text), own) for text in known.requires]
     return pins
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from jupyter_durable.errors import ExportError
 from jupyter_durable.export.selection import Piece, Selection
-from jupyter_durable.export.writing import canary, distributions, local_modules, locking, naming, tidy
+from jupyter_durable.export.writing import canary, distributions, local_modules, locking, naming
 from jupyter_durable.export.writing.module_text import Names, docstring, module_text
 from jupyter_durable.export.writing.records import Project, Recording
 
@@ -43,14 +43,15 @@ def project_of(
         texts[f"{naming.FILES}/__init__.py"] = local_modules.finder_text()
     for path, text in texts.items():
         _compiles(path, text)
+    here = distributions.Environment()
     sources = [piece.text for piece in selection.pieces if isinstance(piece, Piece)]
     sources += [module.source for module in selection.modules]
-    found = distributions.found_for(selection.imports, distributions.modules_imported(sources), selection.requirements)
+    found = distributions.found_for(
+        here, selection.imports, distributions.modules_imported(sources), selection.requirements
+    )
     notes += found.notes
-    lock = locking.locked([OWN, *(each.requirement for each in found.distributions)], notes)
-    tidied = tidy.tidied({f"src/{package}/{path}": text for path, text in texts.items()}, package, python)
-    modules = {path: tidied[f"src/{package}/{path}"] for path in texts}
-    return Project(package, main, selection, modules, data, found.distributions, lock, python, tuple(recorded))
+    lock = locking.locked(here, [OWN, *(each.requirement for each in found.distributions)], notes)
+    return Project(package, main, selection, texts, data, found.distributions, lock, python, tuple(recorded))
 
 
 def _summary(selection: Selection) -> str:

@@ -44,7 +44,7 @@ class Project:
     """The module of the package that holds what the notebook had: `application`."""
     selection: Selection
     modules: Mapping[str, str]
-    """Text of the Python files by their path in the package, formatted: `application.py`, `helpers.py`."""
+    """Text of the Python files by their path in the package: `application.py`, `helpers.py`."""
     data: Mapping[str, bytes]
     """Other files of the package by their path in it."""
     distributions: Sequence[Distribution]
@@ -70,4 +70,4 @@ class Target(Protocol):
     """Writes a project for one place where it is to run."""
 
     def __call__(self, project: Project) -> Mapping[str, bytes]:
-        """Files by their relative path. Raises `ExportError` for what cannot run there."""
+        """Files by their relative path; Python is formatted after it. Raises `ExportError` for what cannot run."""

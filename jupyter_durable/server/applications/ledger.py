@@ -155,6 +155,17 @@ class Ledger:
             made = link.execute(f"SELECT {_COLUMNS} FROM request WHERE id = ?", (new.id,)).fetchone()
             return _accepted(made), True
 
+    def adopt(self, new: NewRequest, outcome: Outcome) -> Accepted:
+        """Keep a request that was accepted elsewhere and has ended there."""
+        said = json.dumps({**asdict(outcome), "output": None})
+        with self._transaction() as link:
+            link.execute(
+                "INSERT OR IGNORE INTO request (id, namespace, application, version, accepted_at, idempotency_key, "
+                "input, headers, state, outcome, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*new[:6], json.dumps(new.input), json.dumps(new.headers), ENDED, said, new.accepted_at),
+            )
+            return _accepted(link.execute(f"SELECT {_COLUMNS} FROM request WHERE id = ?", (new.id,)).fetchone())
+
     def request(self, id: str) -> Accepted | None:
         """A request by its id."""
         found = self._rows(f"SELECT {_COLUMNS} FROM request WHERE id = ?", (id,))

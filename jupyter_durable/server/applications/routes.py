@@ -174,10 +174,10 @@ def _doing(routes: APIRouter) -> None:
     def replay(
         application: str, id: str, access: Writer, applications: Served, how: Replay | None = None
     ) -> dict[str, Any]:
-        """Run a request that has ended again: what succeeded is served from checkpoints."""
+        """Run a request that has ended again, one that a notebook began too: what succeeded is not executed again."""
         wanted = how or Replay()
         accepted = applications.replay(
-            applications.request(access.namespace, application, id),
+            applications.to_replay(access.namespace, application, id),
             strict=wanted.mode == "strict",
             upgrade=wanted.upgrade_to_latest_version,
         )

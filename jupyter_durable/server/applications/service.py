@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import blake3
 
-from jupyter_durable.core.model import RequestRow, Status
+from jupyter_durable.core.model import Kind, RequestRow, Status
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.records import NamedTuple
 from jupyter_durable.server.applications import arguments, form, progress
@@ -121,6 +121,21 @@ class Applications:
             raise unknown_request(application, id)
         return found
 
+    def to_replay(self, namespace: str, application: str, id: str) -> Accepted:
+        """As `request`, or one of the application that the store has: a notebook began it, and it goes on here.
+
+        Raises `Refusal`.
+        """
+        row = self._stored(namespace, id) if self.ledger.request(id) is None else None
+        if row is None or (row.id, row.kind, row.application) != (id, Kind.FUNCTION, application):
+            return self.request(namespace, application, id)
+        latest = self.versions(namespace, application)[0]
+        new = NewRequest(
+            id, namespace, application, latest.version, row.accepted_at, None, {"args": [], "kwargs": {}}, []
+        )
+        status = row.status if row.status in (Status.SUCCEEDED, Status.CANCELLED) else Status.FAILED
+        return self.ledger.adopt(new, Outcome(status, "interrupted", message="it was begun elsewhere; replay it here"))
+
     def requests(self, namespace: str, application: str, before: int | None, limit: int) -> list[Accepted]:
         """Requests of an application, newest accepted first. Raises `Refusal`."""
         self.versions(namespace, application)
@@ -193,6 +208,9 @@ class Applications:
         return progress.Seen(now.state == ENDED, row is not None and row.run > 0, reported, finished)
 
     def _row(self, accepted: Accepted) -> RequestRow | None:
+        return self._stored(accepted.namespace, accepted.id)
+
+    def _stored(self, namespace: str, id: str) -> RequestRow | None:
         with contextlib.suppress(SDKUsageError):  # nothing of it has begun
-            return self._store(accepted.namespace).request(accepted.id)
+            return self._store(namespace).request(id)
         return None
