@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from jupyter_durable.client import verbs
 from jupyter_durable.client.engine import Engine
 from jupyter_durable.core.escaping import escaped
 from jupyter_durable.errors import ExportError
 from jupyter_durable.export.project import Plan, Written, plan, write
+from jupyter_durable.export.recording import recordings
 from jupyter_durable.export.selection import Decision, Notebook
 from jupyter_durable.export.slice import durable_roots, select
 from jupyter_durable.export.table import table
@@ -164,8 +166,5 @@ def chosen(said: Sequence[str]) -> tuple[str, ...]:
 
 
 def recorded(engine: Engine, requests: Sequence[str]) -> tuple[Recording, ...]:
-    """Requests as they go along, by their ids. Raises `ExportError`."""
-    del engine
-    if requests:
-        raise ExportError("--record is not built yet")
-    return ()
+    """Requests that go along as tests, by id, its beginning, or `last`. Raises `ExportError`."""
+    return tuple(recordings(engine, [verbs.find(engine, each).id for each in requests]))

@@ -177,13 +177,9 @@ class Exporting {
   }
 
   private _tell(count: number, folder: string): void {
-    const said = this._trans._n(
-      '%1 file is in %2',
-      '%1 files are in %2',
-      count,
-      thousands(count),
-      visible(folder)
-    );
+    const trans = this._trans;
+    const files = trans._n('%1 file', '%1 files', count, thousands(count));
+    const said = trans.__('Exported: %1 in %2', files, visible(folder));
     Notification.success(said, { autoClose: false });
   }
 
