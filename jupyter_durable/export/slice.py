@@ -63,7 +63,11 @@ def select(
     pieces = tuple(map(harmless, pieces_of(notebook, order)))
     files = list(export.files_of(order))
     requirements = list(export.requirements())
-    found += [*in_selection(pieces, export.local.taken.values(), requirements), *export.of_files(files)]
+    found += [
+        *export.local.problems,
+        *in_selection(pieces, export.local.taken.values(), requirements),
+        *export.of_files(files),
+    ]
     problems.raise_for(found)
     return Selection(
         notebook.name,
@@ -77,6 +81,12 @@ def select(
         tuple(decisions(export.parts, slicer.kept, slicer.moved(order), export.imports)),
         {name: value for name, value in (bundled or {}).items() if name in slicer.bundled},
     )
+
+
+def durable_roots(notebook: Notebook) -> list[Root]:
+    """All durable functions of a notebook, in order: what may be chosen. None where there are none."""
+    parts = _split(notebook)
+    return durable_of(parts, Imports(parts.statements))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +165,13 @@ def _split(notebook: Notebook) -> Split:
 
 
 def _local(notebook: Notebook, parts: Split) -> LocalModules:
-    written: dict[str, str] = {}
+    written: dict[str, tuple[int, str]] = {}
     for cell, note in parts.notes:
         if note.magic in ("%%writefile", "%%file") and note.said.endswith(".py") and "-a" not in note.said.split():
-            written[note.said.split()[-1].removeprefix("./")] = cell.source.partition("\n")[2] + "\n"
+            written[note.said.split()[-1].removeprefix("./")] = cell.number, _body(cell.source)
     return LocalModules(modules.folders(notebook.directory, [each.node for each in parts.statements]), written)
 
 
-def durable_roots(notebook: Notebook) -> list[Root]:
-    """All durable functions of a notebook, in order: what may be chosen. None where there are none."""
-    parts = _split(notebook)
-    return durable_of(parts, Imports(parts.statements))
+def _body(source: str) -> str:
+    """What a `%%writefile` cell writes."""
+    return source.lstrip().partition("\n")[2] + "\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 import types
 from collections.abc import Iterable, Iterator
@@ -12,9 +11,9 @@ from typing import Any
 
 from jupyter_durable.export.selection import Cell, Notebook, Piece, Selection
 from jupyter_durable.export.slice import select
+from jupyter_durable.function import registry
 
 HEAD = "from jupyter_durable import application, function"
-_numbers = itertools.count()
 
 
 def notebook(*cells: str | Cell, directory: Path = Path("/nowhere"), name: str = "written") -> Notebook:
@@ -53,7 +52,7 @@ def texts(selection: Selection) -> list[str]:
 @contextmanager
 def imported(selection: Selection, folder: Path | None = None) -> Iterator[types.ModuleType]:
     """The module of the pieces, executed, with the local modules written beside it."""
-    module = types.ModuleType(f"exported_{next(_numbers)}")
+    module = types.ModuleType("exported")
     sys.modules[module.__name__] = module
     before = set(sys.modules)
     for local in selection.modules:
@@ -67,8 +66,9 @@ def imported(selection: Selection, folder: Path | None = None) -> Iterator[types
     if folder is not None:
         sys.path.insert(0, str(folder))
     try:
-        exec(compile(text_of(selection), module.__name__, "exec"), vars(module))
-        yield module
+        with registry.as_it_was():
+            exec(compile(text_of(selection), module.__name__, "exec"), vars(module))
+            yield module
     finally:
         if folder is not None:
             sys.path.remove(str(folder))

@@ -49,7 +49,7 @@ def decisions(split: Split, kept: Mapping[int, Kept], moved: Sequence[int], impo
             (
                 statement.number,
                 statement.place,
-                Decision(statement.number, _what(statement, found), found is not None, why),
+                Decision(statement.number, _what(statement, found, imports), found is not None, why),
             )
         )
     for left in split.left:
@@ -58,10 +58,12 @@ def decisions(split: Split, kept: Mapping[int, Kept], moved: Sequence[int], impo
     yield from (row[2] for row in sorted(rows, key=lambda row: row[:2]))
 
 
-def _what(statement: Statement, kept: Kept | None) -> str:
+def _what(statement: Statement, kept: Kept | None, imports: Imports) -> str:
     if statement.notes and isinstance(statement.node, ast.Pass):
         note = statement.notes[0]
         return problems.shown(f"{_PREFIX.get(note.magic, f'{note.magic} ')}{_shown_of(note)}")
+    if set_here := sorted(set(keys_set(statement.node, imports))):
+        return problems.listed(f"{name}=…" for name in set_here)
     names = sorted(statement.reading.binds)
     if kept is not None and isinstance(statement.node, ast.Import | ast.ImportFrom):
         names = sorted(kept.names & statement.reading.binds)

@@ -61,9 +61,8 @@ def _is_requirement(word: str) -> bool:
     """Not a path, a variable of the shell, or a formatted name."""
     if word.startswith(("git+", "https://", "http://")):
         return True
-    return (
-        _NAME.fullmatch(word) is not None and "/" not in word.partition("@")[0] and not word.endswith((".whl", ".gz"))
-    )
+    name = word.partition("@")[0]
+    return _NAME.fullmatch(word) is not None and "/" not in name and not name.endswith((".whl", ".gz"))
 
 
 def _of_file(path: Path) -> Iterator[str]:

@@ -18,15 +18,17 @@ from jupyter_durable.code.statements import binds
 from jupyter_durable.code.texts import parsed
 from jupyter_durable.errors import ExportError
 from jupyter_durable.export.selection import LocalModule
+from jupyter_durable.export.slicing.problems import Problem
 
 
 class LocalModules:
     """The local modules that were asked for so far."""
 
-    def __init__(self, folders: Sequence[Path], written: dict[str, str]) -> None:
-        """`folders`: where they are looked for; `written`: texts of `%%writefile` cells by file name."""
+    def __init__(self, folders: Sequence[Path], written: dict[str, tuple[int, str]]) -> None:
+        """`folders`: where they are looked for; `written`: by file name (cell, text) of `%%writefile` cells."""
         self._folders = folders
         self._written = written
+        self.problems: list[Problem] = []
         self._known: dict[str, LocalModule | None] = {}
         self.taken: dict[str, LocalModule] = {}
         self.outside: dict[str, None] = {}
@@ -53,7 +55,7 @@ class LocalModules:
                     return LocalModule(dotted, is_package, _text(file))
             if base.is_dir() and any(base.glob("*.py")) and not _is_installed(parts[0], folder):
                 return LocalModule(dotted, True, "")
-        text = self._written.get("/".join(parts) + ".py")
+        _, text = self._written.get(_file_name(dotted), (0, None))
         return LocalModule(dotted, False, text) if text is not None else None
 
     def take(self, node: ast.AST, package: str = "") -> None:
@@ -77,10 +79,20 @@ class LocalModules:
             if module is None or name in self.taken:
                 continue
             self.taken[name] = module
+            self._compare(module)
             tree = parsed(module.source)
             if tree is None:
                 raise ExportError(f"the local module {name} is no Python of this version, so it cannot be exported.")
             self.take(tree, name if module.is_package else name.rpartition(".")[0])
+
+    def _compare(self, module: LocalModule) -> None:
+        """A file that a cell would write with another text is not what the notebook shows."""
+        cell, text = self._written.get(_file_name(module.dotted), (0, module.source))
+        if text.strip() != module.source.strip():
+            said = f"cell {cell} writes {_file_name(module.dotted)}, and the file has another text."
+            self.problems.append(
+                Problem(f"{said} Run the cell, or take it out, so that it is clear what goes in.", (), cell)
+            )
 
     def star(self, dotted: str) -> frozenset[str] | None:
         """What `from module import *` binds; None where it is not local."""
@@ -99,6 +111,10 @@ class LocalModules:
                 package = dotted if module.is_package else dotted.rpartition(".")[0]
                 names |= self.star(resolved(node.level, node.module, package)) or set()
         return frozenset(name for name in names if not name.startswith("_") and name != "*")
+
+
+def _file_name(dotted: str) -> str:
+    return dotted.replace(".", "/") + ".py"
 
 
 def imported(node: ast.AST, package: str = "") -> Iterator[tuple[str, list[str]]]:

@@ -13,15 +13,15 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from jupyter_durable.code.credentials import masked
+from jupyter_durable.code.credentials import masked, redacted
 from jupyter_durable.core.escaping import escaped
 from jupyter_durable.errors import ExportError
 
 Way = Literal["include", "bundle", "exclude"]
 HOW: Final[dict[Way, str]] = {
-    "include": "To include: tag the cell `durable-include`, or write `# durable: include` behind the statement, or above it.",
+    "include": "To include: tag the cell `durable-include`, or write `# durable: include` behind or above a statement.",
     "bundle": "To bundle a value as a file: `--bundle NAME`; it must be one that JSON has.",
-    "exclude": "To exclude: tag the cell `durable-exclude`, or write `# durable: exclude` behind the statement, or above it.",
+    "exclude": "To exclude: tag the cell `durable-exclude`, or write `# durable: exclude` behind or above a statement.",
 }
 SHOWN: Final = 60
 """Characters of a statement that are shown."""
@@ -48,8 +48,8 @@ class Problem:
 
 def shown(text: str) -> str:
     """The first line of a statement, as a message shows it."""
-    first, _, more = text.strip().partition("\n")
-    line = escaped(masked(first))
+    first, _, more = masked(redacted(text.strip())).partition("\n")
+    line = escaped(first)
     return f"{line[: SHOWN - 1]}…" if len(line) > SHOWN else f"{line} …" if more else line
 
 

@@ -110,7 +110,7 @@ def is_main_guard(node: ast.stmt) -> bool:
 def root_name(node: ast.expr) -> str | None:
     """`a` of `a`, `a.b`, `a[0].b` and `a.b(x).c`."""
     while True:
-        if isinstance(node, ast.Attribute | ast.Subscript | ast.Starred | ast.Await):
+        if isinstance(node, ast.Attribute | ast.Subscript | ast.Starred | ast.Await | ast.NamedExpr):
             node = node.value
         elif isinstance(node, ast.Call):
             node = node.func
