@@ -1,9 +1,10 @@
 """An application that was exported: its module stands where the notebook stood.
 
 Rules of this file
-- The module of an exported application takes the place of `__main__` while it runs. So the functions of a request that
-  began in the notebook are those of the module, a value that was pickled as `__main__.Doc` comes back as one of its
-  `Doc`, and equal text has equal code hashes: what had succeeded in the notebook is served, and nothing runs twice.
+- The module of an exported application is executed as `__main__`, as the notebook was: its functions and classes have
+  the names that they had there. So a value that was pickled as `__main__.Doc` comes back as one of its `Doc`, equal
+  text has equal code hashes and equal arguments equal digests: what had succeeded in the notebook is served, unmarked.
+- It is found under its own name, too, so that code which imports it has the same functions.
 - A reference names such a module in the place of a snapshot of code: whoever runs it imports it from where it is
   installed. It holds a digest of the package, so that another text is another version.
 """
@@ -12,17 +13,19 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib
+import importlib.util
 import json
 import sys
 import traceback
 from collections.abc import Iterator
+from importlib.abc import InspectLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
 from jupyter_durable.client import deploying
 from jupyter_durable.client.engine import Engine
+from jupyter_durable.code.modules import STANDS_IN
 from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.function import Spec
 
@@ -31,30 +34,53 @@ _HEAD: Final = b"jupyter-durable package 1\n"
 
 
 def enter(module: str) -> ModuleType:
-    """Import the module of an application; it stands for `__main__` from now on. Raises `SDKUsageError`."""
+    """Execute the module of an application as `__main__`. Raises `SDKUsageError` where it cannot be imported."""
+    before = sys.modules[MAIN], sys.modules.get(module)
     try:
-        found = importlib.import_module(module)
+        spec = importlib.util.find_spec(module)
+        if spec is None or not isinstance(spec.loader, InspectLoader) or spec.origin is None:
+            raise ImportError(f"there is no module {module}")
+        code = spec.loader.get_code(module)
+        made = importlib.util.module_from_spec(spec)
+        made.__name__ = MAIN
+        vars(made)[STANDS_IN] = module.partition(".")[0]
+        sys.modules[MAIN] = sys.modules[module] = made
+        assert code is not None
+        exec(code, vars(made))
     except Exception as error:  # the module is the user's code, which may raise anything as it is imported
+        _leave(module, *before)
         raise SDKUsageError(f"{module} cannot be imported: {_reason(error)}") from error
-    sys.modules[MAIN] = found
-    return found
+    except BaseException:
+        _leave(module, *before)
+        raise
+    return made
+
+
+def _leave(module: str, main: ModuleType, before: ModuleType | None) -> None:
+    sys.modules[MAIN] = main
+    if before is not None:
+        sys.modules[module] = before
+    else:
+        sys.modules.pop(module, None)
 
 
 def _reason(error: Exception) -> str:
     """What an import raised, and in which line: the traceback is that of the import machinery for the most part."""
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
-    place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if len(own) > 1 else ""
-    return f"{type(error).__name__}: {error}{place}"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames[1:] if not frame.filename.startswith("<") and Path(frame.filename).is_file()]
+    place = next((frame for frame in own if "importlib" not in frame.filename), None)
+    where = f" ({Path(place.filename).name}, line {place.lineno})" if place is not None else ""
+    return f"{type(error).__name__}: {error}{where}"
 
 
 @contextlib.contextmanager
 def entered(module: str) -> Iterator[ModuleType]:
-    """As `enter`, until the end of the block."""
-    before = sys.modules[MAIN]
+    """As `enter`, until the end of the block; what was imported under that name before is there again then."""
+    before = sys.modules[MAIN], sys.modules.get(module)
     try:
         yield enter(module)
     finally:
-        sys.modules[MAIN] = before
+        _leave(module, *before)
 
 
 def application_of(name: str | None = None) -> Spec:

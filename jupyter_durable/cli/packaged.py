@@ -119,8 +119,10 @@ def run(
     """Run the application once; what was interrupted goes on where it stopped."""
     spec = packaged.application_of(app)
     args, kwargs = arguments(spec, sys.stdin.read() if input == "-" else input)
-    module = sys.modules[packaged.MAIN].__name__
-    place = Cell(None, f"package:{module}", spec.name, "", Kind.SCRIPT, fresh=fresh)
+    found = sys.modules[packaged.MAIN].__spec__
+    place = Cell(
+        None, f"package:{found.name if found is not None else spec.name}", spec.name, "", Kind.SCRIPT, fresh=fresh
+    )
 
     def begun() -> Begun:
         return beginning.of_application(asked.engine, spec, (args, kwargs), place, ())

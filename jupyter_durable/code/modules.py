@@ -4,7 +4,7 @@ Rules of this file
 - A module is local unless it is built in, or lies under the interpreter's library or a site-packages folder. Neither
   the working directory nor where the notebook lies decides anything.
 - An editable install is local: its files lie where they are edited. So is the package of an exported application,
-  wherever it was installed, while its module stands in for `__main__`.
+  wherever it was installed, while its module runs as `__main__`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from jupyter_durable import static
 
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 _OURS: Final = frozenset({"jupyter_durable", "jupyter_durable_kernel", "jupyter_durable_server"})
+
+STANDS_IN: Final = "__durable_package__"
+"""In `__main__`: the package of an exported application, whose module is executed there."""
 
 
 def is_local(module: str) -> bool:
@@ -40,9 +43,8 @@ def is_file_local(module: str, filename: str) -> bool:
 
 
 def _stands_in(module: str) -> bool:
-    """Whether a module is of the package of which one stands in for `__main__`."""
-    name = static.attributes(sys.modules.get("__main__")).get("__name__")
-    return type(name) is str and name != "__main__" and module.partition(".")[0] == name.partition(".")[0]
+    """Whether a module is of the package of which one runs as `__main__`."""
+    return static.attributes(sys.modules.get("__main__")).get(STANDS_IN) == module.partition(".")[0]
 
 
 def _is_ours(module: str) -> bool:

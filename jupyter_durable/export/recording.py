@@ -8,6 +8,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -20,9 +21,10 @@ from jupyter_durable.code.credentials import is_credential, is_secret_field
 from jupyter_durable.code.snapshot import capture
 from jupyter_durable.core.history import History
 from jupyter_durable.core.model import CodeVersion, Kind, Status
-from jupyter_durable.errors import ExportError
+from jupyter_durable.errors import ExportError, SDKUsageError
 from jupyter_durable.export.writing import canary
 from jupyter_durable.export.writing.records import Recording
+from jupyter_durable.function import registry
 from jupyter_durable.testing.recorded import Catching, Kept, encoded
 
 SLOW: Final = 300.0
@@ -69,10 +71,12 @@ def _values(request: Request) -> Iterator[tuple[str, str, Any]]:
     calls = [*([root] if root is not None else []), *request.calls()]
     for call in calls:
         label = call._node.label
-        if call._node.row.inputs is not None or call is root:
+        with contextlib.suppress(SDKUsageError):  # its arguments were not kept
             args, kwargs = request._stored.inputs(call._node)
-            yield from ((f"an argument of {label}", "", each) for each in args)
-            yield from ((f"the argument `{name}` of {label}", name, each) for name, each in kwargs.items())
+            spec = registry.get(call.name)
+            names = [*(spec.params if spec is not None else ()), *("" for _ in args)]
+            for name, each in [*zip(names, args, strict=False), *kwargs.items()]:
+                yield f"an argument of {label}", name, each
         if call.status == Status.SUCCEEDED and call._node.stored:
             yield f"the result of {label}", call.name, request._stored.value(call._node)
     yield from ((f"the state `{name}`", name, each) for name, each in request.state.items())

@@ -90,7 +90,7 @@ def replayed(path: str | Path, module: str) -> Replay:
     """
     kept = read(path)
     before, token = context.engine.get(), context.current.set(None)
-    with packaged.entered(module):
+    with registry.as_it_was(), packaged.entered(module):
         engine = _Engine(_store(kept), kept.history.request.application)
         context.engine.set(engine)
         try:

@@ -89,7 +89,8 @@ class Serving:
 
     def _ready(self) -> bool:
         try:
-            return self.client().get("/health").status_code == 200
+            with self.client() as client:
+                return client.get("/health").status_code == 200
         except httpx.TransportError:
             return False
 

@@ -50,6 +50,16 @@ def size(doc: Doc) -> int:
     return len(doc.text)
 """
 
+MAIN = """
+if __name__ == "__main__":
+    import sys
+    from jupyter_durable import run_local_application
+    request = run_local_application(brief, int(sys.argv[1]))
+    print(request.id, request.output())
+"""
+"""What makes a script of the selection, which runs as a notebook does: with its functions in `__main__`."""
+
+
 BRIEF = '''
 @application()
 @function()
@@ -57,6 +67,11 @@ def brief(n: int) -> int:
     """How long n documents are together."""
     return sum(size(load(i)) for i in range(n))
 '''
+
+
+def as_script(selection: Selection) -> str:
+    """A program that defines and calls what the notebook did."""
+    return "\n".join(part.text for part in selection.pieces if isinstance(part, Piece)) + MAIN
 
 
 def brief_selection(notebook: str = "Brief of documents", **more: Any) -> Selection:

@@ -51,7 +51,7 @@ def read(directory: Path) -> Manifest | None:
         said = json.loads(path.read_bytes())
         files = {str(name): str(value) for name, value in said["files"].items()}
         return Manifest(str(said["target"]), str(said["notebook"]), files)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ExportError(
