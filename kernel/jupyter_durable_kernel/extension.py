@@ -152,7 +152,7 @@ class Extension:
 
     def _begin(self, texts: tuple[str, str], cell_id: str | None) -> None:
         """`texts`: the cell as written, and as Python."""
-        self._notebook.cells.begins(cell_id)
+        self._notebook.cells.begins(cell_id, texts[0])
         text = decorating.text_of(*texts, self.shell.transform_cell)
         said = self._understood(text.head)
         namespace = self.shell.user_ns

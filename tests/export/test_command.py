@@ -61,11 +61,12 @@ def test_again_it_changes_nothing_and_an_edit_is_kept_until_it_is_forced(tmp_pat
     assert run(*words)[0] == 0
     assert "unchanged" in run(*words)[1]
     (tmp_path / "out" / "two.py").write_text("# mine\n")
-    code, _, err = run(*words)
+    assert "left as it was edited: two.py" in run(*words)[1]
+    code, _, err = run(*words, "--app", "first")
     assert code == 2
     assert "--force" in err
     assert (tmp_path / "out" / "two.py").read_text() == "# mine\n"
-    assert run(*words, "--force")[0] == 0
+    assert run(*words, "--app", "first", "--force")[0] == 0
     assert "def first" in (tmp_path / "out" / "two.py").read_text()
 
 

@@ -23,8 +23,6 @@ NAMELESS: Final = "notebook"
 
 
 class _Ran(NamedTuple):
-    number: int
-    """Execution count."""
     source: str
     at: float
     """Unix seconds; 0 for what ran before this package was loaded."""
@@ -34,47 +32,34 @@ class NotebookCells:
     """What ran in one shell, and what that says of its notebook."""
 
     def __init__(self, shell: Any, now: Callable[[], float] = time.time) -> None:
-        self._shell = shell
         self._now = now
-        self._known: dict[int, tuple[str, float]] = {}
-        """Id and time of cells by their execution count."""
+        before = getattr(shell.history_manager, "input_hist_raw", ())
+        self._ran = {source: _Ran(source, 0.0) for source in before if source.strip()}
+        """What each cell was when it ran last, by its id, or its text: in the order in which they ran first."""
 
-    def begins(self, cell_id: str | None) -> None:
+    def begins(self, cell_id: str | None, source: str) -> None:
         """A cell begins to execute."""
         if cell_id is not None:
-            self._known[self._shell.execution_count] = (cell_id, self._now())
+            self._ran.pop(source, None)  # of the cell that loads this package the id comes second
+        self._ran[cell_id or source] = _Ran(source, self._now())
 
     def notebook(self, path: str) -> Notebook:
         """The notebook at `path`, or of the directory that `path` is. Raises `ExportError` for a damaged file."""
-        ran = self._ran()
         if not os.path.isfile(path):
             place = Path(path)
             known = place.suffix == ".ipynb"
-            cells = [Cell(key, n, "code", each.source, (), each.number) for n, (key, each) in enumerate(ran.items(), 1)]
+            cells = [Cell(key, n, "code", each.source) for n, (key, each) in enumerate(self._ran.items(), 1)]
             return Notebook(place.stem if known else NAMELESS, place.parent if known else place, cells)
         saved = read_notebook(path)
-        return replace(saved, cells=_newest(saved.cells, ran, os.stat(path).st_mtime))
-
-    def _ran(self) -> dict[str, _Ran]:
-        """What each cell was when it ran last, in the order in which they ran first."""
-        found: dict[str, _Ran] = {}
-        for count, source in enumerate(self._shell.history_manager.input_hist_raw):
-            if source.strip():
-                id, at = self._known.get(count, (source, 0.0))
-                found[id] = _Ran(count, source, at)
-        return found
+        return replace(saved, cells=_newest(saved.cells, self._ran, os.stat(path).st_mtime))
 
 
 def _newest(saved: Sequence[Cell], ran: dict[str, _Ran], saved_at: float) -> list[Cell]:
     newer = {id: each for id, each in ran.items() if each.at > saved_at}
     cells = [
-        replace(cell, source=newer[cell.id].source, execution_count=newer[cell.id].number)
-        if cell.kind == "code" and cell.id in newer
-        else cell
+        replace(cell, source=newer[cell.id].source) if cell.kind == "code" and cell.id in newer else cell
         for cell in saved
     ]
     known = {cell.id for cell in saved} | {cell.source.strip() for cell in saved}
     added = [(id, each) for id, each in newer.items() if id not in known and each.source.strip() not in known]
-    return cells + [
-        Cell(id, len(cells) + n, "code", each.source, (), each.number) for n, (id, each) in enumerate(added, 1)
-    ]
+    return cells + [Cell(id, len(cells) + n, "code", each.source) for n, (id, each) in enumerate(added, 1)]
