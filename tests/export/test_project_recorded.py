@@ -184,16 +184,16 @@ def test_a_request_of_the_notebook_becomes_a_test_of_the_project_that_passes(
     engine.store.close()
     write(plan(brief_selection(), "server", "briefs", recorded=kept), tmp_path / "project")
     notebook.log.unlink()
-    done = tested(tmp_path / "project", notebook.log)
+    done = outcome_of_tests(tmp_path / "project", notebook.log)
     assert done.returncode == 0, done.stdout
     assert "3 passed" in done.stdout
     assert not notebook.log.exists()
     module = tmp_path / "project" / "src" / "briefs" / "application.py"
     edited(module, "return sum(", "return 1 + sum(")
-    assert "1 failed, 2 passed" in tested(tmp_path / "project", notebook.log).stdout
+    assert "1 failed, 2 passed" in outcome_of_tests(tmp_path / "project", notebook.log).stdout
 
 
-def tested(project: Path, log: Path) -> subprocess.CompletedProcess[str]:
+def outcome_of_tests(project: Path, log: Path) -> subprocess.CompletedProcess[str]:
     """Run the tests of a project."""
     environment = {**os.environ, "EXECUTION_LOG": str(log), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]

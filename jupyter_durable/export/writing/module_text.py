@@ -20,6 +20,8 @@ from jupyter_durable.export.writing.local_modules import FINDER, READER, importe
 COLUMNS: Final = 88
 _SETS: Final = re.compile(r"environ|putenv|sys\.path|set_start_method|matplotlib\.use|filterwarnings|chdir")
 """What a later import may depend on."""
+_NOT_PROSE: Final = re.compile(r"\s|\||[-*+>] |\d+[.)] |```|#")
+"""What begins a line that stays as it is."""
 _HEADING: Final = re.compile(r"#{1,6}\s+(.*?)\s*#*\s*\Z")
 
 
@@ -61,7 +63,7 @@ def _titled(selection: Selection) -> tuple[str, list[Piece | Section]]:
 
 def docstring(markdown: str) -> str:
     """Markdown as the docstring of a module: its first heading, or line, is the summary."""
-    lines = [_plain(line) for line in markdown.strip().split("\n")]
+    lines = _lines(markdown)
     summary = lines[0] if lines[0].endswith((".", "!", "?", ":")) or not lines[0] else f"{lines[0]}."
     text = "\n".join([summary, *([""] if len(lines) > 1 and lines[1] else []), *_wrapped(lines[1:])]).strip()
     text = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
@@ -72,23 +74,45 @@ def docstring(markdown: str) -> str:
 
 def comment(markdown: str) -> str:
     """Markdown as a comment."""
-    lines = _wrapped([_plain(line) for line in markdown.strip().split("\n")], COLUMNS - 2)
+    lines = _wrapped(_lines(markdown), COLUMNS - 2)
     return "\n".join(f"# {line}".rstrip() for line in lines)
 
 
-def _plain(line: str) -> str:
-    heading = _HEADING.match(line)
-    return heading[1] if heading is not None else line.rstrip()
+def _lines(markdown: str) -> list[str]:
+    """Lines without the marks of headings, an empty line below each."""
+    done: list[str] = []
+    below_heading = False
+    for line in markdown.strip().split("\n"):
+        heading = _HEADING.match(line)
+        if below_heading and line.strip():
+            done.append("")
+        done.append(heading[1] if heading is not None else line.rstrip())
+        below_heading = heading is not None
+    return done
 
 
 def _wrapped(lines: Sequence[str], columns: int = COLUMNS) -> list[str]:
     """Prose no wider than a line; tables, lists and code keep theirs."""
     done: list[str] = []
-    for line in lines:
-        prose = len(line) > columns and not line.startswith((" ", "|", "\t", "```"))
-        later = "  " if line.startswith(("- ", "* ")) else ""
-        done += textwrap.wrap(line, columns, subsequent_indent=later, break_long_words=False) if prose else [line]
-    return done
+    paragraph: list[str] = []
+    in_code = False
+    for line in [*lines, ""]:
+        in_code ^= line.startswith("```")
+        if line and not in_code and _NOT_PROSE.match(line) is None:
+            paragraph.append(line)
+            continue
+        if paragraph:
+            done += _filled(paragraph, columns)
+            paragraph = []
+        done.append(line)
+    return done[:-1]
+
+
+def _filled(paragraph: list[str], columns: int) -> list[str]:
+    """The lines of a paragraph, filled anew where one of them is too wide."""
+    if max(map(len, paragraph)) <= columns:
+        return paragraph
+    return textwrap.wrap(" ".join(paragraph), columns, break_long_words=False)
 
 
 def _divided(parts: list[Piece | Section]) -> tuple[list[Piece], list[Piece | Section]]:
