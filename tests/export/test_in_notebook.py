@@ -98,9 +98,22 @@ def test_a_mistake_is_one_line_that_says_what_there_is(kernel: Kernel, directory
     assert not ran.error
 
 
+def test_a_request_goes_along_as_a_test(kernel: Kernel, directory: Path) -> None:  # noqa: F811
+    save(directory / "a.ipynb", ("a", HEAD), ("b", RATE), ("c", APP))
+    for id, source in (("a", HEAD), ("b", RATE), ("c", APP)):
+        kernel.run(source, id)
+    kernel.run("app(2)")
+    ran = kernel.run("%durable export recorded --record last")
+    assert not ran.stderr
+    assert len(list((directory / "recorded" / "tests" / "recorded").glob("req_*.request"))) == 1
+    refused = kernel.run("%durable export elsewhere --record last --target tensorlake")
+    assert "leave --record out" in refused.stderr
+    assert not (directory / "elsewhere").exists()
+
+
 def page(**given: Any) -> dict[str, Any]:
-    cells = [("code", HEAD, []), ("markdown", "# An app", []), ("code", RATE, []), ("code", APP, []), ("code", "1", [])]
-    shown = [{"id": str(n), "kind": kind, "source": text, "tags": tags} for n, (kind, text, tags) in enumerate(cells)]
+    cells: list[tuple[str, str]] = [("code", HEAD), ("markdown", "# An app"), ("code", RATE), ("code", APP)]
+    shown = [{"id": str(n), "kind": kind, "source": text, "tags": []} for n, (kind, text) in enumerate(cells)]
     return {"cells": shown, "apps": [], "target": "server", "directory": "of-page", **given}
 
 
