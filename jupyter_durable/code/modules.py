@@ -47,6 +47,12 @@ def _stands_in(module: str) -> bool:
     return static.attributes(sys.modules.get("__main__")).get(STANDS_IN) == module.partition(".")[0]
 
 
+def name_beside(module: str) -> str:
+    """The name that a module had beside the notebook, before the package of an exported application stood in it."""
+    package = static.attributes(sys.modules.get("__main__")).get(STANDS_IN)
+    return module.removeprefix(f"{package}.") if type(package) is str else module
+
+
 def _is_ours(module: str) -> bool:
     return module.partition(".")[0] in _OURS
 

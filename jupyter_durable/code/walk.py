@@ -36,7 +36,7 @@ from jupyter_durable.code.contents import (
 )
 from jupyter_durable.code.credentials import is_credential
 from jupyter_durable.code.imports import imported_parts
-from jupyter_durable.code.modules import is_local
+from jupyter_durable.code.modules import is_local, name_beside
 from jupyter_durable.code.names import (
     attached,
     callables_in,
@@ -257,7 +257,7 @@ class Walk:
             yield from self._module(name, value, attributes)
         elif value is not ABSENT:
             home = names.get("__name__")
-            prefix = f"{home}." if home != "__main__" and names is not self._namespace else ""
+            prefix = f"{name_beside(str(home))}." if home != "__main__" and names is not self._namespace else ""
             self._parts.read_as(prefix + name, names, name, value, (id(names), name))
             yield from self._used(prefix + name, value)
 

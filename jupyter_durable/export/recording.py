@@ -53,7 +53,7 @@ def recording(process: Process, id: str) -> Recording:
                 f"of the project. {REMEDY[0].upper()}{REMEDY[1:]}; a key is best read from the environment where it is "
                 "used"
             )
-    caught = Catching()
+    caught = Catching(process.store)
     carrying.carry(process, row.id, process.store, caught)
     assert caught.history is not None
     data = encoded(Kept(cleared(caught.history), caught.values))

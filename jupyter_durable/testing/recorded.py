@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,7 +37,8 @@ from jupyter_durable.function import registry
 from jupyter_durable.records import NamedTuple
 from jupyter_durable.runner.run import Run
 from jupyter_durable.serializer.base import Context
-from jupyter_durable.store.base import Buffer
+from jupyter_durable.store.base import Buffer, Store
+from jupyter_durable.store.blob_format import hashed, pieces_of
 from jupyter_durable.store.memory import MemoryStore
 
 HEAD: Final = b"jupyter-durable request 1\n"
@@ -113,12 +114,12 @@ def _replayed(engine: _Engine, id: str) -> Replay:
 
 
 def _store(kept: Kept) -> MemoryStore:
-    store = MemoryStore()
-    for name, (head, *buffers) in kept.values.items():
-        if store.put_blob(head, buffers).hex() != name:
-            raise DeserializationError(f"the value {name[:12]} of request {kept.history.request.id} is damaged")
-    store.take_in(kept.history)
-    return store
+    for by_file in (True, False):
+        store = _Keeping(by_file=by_file)
+        if all(store.put_blob(head, buffers).hex() == name for name, (head, *buffers) in kept.values.items()):
+            store.take_in(kept.history)
+            return store
+    raise DeserializationError(f"a large value of request {kept.history.request.id} is damaged: record it anew")
 
 
 class _Trusting:
@@ -179,19 +180,35 @@ class _Engine(Engine):
         return self.guard
 
 
-class Catching(MemoryStore):
-    """A store that a request is carried to, to become a file."""
+class _Keeping(MemoryStore):
+    """A store in memory that keeps large values under the names which the store they come from gave them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, by_file: bool) -> None:
         super().__init__()
         self.values: dict[str, list[bytes]] = {}
-        self.history: History | None = None
+        self._by_file = by_file
 
-    def put_blob(self, head: bytes, buffers: list[Buffer] | Any) -> bytes:
-        """As it is kept, and in the file."""
-        key = super().put_blob(head, buffers)
-        self.values[key.hex()] = [bytes(head), *(bytes(each) for each in buffers)]
+    def put_blob(self, head: bytes, buffers: Sequence[Buffer]) -> bytes:
+        """A store in memory has names of its own; all others have that of the file."""
+        kept = [bytes(head), *(bytes(each) for each in buffers)]
+        key = hashed(pieces_of(head, buffers)) if self._by_file else super().put_blob(head, buffers)
+        self.values[key.hex()] = kept
         return key
+
+    def get_blob(self, key: bytes) -> tuple[bytes, list[memoryview]]:
+        """What was put there."""
+        if key.hex() not in self.values:
+            return super().get_blob(key)  # raises
+        head, *buffers = self.values[key.hex()]
+        return head, [memoryview(bytearray(each)) for each in buffers]
+
+
+class Catching(_Keeping):
+    """A store that a request is carried to, to become a file. `origin`: the store that it comes from."""
+
+    def __init__(self, origin: Store) -> None:
+        super().__init__(by_file=not isinstance(origin, MemoryStore))
+        self.history: History | None = None
 
     def take_in(self, history: History, *, over: int | None = None) -> RequestRow:
         """As it is kept, and in the file."""

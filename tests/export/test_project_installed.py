@@ -8,16 +8,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 from jupyter_durable.client import Engine
 from jupyter_durable.client.settings import Settings
+from jupyter_durable.export.notebook import read_notebook
 from jupyter_durable.export.project import plan, write
 from jupyter_durable.export.recording import recordings
+from jupyter_durable.export.slice import select
 from tests.conftest import ROOT
 from tests.export.conftest import Notebook
-from tests.export.exported import Exported, Serving
+from tests.export.exported import Exported, Serving, until
 from tests.export.selections import as_script, brief_selection
 from tests.export.test_project_files import instructions
 from tests.export.test_project_runs import LEFT
@@ -91,12 +94,18 @@ class Image:
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel of the working tree: the library is on no index."""
+    folder = tmp_path_factory.mktemp("wheels")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Image:
     """The export of the notebook with a request that succeeded in it, built."""
     folder = tmp_path_factory.mktemp("image")
-    wheels = folder / "wheels"
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(wheels)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     notebook = notebook_in(folder)
     notebook.run(3)
     engine = Engine(Settings(store=notebook.store))
@@ -142,10 +151,10 @@ def test_what_the_notebook_began_is_finished_by_the_installed_package(image: Ima
     assert (done["counts"]["reused"], done["counts"]["code_changed"], done["counts"]["args_changed"]) == (6, 0, 0)
 
 
-def installed(image: Image, folder: Path) -> Exported:
+def installed(image: Image, folder: Path, package: str = "briefs") -> Exported:
     """Its commands, which find the package where it is installed; keys are those of the notebook's user."""
     (folder / "empty").mkdir()
-    made = Exported(folder / "empty", "briefs", image.python)
+    made = Exported(folder / "empty", package, image.python)
     environment = {**image.environment, "EXECUTION_LOG": str(folder / "executions")}
     environment["JUPYTER_DATA_DIR"] = os.environ["JUPYTER_DATA_DIR"]
     made.environment = environment
@@ -164,3 +173,59 @@ def test_its_command_serves(image: Image, tmp_path: Path) -> None:
             assert "RequestFinished" in answer
     finally:
         serving.kill()
+
+
+class Example(NamedTuple):
+    """An example, and what is asked of it."""
+
+    name: str
+    application: str
+    input: Any
+    in_flight: int
+    """Calls that a kill may find under way: they execute again."""
+
+
+STDLIB = Path(os.__file__).parent
+EXAMPLES = (
+    Example("document_batch", "measure_all", [str(path) for path in sorted(STDLIB.glob("*.py"))], 64),
+    Example("model_sweep", "sweep", [{"model": "forest", "value": n} for n in range(5, 13)], 1),
+    Example("research_agent", "research", ["What does a yield do?", "How do I import?"], 64),
+)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_each_example_is_installed_tested_served_killed_and_finished(
+    example: Example, tmp_path: Path, wheels: Path
+) -> None:
+    """From the notebook to a server in an environment of its own, which is killed with -9 in the middle."""
+    notebook = read_notebook(ROOT / "examples" / f"{example.name}.ipynb")
+    write(plan(select(notebook), "server", directory=notebook.directory), tmp_path / "project")
+    image = Image(tmp_path / "project", tmp_path, wheels)
+    image.build()
+    assert "No broken requirements" in image.run(image.python, "-m", "pip", "check")
+    image.run(image.python, "-m", "pip", "install", "-q", "pytest")
+    done = subprocess.run(
+        [image.python, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=image.project, env=image.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    exported = installed(image, tmp_path, example.name)
+    assert exported("run", "--help").stdout
+    assert exported.executions == []  # an import executes nothing of what the notebook tried
+    token = exported("token", "create", "--scope", "write", "--data", str(tmp_path / "served")).stdout.strip()
+    serving = Serving(exported, tmp_path / "served").start()
+    place = f"/applications/{example.application}"
+    try:
+        with serving.client(token) as client:
+            id = client.post(place, json=example.input).json()["request_id"]
+            until(lambda: len(exported.executions) >= 3, "it runs")
+            serving.kill()
+        serving.start()
+        with serving.client(token) as client:
+            until(lambda: client.get(f"{place}/requests/{id}").json()["finished_at"], "it has ended")
+            assert client.get(f"{place}/requests/{id}").json()["status"] == "succeeded"
+            assert len(client.get(f"{place}/requests/{id}/output").json()) == len(example.input)
+    finally:
+        serving.kill()
+    executed = [line.partition("\t")[2] for line in exported.executions]
+    assert len(executed) - len(set(executed)) <= example.in_flight

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_durable import ReplayError, application, function, run_local_application
+from jupyter_durable import ReplayError, application, context, function, run_local_application
 from jupyter_durable.client import Engine
 from jupyter_durable.client.settings import Settings
 from jupyter_durable.errors import DeserializationError, ExportError
 from jupyter_durable.export.project import plan, write
 from jupyter_durable.export.recording import recording, recordings
+from jupyter_durable.function import registry
 from jupyter_durable.testing import Bench, memory_store
 from jupyter_durable.testing.recorded import Executed, replayed
 from tests.conftest import ROOT
@@ -108,6 +109,26 @@ def test_a_changed_body_shows_in_the_output(file: Path, module: Path) -> None:
     edited(module, "return sum(", "return 1 + sum(")
     replay = replayed(file, "recorded_app.application")
     assert replay.output == replay.recorded_output + 1
+
+
+def test_a_large_value_of_a_store_on_disk_is_kept_too(module: Path, tmp_path: Path) -> None:
+    """Such a store names it otherwise than one in memory."""
+    from jupyter_durable import packaged
+    from jupyter_durable.client import this_engine
+    from jupyter_durable.client.settings import Settings as Given
+
+    before = context.engine.get()
+    engine = Engine(Given(store=f"sqlite:///{tmp_path / 'store.db'}"))
+    context.engine.set(engine)
+    try:
+        with registry.as_it_was(), packaged.entered("recorded_app.application") as entered:
+            kept = recording(this_engine(), run_local_application(entered.total, 1).id)
+    finally:
+        context.engine.set(before)
+        engine.store.close()
+    path = tmp_path / "kept.request"
+    path.write_bytes(kept.data)
+    assert replayed(path, "recorded_app.application").output == 2_000_000
 
 
 def test_a_damaged_file_is_told(file: Path) -> None:
