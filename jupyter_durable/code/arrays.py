@@ -33,6 +33,25 @@ def bytes_of(value: Any) -> bytes | None:
     return f"{kind}{value.shape}".encode() + bytes(value.tobytes())
 
 
+def held(value: Any) -> dict[str, object] | None:
+    """What a frame of `size_of` or the type of an array's items is made of; None for any other value."""
+    np = _library("numpy")
+    if np is not None and static.is_a(value, np.dtype):
+        return None if value.hasobject else {"type": repr(value)}
+    if _frame_size(value) is None:
+        return None
+    if type(value) is not _library("pandas").DataFrame:  # type: ignore[union-attr]  # it has a frame's size
+        return {"values": _items(value), **({"index": _items(value.index)} if hasattr(value, "index") else {})}
+    columns = [_items(value.iloc[:, n]) for n in range(value.shape[1])]
+    return {"columns": _items(value.columns), "index": _items(value.index), "values": columns}
+
+
+def _items(values: Any) -> tuple[str, object]:
+    """The type of a column or of labels, and the items: an array, or a list where they are texts."""
+    found = values.to_numpy()
+    return str(values.dtype), found.tolist() if found.dtype.hasobject else found
+
+
 def _library(name: str) -> ModuleType | None:
     """A loaded library; one that is half imported has no types yet."""
     found = sys.modules.get(name)

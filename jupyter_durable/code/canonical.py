@@ -16,7 +16,7 @@ import opcode
 import operator
 import re
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
@@ -151,13 +151,20 @@ class _NotPlain(Exception):
     pass
 
 
-def render_data(value: object, limit: int = 65536) -> bytes | None:
+def _nothing(_: object) -> None:
+    """What is not plain data is not opened."""
+
+
+def render_data(
+    value: object, limit: int = 65536, opened: Callable[[object], Mapping[str, object] | None] = _nothing
+) -> bytes | None:
     """Plain data as bytes; None for what is not plain data, is cyclic or takes more than `limit` bytes.
 
-    Functions and classes in it count by their names: what they do is another part of the code.
+    Functions and classes in it count by their names: what they do is another part of the code. `opened` says what
+    further objects hold; None for those it does not know.
     """
     try:
-        found = _Data(limit).render(value, 0)
+        found = _Data(limit, opened).render(value, 0)
     except _NotPlain:
         return None
     return found if len(found) <= limit else None
@@ -166,8 +173,9 @@ def render_data(value: object, limit: int = 65536) -> bytes | None:
 class _Data:
     """One rendering: stops early when the data is too large."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, opened: Callable[[object], Mapping[str, object] | None]) -> None:
         self._left = limit
+        self._opened = opened
 
     def render(self, value: Any, depth: int) -> bytes:
         self._left -= 1
@@ -209,7 +217,7 @@ class _Data:
             return b",".join([*ordered, *(self.render(made, depth) for made in factory_of(value))])
         items = items_of(value)
         if items is None:
-            return self._array(value)
+            return self._array(value, depth)
         if is_a(value, (set, frozenset)):
             return b",".join(sorted(self.render(item, depth) for item in items))
         most = _MOST.__get__(value) if is_a(value, deque) else None
@@ -218,12 +226,17 @@ class _Data:
     def _list(self, items: Iterable[object], depth: int) -> bytes:
         return b",".join(self.render(item, depth) for item in items)
 
-    def _array(self, value: object) -> bytes:
+    def _array(self, value: object, depth: int) -> bytes:
         size = arrays.size_of(value)
-        found = arrays.bytes_of(value) if size is not None and size <= self._left else None
-        if found is None:
+        if size is not None and size > self._left:
             raise _NotPlain
-        return found
+        found = arrays.bytes_of(value) if size is not None else None
+        if found is not None:
+            return found
+        held = self._opened(value)
+        if held is None:
+            raise _NotPlain
+        return b"{%s}" % self._list([part for pair in held.items() for part in pair], depth)
 
 
 def _open_parts(value: Any) -> tuple[object, ...] | None:

@@ -7,6 +7,7 @@ from types import CellType, FunctionType
 from typing import Final
 
 from jupyter_durable.code.canonical import render_data
+from jupyter_durable.code.constants import render_again
 from jupyter_durable.code.contents import code_in
 from jupyter_durable.code.names import cell_value
 from jupyter_durable.records import NamedTuple
@@ -61,6 +62,6 @@ def holds(watched: Sequence[Watched]) -> bool:
     for names, name, value, rendered in watched:
         if names.get(name, ABSENT) is not value:
             return False
-        if rendered is not None and render_data(value, WATCHED_BYTES) != rendered:
+        if rendered is not None and render_again(value, WATCHED_BYTES) != rendered:
             return False
     return True

@@ -24,6 +24,7 @@ from jupyter_durable.code.canonical import render_code, render_data, render_tree
 from jupyter_durable.code.changes import attributes_changed, attributes_in
 from jupyter_durable.code.classes import assigned_later, code_in_class, library_of, owner_of, said_by, shape
 from jupyter_durable.code.classify import durable_spec, home_module, is_code, undecorated
+from jupyter_durable.code.constants import render_constant
 from jupyter_durable.code.contents import (
     code_in,
     counts_by_name,
@@ -131,7 +132,8 @@ class Walk:
         alias = (
             not self._for_argument and name in self._parts.places and is_alias(value)
         )  # in a table it counts with that
-        if callable(value) and not holds_data(value) and not alias:
+        kept = self._for_argument or not is_own(type(value))
+        if callable(value) and kept and not holds_data(value) and not alias:
             self._beside(name, value)
         elif name not in self._parts.named:
             self._plain(name, value)
@@ -139,7 +141,7 @@ class Walk:
             yield from self._used(static.type_name(value), type(value))
 
     def _plain(self, name: str, value: object) -> None:
-        rendered = render_data(value, DATA_LIMIT)
+        rendered = (render_data if self._for_argument else render_constant)(value, DATA_LIMIT)
         if type(value) not in ATOMS:
             self.seen.contents.append((value, rendered))
         if rendered is not None and not is_credential(name.rpartition(".")[2], value):

@@ -108,7 +108,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A markdown cell that stands above pieces: it becomes a comment above them; the first one is the docstring."""
+    """A markdown cell that stands above pieces: it becomes a comment there; the first one the module's docstring."""
 
     cell: int
     text: str

@@ -11,13 +11,15 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from jupyter_durable.core.model import CallRow, Write
 from jupyter_durable.errors import InternalError, StoreError
 from jupyter_durable.records import NamedTuple
 
 T = TypeVar("T")
+M = TypeVar("M")
+W = TypeVar("W")
 
 
 class Fence(NamedTuple):
@@ -43,13 +45,7 @@ class Pending:
 
     def take(self) -> list[Write]:
         """Everything queued: marks, then the rest in order."""
-        taken: list[Write] = []
-        for identity in list(self.marks):
-            mark = self.marks.pop(identity, None)
-            if mark is not None:
-                taken.append(mark)
-        taken.extend(self.deferred.popleft() for _ in range(len(self.deferred)))
-        return taken
+        return drained(self.marks, self.deferred)
 
     def restore(self, writes: Sequence[Write]) -> None:
         """Queue again what could not be written, before what came since."""
@@ -58,6 +54,17 @@ class Pending:
                 self.marks.setdefault(write.identity, write)
             else:
                 self.deferred.appendleft(write)
+
+
+Taken: TypeAlias = Sequence[tuple[Pending, list[Write]]]
+"""What was queued, by journal."""
+
+
+def drained(marks: dict[int, M], deferred: deque[W]) -> list[M | W]:
+    """What is taken out of both, while others add to them: marks, then the rest in order."""
+    taken: list[M | W] = [mark for identity in list(marks) if (mark := marks.pop(identity, None)) is not None]
+    taken.extend(deferred.popleft() for _ in range(len(deferred)))
+    return taken
 
 
 class Post(NamedTuple):
@@ -110,5 +117,5 @@ class Work(NamedTuple):
     when given."""
 
     run: Callable[[Any], object]
-    waiting: Waiting[object]
+    done: Waiting[object]
     pending: Pending | None = None

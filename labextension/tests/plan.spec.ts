@@ -60,6 +60,15 @@ describe('the plan of a replay', () => {
     expect(saves.map(each => each.textContent)).toEqual(['', '0.1 s']);
   });
 
+  it('has no column of what is saved where nothing is', () => {
+    const rows = [
+      { call: 'f', action: 'executed', why: 'failed', saved: 0.04 }
+    ];
+    const node = planTable({ ...ANSWER, rows }, english);
+    expect(texts(node, 'thead th')).toEqual(['Call', 'In a replay', 'Why']);
+    expect(texts(node, 'tbody td')).toEqual(['f', 'executed', 'failed']);
+  });
+
   it('believes nothing: what is no plan is an empty one', () => {
     for (const answer of [null, 3, { rows: 'x', counts: [], marks: 1 }, {}]) {
       const node = planTable(answer, english);

@@ -221,7 +221,7 @@ describe('the one button', () => {
     const [node] = drawn(snapshot({}, ahead), new Controls());
     await settled();
     expect(named(node, 'Resume: 4 to run, 1,056 reused').title).toBe(
-      'Execute this cell again: what succeeded is reused'
+      'Execute this cell again: what succeeded is reused, what was not reached runs, too'
     );
     const elsewhere = new Controls();
     elsewhere.hasCell = false;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_durable.code.hashing import code_hash
+from jupyter_durable.code.hashing import CodeHashes, code_hash
 from tests.code.notebook import Notebook
 
 FUNCTION = "def h(x): return 1\n"
@@ -71,11 +71,42 @@ DATA = {
     "the last of 64 KiB": ("import numpy\nT = numpy.arange(8_000)\nT[-1] = {}", "1", "2"),
     "what is put into a class": ("class S: rate = 0.0\nS.rate = {}\nT = S", "0.1", "0.2"),
 }  # fmt: skip
-NOT_SEEN = {
-    "a frame": ("import pandas\nT = pandas.DataFrame({'a': [{}]})", "1", "2"),
+PLAIN = "class S:\n    def __init__(self, f): self.f = f\n"
+PANDAS = "import pandas as pd\n"
+OBJECTS = {
+    "a frame": (PANDAS + "T = pd.DataFrame({'a': [{}]})", "1", "2"),
+    "a frame's texts": (PANDAS + "T = pd.DataFrame({'a': ['x'], 'b': [{}]})", "'1'", "'2'"),
+    "a frame's column": (PANDAS + "T = pd.DataFrame({{}: [1]})", "'a'", "'b'"),
+    "a frame's index": (PANDAS + "T = pd.DataFrame({'a': [1, 2]}, index=[{}])", "0, 1", "1, 0"),
+    "a frame's types": (PANDAS + "T = pd.DataFrame({'a': [1]}, dtype={})", "'i4'", "'i8'"),
+    "a series": (PANDAS + "T = pd.Series([{}])", "1", "2"),
+    "an index": (PANDAS + "T = pd.Index([{}])", "'a'", "'b'"),
+    "a type of items": ("import numpy\nT = numpy.dtype({})", "'f4'", "'f8'"),
+    "a type of records": ("import numpy\nT = numpy.dtype([('a', {})])", "'f4'", "'f8'"),
     "a msgspec struct": ("import msgspec\nclass S(msgspec.Struct):\n    f: int\nT = S({})", "1", "2"),
     "a template": ("import string\nT = string.Template('a' * {})", "1", "2"),
-    "an instance of a plain class": ("class S:\n    def __init__(self, f): self.f = f\nT = S({})", "1", "2"),
+    "an instance of a plain class": (PLAIN + "T = S({})", "1", "2"),
+    "what is put into an instance": (PLAIN + "T = S(1)\nT.g = {}", "1", "2"),
+    "an instance with slots": (PLAIN.replace(":", ":\n    __slots__ = 'f',", 1) + "T = S({})", "1", "2"),
+    "an instance in an instance": (PLAIN + "T = S([S({})])", "1", "2"),
+    "an instance in a table": (PLAIN + "T = {'a': (S({}),)}", "1", "2"),
+    "an instance that can be called": (PLAIN + "    def __call__(self): return self.f\nT = S({})", "1", "2"),
+    "an instance of a subclass": (PLAIN + "class R(S): pass\nT = R({})", "1", "2"),
+    "an instance of a generic class": (
+        "import typing\nX = typing.TypeVar('X')\nclass S(typing.Generic[X]):\n    def __init__(self, f): self.f = f\n"
+        "T = S({})", "1", "2",
+    ),
+}  # fmt: skip
+COLLECTS = "class S:\n    def __init__(self): self.n = []\n"
+MEMORY = {
+    "an instance that counts": "class S:\n    n = 0\n    def note(self): self.n += 1\nT = S()",
+    "an instance that collects": COLLECTS + "    def note(self): self.n.append(1)\nT = S()",
+    "an instance in a table": "class S:\n    n = 0\n    def note(self): self.n += 1\nT = {'a': S()}",
+    "an instance with a cache": COLLECTS.replace("[]", "{}") + "    def note(self): self.n['a'] = 1\nT = S()",
+    "an instance whose base counts": "class B:\n    n = 0\n    def note(self): self.n += 1\nclass S(B): pass\nT = S()",
+}
+NOT_SEEN = {
+    "an instance of a library's class": ("import email.message as m\nT = m.Message()\nT['a'] = {}", "'1'", "'2'"),
     "the environment": ("import os\nos.environ['JD_TEST'] = {}\nT = os.environ", "'1'", "'2'"),
     "an attribute of a library module": ("import textwrap as T\nT.added_here = {}", "1", "2"),
     "a list that is put into a class": ("class S: rates = []\nS.rates = [{}]\nT = S", "1", "2"),
@@ -104,6 +135,31 @@ def test_constants_of_many_kinds_count(name):
     text, one, other = DATA[name]
     assert hash_of(text.replace("{}", one)) == hash_of(text.replace("{}", one))
     assert hash_of(text.replace("{}", one)) != hash_of(text.replace("{}", other))
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_objects_that_nothing_changes_count_by_what_they_hold(name):
+    text, one, other = OBJECTS[name]
+    assert hash_of(text.replace("{}", one)) == hash_of(text.replace("{}", one))
+    assert hash_of(text.replace("{}", one)) != hash_of(text.replace("{}", other))
+
+
+@pytest.mark.parametrize("name", MEMORY)
+def test_what_the_methods_of_an_object_change_is_its_memory(name):
+    book = Notebook(MEMORY[name] + MAIN)
+    before = code_hash(book["main"], book.names)
+    held = book["T"]
+    (held["a"] if isinstance(held, dict) else held).note()
+    assert code_hash(book["main"], book.names) == before
+
+
+def test_an_object_that_is_changed_between_two_calls_is_seen_at_the_second():
+    book = Notebook(PLAIN + "T = S(1)" + MAIN)
+    hashes = CodeHashes(book.names)
+    before = hashes.of(book["main"])
+    assert hashes.of(book["main"]) == before
+    book["T"].f = 2
+    assert hashes.of(book["main"]) != before
 
 
 @pytest.mark.parametrize("name", NOT_SEEN)

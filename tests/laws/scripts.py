@@ -19,7 +19,7 @@ from jupyter_durable.client import launching, list_requests, ownership, run_loca
 from jupyter_durable.core.model import Status
 from jupyter_durable.errors import CheckpointError, DurableError, SDKUsageError, StoreError
 from jupyter_durable.runner import scope
-from jupyter_durable.store.sqlite import statements, writer, writing
+from jupyter_durable.store.sqlite import statements, writing
 from tests.crash.case import open_engine
 from tests.crash.shapes import START
 from tests.crash.witness import STARTED, Event, Witness, holder, read_log
@@ -566,7 +566,7 @@ def plant(mutant: str) -> None:
     assert mutant == "no fencing"
     writing_record = statements.RECORD.replace("AND epoch = ?", "AND ? > 0")
     fence = statements.FENCE.replace("AND epoch = ?", "AND ? > 0")
-    for module in (statements, writing, writer):
+    for module in (statements, writing):
         for name, sql in (("RECORD", writing_record), ("FENCE", fence)):
             if hasattr(module, name):
                 setattr(module, name, sql)

@@ -17,7 +17,7 @@ from jupyter_durable.client import Engine, Request, list_requests, run_local_app
 from jupyter_durable.serializer.signing import KeyFile
 from jupyter_durable.store import mounts
 from jupyter_durable.store.location import default_url
-from jupyter_durable.store.sqlite import journal, link, writer
+from jupyter_durable.store.sqlite import commits, journal, link
 from tests.crash import witness
 from tests.crash.case import open_engine
 from tests.crash.mutants import replace
@@ -83,7 +83,7 @@ def record(home: Path, trace: Path, day: str, kind: str, plant: Callable[[], Non
     """Live a day on a new store below `home` (absolute), whose disk goes to `trace`."""
     shim = witness.shim()
     witness.holder[:] = [Recorded(shim)]
-    for module in (journal, link, writer):
+    for module in (commits, journal, link):
         replace(module, "CHECKPOINT_EVERY", CHECKPOINT_EVERY)
     use(kind)
     if plant is not None:

@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple
 from jupyter_durable.client import accepting, finding, launching, ownership
 from jupyter_durable.client.process import Process
 from jupyter_durable.store.base import Filter, NotAsRead
-from jupyter_durable.store.sqlite import care, journal, statements, writer, writing
+from jupyter_durable.store.sqlite import care, journal, statements, writing
 from jupyter_durable.store.sqlite.store import SqliteStore
-from jupyter_durable.store.sqlite.writer import Writer
+from jupyter_durable.store.writer import Writer
 from tests.crash.mutants import replace
 
 
@@ -82,7 +82,7 @@ def _no_fence() -> None:
     """Writes of a run are taken whatever its epoch."""
     record = statements.RECORD.replace("AND epoch = ?", "AND ? > 0")
     fence = statements.FENCE.replace("AND epoch = ?", "AND ? > 0")
-    for module in (statements, writing, writer, journal):
+    for module in (statements, writing, journal):
         for name, sql in (("RECORD", record), ("FENCE", fence)):
             if hasattr(module, name):
                 setattr(module, name, sql)

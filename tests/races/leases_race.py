@@ -34,7 +34,7 @@ from jupyter_durable.clock import SystemClock
 from jupyter_durable.core.model import Status
 from jupyter_durable.errors import DurableError, SDKUsageError
 from jupyter_durable.runner.run import Run
-from jupyter_durable.store.sqlite.writer import Writer
+from jupyter_durable.store.writer import Writer
 from tests.crash.case import open_engine, preload
 from tests.crash.shapes import START
 from tests.crash.witness import STARTED, Witness, holder, read_log, witness

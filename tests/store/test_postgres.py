@@ -178,7 +178,7 @@ def test_a_commit_that_is_still_on_its_way_when_the_connection_is_lost_is_ended_
         other.execute("SELECT pg_advisory_lock(1, 1)")
         journal.post(outcome(2), told.append, [Logged(2, BODY, 1.0, "stdout", "x")])
         until(lambda: waiting_for_a_lock(other) == 1)
-        link = store._writer.link  # type: ignore[attr-defined]
+        link = store._writing  # type: ignore[attr-defined]
         backends = link._last
         with socket.socket(fileno=os.dup(link._connection.pgconn.socket)) as cut:
             cut.shutdown(socket.SHUT_RDWR)
@@ -219,7 +219,7 @@ def test_while_the_database_is_down_everybody_is_told_and_work_goes_on_when_it_i
     journal = started(store)
     server.stop()
     try:
-        store._writer.link.patience = store._reading.patience = store._apart.patience = 0.0  # type: ignore[attr-defined]
+        store._writing.patience = store._reading.patience = store._apart.patience = 0.0  # type: ignore[attr-defined]
         for use in (lambda: journal.record(outcome(2)), lambda: later(journal)):
             with pytest.raises(CheckpointError, match=r"look whether the database is up.*kept in memory"):
                 use()

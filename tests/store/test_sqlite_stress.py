@@ -21,6 +21,7 @@ import os, sys, threading
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from jupyter_durable.store.sqlite.store import SqliteStore
+from jupyter_durable.store.writer import TEND
 from tests.store.rows import mark, outcome, started
 store = SqliteStore(Path(sys.argv[1]))
 log = os.open(sys.argv[3], os.O_CREAT | os.O_APPEND | os.O_WRONLY)
@@ -40,7 +41,7 @@ while True:
         done = threading.Event()
         journal.post(row, lambda error, i=identity: (error is None and acknowledge(i), done.set()))
     if identity % every == 0:
-        store._writer.ask_checkpoint()
+        store._writer.thread.say(TEND)
 """
 
 

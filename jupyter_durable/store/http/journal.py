@@ -13,8 +13,9 @@ from jupyter_durable.core.model import CallRow, Lease, Write
 from jupyter_durable.errors import CheckpointError, LeaseLost, StoreError
 from jupyter_durable.store.base import Finish, Heartbeat
 from jupyter_durable.store.http import wire
-from jupyter_durable.store.http.sender import Flush, Post, Queued, Sender, Waiting
+from jupyter_durable.store.http.sender import Flush, Post, Queued, Sender, wait
 from jupyter_durable.store.http.wire import Outcome
+from jupyter_durable.store.pending import Waiting
 
 
 class HttpJournal:
@@ -27,13 +28,13 @@ class HttpJournal:
         sender.journals[id(self)] = self._queued
 
     def record(self, row: CallRow, writes: Sequence[Write] = ()) -> None:
-        waiting = Waiting(self._sender.link)
+        waiting: Waiting[None] = Waiting()
         self.post(row, waiting, writes)
-        waiting.wait()
+        wait(self._sender.link, waiting)
 
     def post(self, row: CallRow, done: Callable[[BaseException | None], None], writes: Sequence[Write] = ()) -> None:
         self._queued.marks.pop(row.identity, None)
-        self._sender.put(Post(self._queued, _outcome(row, writes), done))
+        self._sender.thread.put(Post(self._queued, _outcome(row, writes), done))
 
     def alone(self) -> bool:
         return False
@@ -45,12 +46,12 @@ class HttpJournal:
             self._queued.marks[write.identity] = tagged
         else:
             self._queued.deferred.append(tagged)
-        self._sender.arm()
+        self._sender.thread.arm()
 
     def flush(self) -> None:
-        waiting = Waiting(self._sender.link)
-        self._sender.put(Flush(self._queued, waiting))
-        waiting.wait()
+        waiting: Waiting[None] = Waiting()
+        self._sender.thread.put(Flush(self._queued, waiting))
+        wait(self._sender.link, waiting)
 
     def finish(self, finish: Finish) -> None:
         self._drain()

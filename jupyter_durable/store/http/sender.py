@@ -10,25 +10,21 @@ Rules of this file
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
 from typing import Final
 
 from jupyter_durable.core.model import CallRow, Lease
-from jupyter_durable.errors import DurableError, InternalError, StoreError, StoreGone
+from jupyter_durable.errors import DurableError, StoreGone
 from jupyter_durable.records import NamedTuple
-from jupyter_durable.store.base import FLUSH_SECONDS
 from jupyter_durable.store.http import wire
 from jupyter_durable.store.http.link import Link
-from jupyter_durable.store.http.outage import log
 from jupyter_durable.store.http.wire import Answered, Outcome, Part, Refused, Tagged
+from jupyter_durable.store.pending import Waiting, drained
+from jupyter_durable.store.thread import STOP, Done, StoreThread, tell
 
 CLOSE_SECONDS: Final = 10.0
 """How long closing waits for what is queued."""
-Done = Callable[[BaseException | None], None]
 
 
 class Queued:
@@ -47,9 +43,7 @@ class Queued:
         """Of what is queued some may have arrived."""
 
     def take(self) -> list[Tagged]:
-        taken = [mark for identity in list(self.marks) if (mark := self.marks.pop(identity, None)) is not None]
-        taken.extend(self.deferred.popleft() for _ in range(len(self.deferred)))
-        return taken
+        return drained(self.marks, self.deferred)
 
     def restore(self, writes: Sequence[Tagged]) -> None:
         """Queue again, before what came since. A mark that is late changes nothing."""
@@ -77,133 +71,67 @@ class Flush(NamedTuple):
     done: Done
 
 
-class Waiting:
-    """Waits for what becomes of something queued; an interrupt in an outage gives the server up."""
-
-    __slots__ = ("_link", "done", "error", "gate")
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self.done = False
-        self.error: BaseException | None = None
-        self.gate = threading.Lock()
-        self.gate.acquire()
-
-    def __call__(self, error: BaseException | None) -> None:
-        self.error = error
-        self.done = True
-        self.gate.release()
-
-    def wait(self) -> None:
-        try:
-            while not self.done:
-                self.gate.acquire()
-        except KeyboardInterrupt:
-            self._link.outage.give_up()
-            raise
-        if self.error is not None:
-            raise self.error
-
-
-_ARM: Final = "arm"
-_STOP: Final = "stop"
-_Item = Post | Flush | str
+def wait(link: Link, waiting: Waiting[None]) -> None:
+    """Until it is known what became of something queued; an interrupt in an outage gives the server up."""
+    try:
+        waiting.wait()
+    except KeyboardInterrupt:
+        link.outage.give_up()
+        raise
 
 
 class Sender:
-    """Owns the thread. Started on first need; a daemon, so that it never keeps a kernel from ending."""
+    """What is sent in the store's thread."""
 
     def __init__(self, link: Link) -> None:
         self.link = link
+        self.thread: StoreThread[Post | Flush] = StoreThread(self._serve, link.usable, self._closed)
         self.journals: dict[int, Queued] = {}
         self.beside: list[Callable[[], str | None]] = []
         """Say what happened to what is needed to read the store later."""
-        self._armed = False
-        self._inbox: SimpleQueue[_Item] = SimpleQueue()  # its put is one C call: no interrupt can lose a wake-up
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
-        self._in_hand: list[Post | Flush] = []
         self._doubtful: set[tuple[int, ...]] = set()
         """Outcomes that were given up and may have arrived."""
 
-    # from any thread
-
-    def put(self, item: Post | Flush) -> None:
-        """Have it sent."""
-        self._put(item)
-
-    def arm(self) -> None:
-        """Send within `FLUSH_SECONDS`."""
-        if not self._armed:
-            self._armed = True
-            self._put(_ARM)
-
     def stop(self) -> None:
         """Send what is queued and end the thread; what takes too long is refused."""
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            self._inbox.put(_STOP)
-            thread.join(CLOSE_SECONDS)
+        if not self.thread.own() and self.thread.stop(CLOSE_SECONDS):
             self.link.outage.give_up()
-
-    def _put(self, item: _Item) -> None:
-        self.link.usable()
-        if threading.current_thread() is self._thread and not isinstance(item, str):
-            raise InternalError("a callback of the store asked the store to commit; that would wait for itself")
-        if self._thread is None:
-            with self._starting:
-                if self._thread is None:
-                    thread = threading.Thread(target=self._main, name="jupyter-durable-store", daemon=True)
-                    self._thread = thread  # first: an interrupt that comes up in the next line starts no second one
-                    try:
-                        thread.start()
-                    except RuntimeError:  # there can be no more threads
-                        self._thread = None
-                        raise
-        self._inbox.put(item)
 
     # in the store's thread
 
-    def _main(self) -> None:
-        try:
-            self._loop()
-        finally:
-            self._refuse_rest()
+    def _closed(self) -> str:
+        return f"the store {self.link.url} is closed, and this was not written before; open it again"
 
-    def _loop(self) -> None:
-        deadline: float | None = None
+    def _serve(self) -> None:
         stopped = False
         while not stopped:
-            items, stopped = self._next(deadline)
-            if items == [_ARM]:
-                deadline = deadline or time.monotonic() + FLUSH_SECONDS
-                continue
-            deadline, self._armed = None, False  # disarmed first: what comes after is seen now or arms again
-            self._in_hand = [item for item in items if not isinstance(item, str)]
-            while self._in_hand:
+            items = self._next()
+            stopped = STOP in items
+            self.thread.disarm()
+            self.thread.in_hand = [item for item in items if not isinstance(item, str)]
+            while self.thread.in_hand:
                 self._send(self._cut())
             if not items or stopped:
                 self._send([])
 
-    def _next(self, deadline: float | None) -> tuple[list[_Item], bool]:
-        """All that is queued; nothing when the deadline has come. Whether a stop was among it."""
-        try:
-            items = [self._inbox.get(timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))]
-        except Empty:
-            return [], False
-        while items[0] != _ARM and not self._inbox.empty():
-            items.append(self._inbox.get_nowait())
-        return items, _STOP in items
+    def _next(self) -> list[Post | Flush | str]:
+        """All that is queued; nothing when a flush is due."""
+        items: list[Post | Flush | str] = []
+        item = self.thread.next()
+        while item is not None:
+            items.append(item)
+            item = self.thread.more()
+        return items
 
     def _cut(self) -> list[Post | Flush]:
         """The next batch of what is in hand: as much as is sent at once."""
         size, taken = 0, 0
-        for item in self._in_hand:
+        for item in self.thread.in_hand:
             size += _size(item)
             if taken and size > wire.BATCH_BYTES:
                 break
             taken += 1
-        return self._in_hand[:taken]
+        return self.thread.in_hand[:taken]
 
     def _send(self, items: Sequence[Post | Flush]) -> None:
         posts = [item for item in items if isinstance(item, Post)]
@@ -215,13 +143,13 @@ class Sender:
             for queued, later in taken.values()
         ]
         told = self._deliver(list(taken.values()), parts, posts)
-        del self._in_hand[: len(items)]
+        del self.thread.in_hand[: len(items)]
         for done, error in told:
-            _tell(done, error)
+            tell(done, error)
         for item in items:
             if isinstance(item, Flush):
                 failure, item.queued.failure = item.queued.failure, None
-                _tell(item.done, failure)
+                tell(item.done, failure)
 
     def _deliver(
         self, taken: list[tuple[Queued, list[Tagged]]], parts: list[Part], posts: Sequence[Post]
@@ -263,17 +191,6 @@ class Sender:
             if what is not None:
                 raise StoreGone(f"{what}. Results are kept in memory: put it back, and replay the request to go on")
 
-    def _refuse_rest(self) -> None:
-        """The thread ends: tell everybody who still waits."""
-        rest: list[_Item] = [*self._in_hand]
-        while not self._inbox.empty():
-            rest.append(self._inbox.get_nowait())
-        self._thread = None
-        failure = StoreError(f"the store {self.link.url} is closed, and this was not written before; open it again")
-        for item in rest:
-            if not isinstance(item, str):
-                _tell(item.done, failure)
-
 
 def _size(item: Post | Flush) -> int:
     if isinstance(item, Flush):
@@ -285,10 +202,3 @@ def _size(item: Post | Flush) -> int:
 
 def _error(refused: Refused | None) -> DurableError | None:
     return None if refused is None else wire.error_of(200, *refused)
-
-
-def _tell(done: Done, error: BaseException | None) -> None:
-    try:
-        done(error)
-    except Exception:  # noqa: BLE001 - the log says it
-        log.exception("a callback of the store raised")

@@ -20,7 +20,7 @@ from jupyter_durable.store.postgres import requests
 from jupyter_durable.store.postgres.link import Connection
 from jupyter_durable.store.postgres.schema import LOCK, VERSIONS
 from jupyter_durable.store.postgres.transactions import Transaction
-from jupyter_durable.store.postgres.writer import Writer
+from jupyter_durable.store.writer import Writer
 
 _CHUNK: Final = 1_000
 _SWEPT: Final = [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED]
@@ -42,7 +42,7 @@ def condemn(transaction: Transaction, serial: int) -> None:
     )
 
 
-def remove(writer: Writer, serial: int) -> None:
+def remove(writer: Writer[Transaction], serial: int) -> None:
     """Remove a condemned request, a chunk a transaction."""
     for table in OF_REQUESTS:
         while writer.run(partial(_remove_chunk, serial=serial, table=table)) == _CHUNK:
@@ -67,7 +67,7 @@ def _remove_row(transaction: Transaction, serial: int) -> None:
     )
 
 
-def gc(writer: Writer, *, older_than: float, now: float, dry_run: bool) -> Swept:
+def gc(writer: Writer[Transaction], *, older_than: float, now: float, dry_run: bool) -> Swept:
     """Sweep requests that ended more than `older_than` seconds before `now`, and blobs that no row names."""
     doomed = writer.run(partial(_ended_before, moment=now - older_than))
     swept = [id for _, id in doomed]

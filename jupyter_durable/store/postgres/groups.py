@@ -14,20 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TypeAlias
 
 import psycopg
 
 from jupyter_durable.core.model import Write
 from jupyter_durable.errors import StoreError
-from jupyter_durable.store.pending import Pending, Post
+from jupyter_durable.store.pending import Pending, Post, Taken
 from jupyter_durable.store.postgres import statements
 from jupyter_durable.store.postgres.faults import FAULTS, passing, write_failed
 from jupyter_durable.store.postgres.transactions import Session, Transaction
 from jupyter_durable.store.postgres.writing import is_there, lost, refusal, write_all
-
-Taken: TypeAlias = Sequence[tuple[Pending, list[Write]]]
-"""What was queued, by journal."""
 
 
 class Groups:

@@ -14,15 +14,18 @@ from jupyter_durable.core.model import CallRow, Lease, Write
 from jupyter_durable.store.base import Finish, Heartbeat
 from jupyter_durable.store.pending import Fence, Pending, Post, Waiting
 from jupyter_durable.store.postgres import requests
-from jupyter_durable.store.postgres.writer import Writer, nothing
+from jupyter_durable.store.postgres.link import Link
+from jupyter_durable.store.postgres.transactions import Transaction
+from jupyter_durable.store.writer import Writer
 
 
 class PostgresJournal:
     """See `jupyter_durable.store.base.Journal`."""
 
-    def __init__(self, writer: Writer, lease: Lease) -> None:
+    def __init__(self, writer: Writer[Transaction], link: Link, lease: Lease) -> None:
         self.lease = lease
         self._writer = writer
+        self._link = link
         self._pending = Pending(Fence(lease.serial, lease.epoch, lease.id))
         writer.journals[id(self)] = self._pending
 
@@ -33,7 +36,7 @@ class PostgresJournal:
 
     def post(self, row: CallRow, done: Callable[[BaseException | None], None], writes: Sequence[Write] = ()) -> None:
         self._pending.marks.pop(row.identity, None)
-        self._writer.post(Post(self._pending, row, writes, done))
+        self._writer.thread.put(Post(self._pending, row, writes, done))
 
     def alone(self) -> bool:
         return False
@@ -43,13 +46,10 @@ class PostgresJournal:
             self._pending.marks[write.identity] = write
         else:
             self._pending.deferred.append(write)
-        self._writer.arm()
+        self._writer.thread.arm()
 
     def flush(self) -> None:
-        self._writer.run(nothing, self._pending)
-        failure, self._pending.failure = self._pending.failure, None
-        if failure is not None:
-            raise failure
+        self._writer.flush(self._pending)
 
     def finish(self, finish: Finish) -> None:
         self._writer.run(
@@ -63,5 +63,5 @@ class PostgresJournal:
         )
 
     def close(self) -> None:
-        if self._writer.journals.pop(id(self), None) is not None and self._writer.link.unusable is None:
+        if self._writer.journals.pop(id(self), None) is not None and self._link.unusable is None:
             self._writer.run(partial(requests.let_go, fence=self._pending.fence, run=self.lease.run), self._pending)

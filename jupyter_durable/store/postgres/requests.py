@@ -18,7 +18,6 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from jupyter_durable.core.model import (
-    FINGERPRINT_RULE,
     CallRow,
     CodeVersion,
     Lease,
@@ -29,30 +28,25 @@ from jupyter_durable.core.model import (
     Status,
 )
 from jupyter_durable.errors import SDKUsageError
-from jupyter_durable.store.base import Filter, Finish, Heartbeat, Seen, not_as_read
+from jupyter_durable.store import sql
+from jupyter_durable.store.base import Finish, Heartbeat, Seen, not_as_read
 from jupyter_durable.store.pending import Fence
 from jupyter_durable.store.postgres import statements
 from jupyter_durable.store.postgres.schema import LOCK
 from jupyter_durable.store.postgres.statements import NOW, storable
 from jupyter_durable.store.postgres.transactions import Transaction
 from jupyter_durable.store.postgres.writing import lost, record
+from jupyter_durable.store.sql import NO_OWNER
 
 CLOCKS: Final = 5.0
 """Seconds that two clocks may differ by and count as the same: an answer of the server may be late by as much."""
 _SELECT: Final = statements.REQUESTS
-_OWNER: Final = RequestRow._fields.index("owner")
-_NO_OWNER: Final = (
-    "host = NULL, boot_id = NULL, pid_namespace = NULL, pid = NULL, pid_started = NULL, lease_until = 0,"
-    " lease_boot = NULL"
-)
 
 
 def row_of(found: tuple[object, ...]) -> RequestRow:
     """A row of `_SELECT` as a record, just after it was read."""
-    *found, ahead, server_now = found  # type: ignore[assignment]
-    owner = found[_OWNER : _OWNER + 5]
-    rest = (*found[:_OWNER], None if owner[3] is None else Owner._make(owner), *found[_OWNER + 5 :])
-    row = RequestRow._make(rest)
+    *columns, ahead, server_now = found
+    row = sql.request_of(tuple(columns))
     differs = (time.time() - server_now) - ahead  # type: ignore[operator]
     return row if row.owner is None or abs(differs) < CLOCKS else row._replace(lease_until=row.lease_until + differs)
 
@@ -83,13 +77,10 @@ def accept(
         _refuse_newer(transaction, seen)
     keep_code(transaction, new.code)
     added = transaction.execute(
-        "INSERT INTO request (epoch, run, lease_until, cancel_requested, pinned, id, application, kind, status,"
-        " accepted_at, code_key, notebook, cell, idempotency_key, forked_from, rule, headers, input_digest, input, mac)"
+        f"INSERT INTO request (epoch, run, lease_until, cancel_requested, pinned, {sql.NEW})"
         " VALUES (0, 0, 0, false, false, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING serial",
-        (new.id, new.application, new.kind, Status.QUEUED, new.accepted_at, new.code.key, storable(new.notebook),
-         new.cell, new.idempotency_key, new.forked_from, FINGERPRINT_RULE, new.headers, new.input_digest, new.input,
-         new.mac),
-    ).fetchone()  # fmt: skip
+        sql.new_request(new, storable),
+    ).fetchone()
     serial = added[0] if added is not None else 0
     for call in calls:
         transaction.execute(statements.COPY, (serial, *call))
@@ -97,7 +88,7 @@ def accept(
 
 
 def _refuse_newer(transaction: Transaction, seen: Seen) -> None:
-    found = transaction.execute(*listing(seen.wanted._replace(limit=1))).fetchone()
+    found = transaction.execute(*sql.listing(statements.DIALECT, seen.wanted._replace(limit=1))).fetchone()
     if found is not None and row_of(found).serial > seen.newest:
         raise not_as_read(row_of(found))
 
@@ -153,7 +144,7 @@ def settle(transaction: Transaction, serial: int, epoch: int, status: str, at: f
     if row.epoch != epoch:
         raise not_as_read(row)
     transaction.execute(
-        f"UPDATE request SET epoch = epoch + 1, status = %s, finished_at = %s, cancel_requested = false, {_NO_OWNER}"
+        f"UPDATE request SET epoch = epoch + 1, status = %s, finished_at = %s, cancel_requested = false, {NO_OWNER}"
         " WHERE serial = %s",
         (status, at, serial),
     )
@@ -168,7 +159,7 @@ def finish(transaction: Transaction, fence: Fence, run: int, end: Finish) -> Non
     if refused is not None:
         raise refused
     transaction.execute(
-        f"UPDATE request SET epoch = epoch + 1, status = %s, finished_at = %s, error = %s, {_NO_OWNER}"
+        f"UPDATE request SET epoch = epoch + 1, status = %s, finished_at = %s, error = %s, {NO_OWNER}"
         " WHERE serial = %s AND epoch = %s",
         (end.status, end.finished_at, storable(end.error), fence.serial, fence.epoch),
     )
@@ -183,7 +174,7 @@ def let_go(transaction: Transaction, fence: Fence, run: int) -> None:
     """Release the lease of a run that did not end; nothing when another one owns the request already."""
     if lost(transaction, fence) is None:
         transaction.execute(
-            f"UPDATE request SET epoch = epoch + 1, status = %s, {_NO_OWNER} WHERE serial = %s AND epoch = %s",
+            f"UPDATE request SET epoch = epoch + 1, status = %s, {NO_OWNER} WHERE serial = %s AND epoch = %s",
             (Status.INTERRUPTED, fence.serial, fence.epoch),
         )
         transaction.execute(
@@ -227,35 +218,3 @@ def move(transaction: Transaction, rows: Sequence[RequestRow], new_notebook: str
         )
         for row in sorted(rows, key=lambda row: row.serial)  # in one order, for all: none waits for each other
     )
-
-
-# finding: queries for the reading side
-
-
-def find(id: str) -> tuple[str, tuple[object, ...]]:
-    """The query for an id, a prefix or `last`; an exact id comes first, and more than 5 are not listed."""
-    if id == "last":
-        return f"{_SELECT} ORDER BY serial DESC LIMIT 1", ()
-    return f"{_SELECT} AND id >= %s AND id < %s ORDER BY id LIMIT 6", (storable(id), storable(id) + "\U0010ffff")
-
-
-def listing(filter: Filter) -> tuple[str, tuple[object, ...]]:
-    """The query for a filter. Column names come from here, values are parameters."""
-    sql, values = _SELECT, list[object]()
-    exact = {"status": filter.status, "application": filter.application, "notebook": filter.notebook}
-    for column, value in {**exact, "cell": filter.cell}.items():
-        if value is not None:
-            sql += f" AND {column} = %s"
-            values.append(storable(value))
-    if filter.text:
-        pattern = "%" + storable(filter.text).replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
-        columns = ("id", "application", "notebook", "cell", "error")
-        sql += " AND (" + " OR ".join(f"{column} ILIKE %s" for column in columns) + ")"
-        values += [pattern] * len(columns)
-    if filter.since is not None:
-        sql += " AND accepted_at >= %s"
-        values.append(filter.since)
-    if filter.before is not None:
-        sql += " AND serial < %s"
-        values.append(filter.before)
-    return f"{sql} ORDER BY serial DESC LIMIT %s", (*values, filter.limit)

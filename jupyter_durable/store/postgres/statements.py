@@ -9,23 +9,22 @@ Rules of this file
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from jupyter_durable.core.model import (
     ArgumentsDecide,
     Attempted,
     CallRow,
-    CodeVersion,
     Logged,
     Metric,
     Owner,
     Progressed,
     Reached,
     RequestRow,
-    RunRow,
 )
+from jupyter_durable.store import sql
+from jupyter_durable.store.sql import Text
 
-Text = TypeVar("Text", str, str | None)
 _TYPES: Final = {"int": "bigint", "bool": "boolean", "float": "double precision", "str": "text", "bytes": "bytea"}
 
 
@@ -34,7 +33,7 @@ def storable(text: Text) -> Text:
 
     For what tells and what is looked for. What is signed is written as it is, or not at all.
     """
-    return text if text is None else text.encode("utf-8", "backslashreplace").decode().replace("\0", r"\x00")
+    return text if text is None else sql.encoded(text).replace("\0", r"\x00")
 
 
 def _columns(record: type[Any]) -> list[tuple[str, str]]:
@@ -62,11 +61,10 @@ NUMBER: Final = (
 )
 NUMBERED: Final = "SELECT number FROM writer WHERE id = %s"
 
-_SET: Final = ", ".join(f"{c} = excluded.{c}" for c in CallRow._fields if c not in ("parent", "identity"))
 _UPSERT: Final = f"""
 INSERT INTO call AS known (request, {_names(CallRow)})
 SELECT serial, {_values(CallRow)} {_FENCED}
-ON CONFLICT (request, parent, identity) DO UPDATE SET {_SET}
+ON CONFLICT (request, parent, identity) DO UPDATE SET {sql.set_clause()}
 WHERE (known.pass_no, known.attempts) < (excluded.pass_no, excluded.attempts)"""
 MARK: Final = _UPSERT
 """A started mark: only over an older attempt."""
@@ -79,11 +77,11 @@ COPY: Final = f"INSERT INTO call (request, {_names(CallRow)}) VALUES (%s, {_valu
 def _write(table: str, record: type[Any], key: str = "") -> str:
     """Add a record to a table; where its key is there already, in its place."""
     names = [name for name, _ in _columns(record)]
-    sql = f"INSERT INTO {table} (request, {', '.join(names)}) SELECT serial, {_values(record)} {_FENCED}"
+    text = f"INSERT INTO {table} (request, {', '.join(names)}) SELECT serial, {_values(record)} {_FENCED}"
     if not key:
-        return sql
+        return text
     rest = ", ".join(f"{name} = excluded.{name}" for name in names if name not in key.split(", "))
-    return f"{sql} ON CONFLICT (request, {key}) DO UPDATE SET {rest}"
+    return f"{text} ON CONFLICT (request, {key}) DO UPDATE SET {rest}"
 
 
 REACHED: Final = _write("reached", Reached, "parent, pass_no, seq")
@@ -97,25 +95,13 @@ UPDATE call SET codec = '', value = NULL, blob = NULL, mac = %s::bytea
 FROM (SELECT %s::bigint AS parent, %s::bigint AS identity, serial {_FENCED}) AS step
 WHERE call.request = step.serial AND call.parent = step.parent AND call.identity = step.identity"""
 
-_CALLS: Final = f"SELECT {_names(CallRow)} FROM call WHERE request = %s AND parent = %s"
-CHILDREN: Final = f"{_CALLS} AND identity > %s ORDER BY identity LIMIT %s"
-CALL: Final = f"{_CALLS} AND identity = %s"
-REACHED_OF: Final = f"SELECT {_names(Reached)} FROM reached WHERE request = %s AND parent = %s ORDER BY pass_no, seq"
-DECIDED_OF: Final = (
-    f"SELECT {_names(ArgumentsDecide)} FROM decided WHERE request = %s AND parent = %s ORDER BY name, pass_no"
-)
-RUNS_OF: Final = f"SELECT {_names(RunRow)} FROM run WHERE request = %s ORDER BY run"
-ATTEMPTS_OF: Final = (
-    f"SELECT {_names(Attempted)} FROM attempt WHERE request = %s AND identity = %s ORDER BY pass_no, attempt"
-)
-LOGS_OF: Final = f"SELECT {_names(Logged)} FROM log WHERE request = %s ORDER BY id"
-LOGS_OF_CALL: Final = f"SELECT {_names(Logged)} FROM log WHERE request = %s AND identity = %s ORDER BY id"
-PROGRESS_OF: Final = f"SELECT {_names(Progressed)} FROM progress WHERE request = %s ORDER BY identity"
-METRICS_OF: Final = f"SELECT {_names(Metric)} FROM metric WHERE request = %s ORDER BY id"
-CODE: Final = f"SELECT {_names(CodeVersion)} FROM code WHERE key = %s"
+READ: Final = sql.reads(_names, "%s")
+LOGS_OF: Final = sql.logs(_names, "request = %s")
+LOGS_OF_CALL: Final = sql.logs(_names, "request = %s AND identity = %s")
 NOW: Final = "extract(epoch FROM clock_timestamp())::double precision"
 """The server's time, Unix seconds."""
 REQUESTS: Final = f"SELECT {_names(RequestRow)}, clock_ahead, {NOW} FROM request WHERE NOT deleted"
+DIALECT: Final = sql.Dialect("%s", "{} ILIKE %s", storable, REQUESTS)
 
 SET_ASIDE_COPY: Final = f"""
 INSERT INTO history (request, generation, {_names(CallRow)})

@@ -37,15 +37,17 @@ from jupyter_durable.core.model import (
     RunRow,
 )
 from jupyter_durable.errors import SDKUsageError
+from jupyter_durable.store import sql
 from jupyter_durable.store.base import Buffer, Copied, Filter, Finding, Seen, Swept, TookTooLong, only
 from jupyter_durable.store.postgres import care, requests, schema, statements, taking_in
 from jupyter_durable.store.postgres.address import parsed
+from jupyter_durable.store.postgres.commits import PostgresCommits
 from jupyter_durable.store.postgres.faults import FAULTS, read_failed
 from jupyter_durable.store.postgres.journal import PostgresJournal
 from jupyter_durable.store.postgres.large import LargeValues
 from jupyter_durable.store.postgres.link import Connection, Link
-from jupyter_durable.store.postgres.transactions import Session
-from jupyter_durable.store.postgres.writer import Writer
+from jupyter_durable.store.postgres.transactions import Session, Transaction
+from jupyter_durable.store.writer import Writer
 
 T = TypeVar("T")
 Record = TypeVar("Record")
@@ -69,7 +71,10 @@ class PostgresStore:
         self.url = address.shown
         self._reading = Link(address, tell, limit)
         self._apart = Link(address, tell, limit)
-        self._writer = Writer(Session(Link(address, tell, limit)))
+        self._writing = Link(address, tell, limit)
+        self._session = Session(self._writing)
+        self._commits = PostgresCommits(self._session)
+        self._writer: Writer[Transaction] = Writer(self._commits)
         self._large = LargeValues(self._apart)
         patience, self._reading.patience = self._reading.patience, 0.0  # who opens it is told at once
         self._query(lambda connection: connection.execute(statements.NUMBERED, (None,)))
@@ -96,13 +101,13 @@ class PostgresStore:
                     failed = read_failed(link.address, error)
                     raise failed from failed.__cause__
 
-    def _read(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-        return self._query(lambda connection: connection.cursor(binary=True).execute(sql, values).fetchall())
+    def _read(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        return self._query(lambda connection: connection.cursor(binary=True).execute(query, values).fetchall())
 
-    def _records(self, record: type[Record], sql: str, *values: object) -> list[Record]:
+    def _records(self, record: type[Record], query: str, *values: object) -> list[Record]:
         # As record._make, which is a Python function: replays read every row of a request through here.
         make: Callable[[type[Record], tuple[Any, ...]], Record] = tuple.__new__  # type: ignore[assignment]
-        return [make(record, row) for row in self._read(sql, values)]
+        return [make(record, row) for row in self._read(query, values)]
 
     # requests
 
@@ -124,13 +129,13 @@ class PostgresStore:
         self._writer.run(partial(requests.settle, serial=serial, epoch=epoch, status=status, at=at))
 
     def journal(self, lease: Lease) -> PostgresJournal:
-        return PostgresJournal(self._writer, lease)
+        return PostgresJournal(self._writer, self._writing, lease)
 
     def request(self, id: str) -> RequestRow:
-        return only(id, [requests.row_of(row) for row in self._read(*requests.find(id))])
+        return only(id, [requests.row_of(row) for row in self._read(*sql.find(statements.DIALECT, id))])
 
     def requests(self, filter: Filter) -> list[RequestRow]:
-        return [requests.row_of(row) for row in self._read(*requests.listing(filter))]
+        return [requests.row_of(row) for row in self._read(*sql.listing(statements.DIALECT, filter))]
 
     def cancel(self, serial: int) -> None:
         self._writer.run(partial(requests.cancel, serial=serial))
@@ -150,23 +155,23 @@ class PostgresStore:
     # journals, read
 
     def children(self, serial: int, parent: int, after: int, limit: int) -> list[CallRow]:
-        return self._records(CallRow, statements.CHILDREN, serial, parent, after, limit)
+        return self._records(CallRow, statements.READ.children, serial, parent, after, limit)
 
     def call(self, serial: int, parent: int, identity: int) -> CallRow | None:
-        found = self._records(CallRow, statements.CALL, serial, parent, identity)
+        found = self._records(CallRow, statements.READ.call, serial, parent, identity)
         return found[0] if found else None
 
     def reached(self, serial: int, parent: int) -> list[Reached]:
-        return self._records(Reached, statements.REACHED_OF, serial, parent)
+        return self._records(Reached, statements.READ.reached, serial, parent)
 
     def decided(self, serial: int, parent: int) -> list[ArgumentsDecide]:
-        return self._records(ArgumentsDecide, statements.DECIDED_OF, serial, parent)
+        return self._records(ArgumentsDecide, statements.READ.decided, serial, parent)
 
     def runs(self, serial: int) -> list[RunRow]:
-        return self._records(RunRow, statements.RUNS_OF, serial)
+        return self._records(RunRow, statements.READ.runs, serial)
 
     def attempts(self, serial: int, identity: int) -> list[Attempted]:
-        return self._records(Attempted, statements.ATTEMPTS_OF, serial, identity)
+        return self._records(Attempted, statements.READ.attempts, serial, identity)
 
     def logs(self, serial: int, identity: int | None = None) -> list[Logged]:
         if identity is None:
@@ -174,13 +179,13 @@ class PostgresStore:
         return self._records(Logged, statements.LOGS_OF_CALL, serial, identity)
 
     def progress(self, serial: int) -> list[Progressed]:
-        return self._records(Progressed, statements.PROGRESS_OF, serial)
+        return self._records(Progressed, statements.READ.progress, serial)
 
     def metrics(self, serial: int) -> list[Metric]:
-        return self._records(Metric, statements.METRICS_OF, serial)
+        return self._records(Metric, statements.READ.metrics, serial)
 
     def code(self, key: bytes) -> CodeVersion:
-        found = self._records(CodeVersion, statements.CODE, key)
+        found = self._records(CodeVersion, statements.READ.code, key)
         if not found:
             raise SDKUsageError(f"the code version {key.hex()[:12]} is not in the store {self.url}")
         return found[0]
@@ -209,10 +214,10 @@ class PostgresStore:
         )
 
     def watch(self, look: Callable[[], str | None]) -> None:
-        self._writer.looks.append(look)
+        self._commits.looks.append(look)
 
     def gone(self) -> bool:
-        return self._writer.gone is not None
+        return self._commits.gone is not None
 
     def unkept(self) -> bool:
         return False
@@ -222,9 +227,11 @@ class PostgresStore:
 
     def close(self) -> None:
         atexit.unregister(self.close)
-        self._writer.stop()
-        if self._writer.link.unusable is None:
+        if self._writing.unusable is None:
+            self._writing.patience = 0.0
+            self._writer.thread.stop()
+        if self._writing.unusable is None:
             with contextlib.suppress(psycopg.Error):  # it is only tidied up; a sweep does it, too
-                self._writer.session.forget()
-        for link in (self._writer.link, self._reading, self._apart):
+                self._session.forget()
+        for link in (self._writing, self._reading, self._apart):
             link.close()

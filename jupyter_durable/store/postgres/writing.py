@@ -21,7 +21,7 @@ from jupyter_durable.core.model import (
     Write,
 )
 from jupyter_durable.errors import LeaseLost
-from jupyter_durable.store.base import Settled
+from jupyter_durable.store import sql
 from jupyter_durable.store.pending import Fence
 from jupyter_durable.store.postgres import statements
 from jupyter_durable.store.postgres.statements import storable
@@ -34,22 +34,12 @@ def lost(transaction: Transaction, fence: Fence) -> LeaseLost | None:
     if held is not None and held[1] == fence.epoch:
         return None
     found = transaction.execute("SELECT host, pid FROM request WHERE serial = %s", (fence.serial,)).fetchone()
-    if found is None:
-        return LeaseLost(f"request {fence.id} was deleted; this run stops")
-    if found[1] is None:
-        return LeaseLost(f"the run of request {fence.id} has ended; nothing more can be written to it")
-    return LeaseLost(
-        f"request {fence.id} was taken over by process {found[1]} on {found[0]}; this run stops."
-        " Replay it to take it back"
-    )
+    return sql.owned_by(fence, found)
 
 
 def refusal(transaction: Transaction, fence: Fence, row: CallRow) -> LeaseLost:
     """Why an outcome changed no row."""
-    return lost(transaction, fence) or Settled(
-        f"the call {row.name} (identity {row.identity}, attempt {row.attempts}) of request {fence.id} already has a"
-        " durable outcome; this one was dropped"
-    )
+    return lost(transaction, fence) or sql.settled(fence, row)
 
 
 def record(transaction: Transaction, fence: Fence, row: CallRow) -> LeaseLost | None:
@@ -60,7 +50,7 @@ def record(transaction: Transaction, fence: Fence, row: CallRow) -> LeaseLost | 
 
 def is_there(transaction: Transaction, fence: Fence, row: CallRow) -> bool:
     """Whether exactly this outcome can be read back."""
-    found = transaction.execute(statements.CALL, (fence.serial, row.parent, row.identity)).fetchone()
+    found = transaction.execute(statements.READ.call, (fence.serial, row.parent, row.identity)).fetchone()
     return found is not None and CallRow._make(found) == row
 
 

@@ -25,7 +25,7 @@ from jupyter_durable.store.sqlite import requests
 from jupyter_durable.store.sqlite.frames import kept_logs
 from jupyter_durable.store.sqlite.link import WORK_SECONDS, Link
 from jupyter_durable.store.sqlite.watch import Watch
-from jupyter_durable.store.sqlite.writer import Writer
+from jupyter_durable.store.writer import Writer
 
 _DAY: Final = 86_400.0
 _CHUNK: Final = 1_000
@@ -59,7 +59,7 @@ def condemn(cursor: sqlite3.Cursor, serial: int) -> None:
     )
 
 
-def remove(writer: Writer, serial: int) -> None:
+def remove(writer: Writer[sqlite3.Cursor], serial: int) -> None:
     """Remove a condemned request, a chunk a transaction."""
     for table, key in OF_REQUESTS.items():
         while writer.run(partial(_remove_chunk, serial=serial, table=table, key=key)) == _CHUNK:
@@ -115,7 +115,7 @@ def discard_own(cursor: sqlite3.Cursor, blobs: BlobFolder, own: Own, now: float)
             blobs.discard(path, before)
 
 
-def gc(writer: Writer, blobs: BlobFolder, *, older_than: float, now: float, dry_run: bool) -> Swept:
+def gc(writer: Writer[sqlite3.Cursor], blobs: BlobFolder, *, older_than: float, now: float, dry_run: bool) -> Swept:
     """Sweep requests that ended more than `older_than` seconds before `now`, and blobs that no row names."""
     doomed = writer.run(partial(_ended_before, moment=now - older_than))
     swept = [id for _, id in doomed]

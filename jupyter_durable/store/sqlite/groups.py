@@ -12,20 +12,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import TypeAlias
 
 from jupyter_durable.core.model import Write
 from jupyter_durable.errors import CheckpointError, StoreError, StoreGone
 from jupyter_durable.store.blobs import BlobFolder
-from jupyter_durable.store.pending import Pending, Post
+from jupyter_durable.store.pending import Pending, Post, Taken
 from jupyter_durable.store.sqlite.faults import FAULTS, PASSING, code_of, is_io_error
 from jupyter_durable.store.sqlite.link import Link
 from jupyter_durable.store.sqlite.patience import Patience
 from jupyter_durable.store.sqlite.transactions import Transaction, reopened, write_pending
 from jupyter_durable.store.sqlite.writing import is_there, record, write_all
-
-Taken: TypeAlias = Sequence[tuple[Pending, list[Write]]]
-"""What was queued, by journal."""
 
 
 class Groups:

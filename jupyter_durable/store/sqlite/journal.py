@@ -15,22 +15,25 @@ from functools import partial
 
 from jupyter_durable.core.model import CallRow, Lease, Write
 from jupyter_durable.store.base import Finish, Heartbeat
+from jupyter_durable.store.blobs import BlobFolder
 from jupyter_durable.store.pending import Fence, Pending, Post, Waiting
 from jupyter_durable.store.sqlite import requests
 from jupyter_durable.store.sqlite.faults import FAULTS, code_of, is_io_error
-from jupyter_durable.store.sqlite.link import CHECKPOINT_EVERY
+from jupyter_durable.store.sqlite.link import CHECKPOINT_EVERY, Link
 from jupyter_durable.store.sqlite.statements import RECORD
-from jupyter_durable.store.sqlite.writer import Writer
 from jupyter_durable.store.sqlite.writing import refusal
+from jupyter_durable.store.writer import TEND, Writer
 
 
 class SqliteJournal:
     """See `jupyter_durable.store.base.Journal`."""
 
-    def __init__(self, writer: Writer, lease: Lease) -> None:
+    def __init__(self, writer: Writer[sqlite3.Cursor], link: Link, blobs: BlobFolder, lease: Lease) -> None:
         self.lease = lease
         self._writer = writer
-        self._link = writer.link
+        self._thread = writer.thread
+        self._link = link
+        self._blobs = blobs
         self._pending = Pending(Fence(lease.serial, lease.epoch, lease.id))
         self._marks = self._pending.marks
         self._deferred = self._pending.deferred
@@ -52,7 +55,7 @@ class SqliteJournal:
                             raise refusal(cursor, self._pending.fence, row)
                         link.commits = commits = link.commits + 1
                         if not commits % CHECKPOINT_EVERY:
-                            self._writer.ask_checkpoint()
+                            self._thread.say(TEND)
                         return
             except FAULTS as error:
                 if not is_io_error(error) and code_of(error) != sqlite3.SQLITE_BUSY:
@@ -64,39 +67,36 @@ class SqliteJournal:
 
     def _wait(self, row: CallRow, writes: Sequence[Write], *, suspect: bool = False) -> None:
         waiting: Waiting[None] = Waiting()
-        self._writer.post(Post(self._pending, row, writes, waiting, suspect))
+        self._thread.put(Post(self._pending, row, writes, waiting, suspect))
         waiting.wait()
 
     def post(self, row: CallRow, done: Callable[[BaseException | None], None], writes: Sequence[Write] = ()) -> None:
         self._marks.pop(row.identity, None)
-        self._writer.post(Post(self._pending, row, writes, done))
+        self._thread.put(Post(self._pending, row, writes, done))
 
     def alone(self) -> bool:
-        return not self._marks and not self._deferred and not self._link.lock.locked() and self._writer.idle()
+        return not self._marks and not self._deferred and not self._link.lock.locked() and self._thread.idle()
 
     def later(self, write: Write) -> None:
         if type(write) is CallRow and write.status == "running":
             self._marks[write.identity] = write
         else:
             self._deferred.append(write)
-        if not self._writer.armed:
-            self._writer.arm()
+        if not self._thread.armed:
+            self._thread.arm()
 
     def flush(self) -> None:
-        self._writer.run(_nothing, self._pending)
-        failure, self._pending.failure = self._pending.failure, None
-        if failure is not None:
-            raise failure
+        self._writer.flush(self._pending)
 
     def finish(self, finish: Finish) -> None:
         self._writer.run(partial(self._finish, end=finish), self._pending)
         if finish.root is not None and finish.root.blob is not None:
-            self._writer.blobs.release(finish.root.blob)
+            self._blobs.release(finish.root.blob)
         self._writer.journals.pop(id(self), None)
 
     def _finish(self, cursor: sqlite3.Cursor, end: Finish) -> None:
         if end.root is not None and end.root.blob is not None:
-            self._writer.blobs.ensure(end.root.blob)
+            self._blobs.ensure(end.root.blob)
         requests.finish(cursor, self._pending.fence, self.lease.run, end)
 
     def renew(self, lease_until: float, lease_boot: float | None = None) -> Heartbeat:
@@ -107,7 +107,3 @@ class SqliteJournal:
     def close(self) -> None:
         if self._writer.journals.pop(id(self), None) is not None and self._link.unusable is None:
             self._writer.run(partial(requests.let_go, fence=self._pending.fence, run=self.lease.run), self._pending)
-
-
-def _nothing(_: sqlite3.Cursor) -> None:
-    return None

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from jupyter_durable.core.model import (
-    FINGERPRINT_RULE,
     CallRow,
     CodeVersion,
     Lease,
@@ -24,27 +23,22 @@ from jupyter_durable.core.model import (
     Status,
 )
 from jupyter_durable.errors import SDKUsageError
-from jupyter_durable.store.base import Filter, Finish, Heartbeat, Seen, not_as_read
+from jupyter_durable.store import sql
+from jupyter_durable.store.base import Finish, Heartbeat, Seen, not_as_read
 from jupyter_durable.store.pending import Fence
+from jupyter_durable.store.sql import NO_OWNER
 from jupyter_durable.store.sqlite import statements
 from jupyter_durable.store.sqlite.statements import storable
 from jupyter_durable.store.sqlite.writing import lost, record
 
 _SELECT: Final = statements.REQUESTS
-_OWNER: Final = RequestRow._fields.index("owner")
 MOST_RUNS: Final = 1 << 20
 """Runs of one request. A larger number in a file was put there by damage."""
-_NO_OWNER: Final = (
-    "host = NULL, boot_id = NULL, pid_namespace = NULL, pid = NULL, pid_started = NULL, lease_until = 0,"
-    " lease_boot = NULL"
-)
 
 
 def row_of(found: tuple[object, ...]) -> RequestRow:
     """A row of `_SELECT` as a record."""
-    owner = found[_OWNER : _OWNER + 5]
-    rest = (*found[:_OWNER], None if owner[3] is None else Owner._make(owner), *found[_OWNER + 5 :])
-    row = RequestRow._make(rest)
+    row = sql.request_of(found)
     return row._replace(cancel_requested=bool(row.cancel_requested), pinned=bool(row.pinned))
 
 
@@ -72,20 +66,17 @@ def accept(
         _refuse_newer(cursor, seen)
     keep_code(cursor, new.code)
     cursor.execute(
-        "INSERT INTO request (epoch, run, lease_until, cancel_requested, pinned, id, application, kind, status,"
-        " accepted_at, code_key, notebook, cell, idempotency_key, forked_from, rule, headers, input_digest, input, mac)"
+        f"INSERT INTO request (epoch, run, lease_until, cancel_requested, pinned, {sql.NEW})"
         " VALUES (0, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (new.id, new.application, new.kind, Status.QUEUED, new.accepted_at, new.code.key, storable(new.notebook),
-         new.cell, new.idempotency_key, new.forked_from, FINGERPRINT_RULE, new.headers, new.input_digest, new.input,
-         new.mac),
-    )  # fmt: skip
+        sql.new_request(new, storable),
+    )
     serial = cursor.lastrowid or 0
     cursor.executemany(statements.COPY, ((serial, *call) for call in calls))
     return by_serial(cursor, serial), True
 
 
 def _refuse_newer(cursor: sqlite3.Cursor, seen: Seen) -> None:
-    found = cursor.execute(*listing(seen.wanted._replace(limit=1))).fetchone()
+    found = cursor.execute(*sql.listing(statements.DIALECT, seen.wanted._replace(limit=1))).fetchone()
     if found is not None and row_of(found).serial > seen.newest:
         raise not_as_read(row_of(found))
 
@@ -143,7 +134,7 @@ def settle(cursor: sqlite3.Cursor, serial: int, epoch: int, status: str, at: flo
     if row.epoch != epoch:
         raise not_as_read(row)
     cursor.execute(
-        f"UPDATE request SET epoch = epoch + 1, status = ?, finished_at = ?, cancel_requested = 0, {_NO_OWNER}"
+        f"UPDATE request SET epoch = epoch + 1, status = ?, finished_at = ?, cancel_requested = 0, {NO_OWNER}"
         " WHERE serial = ?",
         (status, at, serial),
     )
@@ -158,7 +149,7 @@ def finish(cursor: sqlite3.Cursor, fence: Fence, run: int, end: Finish) -> None:
     if refused is not None:
         raise refused
     cursor.execute(
-        f"UPDATE request SET epoch = epoch + 1, status = ?, finished_at = ?, error = ?, {_NO_OWNER} WHERE serial = ?",
+        f"UPDATE request SET epoch = epoch + 1, status = ?, finished_at = ?, error = ?, {NO_OWNER} WHERE serial = ?",
         (end.status, end.finished_at, storable(end.error), fence.serial),
     )
     cursor.execute(
@@ -171,7 +162,7 @@ def let_go(cursor: sqlite3.Cursor, fence: Fence, run: int) -> None:
     """Release the lease of a run that did not end; nothing when another one owns the request already."""
     if lost(cursor, fence) is None:
         cursor.execute(
-            f"UPDATE request SET epoch = epoch + 1, status = ?, {_NO_OWNER} WHERE serial = ?",
+            f"UPDATE request SET epoch = epoch + 1, status = ?, {NO_OWNER} WHERE serial = ?",
             (Status.INTERRUPTED, fence.serial),
         )
         cursor.execute(
@@ -217,35 +208,3 @@ def move(cursor: sqlite3.Cursor, rows: Sequence[RequestRow], new_notebook: str) 
         [(storable(new_notebook), row.serial, row.epoch, row.notebook) for row in rows],
     )
     return max(0, int(cursor.rowcount))
-
-
-# finding: queries for the reading side
-
-
-def find(id: str) -> tuple[str, tuple[object, ...]]:
-    """The query for an id, a prefix or `last`; an exact id comes first, and more than 5 are not listed."""
-    if id == "last":
-        return f"{_SELECT} ORDER BY serial DESC LIMIT 1", ()
-    return f"{_SELECT} AND id >= ? AND id < ? ORDER BY id LIMIT 6", (storable(id), storable(id) + "\U0010ffff")
-
-
-def listing(filter: Filter) -> tuple[str, tuple[object, ...]]:
-    """The query for a filter. Column names come from here, values are parameters."""
-    sql, values = _SELECT, list[object]()
-    exact = {"status": filter.status, "application": filter.application, "notebook": filter.notebook}
-    for column, value in {**exact, "cell": filter.cell}.items():
-        if value is not None:
-            sql += f" AND {column} = ?"
-            values.append(storable(value))
-    if filter.text:
-        pattern = "%" + storable(filter.text).replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
-        columns = ("id", "application", "notebook", "cell", "error")
-        sql += " AND (" + " OR ".join(rf"{column} LIKE ? ESCAPE '\'" for column in columns) + ")"
-        values += [pattern] * len(columns)
-    if filter.since is not None:
-        sql += " AND accepted_at >= ?"
-        values.append(filter.since)
-    if filter.before is not None:
-        sql += " AND serial < ?"
-        values.append(filter.before)
-    return f"{sql} ORDER BY serial DESC LIMIT ?", (*values, filter.limit)

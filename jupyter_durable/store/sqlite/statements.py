@@ -10,24 +10,12 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from jupyter_durable.core.model import (
-    ArgumentsDecide,
-    Attempted,
-    CallRow,
-    CodeVersion,
-    Logged,
-    Metric,
-    Owner,
-    Progressed,
-    Reached,
-    RequestRow,
-    RunRow,
-)
+from jupyter_durable.core.model import CallRow, Owner, RequestRow
 from jupyter_durable.records import NamedTuple
+from jupyter_durable.store import sql
 
-Text = TypeVar("Text", str, str | None)
 _SQL_TYPES: Final = {"int": "INTEGER", "bool": "INTEGER", "float": "REAL", "str": "TEXT", "bytes": "BLOB"}
 """By the types of our records as they are written there: to evaluate them took a tenth of what opening a store does."""
 
@@ -60,13 +48,8 @@ def needed(record: type[tuple[Any, ...]]) -> tuple[int, ...]:
     return tuple(at for at, column in enumerate(_columns(record)) if not column.nullable)
 
 
-def storable(text: Text) -> Text:
-    """A text as the UTF-8 of SQLite can hold it: lone surrogates, of file names that are no UTF-8, as their escapes.
-
-    For what tells and what is looked for. What is signed is written as it is, or not at all.
-    """
-    return text if text is None else text.encode("utf-8", "backslashreplace").decode()
-
+storable = sql.encoded
+"""A text as SQLite can hold it, for what tells and what is looked for; what is signed is written as it is."""
 
 LONGEST: Final = 16_384
 """Characters of a text as who only looks reads it; no name, place or error of ours is longer."""
@@ -102,11 +85,10 @@ def cut(value: Any) -> Any:
 
 
 _COLUMNS: Final = ", ".join(CallRow._fields)
-_SET: Final = ", ".join(f"{c} = excluded.{c}" for c in CallRow._fields if c not in ("parent", "identity"))
 _UPSERT: Final = f"""
 INSERT INTO call (request, {_COLUMNS})
 SELECT serial, {", ".join("?" * len(CallRow._fields))} FROM request WHERE serial = ? AND epoch = ?
-ON CONFLICT (request, parent, identity) DO UPDATE SET {_SET}
+ON CONFLICT (request, parent, identity) DO UPDATE SET {sql.set_clause()}
 WHERE (call.pass_no, call.attempts) < (excluded.pass_no, excluded.attempts)"""
 
 MARK: Final = _UPSERT
@@ -118,22 +100,10 @@ OR (call.pass_no, call.attempts) = (excluded.pass_no, excluded.attempts) AND cal
 FENCE: Final = "SELECT 1 FROM request WHERE serial = ? AND epoch = ?"
 COPY: Final = f"INSERT INTO call (request, {_COLUMNS}) VALUES (?, {', '.join('?' * len(CallRow._fields))})"
 
-_CALLS: Final = f"SELECT {_read(CallRow)} FROM call WHERE request = ? AND parent = ?"
-CHILDREN: Final = f"{_CALLS} AND identity > ? ORDER BY identity LIMIT ?"
-CALL: Final = f"{_CALLS} AND identity = ?"
-REACHED_OF: Final = f"SELECT {_read(Reached)} FROM reached WHERE request = ? AND parent = ? ORDER BY pass_no, seq"
-DECIDED_OF: Final = (
-    f"SELECT {_read(ArgumentsDecide)} FROM decided WHERE request = ? AND parent = ? ORDER BY name, pass_no"
-)
-RUNS_OF: Final = f"SELECT {_read(RunRow)} FROM run WHERE request = ? ORDER BY run"
-ATTEMPTS_OF: Final = (
-    f"SELECT {_read(Attempted)} FROM attempt WHERE request = ? AND identity = ? ORDER BY pass_no, attempt"
-)
-LOGS_OF: Final = f"SELECT {_read(Logged)} FROM log WHERE request = ? AND coalesce(identity = ?, 1) ORDER BY id"
-PROGRESS_OF: Final = f"SELECT {_read(Progressed)} FROM progress WHERE request = ? ORDER BY identity"
-METRICS_OF: Final = f"SELECT {_read(Metric)} FROM metric WHERE request = ? ORDER BY id"
-CODE: Final = f"SELECT {_read(CodeVersion)} FROM code WHERE key = ?"
+READ: Final = sql.reads(_read, "?")
+LOGS_OF: Final = sql.logs(_read, "request = ? AND coalesce(identity = ?, 1)")
 REQUESTS: Final = f"SELECT {_read(RequestRow)} FROM request WHERE NOT deleted"
+DIALECT: Final = sql.Dialect("?", r"{} LIKE ? ESCAPE '\'", sql.encoded, REQUESTS)
 
 REACHED: Final = "INSERT OR REPLACE INTO reached VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 ATTEMPTED: Final = "INSERT OR REPLACE INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?)"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -38,16 +39,18 @@ from jupyter_durable.core.model import (
 )
 from jupyter_durable.errors import SDKUsageError, StoreError
 from jupyter_durable.files import remedy
+from jupyter_durable.store import sql
 from jupyter_durable.store.base import Buffer, Copied, Filter, Finding, Seen, Swept, only
 from jupyter_durable.store.blobs import BlobFolder
 from jupyter_durable.store.sqlite import care, requests, statements, taking_in
+from jupyter_durable.store.sqlite.commits import SqliteCommits
 from jupyter_durable.store.sqlite.faults import broken, read_failed
 from jupyter_durable.store.sqlite.frames import kept_beside
 from jupyter_durable.store.sqlite.journal import SqliteJournal
 from jupyter_durable.store.sqlite.link import Link
 from jupyter_durable.store.sqlite.patience import Patience, Tell, log
 from jupyter_durable.store.sqlite.watch import Limit
-from jupyter_durable.store.sqlite.writer import Writer
+from jupyter_durable.store.writer import Writer
 
 _KINDS: Final = (
     CallRow, Reached, ArgumentsDecide, RunRow, Attempted, Logged, Progressed, Metric, CodeVersion, RequestRow,
@@ -74,20 +77,23 @@ class SqliteStore:
         self.url = f"sqlite:///{path}"
         self._link = Link(path, network=network, tell=tell, limit=limit)
         self._blobs = BlobFolder(_blobs_of(path))
-        self._writer = Writer(self._link, self._blobs)
+        self._writer: Writer[sqlite3.Cursor] = Writer(SqliteCommits(self._link, self._blobs))
+        journals = self._writer.journals
+        self._link.running = lambda: [pending.fence.id for pending in list(journals.values())]
+        self._closing = threading.Lock()
         self._link.beside.append(self._blobs.changed)
         atexit.register(self.close)
 
-    def _read(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def _read(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         patience: Patience | None = None
         while True:
             watch = self._link.watch()
             try:
                 with self._link.lock:
                     if self._link.limit is None:
-                        return watch.read(self._link.connection, sql, values)
+                        return watch.read(self._link.connection, query, values)
                     self._link.refuse_changed_schema()
-                    return watch.read(self._link.connection, statements.bounded(sql), values)
+                    return watch.read(self._link.connection, statements.bounded(query), values)
             except (sqlite3.Error, UnicodeDecodeError) as error:
                 if watch.ended(error):
                     raise watch.over(self._link.name) from None
@@ -95,9 +101,9 @@ class SqliteStore:
                 if not patience.again(error):
                     raise read_failed(self._link.name, patience.over(error)) from error
 
-    def _rows(self, record: type[Any], sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+    def _rows(self, record: type[Any], query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         """Rows of a record. A damaged page reads as NULLs, without an error: none may be where a value always is."""
-        needed, found = _NEEDED[record], self._read(sql, values)
+        needed, found = _NEEDED[record], self._read(query, values)
         for row in found:
             if None in needed(row):
                 raise broken(self._link.name, ValueError("a row of it lacks what every row has"))
@@ -109,10 +115,10 @@ class SqliteStore:
             raise broken(self._link.name, ValueError("a number of it has no end"))
         return tuple(map(statements.cut, row))
 
-    def _records(self, record: type[Record], sql: str, *values: object) -> list[Record]:
+    def _records(self, record: type[Record], query: str, *values: object) -> list[Record]:
         # As record._make, which is a Python function: replays read every row of a request through here.
         make: Callable[[type[Record], tuple[Any, ...]], Record] = tuple.__new__  # type: ignore[assignment]
-        return [make(record, row) for row in self._rows(record, sql, values)]
+        return [make(record, row) for row in self._rows(record, query, values)]
 
     def _requests(self, query: tuple[str, Sequence[object]]) -> list[RequestRow]:
         return [requests.row_of(row) for row in self._rows(RequestRow, *query)]
@@ -137,13 +143,13 @@ class SqliteStore:
         self._writer.run(partial(requests.settle, serial=serial, epoch=epoch, status=status, at=at))
 
     def journal(self, lease: Lease) -> SqliteJournal:
-        return SqliteJournal(self._writer, lease)
+        return SqliteJournal(self._writer, self._link, self._blobs, lease)
 
     def request(self, id: str) -> RequestRow:
-        return only(id, self._requests(requests.find(id)))
+        return only(id, self._requests(sql.find(statements.DIALECT, id)))
 
     def requests(self, filter: Filter) -> list[RequestRow]:
-        return self._requests(requests.listing(filter))
+        return self._requests(sql.listing(statements.DIALECT, filter))
 
     def cancel(self, serial: int) -> None:
         self._writer.run(partial(requests.cancel, serial=serial))
@@ -168,35 +174,35 @@ class SqliteStore:
     # journals, read
 
     def children(self, serial: int, parent: int, after: int, limit: int) -> list[CallRow]:
-        return self._records(CallRow, statements.CHILDREN, serial, parent, after, limit)
+        return self._records(CallRow, statements.READ.children, serial, parent, after, limit)
 
     def call(self, serial: int, parent: int, identity: int) -> CallRow | None:
-        found = self._records(CallRow, statements.CALL, serial, parent, identity)
+        found = self._records(CallRow, statements.READ.call, serial, parent, identity)
         return found[0] if found else None
 
     def reached(self, serial: int, parent: int) -> list[Reached]:
-        return self._records(Reached, statements.REACHED_OF, serial, parent)
+        return self._records(Reached, statements.READ.reached, serial, parent)
 
     def decided(self, serial: int, parent: int) -> list[ArgumentsDecide]:
-        return self._records(ArgumentsDecide, statements.DECIDED_OF, serial, parent)
+        return self._records(ArgumentsDecide, statements.READ.decided, serial, parent)
 
     def runs(self, serial: int) -> list[RunRow]:
-        return self._records(RunRow, statements.RUNS_OF, serial)
+        return self._records(RunRow, statements.READ.runs, serial)
 
     def attempts(self, serial: int, identity: int) -> list[Attempted]:
-        return self._records(Attempted, statements.ATTEMPTS_OF, serial, identity)
+        return self._records(Attempted, statements.READ.attempts, serial, identity)
 
     def logs(self, serial: int, identity: int | None = None) -> list[Logged]:
         return self._records(Logged, statements.LOGS_OF, serial, identity)
 
     def progress(self, serial: int) -> list[Progressed]:
-        return self._records(Progressed, statements.PROGRESS_OF, serial)
+        return self._records(Progressed, statements.READ.progress, serial)
 
     def metrics(self, serial: int) -> list[Metric]:
-        return self._records(Metric, statements.METRICS_OF, serial)
+        return self._records(Metric, statements.READ.metrics, serial)
 
     def code(self, key: bytes) -> CodeVersion:
-        found = self._records(CodeVersion, statements.CODE, key)
+        found = self._records(CodeVersion, statements.READ.code, key)
         if not found:
             raise SDKUsageError(f"the code version {key.hex()[:12]} is not in the store {self._link.name}")
         return found[0]
@@ -259,8 +265,8 @@ class SqliteStore:
         if self._link.unusable is not None:
             return
         self._link.give_up()
-        self._writer.stop()
-        with self._writer.closing:
+        self._writer.thread.stop()
+        with self._closing:
             if self._link.unusable is None:
                 with self._link.lock:
                     self._link.close()

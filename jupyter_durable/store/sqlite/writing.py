@@ -23,7 +23,7 @@ from jupyter_durable.core.model import (
     Write,
 )
 from jupyter_durable.errors import LeaseLost
-from jupyter_durable.store.base import Settled
+from jupyter_durable.store import sql
 from jupyter_durable.store.pending import Fence
 from jupyter_durable.store.sqlite import statements
 from jupyter_durable.store.sqlite.statements import storable
@@ -39,10 +39,7 @@ def record(cursor: sqlite3.Cursor, fence: Fence, row: CallRow) -> LeaseLost | No
 
 def refusal(cursor: sqlite3.Cursor, fence: Fence, row: CallRow) -> LeaseLost:
     """Why an outcome changed no row."""
-    return lost(cursor, fence) or Settled(
-        f"the call {row.name} (identity {row.identity}, attempt {row.attempts}) of request {fence.id} already has a"
-        " durable outcome; this one was dropped"
-    )
+    return lost(cursor, fence) or sql.settled(fence, row)
 
 
 def lost(cursor: sqlite3.Cursor, fence: Fence) -> LeaseLost | None:
@@ -50,19 +47,12 @@ def lost(cursor: sqlite3.Cursor, fence: Fence) -> LeaseLost | None:
     if cursor.execute(statements.FENCE, (fence.serial, fence.epoch)).fetchone() is not None:
         return None
     found = cursor.execute("SELECT host, pid FROM request WHERE serial = ?", (fence.serial,)).fetchone()
-    if found is None:
-        return LeaseLost(f"request {fence.id} was deleted; this run stops")
-    if found[1] is None:
-        return LeaseLost(f"the run of request {fence.id} has ended; nothing more can be written to it")
-    return LeaseLost(
-        f"request {fence.id} was taken over by process {found[1]} on {found[0]}; this run stops."
-        " Replay it to take it back"
-    )
+    return sql.owned_by(fence, found)
 
 
 def is_there(cursor: sqlite3.Cursor, fence: Fence, row: CallRow) -> bool:
     """Whether exactly this outcome can be read back."""
-    found = cursor.execute(statements.CALL, (fence.serial, row.parent, row.identity)).fetchone()
+    found = cursor.execute(statements.READ.call, (fence.serial, row.parent, row.identity)).fetchone()
     return found is not None and CallRow._make(found) == row
 
 
@@ -70,8 +60,8 @@ def write_all(cursor: sqlite3.Cursor, fence: Fence, writes: Iterable[Write]) -> 
     """Write what needs no acknowledgement. The caller has checked the fence in this transaction."""
     for write in writes:
         if isinstance(write, CallRow):
-            sql = statements.MARK if write.status == "running" else statements.RECORD
-            cursor.execute(sql, (*write, fence.serial, fence.epoch))
+            text = statements.MARK if write.status == "running" else statements.RECORD
+            cursor.execute(text, (*write, fence.serial, fence.epoch))
         else:
             cursor.execute(*_statement(fence.serial, write))
 

@@ -268,13 +268,17 @@ export class HeadView {
       return trans.__('It starts when the kernel is free; press to withdraw');
     }
     const goesOn = trans.__(
-      'Execute this cell again and go on with this request: its variables arrive, what is unchanged is reused'
+      'Execute this cell again and go on with this request: its variables arrive, what is unchanged is reused, what was not reached runs, too'
     );
     const what = hasCell
       ? well
         ? goesOn
-        : trans.__('Execute this cell again: what succeeded is reused')
-      : trans.__('Run it again: what succeeded is reused');
+        : trans.__(
+            'Execute this cell again: what succeeded is reused, what was not reached runs, too'
+          )
+      : trans.__(
+          'Run it again: what succeeded is reused, what was not reached runs, too'
+        );
     return this.changed.length > 0
       ? trans.__('%1. Changed since: %2', what, visible(names(this.changed)))
       : what;

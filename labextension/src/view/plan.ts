@@ -38,17 +38,18 @@ export function planTable(
   trans: TranslationBundle
 ): HTMLElement {
   const plan = readPlan(reply);
+  const saves = plan.rows.some(row => row.saved >= LEAST_SAVED);
   const rows = plan.rows.map(row => [
     row.call,
     row.action,
     row.why,
-    row.saved >= LEAST_SAVED ? spoken(row.saved) : ''
+    ...(saves ? [row.saved >= LEAST_SAVED ? spoken(row.saved) : ''] : [])
   ]);
   const columns = [
     trans.__('Call'),
     trans.__('In a replay'),
     trans.__('Why'),
-    trans.__('Saves')
+    ...(saves ? [trans.__('Saves')] : [])
   ];
   return element('div', 'scroll', [
     element('div', 'plan-sum', visible(planSum(plan, trans))),
