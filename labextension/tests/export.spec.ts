@@ -141,9 +141,14 @@ describe('an export that is put together', () => {
     )!;
     expect(force.hidden).toBe(true);
     form.failed('README.md was edited by hand');
+    await form.ask();
+    expect(texts(form.node, '.jp-durable-wrong')).toEqual([
+      'README.md was edited by hand'
+    ]);
     expect(force.hidden).toBe(false);
     force.querySelector('input')!.click();
     await settled();
     expect(form.wish.force).toBe(true);
+    expect(texts(form.node, '.jp-durable-wrong')).toEqual(['']);
   });
 });

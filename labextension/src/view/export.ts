@@ -76,6 +76,7 @@ export class ExportForm {
 
   /** Say why it was not written; what was edited by hand may be written over. */
   failed(why: string): void {
+    this._failure = why;
     this._say(why);
     show(this._forced, true);
   }
@@ -123,12 +124,12 @@ export class ExportForm {
       trans.__('Write over what was edited by hand')
     ]);
     show(this._forced, this._force.checked);
-    this._target.addEventListener('change', () => void this.ask());
-    this._force.addEventListener('change', () => void this.ask());
+    this._target.addEventListener('change', () => this._changed());
+    this._force.addEventListener('change', () => this._changed());
     this._folder.addEventListener('input', () => {
       window.clearTimeout(this._typing);
       this._typing = window.setTimeout(
-        () => void this.ask(),
+        () => this._changed(),
         TYPING_MILLISECONDS
       );
     });
@@ -144,10 +145,16 @@ export class ExportForm {
 
   private _show(found: IExported): void {
     this._list(found.roots);
-    this._say(found.refusal);
+    this._say(found.refusal || this._failure);
     setText(this._sum, found.refusal ? '' : sumOf(found, this._trans));
     this._table.replaceChildren(...rowsOf(found.decisions, this._trans));
     this.ready(!found.refusal && this.wish.directory !== '');
+  }
+
+  /** What was wrong before may be so no more. */
+  private _changed(): void {
+    this._failure = '';
+    void this.ask();
   }
 
   private _refuse(why: string): void {
@@ -197,7 +204,7 @@ export class ExportForm {
       } else {
         chosen.delete(root.name);
       }
-      void this.ask();
+      this._changed();
     });
     return element('label', 'export-choice', [
       box,
@@ -217,6 +224,7 @@ export class ExportForm {
   private _wrong = element('div', 'wrong');
   private _sum = element('div', 'export-sum');
   private _table = element('table', 'table');
+  private _failure = '';
   private _asked = 0;
   private _typing = 0;
 }
