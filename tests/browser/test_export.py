@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.lab import ARTIFACTS, Lab, Notebook
+from tests.browser.lab import ARTIFACTS, Lab, Notebook, wait_for
 
 CELLS = [
     "%load_ext jupyter_durable\nfrom jupyter_durable import application, function\nimport math",
@@ -54,6 +54,12 @@ def test_what_goes_in_is_seen_chosen_and_then_written(lab: Lab, page: Page, them
     expect(dialog.locator(".jp-durable-export-sum")).to_contain_text("files")
     dialog.get_by_role("button", name="Export").click()
     expect(dialog.locator(".jp-durable-wrong")).to_contain_text("README.md")
+    expect(dialog.locator(".jp-durable-export-name")).to_have_count(2)
+    expect(dialog.locator(".jp-durable-wrong")).to_contain_text("README.md")
     page.screenshot(path=ARTIFACTS / f"export-edited-{theme.lower()}.png")
-    dialog.get_by_role("button", name="Cancel").click()
     assert (folder / "README.md").read_text() == "edited by hand"
+    dialog.get_by_label("Write over what was edited by hand").check()
+    expect(dialog.locator(".jp-durable-wrong")).to_have_text("")
+    dialog.get_by_role("button", name="Export").click()
+    expect(dialog).to_have_count(0)
+    wait_for(lambda: "catalogue" in (folder / "README.md").read_text(), 60)
