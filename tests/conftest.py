@@ -24,6 +24,7 @@ pytest.register_assert_rewrite("jupyter_durable.testing.conformance")  # no test
 settings.register_profile("jupyter_durable", deadline=None)  # how busy the machine is proves nothing
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("jupyter_durable")
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # see `_programs_start_without_a_grammar`
 
 
 BROWSER = "tests/browser/"

@@ -7,7 +7,7 @@ Rules of this file
 - What a failed test saw is kept: a picture and the page's console, in `.artifacts`; the report says where.
 - No test leaves a busy kernel to the next one, nor its theme.
 - Pages are tabs of one window, which takes a fifth less to open than a window of its own and keeps what was loaded;
-  what a test's pages had stored, and were allowed, is forgotten with it.
+  what a test's pages had stored, and were allowed, is forgotten with it. A tab that is as a new one is used again.
 """
 
 from __future__ import annotations
@@ -25,47 +25,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect, sync_playwright
-from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.browser.kept import SIZE, Console, Tabs
 from tests.browser.lab import ARTIFACTS, Lab, Settings, running_lab
 
 PATIENCE = 90_000
 """Milliseconds in which what is expected comes on a slow and busy machine: only a fault waits so long."""
 expect.set_options(timeout=PATIENCE)
 QUIET = ("gpu", "quic", "background-networking", "component-update", "sync")
-LAST_LINES = 8
 STORED = "local_storage,indexeddb,cache_storage,service_workers"
-
-
-class Console:
-    """What a page said while it was open."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.lines: list[str] = []
-        page.on("console", self._heard)
-        page.on("pageerror", lambda error: self.lines.append(f"uncaught: {error.stack or error.message}"))
-        page.on("requestfailed", lambda asked: self.lines.append(f"failed: {asked.method} {asked.url} {asked.failure}"))
-        page.on("response", self._answered)
-
-    def _heard(self, said: ConsoleMessage) -> None:
-        where = said.location
-        self.lines.append(f"{said.type}: {said.text} ({where['url']}:{where['lineNumber']})")
-
-    def _answered(self, response: Response) -> None:
-        if response.status >= 400:
-            self.lines.append(f"{response.status}: {response.request.method} {response.url}")
-
-    def keep(self, name: Path) -> str:
-        """Write it beside a picture of the page; says where, and what came last."""
-        said = [self.page.url, *self.lines]
-        try:
-            self.page.screenshot(path=f"{name}.png")
-        except PlaywrightError as error:  # the page is gone, or hangs
-            said.append(f"no picture: {error}")
-        Path(f"{name}.txt").write_text("\n".join(said) + "\n")
-        return "\n".join([f"{name}.png and .txt, which ends:", *said[-LAST_LINES:]])
 
 
 CONSOLE = pytest.StashKey[Console]()
@@ -118,7 +87,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.fixture(scope="package")
 def window(browser: Browser) -> BrowserContext:
     """A window as wide as a laptop's."""
-    made = browser.new_context(viewport={"width": 1280, "height": 900})
+    made = browser.new_context(viewport=SIZE)
     made.set_default_timeout(PATIENCE)
     return made
 
@@ -129,32 +98,42 @@ def first_tab(window: BrowserContext) -> Page:
     return window.new_page()
 
 
+@pytest.fixture(scope="package")
+def tabs(window: BrowserContext, first_tab: Page) -> Tabs:
+    """The tabs of the window."""
+    return Tabs(window)
+
+
 @pytest.fixture
-def page(window: BrowserContext, first_tab: Page, request: pytest.FixtureRequest) -> Iterator[Page]:
+def page(window: BrowserContext, first_tab: Page, tabs: Tabs, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page as wide as a laptop's. After it, kernels of the test's servers that are still at it are ended."""
     ARTIFACTS.mkdir(exist_ok=True)
-    made = window.new_page()
-    request.node.stash[CONSOLE] = Console(made)
-    yield made
-    forget(window, first_tab)
-    for server in request.node.funcargs.values():
-        if isinstance(server, Lab):
-            server.end_busy_kernels()
-            server.forget_theme()
+    console = tabs.take(new="settings" in request.fixturenames)
+    request.node.stash[CONSOLE] = console
+    yield console.page
+    servers = [server for server in request.node.funcargs.values() if isinstance(server, Lab)]
+    if "settings" not in request.fixturenames and "lab" in request.node.funcargs:
+        tabs.give_back(console, request.node.funcargs["lab"])
+    forget(window, first_tab, tabs.kept)
+    for server in servers:
+        server.end_busy_kernels()
+        server.forget_theme()
 
 
-def forget(window: BrowserContext, first_tab: Page) -> None:
-    """Close all pages but the first tab, and drop what they had stored and were allowed."""
+def forget(window: BrowserContext, first_tab: Page, kept: Page | None) -> None:
+    """Close all pages but the first tab and the kept one, and drop what they had stored and were allowed."""
     places = set()
     for page in window.pages:
         if page is not first_tab:
             places.add(urlsplit(page.url)[:2])
-            page.close()
+            if page is not kept:
+                page.close()
     session = window.new_cdp_session(first_tab)
     for place in ["://".join(place) for place in places if place[0] == "http"]:
         session.send("Storage.clearDataForOrigin", {"origin": place, "storageTypes": STORED})
     session.detach()
-    window.clear_cookies()
+    if kept is None:  # its login is one of them
+        window.clear_cookies()
     window.clear_permissions()
 
 

@@ -25,6 +25,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
+from tests.browser.kept import LOADED, OPEN
 from tests.conftest import ROOT
 
 TOKEN = "t"
@@ -162,8 +163,14 @@ class Notebook:
 
     def __init__(self, page: Page, lab: Lab, name: str, *, kernel: bool = True, app: str = "lab/tree") -> None:
         self.page = page
-        page.goto(f"{lab.url}/{app}/{name}?token={TOKEN}&reset")
+        emptied = app == "lab/tree" and page.url.startswith(f"{lab.url}/") and page.evaluate("() => window.emptied")
+        if emptied:
+            page.evaluate(OPEN, name)
+        else:
+            page.goto(f"{lab.url}/{app}/{name}?token={TOKEN}&reset")
         page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=90_000)
+        if app == "lab/tree" and not emptied:
+            page.evaluate(LOADED)
         if kernel:
             self.idle()
 

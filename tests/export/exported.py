@@ -73,7 +73,7 @@ class Serving:
         self._data = data
         self.port = 0
         self.process: subprocess.Popen[str] | None = None
-        self._log = data.with_name("served")
+        self._log = data.with_name(f"{data.name}.log")
 
     def start(self) -> Serving:
         """Start it; it listens when this returns."""

@@ -194,3 +194,28 @@ def test_a_setting_of_a_module_that_goes_in_is_asked_for() -> None:
 )
 def test_how_a_library_shows_things_is_no_state(line: str) -> None:
     assert line not in text_of(selected(HEAD, "import pandas as pd", line, app("return pd.DataFrame()")))
+
+
+def test_what_a_decorator_of_the_notebook_registers_is_asked_for_by_name() -> None:
+    register = "TOOLS = {}\ndef tool(f):\n    TOOLS[f.__name__] = f\n    return f"
+    cells = [HEAD, register, "@tool\ndef add(a, b):\n    return a + b\n@tool\ndef sub(a, b):\n    return a - b"]
+    with pytest.raises(ExportError) as error:
+        selected(*cells, app("return sorted(TOOLS)"))
+    assert "1. cell 3: `def add(a, b): …` changes TOOLS (in tool), which app needs" in error.value.message
+    assert "2. cell 3: `def sub(a, b): …` changes TOOLS (in tool), which app needs" in error.value.message
+    with imported(selected(*cells, app("return sorted(TOOLS)"), include=["TOOLS"])) as module:
+        assert module.app.local(0) == ["add", "sub"]
+
+
+def test_how_much_is_logged_is_no_state() -> None:
+    cells = [HEAD, "import logging\nlogger = logging.getLogger('x')\nlogger.setLevel(10)", app("logger.info(x)")]
+    assert "setLevel" not in text_of(selected(*cells))
+
+
+def test_what_an_included_value_was_built_of_must_go_in_as_well() -> None:
+    cells = [HEAD, "from lib import Graph", "b = Graph()\nb.add_node(1)\ng = b.compile()", app("return g")]
+    with pytest.raises(ExportError, match=r"would run b\.compile\(\)"):
+        selected(*cells)
+    with pytest.raises(ExportError, match=r"`b\.add_node\(1\)` may change b"):
+        selected(*cells, include=["g"])
+    assert "b.add_node(1)" in text_of(selected(*cells, include=["g", "b"]))

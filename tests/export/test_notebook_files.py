@@ -56,7 +56,7 @@ def test_cells_are_numbered_over_all_kinds_and_keep_their_ids_and_tags(tmp_path)
         (document(nbformat=3), "has notebook format 3, and 4 is read here. Open and save it in JupyterLab"),
         ({"nbformat": 4}, "is damaged: it has no list of cells"),
         (document({"cell_type": "heading"}), "is damaged: cell 1 is neither code nor markdown nor raw"),
-        (document(code("x"), 3), "is damaged: cell 2 is neither code nor markdown nor raw"),
+        ({"nbformat": 4, "cells": [code("x"), 3]}, "is damaged: cell 2 is neither code nor markdown nor raw"),
         (document(code(5)), "is damaged: the source of cell 1 is no text"),
         (document(metadata={"kernelspec": {"language": "R"}}), "is a notebook in R; only Python can be exported"),
         (document(metadata={"language_info": {"name": "julia"}}), "is a notebook in julia; only Python"),

@@ -186,8 +186,13 @@ def test_what_is_installed_is_read(tmp_path, line: str, expected: list[str]) -> 
     assert list(requirements_of(Note(1, magic, said), tmp_path)) == expected
 
 
-@given(st.lists(st.sampled_from(["x = 1", "def f():", "    return 1", "'''", '"', "!ls", "%time", "a?", "%%time", "(", ")",
-                                 "\\", "#", "x = !ls", "x = %pwd", "", "  ", "%", "!", "?"]), max_size=8))  # fmt: skip
+LINES = [
+    "x = 1", "def f():", "    return 1", "'''", '"', "!ls", "%time", "a?", "%%time", "(", ")", "\\", "#", "x = !ls",
+    "x = %pwd", "", "  ", "%", "!", "?",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=8))
 def test_a_cell_becomes_python_on_the_same_lines_or_is_said_to_be_none(lines: list[str]) -> None:
     source = "\n".join(lines)
     found = translated(source)

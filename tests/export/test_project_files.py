@@ -120,6 +120,7 @@ def needed(selection: Selection) -> dict[str, str]:
     return {re.split(r"[\[<>=!~ ]", each)[0]: each for each in found}
 
 
+@pytest.mark.full
 def test_a_distribution_is_that_whose_record_holds_the_module() -> None:
     found = needed(imports("import yaml", "from sklearn.linear_model import Ridge"))
     assert found["scikit-learn"] == f"scikit-learn>={importlib.metadata.version('scikit-learn')}"
@@ -158,6 +159,7 @@ def test_a_folder_that_several_distributions_fill_is_that_of_the_module(site: Pa
     assert {"agraph", "aaa-prebuilt"} <= both.keys()
 
 
+@pytest.mark.full
 def test_what_the_notebook_asked_for_is_kept_as_it_was_written(site: Path) -> None:
     installed(site, "alpha", {"alpha.py": ""})
     installed(site, "beta-driver", {"beta_driver/__init__.py": ""})
@@ -170,6 +172,7 @@ def test_what_the_notebook_asked_for_is_kept_as_it_was_written(site: Path) -> No
     assert {"alpha==1.0", "beta-driver==1.0"} < set(text(planned, "requirements.lock").splitlines())
 
 
+@pytest.mark.full
 def test_a_marker_that_does_not_hold_here_brings_nothing(site: Path) -> None:
     needs = 'Requires-Dist: never-anywhere; sys_platform == "plan9"\nRequires-Dist: only-extra; extra == "more"\n'
     installed(site, "alpha", {"alpha.py": ""}, needs)
@@ -179,6 +182,7 @@ def test_a_marker_that_does_not_hold_here_brings_nothing(site: Path) -> None:
     assert "only-extra" not in locked
 
 
+@pytest.mark.full
 def test_what_is_not_installed_is_told_and_taken_by_its_name() -> None:
     planned = plan(imports("import nowhere_at_all"), "server")
     assert any("nowhere_at_all" in note for note in planned.notes)

@@ -105,12 +105,14 @@ def test_a_call_that_would_execute_fails(file: Path, module: Path) -> None:
         replayed(file, "recorded_app.application")
 
 
+@pytest.mark.full
 def test_a_changed_body_shows_in_the_output(file: Path, module: Path) -> None:
     edited(module, "return sum(", "return 1 + sum(")
     replay = replayed(file, "recorded_app.application")
     assert replay.output == replay.recorded_output + 1
 
 
+@pytest.mark.full
 def test_a_large_value_of_a_store_on_disk_is_kept_too(module: Path, tmp_path: Path) -> None:
     """Such a store names it otherwise than one in memory."""
     from jupyter_durable import packaged
@@ -131,6 +133,7 @@ def test_a_large_value_of_a_store_on_disk_is_kept_too(module: Path, tmp_path: Pa
     assert replayed(path, "recorded_app.application").output == 2_000_000
 
 
+@pytest.mark.full
 def test_a_damaged_file_is_told(file: Path) -> None:
     data = file.read_bytes()
     file.write_bytes(data[:-100])

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from jupyter_durable.export.project import plan, write
+from jupyter_durable.export.selection import Section
 from tests.export.conftest import Notebook
 from tests.export.exported import Exported, Serving, until
-from tests.export.selections import brief_selection
+from tests.export.selections import as_script, brief_selection
 
 LEFT = ["load 3", "size t3", "load 4", "size t4"]
 """Calls 7 to 10 of ten; the notebook is killed in the first of them."""
@@ -196,3 +197,33 @@ def test_the_document_of_a_run_holds_request_and_output(exported: Exported) -> N
     said = json.loads(done.stdout)
     assert said["output"]["value"] == 3
     assert said["request"]["status"] == "succeeded"
+
+
+@pytest.mark.full
+def test_what_comes_from_modules_beside_the_notebook_is_not_marked_either(tmp_path: Path) -> None:
+    """In the package they have another name, and in the code hash the one that they had."""
+    from dataclasses import replace
+
+    from jupyter_durable.export.selection import LocalModule, Piece
+
+    helpers = "RATE = 2\n\n\ndef longer(n):\n    return n * RATE\n"
+    (tmp_path / "helpers.py").write_text(helpers)
+    usual = brief_selection()
+    uses = '@function()\ndef size(doc: Doc) -> int:\n    note("size", doc.title)\n    return longer(len(doc.text))\n'
+    pieces: list[Piece | Section] = [
+        replace(each, text=uses) if isinstance(each, Piece) and each.binds == ("size",) else each
+        for each in usual.pieces
+    ]
+    pieces.insert(2, Piece(2, "import", "from helpers import longer", ("longer",)))
+    selection = replace(usual, pieces=pieces, modules=(LocalModule("helpers", False, helpers),))
+    script = tmp_path / "notebook.py"
+    script.write_text(as_script(selection))
+    notebook = Notebook(script, f"sqlite:///{tmp_path / 'store.db'}", tmp_path / "executions")
+    notebook.run(5, die_at="load 3")
+    write(plan(selection, "server", "briefs"), tmp_path / "project")
+    exported = Exported(tmp_path / "project", "briefs")
+    exported.log.unlink()
+    done = exported.json("replay", "--store", notebook.store)
+    assert exported.executions == LEFT
+    assert done["output"]["value"] == 60
+    assert (done["counts"]["reused"], done["counts"]["code_changed"]) == (6, 0)

@@ -55,6 +55,13 @@ def test_nothing_else_is_in_it(wheel: zipfile.ZipFile) -> None:
     }
 
 
+def test_the_templates_of_exports_are_in_it(wheel: zipfile.ZipFile) -> None:
+    folder = ROOT / "jupyter_durable" / "export" / "templates"
+    present = {path.relative_to(ROOT).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert "jupyter_durable/export/templates/server/Dockerfile" in present
+    assert present <= set(wheel.namelist())
+
+
 def test_both_packages_are_typed(wheel: zipfile.ZipFile) -> None:
     assert {"jupyter_durable/py.typed", "jupyter_durable_kernel/py.typed"} <= set(wheel.namelist())
 

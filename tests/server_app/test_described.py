@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Any
 
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
@@ -26,11 +25,13 @@ MESSAGES = some.recursive(
     max_leaves=20,
 ).map(wire.encode)
 FEW = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
-schemathesis.openapi.media_type(wire.MSGPACK, MESSAGES | some.binary(max_size=100))
 
 
 @pytest.fixture(scope="module")
 def described(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    import schemathesis  # half a second, of every worker that collects this file
+
+    schemathesis.openapi.media_type(wire.MSGPACK, MESSAGES | some.binary(max_size=100))
     folder = tmp_path_factory.mktemp("server")
     app = create_app(ServerSettings(folder))
     token = TokenFile(folder).create("default", "admin", 0.0, None)[0]
@@ -47,7 +48,7 @@ def test_no_input_is_a_server_error(described: Any) -> None:
             max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
         )
         @given(case=operation.as_strategy())
-        def holds(case: schemathesis.Case) -> None:
+        def holds(case: Any) -> None:
             answer = case.call(headers=described.app.state.given)
             asked[case.path] += 1
             assert answer.status_code < 500, (case.path, answer.text)

@@ -55,8 +55,10 @@ class Statement:
 
     @property
     def shown(self) -> str:
-        """As it stands in the notebook, where it is a line that only a notebook has."""
-        return self.cell.source.split("\n")[self.notes[0].line - 1] if self.refusal and self.notes else self.code
+        """As messages show it: a line that only a notebook has as it stands there, a definition without decorators."""
+        if self.refusal and self.notes:
+            return self.cell.source.split("\n")[self.notes[0].line - 1]
+        return "\n".join(self.code.split("\n")[self.node.lineno - 1 :])
 
 
 @dataclass(frozen=True, slots=True)

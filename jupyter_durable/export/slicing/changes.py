@@ -18,33 +18,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from jupyter_durable.code.changes import changed_in_place
-from jupyter_durable.code.scopes import changes_outside, parameters, parameters_changed
-from jupyter_durable.code.statements import binds
+from jupyter_durable.export.slicing.aliases import aliases_after, aliases_within
 from jupyter_durable.export.slicing.cells import Statement
+from jupyter_durable.export.slicing.effects import Effects
 from jupyter_durable.export.slicing.flow import Flow
 from jupyter_durable.export.slicing.imports import Imports
+from jupyter_durable.export.slicing.methods import CHANGING, LOOKING
 from jupyter_durable.export.slicing.own import OwnClasses
 from jupyter_durable.export.slicing.reading import at_once, root_name
 
-_CHANGING: Final = re.compile(
-    r"(?:add|append|attach|clear|delete|discard|extend|fit|freeze|ingest|insert|optimi[sz]e|partial_fit|pop|populate|push|put"
-    r"|register|remove|reset|reverse|set|setdefault|shuffle|train|unfreeze|update|upsert)(?:_\w+)?|\w+_"
-)
-"""Methods that change what they are called on, wherever they stand. `weights.zero_()` is torch's way to say so."""
-_LOOKING: Final = re.compile(
-    r"(?:agg|all|any|apply|as|ask|astype|batch|call|chat|close|complete|completion|compute|copy|corr|count|create|describe"
-    r"|display|draw|dropna|drop|dump|encode|decode|evaluate|explain|export|fillna|filter|find|flush|format|from|generate|get"
-    r"|group|groupby|has|head|hist|index|info|invoke|is|isna|item|iter|join|json|key|list|local|lookup|map|max|mean|median"
-    r"|merge|min|next|nlargest|nunique|parse|plot|predict|preview|print|profile|query|rank|raw|read|reduce|render|replay"
-    r"|report|request|result|round|run|sample|save|savefig|score|search|select|send|shape|show|size|sort|split|start|stat"
-    r"|stop|stream|str|sum|summary|tail|test|transform|translate|tree|unique|validate|value|view|visuali[sz]e|wait|where"
-    r"|ainvoke|astream|abatch)s?|(?:to|is|as|has|get|with|from|value|sort|plot|print|run|describe|list|find|show|save)_\w+"
-)
-"""Methods that look, ask or make something new, where nothing else is said."""
-_KEEPS: Final = frozenset({"get", "setdefault", "values", "items", "pop"})
-"""Methods that give a part of what they are called on."""
-_PASSES: Final = frozenset({"zip", "enumerate", "reversed", "sorted", "list", "tuple", "iter", "next", "filter"})
-"""Builtins whose result holds what they are given."""
 _SETTINGS: Final = re.compile(
     r"(?:pandas\.(?:options|set_option)|matplotlib|seaborn|plotly|bokeh|altair|IPython|warnings)\b"
 )
@@ -82,13 +64,12 @@ class ChangeReader:
         self._imports = imports
         self._flow = flow
         self._own = OwnClasses(flow)
+        self._effects = Effects(imports, flow)
 
     def of(self, statement: Statement, aliases: Mapping[str, frozenset[str]]) -> list[Change]:
         """What a statement changes when it runs. `aliases`: names whose value another name may have, too."""
         node = statement.node
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
-            return []
-        known = {**aliases, **_inner_aliases(node, aliases)}
+        known = {**aliases, **aliases_within(node, aliases)}
         found: dict[str, Change] = {}
         for changed, how in self._changed(node, statement):
             for name in sorted(known.get(changed, frozenset()) | {changed}):
@@ -97,6 +78,9 @@ class ChangeReader:
         return list(found.values())
 
     def _changed(self, node: ast.stmt, statement: Statement) -> Iterator[tuple[str, str]]:
+        for decorator in getattr(node, "decorator_list", []):
+            if isinstance(decorator, ast.Name):  # it is called with what it decorates
+                yield from self._by_own(ast.Call(decorator, [], []), statement)
         discarded = {id(part.value) for part in at_once(node) if isinstance(part, ast.Expr)}
         for part in at_once(node):
             if isinstance(part, ast.Subscript | ast.Attribute) and not isinstance(part.ctx, ast.Load):
@@ -127,12 +111,17 @@ class ChangeReader:
 
     def _may_change(self, name: str, method: str, statement: Statement, *, discarded: bool) -> bool:
         kinds = self._values(name, statement)
-        if any(isinstance(kind, ast.FunctionDef | ast.AsyncFunctionDef) for kind in kinds):
+        if any(isinstance(kind, ast.FunctionDef | ast.AsyncFunctionDef) for kind in kinds) or self._are_loggers(kinds):
             return False
-        if _CHANGING.fullmatch(method):
+        if CHANGING.fullmatch(method):
             return True
         is_class = any(isinstance(kind, ast.ClassDef | ast.Import | ast.ImportFrom) for kind in kinds)
-        return discarded and not is_class and not _LOOKING.fullmatch(method)
+        return discarded and not is_class and not LOOKING.fullmatch(method)
+
+    def _are_loggers(self, kinds: list[ast.stmt]) -> bool:
+        """How much is logged is a setting, and no state."""
+        made = [kind.value.func for kind in kinds if isinstance(kind, ast.Assign) and isinstance(kind.value, ast.Call)]
+        return bool(made) and all(self._imports.dotted(each) == "logging.getLogger" for each in made)
 
     def _values(self, name: str, statement: Statement) -> list[ast.stmt]:
         """The statements that bind what a name is at a place."""
@@ -143,18 +132,8 @@ class ChangeReader:
         assert isinstance(call.func, ast.Name)
         called = call.func.id
         for each in self._flow.before(called, statement.place) or self._flow.binders(called):
-            node = each.node
-            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                continue
-            if self._imports.decorated(node, "function", "application"):
-                continue
-            for name in sorted(changes_outside(node)):
+            for name in [*sorted(self._effects.of(each).outside), *self._effects.given(each, call)]:
                 yield name, f"changes {name} (in {called})"
-            changed = parameters_changed(node)
-            for parameter, value in _arguments(node, call):
-                given = root_name(value) if isinstance(value, ast.Name | ast.Attribute) else None
-                if parameter in changed and given is not None:
-                    yield given, f"changes {given} (in {called})"
 
     def _is_module(self, node: ast.expr) -> bool:
         imported = isinstance(node, ast.Name) and self._imports.names.get(node.id) is not None
@@ -166,83 +145,3 @@ class ChangeReader:
             inner = inner.value
         dotted = self._imports.dotted(inner) or ""
         return bool(_SETTINGS.match(dotted)) or dotted in _PROCESS
-
-
-def _arguments(node: ast.FunctionDef | ast.AsyncFunctionDef, call: ast.Call) -> Iterator[tuple[str, ast.expr]]:
-    """(parameter, value) of a call, as far as they can be told apart."""
-    names = [each.arg for each in [*node.args.posonlyargs, *node.args.args]]
-    known = {each.arg for each in parameters(node)}
-    for name, value in zip(names, call.args, strict=False):
-        if isinstance(value, ast.Starred):
-            return
-        yield name, value
-    yield from ((word.arg, word.value) for word in call.keywords if word.arg in known and word.arg is not None)
-
-
-def aliases_after(node: ast.stmt, aliases: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
-    """For each name, the other names that may have the same value, after a statement."""
-    gone = binds(node)
-    made = {name: left for name, same in aliases.items() if name not in gone and (left := same - gone)}
-    made.update(_inner_aliases(node, aliases))
-    return made
-
-
-def _inner_aliases(node: ast.stmt, aliases: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
-    made: dict[str, frozenset[str]] = {}
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return made
-    for target, value in _bindings(node):
-        same = frozenset(_shared(value))
-        known = {**aliases, **made}
-        same = same.union(*(known.get(name, frozenset()) for name in same))
-        for part in ast.walk(target):
-            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store) and same - {part.id}:
-                made[part.id] = made.get(part.id, frozenset()) | (same - {part.id})
-    return made
-
-
-def _bindings(node: ast.stmt) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """(target, value) of all that binds in a statement, in order."""
-    for part in sorted(at_once(node), key=lambda part: (getattr(part, "lineno", 0), getattr(part, "col_offset", 0))):
-        if isinstance(part, ast.Assign):
-            for target in part.targets:
-                yield from _pairs(target, part.value)
-            names = [target for target in part.targets if isinstance(target, ast.Name)]
-            yield from ((target, ast.Name(names[0].id, ast.Load())) for target in names[1:])
-        elif isinstance(part, ast.AnnAssign | ast.NamedExpr) and part.value is not None:
-            yield part.target, part.value
-        elif isinstance(part, ast.For | ast.AsyncFor | ast.comprehension):
-            yield part.target, part.iter
-        elif isinstance(part, ast.withitem) and part.optional_vars is not None:
-            yield part.optional_vars, part.context_expr
-
-
-def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
-    inner = target.elts if isinstance(target, ast.Tuple | ast.List) else []
-    given = value.elts if isinstance(value, ast.Tuple | ast.List) else []
-    if inner and len(inner) == len(given):
-        for part, its in zip(inner, given, strict=True):
-            yield from _pairs(part, its)
-    else:
-        yield target, value
-
-
-def _shared(value: ast.expr) -> Iterator[str]:
-    """Names of which an expression gives the value, or a part of it."""
-    if isinstance(value, ast.Name):
-        yield value.id
-    elif isinstance(value, ast.Attribute | ast.Subscript | ast.Starred | ast.Await | ast.NamedExpr):
-        yield from _shared(value.value)
-    elif isinstance(value, ast.IfExp):
-        yield from (*_shared(value.body), *_shared(value.orelse))
-    elif isinstance(value, ast.BoolOp):
-        yield from (name for part in value.values for name in _shared(part))
-    elif isinstance(value, ast.List | ast.Tuple | ast.Set):
-        yield from (name for part in value.elts for name in _shared(part))
-    elif isinstance(value, ast.Dict):
-        yield from (name for part in value.values for name in _shared(part))
-    elif isinstance(value, ast.Call):
-        if isinstance(value.func, ast.Name) and value.func.id in _PASSES:
-            yield from (name for part in value.args for name in _shared(part))
-        elif isinstance(value.func, ast.Attribute) and value.func.attr in _KEEPS:
-            yield from _shared(value.func.value)

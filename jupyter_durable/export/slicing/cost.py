@@ -12,10 +12,11 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from jupyter_durable.export.slicing.cells import Statement
+from jupyter_durable.export.slicing.effects import Function, function_of
 from jupyter_durable.export.slicing.flow import Flow
 from jupyter_durable.export.slicing.imports import OURS, Imports
 from jupyter_durable.export.slicing.reading import at_once
@@ -116,11 +117,12 @@ class Cost:
     def _own(self, called: Statement, inside: frozenset[int]) -> bool:
         """Whether calling what the notebook defines is costly."""
         node = called.node
-        if called.place in inside or not isinstance(node, _DEFINITIONS):
+        function = function_of(node)
+        if called.place in inside or not (function or isinstance(node, ast.ClassDef)):
             return True
         if self._imports.decorated(node, "function", "application", "cls"):
             return True
-        body = _constructor(node) if isinstance(node, ast.ClassDef) else node.body
+        body = _constructor(node) if isinstance(node, ast.ClassDef) else _body(function)
         parts = (part for each in body for part in _run(each))
         files = self._reads_small_files(node)
         return self._first(parts, called.place, inside | {called.place}, files) is not None
@@ -132,7 +134,12 @@ def _run(node: ast.AST) -> Iterator[ast.AST]:
     yield from sorted(parts, key=lambda part: (part.lineno, part.col_offset))
 
 
-def _constructor(node: ast.ClassDef) -> list[ast.stmt]:
+def _body(node: Function | None) -> Sequence[ast.AST]:
+    body = node.body if node is not None else []
+    return body if isinstance(body, list) else [body]
+
+
+def _constructor(node: ast.ClassDef) -> Sequence[ast.AST]:
     names = ("__init__", "__post_init__", "__new__", "model_post_init")
     return [
         each

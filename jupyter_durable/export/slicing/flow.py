@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 from bisect import bisect_left
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from jupyter_durable.export.slicing.cells import Statement
 from jupyter_durable.export.slicing.reading import globals_bound
@@ -54,19 +54,32 @@ class Flow:
     def before(self, name: str, place: int | None) -> list[Statement]:
         """The definitions that a name may have before the statement at `place`; None: at the end of the notebook.
 
-        The last one first. A `del` among them means that the name may be gone.
+        The last one first; none where it was deleted.
         """
-        binders = self._binders.get(name, [])
-        end = len(binders) if place is None else bisect_left(self._places[name], place) if binders else 0
         found: list[Statement] = []
-        for statement in reversed(binders[:end]):
+        for statement in self._above(name, place):
+            if name in statement.reading.deletes:
+                break
             found.append(statement)
-            if name in statement.reading.surely or name in statement.reading.deletes or _is_star(statement, name):
+            if name in statement.reading.surely or _is_star(statement, name):
                 break
         return found
 
+    def deleted(self, name: str, place: int | None) -> Statement | None:
+        """The `del` after which nothing binds a name before `place`."""
+        last = next(iter(self._above(name, place)), None)
+        return last if last is not None and name in last.reading.deletes else None
+
+    def _above(self, name: str, place: int | None) -> Iterator[Statement]:
+        """All that binds or deletes a name before `place`, the last one first."""
+        binders = self._binders.get(name, [])
+        end = len(binders) if place is None else bisect_left(self._places[name], place) if binders else 0
+        return (binders[at] for at in range(end - 1, -1, -1))
+
     def after(self, name: str, place: int) -> list[Statement]:
         """The definition of a name below `place`, as it is at the end: for one that has none above."""
+        if self.deleted(name, place) is not None:
+            return []
         return [each for each in self.before(name, None) if each.place > place]
 
 

@@ -56,7 +56,7 @@ def _piece(kept: Kept, names: frozenset[str]) -> Piece:
     node = statement.node
     needed = kept.names or reading.binds
     binds = needed if isinstance(node, ast.Import | ast.ImportFrom) else reading.binds | kept.names
-    reads = (reading.now | reading.later | reading.hints) & names
+    reads = (reading.now | reading.guarded | reading.later | reading.hints) & names
     return Piece(statement.number, kind_of(node), _text(kept), tuple(sorted(binds)), tuple(sorted(reads)))
 
 

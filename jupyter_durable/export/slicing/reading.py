@@ -30,6 +30,8 @@ class Reading:
     """Of them, those that it binds whatever way it takes, so that what was bound before is gone."""
     now: frozenset[str] = NOTHING
     """Names that must be there when it runs."""
+    guarded: frozenset[str] = NOTHING
+    """Names that it reads when it runs, and does without: `try: model` … `except NameError:`."""
     later: frozenset[str] = NOTHING
     """Names that must be there when what it defines is called."""
     hints: frozenset[str] = NOTHING
@@ -76,14 +78,16 @@ def reading_of(node: ast.stmt, source: str, *, hints_later: bool = False) -> Rea
     star = _star(node)
     bound = set(names_bound(node)) - {"*"} if not isinstance(node, ast.Delete) else set()
     now = {name for name in now if name not in bound or name in needed or isinstance(node, ast.AugAssign)}
+    guarded = {name for name in now if name in set(_guarded(node)) and name not in set(_unguarded(node))}
     calls = [part for part in _at_once(node) if isinstance(part, ast.Call)]
     return Reading(
         frozenset(bound),
         frozenset(surely_bound([node])),
-        frozenset(now),
+        frozenset(now - guarded),
+        frozenset(guarded),
         frozenset(later),
         frozenset((soft if hints_later else set()) | set(_names_in_texts(node))),
-        frozenset(name for call in calls if (name := root_name(call.func))) & now | _decorating(node),
+        frozenset(name for call in calls if (name := root_name(call.func))) & (now | guarded) | _decorating(node),
         frozenset(_given(calls)) & now,
         frozenset(_deleted(node)),
         star,
@@ -183,6 +187,39 @@ def _names_in_texts(node: ast.AST) -> Iterator[str]:
                 for each in ast.walk(tree) if tree is not None else ():
                     if isinstance(each, ast.Name):
                         yield each.id
+
+
+def _guards(node: ast.Try | ast.TryStar) -> bool:
+    """Whether a `try` goes on without a name that is not there."""
+    for handler in node.handlers:
+        names = (
+            {part.id for part in ast.walk(handler.type) if isinstance(part, ast.Name)}
+            if handler.type
+            else {"Exception"}
+        )
+        if names & {"NameError", "Exception", "BaseException"}:
+            return True
+    return False
+
+
+def _guarded(node: ast.AST) -> Iterator[str]:
+    for part in at_once(node):
+        if isinstance(part, ast.Try | ast.TryStar) and _guards(part):
+            for statement in part.body:
+                yield from (each.id for each in at_once(statement) if isinstance(each, ast.Name))
+
+
+def _unguarded(node: ast.AST) -> Iterator[str]:
+    """Names that are read outside of such a `try`."""
+    pending = [node]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, ast.Name):
+            yield part.id
+        guarded = (
+            {id(each) for each in part.body} if isinstance(part, ast.Try | ast.TryStar) and _guards(part) else set()
+        )
+        pending.extend(each for each in ast.iter_child_nodes(part) if id(each) not in guarded)
 
 
 def _star(node: ast.stmt) -> str | None:

@@ -109,6 +109,8 @@ class Slicer:
             self._need(name, place, kept)
         for name in sorted(reading.later):
             self._need(name, None, kept)
+        for name in sorted(reading.guarded):
+            self._need(name, place, kept, soft=True)
         for name in sorted(reading.hints):
             self._need(name, None, kept, soft=True)
         for name in [*sorted(reading.called), *sorted(reading.given - reading.called)]:
@@ -134,12 +136,11 @@ class Slicer:
             self.bundled[name] = None
             return
         found = self._flow.before(name, place)
-        if not found and place is not None and name not in _ALWAYS:
+        if not found and place is not None and not soft and name not in _ALWAYS:
             found = self._flow.after(name, place)
-        if found and name in found[0].reading.deletes:
-            if not soft:
-                cell, who = reader.statement.number, label(reader.statement)
-                self.problems.append(problems.deleted(name, cell, who, found[0].number))
+        if not found and not soft and (gone := self._flow.deleted(name, place)) is not None:
+            cell, who = reader.statement.number, label(reader.statement)
+            self.problems.append(problems.deleted(name, cell, who, gone.number))
             return
         for statement in found:
             self._keep(statement, name, reader)
