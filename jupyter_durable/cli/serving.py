@@ -59,6 +59,10 @@ def serve(  # noqa: PLR0913 - the options a user sees
     behind_proxy: Annotated[
         bool, typer.Option("--insecure-behind-proxy", help="Serve others without TLS: a proxy before it does that.")
     ] = False,
+    keep_ended: Annotated[
+        str | None,
+        typer.Option(metavar="AGE", help="Remove requests so long after they ended: 30d; never if unsaid, or pinned."),
+    ] = None,
 ) -> None:
     """Serve requests to notebooks on other machines, over HTTP."""
     with told():
@@ -66,7 +70,8 @@ def serve(  # noqa: PLR0913 - the options a user sees
         from jupyter_durable.server.settings import ServerSettings, default_folder
 
         folder = (data or default_folder()).absolute()
-        settings = ServerSettings(folder, store, host, port, tls_cert, tls_key, behind_proxy)
+        keep = None if keep_ended is None else seconds_of(keep_ended)
+        settings = ServerSettings(folder, store, host, port, tls_cert, tls_key, behind_proxy, keep_ended=keep)
         serve(settings, lambda text: typer.echo(text, err=True))
 
 

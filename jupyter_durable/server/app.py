@@ -23,10 +23,11 @@ from typing import TypeAlias
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from jupyter_durable.server import described, health, refusals, seen
+from jupyter_durable.server import described, health, refusals, retention, seen
 from jupyter_durable.server.applications import routes as applications
 from jupyter_durable.server.limits import LimitBodies
 from jupyter_durable.server.namespaces import Namespaces
+from jupyter_durable.server.page import routes as page
 from jupyter_durable.server.remote import changes, routes
 from jupyter_durable.server.settings import ServerSettings
 from jupyter_durable.server.state import Server
@@ -36,11 +37,12 @@ Lifetime: TypeAlias = Callable[[Server], AbstractAsyncContextManager[None]]
 
 
 def _routers() -> Sequence[APIRouter]:
-    return (health.router, seen.router, described.router, routes.router, changes.router, applications.router())
+    own = (health.router, seen.router, described.router, page.router)
+    return (*own, routes.router, changes.router, applications.router())
 
 
 def _lifetimes() -> Sequence[Lifetime]:
-    return (applications.lifetime,)
+    return (applications.lifetime, page.lifetime, retention.lifetime)
 
 
 def create_app(settings: ServerSettings) -> FastAPI:

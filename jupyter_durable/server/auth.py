@@ -18,7 +18,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from jupyter_durable.records import NamedTuple
 from jupyter_durable.server.refusals import Refusal
 from jupyter_durable.server.state import server_of
-from jupyter_durable.server.tokens import SCOPES
+from jupyter_durable.server.tokens import SCOPES, Token
 
 _bearer = HTTPBearer(auto_error=False, description="A token of `jupyter durable token create`.")
 
@@ -35,9 +35,12 @@ class Access(NamedTuple):
 def identified(request: Request, text: str | None) -> Access | None:
     """What a token allows; None where it is not good."""
     found = server_of(request).tokens.find(text, time.time()) if text else None
-    if found is None:
-        return None
-    access = Access(found.id, found.namespace, found.scope)
+    return None if found is None else noted(request, found)
+
+
+def noted(request: Request, token: Token) -> Access:
+    """What a token that is good allows."""
+    access = Access(token.id, token.namespace, token.scope)
     request.state.access = access  # for the log
     return access
 
@@ -56,11 +59,16 @@ def needs(scope: str) -> Callable[..., Access]:
                 "a token is needed, and it must be known here and neither expired nor revoked: put one of `jupyter"
                 " durable token create` into JUPYTER_DURABLE_TOKEN",
             )
-        if SCOPES.index(access.scope) < SCOPES.index(scope):
-            raise Refusal(403, "Forbidden", f"the token {access.token} allows {access.scope}, and this needs {scope}")
-        return access
+        return with_scope(access, scope)
 
     return allowed
+
+
+def with_scope(access: Access, scope: str) -> Access:
+    """What a call may do, when its token has this scope or a wider one. Raises `Refusal`."""
+    if SCOPES.index(access.scope) < SCOPES.index(scope):
+        raise Refusal(403, "Forbidden", f"the token {access.token} allows {access.scope}, and this needs {scope}")
+    return access
 
 
 Reader = Annotated[Access, Depends(needs("read"))]

@@ -2,22 +2,26 @@
 
 Rules of this file
 - Whoever asks waits while a store is opened; routes that use stores run on threads.
-- A store whose files went away is opened again when they are back, never made anew in their place meanwhile.
+- A store whose files went away is opened again when they are back, never made anew in their place meanwhile, nor by the
+  next server: that a namespace has one is noted beside the tokens (`made/NAME`), where no volume of stores is mounted.
 """
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
 from pathlib import Path
 from typing import Final
 
-from jupyter_durable.errors import StoreError, StoreGone
-from jupyter_durable.files import make_folder
+from jupyter_durable.errors import SDKUsageError, StoreError, StoreGone
+from jupyter_durable.files import make_folder, new_file, sync_directory
 from jupyter_durable.server.settings import ServerSettings
 from jupyter_durable.server.tokens import checked_namespace
 from jupyter_durable.store import open_store
 from jupyter_durable.store.base import Filter, Store
 
+log = logging.getLogger("jupyter_durable.server")
 _FILE: Final = "sqlite:///"
 
 
@@ -34,15 +38,53 @@ class Namespaces:
         url = self._settings.store_of(checked_namespace(name))
         with self._lock:
             known = self._stores.get(name)
-            if known is not None and url.startswith(_FILE) and not _path(url).exists():
-                raise StoreGone(f"the store of the namespace {name} is gone; the server goes on when it is back")
+            self._expect(name, url)
             if known is not None and not known.gone():
                 return known
             opened = _opened(name, url)
+            self._note(name, url)
             if known is not None:
                 known.close()
             self._stores[name] = opened
             return opened
+
+    def url(self, name: str) -> str:
+        """URL of the store of a namespace, which is there, for another process. Raises `StoreGone`."""
+        self.store(name)
+        return self._settings.store_of(name)
+
+    def _expect(self, name: str, url: str) -> None:
+        if not url.startswith(_FILE) or _path(url).exists() or not (name in self._stores or self._made(name).exists()):
+            return
+        log.error(
+            "the file of a store is gone",
+            extra={"told": {"namespace": name, "file": str(_path(url)), "to_begin_anew_remove": str(self._made(name))}},
+        )
+        raise StoreGone(
+            f"the store of the namespace {name} is gone; the server goes on when it is back, and its log says which "
+            "file that is, and how to begin with an empty one"
+        )
+
+    def _note(self, name: str, url: str) -> None:
+        made = self._made(name)
+        if url.startswith(_FILE) and not made.exists():
+            try:
+                make_folder(made.parent)
+                os.close(new_file(made, os.O_WRONLY))
+                sync_directory(made.parent)
+            except OSError as error:
+                raise StoreGone(f"the namespace {name} cannot be noted: {error.strerror or error}") from error
+
+    def _made(self, name: str) -> Path:
+        return self._settings.folder / "made" / name
+
+    def there(self, name: str) -> bool:
+        """Whether a namespace has a store, as far as can be seen without opening it."""
+        try:
+            url = self._settings.store_of(checked_namespace(name))
+        except SDKUsageError:  # the server has one store, for another namespace
+            return False
+        return not url.startswith(_FILE) or _path(url).exists()
 
     def open(self) -> dict[str, Store]:
         """Those in use, by namespace."""

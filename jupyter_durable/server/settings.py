@@ -49,6 +49,9 @@ class ServerSettings:
     workers: int = 0
     """How many requests of deployed applications run at once; 0: as many as the machine has processors, at least 2."""
 
+    keep_ended: float | None = None
+    """Seconds after which an ended request is removed that is not pinned; None: never by itself."""
+
     def __post_init__(self) -> None:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise SDKUsageError("TLS needs both: --tls-cert FILE and --tls-key FILE")

@@ -89,9 +89,12 @@ class TokenFile:
         parts = text.split("_", 2)
         kept = self._read().get(parts[1]) if len(parts) == 3 else None
         same = hmac.compare_digest(_hash(text), kept.hash if kept is not None else _hash(""))
-        if kept is None or not same or kept.revoked or (kept.expires_at is not None and kept.expires_at <= now):
-            return None
-        return kept
+        return kept if kept is not None and same and _holds(kept, now) else None
+
+    def standing(self, id: str, now: float) -> Token | None:
+        """The token of an id; None where it is not good (any more)."""
+        kept = self._read().get(id)
+        return kept if kept is not None and _holds(kept, now) else None
 
     def _read(self) -> dict[str, Token]:
         with self._lock:
@@ -121,6 +124,10 @@ class TokenFile:
             raise StoreError(
                 f"the tokens in {self.path} cannot be written: {error.strerror or error}; {remedy(error)}"
             ) from error
+
+
+def _holds(token: Token, now: float) -> bool:
+    return not token.revoked and (token.expires_at is None or token.expires_at > now)
 
 
 def _hash(text: str) -> str:

@@ -28,6 +28,7 @@ from jupyter_durable.core.model import RequestRow
 from jupyter_durable.errors import DurableError, SDKUsageError, StoreError
 from jupyter_durable.store import listed
 from jupyter_durable.store.base import TookTooLong
+from jupyter_durable.store.location import shown
 from jupyter_durable.store.sqlite.frames import kept_logs
 from jupyter_durable_server.lanes import Lane, left
 from jupyter_durable_server.recent import Recent, Uncollected
@@ -38,6 +39,8 @@ SOON_SECONDS: Final = 20.0
 """How long a list, and what is done to a request, may take in one store."""
 LONG_SECONDS: Final = 60.0
 """The same of a look at one request, which may have 100,000 calls."""
+AGAIN_SECONDS: Final = 60.0
+"""How long a store that is no file is left alone when it took too long."""
 PATIENCE_SECONDS: Final = 1.0
 """How long a list waits for a store; then it goes without, and says so."""
 LATE_SECONDS: Final = 0.05
@@ -64,7 +67,8 @@ class Place:
     def __init__(self, url: str) -> None:
         self.url = url
         self.name = name_of(url)
-        self.path = url.removeprefix(listed.SCHEME)
+        self.is_file = url.startswith(listed.SCHEME)
+        self.path = url.removeprefix(listed.SCHEME) if self.is_file else shown(url)
         self.soon = Lane(self.path, SOON_SECONDS)
         self._long = Lane(self.path, LONG_SECONDS)
         self._lock = threading.Lock()
@@ -98,7 +102,9 @@ class Place:
         return found
 
     def _looks(self) -> object:
-        """What changes when somebody writes to it."""
+        """What changes when somebody writes to it; of what is no file, with time."""
+        if not self.is_file:
+            return int(monotonic() / AGAIN_SECONDS)
         found = []
         for suffix in ("", "-wal"):
             try:
@@ -111,7 +117,7 @@ class Place:
     def _one(self) -> Opened:
         with self._lock:
             file = self._identity()
-            if self._opened is not None and self._opened.file != file:
+            if self._opened is not None and (self._opened.file != file or self._opened.engine.store.gone()):
                 self._opened.engine.store.close()
                 self._opened = None
             if self._opened is None:
@@ -121,6 +127,8 @@ class Place:
             return self._opened
 
     def _identity(self) -> tuple[int, int]:
+        if not self.is_file:
+            return 0, 0
         try:
             found = Path(self.path).stat()
         except OSError as error:
@@ -202,7 +210,7 @@ def _gathered(asked: Sequence[tuple[Place, Callable[[], Future[T]]]]) -> tuple[l
         try:
             waits = LATE_SECONDS if place.soon.late else max(0.0, until - monotonic())
             found.append(place.soon.wait(future, waits))
-            wrong += kept_logs(Path(place.path))
+            wrong += kept_logs(Path(place.path)) if place.is_file else []
         except NotYet:
             place.soon.late = True
             wrong.append(f"the store {place.path} has not answered yet; the others are shown without it")

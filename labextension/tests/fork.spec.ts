@@ -45,6 +45,20 @@ it('keeps what a kernel refuses, with its words, and goes when the fork has begu
   expect(editor.node.hidden).toBe(true);
 });
 
+it('takes the recorded input also where that comes after it was opened, but over nothing that was typed', () => {
+  const { editor, area } = written(jest.fn(), '');
+  editor.fill('[3]');
+  expect(area.value).toBe('[3]');
+  area.value = '[4]';
+  editor.fill('[5]');
+  expect(area.value).toBe('[4]');
+  editor.close();
+  area.value = '';
+  editor.fill('[6]');
+  expect(area.value).toBe('');
+  expect(editor.node.hidden).toBe(true);
+});
+
 it('has nothing against lists and objects', () => {
   expect(wrongJson('[1, "two"]', english)).toBe('');
   expect(wrongJson('{"n": 1}', english)).toBe('');

@@ -13,9 +13,9 @@ const TRANSLATED = ['__', '_n', '_p', '_np', 'gettext', 'ngettext'];
 const CLASSED = ['element', 'button'];
 /** What JupyterLab itself reads in English: descriptions of plugins, tokens and arguments. */
 const DESCRIBING = ['description'];
-/** Names of keys, of documents, of states and classes; and what is said to, or by, a kernel. */
+/** Names of keys, documents, states, classes and headers; what is said to, or by, a kernel, and in a terminal. */
 const NAMES =
-  /^(Arrow\w+|Home|End|Enter|Escape|Page\w+|Tab|Notebook|last seen running|log error|%durable .*|once is on|from jupyter_durable import .*|args, kwargs = .*)$/;
+  /^(Arrow\w+|Home|End|Enter|Escape|Page\w+|Tab|Notebook|last seen running|Content-\w+|jupyter durable .*|log error|%durable .*|once is on|from jupyter_durable import .*|args, kwargs = .*)$/;
 /** It repeats core/calltree.py word for word, which speaks English; the page's words are in words.ts. */
 const KERNEL_WORDS = 'src/model/calltree.ts';
 

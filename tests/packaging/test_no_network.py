@@ -110,14 +110,28 @@ def test_a_request_that_runs_is_replayed_and_forked_opens_no_connection_and_no_p
     assert json.loads(ran.stdout.splitlines()[-1]) == []
 
 
+OTHER_PAGE = ROOT / "labextension" / "src" / "page"
+"""That of `jupyter durable serve`, which has no Jupyter to ask."""
+
+
 def test_the_page_asks_jupyters_own_server_only() -> None:
     """By `ServerConnection`, whose address and token are of the page's configuration."""
     direct = re.compile(
         r"(?<![\w.])(fetch|XMLHttpRequest|WebSocket|EventSource|sendBeacon)\s*\(|https?://(?!www\.w3\.org/)"
     )
-    sources = sorted((ROOT / "labextension" / "src").rglob("*.ts"))
+    found = sorted((ROOT / "labextension" / "src").rglob("*.ts"))
+    sources = [path for path in found if not path.is_relative_to(OTHER_PAGE)]
     assert len(sources) > 20
     for path in sources:
         code = re.sub(r"/\*.*?\*/|(?<!:)//[^\n]*", "", path.read_text(), flags=re.DOTALL)
         assert not direct.search(code), path
     assert any("ServerConnection.makeRequest" in path.read_text() for path in sources)
+
+
+def test_the_page_of_a_server_asks_that_server_only() -> None:
+    """In one place, by an address that names no host."""
+    asking = [
+        path.read_text() for path in OTHER_PAGE.rglob("*.ts") if re.search(r"(?<![\w.])fetch\(", path.read_text())
+    ]
+    assert len(asking) == 1
+    assert re.findall(r"fetch\([^,]+,", asking[0]) == ["fetch(`page/${path}`,"]

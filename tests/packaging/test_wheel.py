@@ -104,6 +104,12 @@ def test_the_widget_is_in_it_and_found_by_name(wheel: zipfile.ZipFile) -> None:
     assert "[jupyter_durable.widget]\nrequest = jupyter_durable_kernel.widget:request_widget" in entry_points
 
 
+def test_the_page_of_the_server_is_in_it(wheel: zipfile.ZipFile) -> None:
+    program = wheel.read("jupyter_durable/server/page/static/page.js").decode()
+    assert "@jupyterlab" not in program
+    assert ".jp-durable-site" in wheel.read("jupyter_durable/server/page/static/page.css").decode()
+
+
 def test_jupyterlab_lists_the_extension_as_enabled() -> None:
     command = [sys.executable, "-m", "jupyter", "labextension", "list"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True)

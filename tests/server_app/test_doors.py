@@ -17,7 +17,18 @@ from jupyter_durable.server.settings import ServerSettings
 from jupyter_durable.server.tokens import SCOPES, TokenFile
 from jupyter_durable.store.http import wire
 
-OPEN = {"GET /health", "GET /ready"}
+OPEN = {"GET /health", "GET /ready", "GET /", "GET /page.js", "GET /page.css", "GET /page/me"}
+"""The page itself tells nothing, and `me` nobody anything but himself."""
+PAGE = {
+    "POST /page/session": "read",
+    "DELETE /page/session": "read",
+    "GET /page/requests": "read",
+    "GET /page/requests/{id}/changes": "read",
+    "GET /page/requests/{id}/output": "read",
+    "GET /page/requests/{id}/{what}": "read",
+    "POST /page/requests/{id}/cancel": "write",
+    "POST /page/requests/{id}/replay": "write",
+}
 APPLICATIONS = {
     "GET ": "read",
     "POST ": "admin",
@@ -35,6 +46,7 @@ APPLICATIONS = {
 """Below `/applications`, and below that of a namespace."""
 NEEDS = {
     **{f"POST {wire.STORE}{name}": verb.scope for name, verb in wire.VERBS.items()},
+    **PAGE,
     "GET /v1/blobs/{name}": "read",
     "PUT /v1/blobs/{name}": "write",
     "GET /v1/requests/{id}/changes": "read",

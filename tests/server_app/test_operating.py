@@ -17,7 +17,9 @@ import httpx
 import pytest
 import trustme
 
-from jupyter_durable.errors import SDKUsageError, StoreError
+from jupyter_durable.errors import SDKUsageError, StoreError, StoreGone
+from jupyter_durable.server.health import _Check
+from jupyter_durable.server.namespaces import Namespaces
 from jupyter_durable.server.serving import bound
 from jupyter_durable.server.settings import ServerSettings
 from jupyter_durable.store import open_store
@@ -53,6 +55,59 @@ def test_a_server_whose_database_is_gone_says_so_and_comes_back_by_itself(own: S
     assert found == ["r1"]
     assert httpx.get(f"{own.url}/ready").status_code == 200
     store.close()
+
+
+def test_what_had_a_store_gets_no_other_in_its_place(tmp_path: Path) -> None:
+    first = Namespaces(ServerSettings(tmp_path))
+    first.store("a").accept(new_request())
+    first.close()
+    (tmp_path / "namespaces" / "a").rename(tmp_path / "away")
+    second = Namespaces(ServerSettings(tmp_path))
+    with pytest.raises(StoreGone, match="its log says which file"):
+        second.url("a")
+    assert not (tmp_path / "namespaces" / "a").exists()
+    assert second.store("b").requests(Filter()) == []
+    (tmp_path / "made" / "a").unlink()
+    assert second.store("a").requests(Filter()) == []
+    second.close()
+
+
+@pytest.mark.full
+def test_a_store_that_is_missing_when_a_server_starts_is_not_made_anew(own: Serving) -> None:
+    """A volume that is not mounted would look like an empty namespace, and be written to."""
+    with_one = open_store(own.url)
+    with_one.accept(new_request())
+    with_one.close()
+    assert own.stop() in (0, -15)
+    home = own.folder / "namespaces"
+    away = home.with_name("away")
+    home.rename(away)
+    own.start()
+    headers = {"Authorization": f"Bearer {own.token('read')}"}
+    refused = httpx.get(f"{own.url}/v1/requests/r1/changes", headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (503, "StoreGone")
+    assert str(own.folder) not in refused.text
+    assert any("to_begin_anew_remove" in line and "made/default" in line for line in own.log)
+    assert not home.exists()
+    away.rename(home)
+    assert httpx.get(f"{own.url}/v1/requests/r1/changes?wait=0", headers=headers).json()["id"] == "r1"
+
+
+async def test_whether_a_server_is_ready_is_answered_in_time_by_one_look_at_a_store_that_hangs() -> None:
+    looks: list[int] = []
+    goes_on = threading.Event()
+
+    def look() -> None:
+        looks.append(1)
+        goes_on.wait(PATIENCE)
+
+    check = _Check(look)
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            await check.within(0.01)
+    assert len(looks) == 1
+    goes_on.set()
+    await check.within(PATIENCE)
 
 
 def test_an_outage_is_told_once_and_what_waits_goes_on_when_the_server_is_back(own: Serving) -> None:

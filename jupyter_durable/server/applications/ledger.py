@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS request (
 CREATE INDEX IF NOT EXISTS request_open ON request (serial) WHERE state = 'open';
 CREATE INDEX IF NOT EXISTS request_of ON request (namespace, application, serial);
 """
+_NEVER: Final = float("inf")
 _COLUMNS: Final = (
     "serial, id, namespace, application, version, accepted_at, state, strict, cancelled, losses, ended_at, outcome, "
     "idempotency_key"
@@ -222,9 +223,15 @@ class Ledger:
         )
         return changed == 1
 
-    def delete(self, id: str) -> bool:
-        """Remove an ended request; False when it is open."""
-        return self._write("DELETE FROM request WHERE id = ? AND state = ?", (id, ENDED)) == 1
+    def delete(self, id: str, before: float | None = None) -> bool:
+        """Remove an ended request; False when it is open, or ended at `before` (Unix seconds) or later."""
+        moment = _NEVER if before is None else before
+        return self._write("DELETE FROM request WHERE id = ? AND state = ? AND ended_at < ?", (id, ENDED, moment)) == 1
+
+    def ended_before(self, namespace: str, moment: float) -> list[str]:
+        """Ids of the requests of a namespace that ended before a moment, Unix seconds."""
+        statement = "SELECT id FROM request WHERE namespace = ? AND state = ? AND ended_at < ? ORDER BY serial"
+        return [id for (id,) in self._rows(statement, (namespace, ENDED, moment))]
 
     def _write(self, statement: str, values: tuple[Any, ...]) -> int:
         with self._transaction() as link:

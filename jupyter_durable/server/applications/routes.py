@@ -61,7 +61,7 @@ async def lifetime(server: Server) -> AsyncIterator[None]:
     """What stands behind the routes while a server serves: the ledger, and workers that run what is open in it."""
     workers = Workers(server.settings.workers)
     made = await run_in_threadpool(
-        Applications, server.settings.folder, server.settings.store_of, server.namespaces.store, workers
+        Applications, server.settings.folder, server.namespaces.url, server.namespaces.store, workers
     )
     server.kept[Applications] = made
     running = asyncio.create_task(made.supervisor.serve())

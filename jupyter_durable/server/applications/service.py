@@ -207,6 +207,10 @@ class Applications:
         finished = form.request_json(now, self.status(now))
         return progress.Seen(now.state == ENDED, row is not None and row.run > 0, reported, finished)
 
+    def begun(self, accepted: Accepted) -> bool:
+        """Whether something of a request is in the store."""
+        return self._row(accepted) is not None
+
     def _row(self, accepted: Accepted) -> RequestRow | None:
         return self._stored(accepted.namespace, accepted.id)
 

@@ -58,6 +58,7 @@ export class NotebookControls implements IControls {
     for (const cell of this._panel.content.widgets) {
       if (
         cell instanceof CodeCell &&
+        !cell.isDisposed && // of a notebook that is being closed, some are
         cell.outputArea.node.contains(this._node)
       ) {
         return cell;

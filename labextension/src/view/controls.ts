@@ -39,6 +39,12 @@ export interface IControls {
   /** Why `verb` cannot be done now, in a sentence; null when it can. */
   refusal(verb: Verb): string | null;
 
+  /**
+   * Whether `verb` is shown at all, or for `some` calls only; of what is not there nobody is told why. All is, where
+   * this is left out.
+   */
+  offers?(verb: Verb, some: boolean): boolean;
+
   /** Ask the kernel, also while it is busy. Rejects with an `Error` whose message can be shown. */
   ask(verb: Verb, content: Record<string, unknown>): Promise<unknown>;
 
@@ -65,6 +71,15 @@ export interface IControls {
 
   /** Called when what the kernel knows may be different: code has run, or it is `another` kernel. */
   ran?: (another: boolean) => void;
+}
+
+/** Whether a control is shown: a replay of `some` calls only is another one than that of the whole request. */
+export function offered(
+  controls: IControls,
+  verb: Verb | null,
+  some = false
+): boolean {
+  return verb === null || (controls.offers?.(verb, some) ?? true);
 }
 
 /** Whether there is a cell whose execution goes on with that request; a fork is shown in a cell, and is none of its own. */

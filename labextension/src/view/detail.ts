@@ -7,8 +7,16 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { IControls, IWish, Verb } from './controls';
-import { allow, button, element, patch, setAttribute, visible } from './dom';
+import { IControls, IWish, offered, Verb } from './controls';
+import {
+  allow,
+  button,
+  element,
+  patch,
+  setAttribute,
+  show,
+  visible
+} from './dom';
 import { ForkEditor } from './fork';
 import { IAttempt, IDetail, Preview, readDetail } from '../protocol/answers';
 import { table } from './plan';
@@ -94,6 +102,7 @@ export class DetailView {
       .then(reply => {
         if (this._key === key) {
           this._detail = readDetail(reply);
+          this._editor.fill(this._detail.input_text);
           this._again();
         }
       })
@@ -218,11 +227,13 @@ export class DetailView {
       title: trans.__(
         'Replay: this call executes again, the others are reused'
       ),
-      act: on(call => replay({ rerun: call.id }))
+      act: on(call => replay({ rerun: call.id })),
+      some: true
     });
     this._add('replay', trans.__('Replay from here'), {
       title: trans.__('Replay: this call and all later ones execute again'),
-      act: on(call => replay({ from_call: call.id }))
+      act: on(call => replay({ from_call: call.id })),
+      some: true
     });
     this._fork = this._add('fork', trans.__('Fork with other input…'), {
       title: trans.__('The same in a new request, with input you edit'),
@@ -243,7 +254,7 @@ export class DetailView {
   private _add(
     verb: Verb | null,
     label: string,
-    what: { title: string; act: () => void }
+    what: { title: string; act: () => void; some?: boolean }
   ): HTMLButtonElement {
     const made = button(label, 'button', () => {
       if (verb === null || this._controls.refusal(verb) === null) {
@@ -251,6 +262,7 @@ export class DetailView {
       }
     });
     this._verbs.push([made, verb, what.title]);
+    show(made, offered(this._controls, verb, what.some));
     this._buttons.append(made);
     return made;
   }
@@ -260,7 +272,8 @@ export class DetailView {
       allow(node, verb === null ? null : this._controls.refusal(verb), title);
     }
     if (this._fork !== null) {
-      this._fork.hidden = !(this.canFork && call.depth === 0);
+      const there = offered(this._controls, 'fork');
+      this._fork.hidden = !(there && this.canFork && call.depth === 0);
     }
   }
 

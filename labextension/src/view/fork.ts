@@ -51,6 +51,13 @@ export class ForkEditor {
     this._area.focus();
   }
 
+  /** The recorded input has come, maybe after it was opened: what was typed meanwhile stays. */
+  fill(input: string): void {
+    if (!this.node.hidden && this._area.value === '') {
+      this.open(input);
+    }
+  }
+
   /** Another call is looked at. */
   close(): void {
     show(this.node, false);

@@ -28,6 +28,10 @@ export class Gate implements IControls {
     return verb === 'snapshot' ? refusal : (this.unknown ?? refusal);
   }
 
+  offers(verb: Verb, some: boolean): boolean {
+    return this._controls.offers?.(verb, some) ?? true;
+  }
+
   ask(verb: Verb, content: Record<string, unknown>): Promise<unknown> {
     return this._controls.ask(verb, content);
   }

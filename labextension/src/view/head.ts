@@ -9,7 +9,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import { savedText } from '../model/counting';
 import { told } from '../model/metrics';
-import { IControls, IWish, ownCell, Verb } from './controls';
+import { IControls, IWish, offered, ownCell, Verb } from './controls';
 import {
   allow,
   button,
@@ -225,9 +225,11 @@ export class HeadView {
     const { ahead } = snapshot;
     const { queued } = this._controls.turn;
     const differs = this.changed.length > 0;
-    show(this._cancel.node, running || ALIVE.includes(status));
+    const stops = offered(this._controls, 'cancel');
+    show(this._cancel.node, stops && (running || ALIVE.includes(status)));
     const open = this._model.expanded;
-    show(this._again.node, !running && (!well || queued || open));
+    const runs = offered(this._controls, 'replay');
+    show(this._again.node, runs && !running && (!well || queued || open));
     this._again.node.classList.toggle('jp-durable-primary', !well);
     this._again.verb = hasCell ? 'resume' : 'replay';
     show(this._menu.node, open);
@@ -331,7 +333,8 @@ export class HeadView {
   private _renderDrift(counts: ICounts): void {
     const trans = this._trans;
     const drift = driftText(counts, trans);
-    show(this._drift, drift !== '');
+    const runs = offered(this._controls, 'replay', true);
+    show(this._drift, runs && drift !== '');
     setText(this._drift, trans.__('△ %1 — re-run', drift));
     allow(
       this._drift,

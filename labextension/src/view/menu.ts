@@ -8,7 +8,7 @@
  */
 
 import { TranslationBundle } from '@jupyterlab/translation';
-import { IControls, IWish, Verb } from './controls';
+import { IControls, IWish, offered, Verb } from './controls';
 import { allow, button, element, setStyle, setText, show } from './dom';
 
 /** What the menu asks its view to do. */
@@ -32,6 +32,8 @@ export interface IMenuState {
 interface IEntry {
   shown?: (state: IMenuState) => boolean;
   verb: Verb | null;
+  /** Whether it is about some calls only. */
+  some?: boolean;
   label: string;
   /** What it does, in a line. */
   told: string;
@@ -79,7 +81,8 @@ export class MenuView {
     for (const { node, told, entry } of this._entries) {
       const { verb, shown } = entry;
       const refusal = verb === null ? null : this._controls.refusal(verb);
-      show(node, shown === undefined || shown(state));
+      const there = offered(this._controls, verb, entry.some);
+      show(node, there && (shown === undefined || shown(state)));
       allow(node, refusal, '');
       setText(told, refusal ?? entry.told);
     }
@@ -186,6 +189,7 @@ export class MenuView {
 function entries(actions: IMenuActions, trans: TranslationBundle): IEntry[] {
   const replay = (label: string, told: string, wish: IWish): IEntry => ({
     verb: 'replay',
+    some: wish.rerun !== undefined,
     label,
     told,
     act: () => actions.replay(wish),
