@@ -27,8 +27,8 @@ const MORE = 100;
 
 /** What is done from the list. */
 export interface IListActs extends IRowActs {
-  /** Export the applications of the notebook that is open. */
-  export(): void;
+  /** Export the applications of the notebook that is open; where there are notebooks. */
+  export?(): void;
 }
 
 export class ListView {
@@ -37,9 +37,10 @@ export class ListView {
     this._acts = acts;
     this._trans = trans;
     this._export = button(trans.__('Export…'), 'entries-button', () =>
-      acts.export()
+      acts.export?.()
     );
     this._export.title = trans.__('Applications of the open notebook');
+    show(this._export, acts.export !== undefined);
     this._prepare();
     const filters = element('div', 'entries-filters', [
       this._state,
