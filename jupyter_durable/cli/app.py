@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from jupyter_durable.cli import deploying, following, keys, running, said, serving
+from jupyter_durable.cli import deploying, exporting, following, keys, running, said, serving
 from jupyter_durable.cli.defining import Code, define_for
 from jupyter_durable.cli.drawing import status_cell
 from jupyter_durable.cli.said import Grid, Part, Said, Tree, Value
@@ -391,6 +391,7 @@ def _carried(carried: verbs.Carried) -> Said:
 app.command(cls=running.RunCommand)(verb(running.run))
 command()(verb(deploying.deploy))
 command()(verb(deploying.mcp))
+command()(verb(exporting.export))
 command()(serving.serve)
 app.add_typer(serving.tokens, name="token")
 command()(keys.login)

@@ -15,6 +15,7 @@ from jupyter_durable.export.selection import (
     DataFile,
     EnvironmentKey,
     Notebook,
+    Root,
     Selection,
 )
 from jupyter_durable.export.slicing import modules, problems
@@ -32,7 +33,7 @@ from jupyter_durable.export.slicing.installs import requirements_of
 from jupyter_durable.export.slicing.modules import LocalModules
 from jupyter_durable.export.slicing.pieces import pieces_of
 from jupyter_durable.export.slicing.problems import Problem
-from jupyter_durable.export.slicing.roots import roots_of
+from jupyter_durable.export.slicing.roots import durable_of, roots_of
 from jupyter_durable.export.slicing.slicer import Asked, Kept, Slicer
 
 
@@ -80,6 +81,12 @@ def select(
         tuple(decisions(export.parts, slicer.kept, slicer.moved(order), export.imports)),
         {name: value for name, value in (bundled or {}).items() if name in slicer.bundled},
     )
+
+
+def durable_roots(notebook: Notebook) -> list[Root]:
+    """All durable functions of a notebook, in order: what may be chosen. None where there are none."""
+    parts = _split(notebook)
+    return durable_of(parts, Imports(parts.statements))
 
 
 @dataclass(frozen=True, slots=True)

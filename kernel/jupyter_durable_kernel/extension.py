@@ -8,7 +8,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -52,10 +51,9 @@ class Extension:
         self.shell: Any = shell
         self.engine = engine
         self._notebook = Notebook(shell, engine)
-        self.directory = os.getcwd()
         self.views = Views(self.shell, engine)
         kernel = getattr(shell, "kernel", None)
-        self._control = Control(kernel, engine, self.views) if kernel is not None else None
+        self._control = Control(kernel, engine, self.views, {"export": self._exported}) if kernel is not None else None
         self._tee = Tee(self._output_comes)
         told = Told(self._output_comes, self._result_comes, self.views.cleared)
         self._displays = Displays(self.shell, told)
@@ -127,7 +125,7 @@ class Extension:
         if source:
             self._begin((source, source), cell_id)
         else:
-            self.engine.sessions.begin(identity.made_cell(None, "", (self.directory, NAMELESS, ""), False))
+            self.engine.sessions.begin(identity.made_cell(None, "", (self._notebook.directory, NAMELESS, ""), False))
             self.engine.sessions.end(None)
 
     # a cell
@@ -154,12 +152,13 @@ class Extension:
 
     def _begin(self, texts: tuple[str, str], cell_id: str | None) -> None:
         """`texts`: the cell as written, and as Python."""
+        self._notebook.cells.begins(cell_id, texts[0])
         text = decorating.text_of(*texts, self.shell.transform_cell)
         said = self._understood(text.head)
         namespace = self.shell.user_ns
         self._reach = decorating.reach_of(text.source, said, namespace)
         name = said.name if said is not None else None
-        path = identity.notebook_path(namespace, self.directory)
+        path = identity.notebook_path(namespace, self._notebook.directory)
         place = (path, title_of(name, text.source, self._reach), text.source)
         cell = identity.made_cell(said, identity.cell_key(name, cell_id, text.key), place, self._notebook.once)
         self._swallows = text.head is None and texts[0].lstrip().startswith("%%")
@@ -269,6 +268,12 @@ class Extension:
         """What may come next in a line of `%durable`; IPython passes the shell first."""
         del shell
         return complete(self.engine, event.text_until_cursor.lstrip())
+
+    def _exported(self, content: dict[str, Any]) -> dict[str, Any]:
+        """What the page's notebook would be as a project."""
+        from jupyter_durable_kernel.verbs import exporting
+
+        return exporting.for_page(self._notebook, content)
 
     # errors
 

@@ -118,6 +118,14 @@ def _deploy(notebook: Notebook, words: Words) -> str:
     return "\n".join(f"{each.application} is deployed on {each.server}, version {each.version}" for each in sent)
 
 
+def _export(notebook: Notebook, words: Words) -> str:
+    if not words.plain:
+        raise SDKUsageError("where to? %durable export DIR, a folder, new or exported to before")
+    from jupyter_durable_kernel.verbs import exporting  # for those who export
+
+    return exporting.exported(notebook, words.plain[0], words.options)
+
+
 def _pin(notebook: Notebook, words: Words) -> str:
     pinned = "off" not in words.options
     request = verbs.pin(notebook.engine, words.id(), pinned)
@@ -223,6 +231,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "cancel": _cancel,
     "debug": _debug,
     "deploy": _deploy,
+    "export": _export,
     "once": _once,
     "pin": _pin,
     "delete": _delete,
@@ -259,7 +268,7 @@ def read(verb: str, words: Iterable[str]) -> Words:
             if not value:
                 wanted = known.options[name].value
                 raise SDKUsageError(f"%durable {verb}: {word} needs a value, {wanted}; {HELP.format(verb=verb)}")
-        options[name] = value
+        options[name] = f"{options[name]},{value}" if known.options[name].many and name in options else value
     if len(plain) > known.most:
         raise SDKUsageError(f"%durable {verb}: too many words. Usage: {known.usage(verb)}; {HELP.format(verb=verb)}")
     return Words(tuple(plain), options)

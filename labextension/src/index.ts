@@ -161,7 +161,10 @@ const commands: JupyterFrontEndPlugin<void> = {
     const { RequestCommands } = await import('./commands/commands');
     const { addToggleOnce } = await import('./commands/once');
     new RequestCommands(app, tracker, given).add(palette);
-    addToggleOnce(app, tracker, palette, given.load('jupyter_durable'));
+    const { addExport } = await import('./commands/export');
+    const trans = given.load('jupyter_durable');
+    addToggleOnce(app, tracker, palette, trans);
+    addExport(app, tracker, palette, trans);
   }
 };
 

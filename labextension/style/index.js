@@ -1,4 +1,5 @@
 import './base.css';
 import './front.css';
 import './panel.css';
+import './export.css';
 import './narrow.css';

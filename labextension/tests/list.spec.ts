@@ -23,6 +23,7 @@ class Store implements IServer {
 
 describe('who uses the list from the keyboard', () => {
   const opened = jest.fn();
+  const exported = jest.fn();
   let store: Store;
   let requests: Requests;
   let list: ListView;
@@ -30,7 +31,12 @@ describe('who uses the list from the keyboard', () => {
   beforeEach(async () => {
     store = new Store();
     requests = new Requests(store);
-    const acts = { open: opened, menu: jest.fn(), first: () => null };
+    const acts = {
+      open: opened,
+      menu: jest.fn(),
+      first: () => null,
+      export: exported
+    };
     list = new ListView(requests, acts, english);
     document.body.append(list.node);
     await listed('a', 'b', 'c');

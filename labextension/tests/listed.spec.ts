@@ -1,6 +1,6 @@
 /** What the panel says of a request in two lines: where it is from, and how its calls went. */
 
-import { callsText, placeText } from '../src/panel/listed';
+import { callsText, exportRefusal, placeText } from '../src/panel/listed';
 import { readOne } from '../src/requests/requests';
 import { english } from './english';
 
@@ -52,5 +52,26 @@ describe('the place of a request', () => {
   it('of a fork says of what it is one', () => {
     const fork = { began_at: NOW - 7, seconds: 3, forked_from: 'req_0' };
     expect(place(fork)).toBe('b.ipynb · just now · 3.0 s · fork of req_0');
+  });
+});
+
+describe('the export of the application of a request', () => {
+  const refusal = (given: object, shows = true) =>
+    exportRefusal(
+      readOne({ kind: 'function_call', path: 'a/b.ipynb', ...given }),
+      shows,
+      english
+    );
+
+  it('needs its notebook, in this page', () => {
+    expect(refusal({})).toBeNull();
+    expect(refusal({ path: null, notebook: '/else/b.ipynb' })).toContain(
+      'not among the files'
+    );
+    expect(refusal({}, false)).toContain('open it first');
+  });
+
+  it('is not that of a cell', () => {
+    expect(refusal({ kind: 'cell' })).toBe('A cell is no application.');
   });
 });

@@ -19,7 +19,7 @@ LOADS = ["load 0", "load 1", "load 2", "load 3"]
 VERBS = {
     *("list", "show", "tree", "preview", "inputs", "output", "logs", "replay", "fork", "cancel"),
     *("delete", "pin", "gc", "doctor", "store", "copy", "push", "pull", "run"),
-    *("serve", "token", "login", "key", "deploy", "mcp"),
+    *("serve", "token", "login", "key", "deploy", "mcp", "export"),
 }
 
 

@@ -27,6 +27,11 @@ def roots_of(split: Split, imports: Imports, names: Sequence[str]) -> list[Root]
     return [root for root in durable.values() if not {root.name, root.function}.isdisjoint(names)]
 
 
+def durable_of(split: Split, imports: Imports) -> list[Root]:
+    """All durable functions of a notebook, in order."""
+    return list(_durable(split.statements, imports).values())
+
+
 def _named(durable: dict[str, Root]) -> list[str]:
     return list(dict.fromkeys(name for root in durable.values() for name in (root.name, root.function)))
 

@@ -14,7 +14,10 @@ from typing import Final
 from jupyter_durable.errors import ExportError
 from jupyter_durable.export.writing.records import Target
 
-TARGETS: Final[Mapping[str, str]] = {"server": "jupyter_durable.export.targets.server"}
+TARGETS: Final[Mapping[str, str]] = {
+    "server": "jupyter_durable.export.targets.server",
+    "tensorlake": "jupyter_durable.export.targets.tensorlake",
+}
 """Modules by the name that `--target` takes."""
 
 

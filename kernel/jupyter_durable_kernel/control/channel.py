@@ -14,7 +14,7 @@ import asyncio
 import contextvars
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -38,6 +38,7 @@ REPLY: Final = "durable_reply"
 SETTLED_SECONDS: Final = 1.5
 """A replay that fails at once is answered with its error; one that lasts longer, with the news that it runs."""
 Content = dict[str, Any]
+Operation = Callable[[Content], Any]
 
 
 class Wanted(NamedTuple):
@@ -55,19 +56,20 @@ class Wanted(NamedTuple):
 class Control:
     """Answers the page. One for each kernel."""
 
-    def __init__(self, kernel: Any, engine: Engine, views: Views) -> None:
+    def __init__(self, kernel: Any, engine: Engine, views: Views, further: Mapping[str, Operation]) -> None:
+        """`further`: what is answered later by what knows the notebook."""
         self._kernel = kernel
         self._engine = engine
         self._views = views
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="durable-page")
         self._wanted: Wanted | None = None
         self._executing = False
-        self._at_once: dict[str, Callable[[Content], Any]] = {
+        self._at_once: dict[str, Operation] = {
             "here": self._here,
             "place": self._place,
             "cancel": self._cancel,
         }
-        self._later: dict[str, Callable[[Content], Any]] = {
+        self._later: dict[str, Operation] = {
             "snapshot": self._snapshot,
             "page": self._page,
             "detail": self._detail,
@@ -77,6 +79,7 @@ class Control:
             "resume": self._resume,
             "replay": self._replay,
             "fork": self._fork,
+            **further,
         }
 
     def install(self) -> None:

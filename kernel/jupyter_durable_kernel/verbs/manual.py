@@ -22,6 +22,8 @@ class Option(NamedTuple):
     value: str
     """What its value is; empty for a flag."""
     does: str
+    many: bool = False
+    """It may be said several times; the values are joined by commas."""
 
 
 class Entry(NamedTuple):
@@ -82,6 +84,19 @@ GO_ON: Final = {
     "cancel": Entry("[ID]", "stop it; what succeeded is kept", 1, {}),
     "debug": Entry("[ID] CALL", "run a call with its arguments in the debugger", 2, {}),
     "deploy": Entry("[APP]", "send an application to the server, with the code of now", 1, {}),
+    "export": Entry(
+        "DIR",
+        "write the applications of this notebook as a project that can be deployed",
+        1,
+        {
+            "app": Option("NAMES", "only these applications: a,b", many=True),
+            "target": Option("TARGET", "what it is for: server, or tensorlake; server if unsaid"),
+            "bundle": Option("NAMES", "values of now that go in as JSON files: a,b", many=True),
+            "record": Option("REQUEST", "a request that becomes a test of the project", many=True),
+            "check": Option("", "only say what goes in, and why; write nothing"),
+            "force": Option("", "write over what was edited by hand"),
+        },
+    ),
     "once": Entry("[on|off]", "cells go on with their requests after a success, too", 1, {}),
 }
 KEEP: Final = {
@@ -116,6 +131,7 @@ _WORDS: Final = {
     "CALL": "name[n], as %durable tree shows it, n from 0",
     "[CALL]": "name[n], as %durable tree shows it, n from 0",
     "[APP]": "an application of this notebook; all of them if unsaid",
+    "DIR": "where the project goes: a folder, new or exported to before",
     "[on|off]": "for this notebook; if unsaid, what holds is shown",
     "[FORM]": "auto, mime, html, text or widget",
     "[URL]": "sqlite:///PATH, postgresql://USER@HOST/DATABASE, https://HOST:PORT or memory:, from now on",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_durable.errors import SDKUsageError
+from jupyter_durable_kernel.cells.identity import notebook_path
+from jupyter_durable_kernel.cells.notebook_cells import NotebookCells
 
 if TYPE_CHECKING:
     from jupyter_durable.client.engine import Engine
@@ -16,8 +20,21 @@ class Notebook:
     def __init__(self, shell: Any, engine: Engine) -> None:
         self.shell = shell
         self.engine = engine
+        self.directory = os.getcwd()
+        """Where the kernel started."""
+        self.cells = NotebookCells(shell)
         self.once = False
         """`%durable once on`: every cell goes on with its last request."""
+
+    @property
+    def path(self) -> str:
+        """Of its file; where no front end tells it, the directory that the kernel started in."""
+        return notebook_path(self.shell.user_ns, self.directory)
+
+    def place(self, said: str) -> Path:
+        """A directory that the user named: from the notebook's folder, as its own relative paths are."""
+        path = Path(self.path)
+        return (path.parent if path.suffix == ".ipynb" else path) / Path(said).expanduser()
 
     def evaluated(self, expression: str) -> Any:
         """The value of an expression in the user's namespace. Raises `SDKUsageError`."""

@@ -19,6 +19,7 @@ import { IServer } from '../requests/server';
 import {
   cancelRefusal,
   deleteRefusal,
+  exportRefusal,
   placeRefusal,
   replayRefusal
 } from './listed';
@@ -32,6 +33,13 @@ export interface IAction {
   act(): void;
 }
 
+/** What opens for a request. */
+export interface IOpens {
+  tab(one: IListed): void;
+  /** The dialog in which its application is exported. */
+  export(one: IListed): Promise<void>;
+}
+
 /** Where a request's answers are. */
 export function routeOf(one: Pick<IListed, 'store' | 'id'>, verb: string) {
   return `requests/${one.store || 'any'}/${one.id}/${verb}`;
@@ -42,13 +50,13 @@ export class Actions {
     server: IServer,
     requests: Requests,
     notebooks: Notebooks,
-    open: (one: IListed) => void,
+    opens: IOpens,
     trans: TranslationBundle
   ) {
     this._server = server;
     this._requests = requests;
     this._notebooks = notebooks;
-    this._open = open;
+    this._opens = opens;
     this._trans = trans;
   }
 
@@ -57,7 +65,7 @@ export class Actions {
     const trans = this._trans;
     return [
       this._action('open', trans.__('Open as Tab'), null, async () =>
-        this._open(one)
+        this._opens.tab(one)
       ),
       this._action(
         'go',
@@ -88,6 +96,12 @@ export class Actions {
         trans.__('Delete…'),
         deleteRefusal(one, trans),
         () => this._delete(one)
+      ),
+      this._action(
+        'export',
+        trans.__('Export Application…'),
+        exportRefusal(one, this._notebooks.shows(one), trans),
+        () => this._export(one)
       ),
       this._action('copy', trans.__('Copy Request Id'), null, () =>
         navigator.clipboard.writeText(one.id)
@@ -190,6 +204,12 @@ export class Actions {
     }
   }
 
+  private async _export(one: IListed): Promise<void> {
+    const panel = await this._notebooks.open(one);
+    await panel?.sessionContext.ready;
+    await this._opens.export(one);
+  }
+
   private async _pin(one: IListed): Promise<void> {
     await this._server.post(routeOf(one, 'pin'), { pinned: !one.pinned });
   }
@@ -237,6 +257,6 @@ export class Actions {
   private _server: IServer;
   private _requests: Requests;
   private _notebooks: Notebooks;
-  private _open: (one: IListed) => void;
+  private _opens: IOpens;
   private _trans: TranslationBundle;
 }

@@ -25,18 +25,33 @@ import { IRowActs, RequestRow } from './rows';
 const TYPING_MILLISECONDS = 250;
 const MORE = 100;
 
+/** What is done from the list. */
+export interface IListActs extends IRowActs {
+  /** Export the applications of the notebook that is open; where there are notebooks. */
+  export?(): void;
+}
+
 export class ListView {
-  constructor(requests: Requests, acts: IRowActs, trans: TranslationBundle) {
+  constructor(requests: Requests, acts: IListActs, trans: TranslationBundle) {
     this._requests = requests;
     this._acts = acts;
     this._trans = trans;
+    this._export = button(trans.__('Export…'), 'entries-button', () =>
+      acts.export?.()
+    );
+    this._export.title = trans.__('Applications of the open notebook');
+    show(this._export, acts.export !== undefined);
     this._prepare();
     const filters = element('div', 'entries-filters', [
       this._state,
       this._place
     ]);
     this.node = element('div', 'entries', [
-      element('div', 'entries-head', [this._search, filters, this._count]),
+      element('div', 'entries-head', [
+        this._search,
+        filters,
+        element('div', 'entries-line', [this._count, this._export])
+      ]),
       this._message,
       this._rows,
       this._foot
@@ -288,6 +303,7 @@ export class ListView {
   private _foot = element('div', 'entries-foot');
   private _shown = element('span', 'quiet');
   private _more!: HTMLButtonElement;
+  private _export: HTMLButtonElement;
   private _clear!: HTMLButtonElement;
   private _known = new WeakMap<HTMLElement, RequestRow>();
   private _active = '';

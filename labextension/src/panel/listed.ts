@@ -131,6 +131,21 @@ export function placeRefusal(
     : trans.__('It was not made in a notebook.');
 }
 
+/** Why its application cannot be exported; null when it can. `shows`: its notebook can open in this page. */
+export function exportRefusal(
+  one: IListed,
+  shows: boolean,
+  trans: TranslationBundle
+): string | null {
+  if (one.path === null) {
+    return placeRefusal(one, trans);
+  }
+  if (one.kind !== 'function_call') {
+    return trans.__('A cell is no application.');
+  }
+  return shows ? null : trans.__('Only in its notebook: open it first.');
+}
+
 /** Why it cannot be replayed; null when it can. */
 export function replayRefusal(
   one: IListed,

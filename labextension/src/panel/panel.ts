@@ -20,7 +20,7 @@ export class RequestsPanel extends Widget {
   constructor(
     requests: Requests,
     actions: Actions,
-    open: (one: IListed) => void,
+    acts: { tab: (one: IListed) => void; export: () => void },
     trans: TranslationBundle
   ) {
     super();
@@ -35,7 +35,8 @@ export class RequestsPanel extends Widget {
     this._list = new ListView(
       requests,
       {
-        open,
+        open: acts.tab,
+        export: acts.export,
         first: one => actions.first(one),
         menu: (one, x, y) => this._menu(one, x, y)
       },

@@ -22,6 +22,7 @@ import { RequestTab } from './tab';
 
 const SHOW = 'durable:show-panel';
 const OPEN = 'durable:open-request';
+const EXPORT = 'durable:export';
 const RANK = 550;
 /** So long after its cell a request has begun. */
 const BEGUN_MILLISECONDS = 700;
@@ -44,14 +45,24 @@ export class Parts {
     this._requests = new Requests(this._server);
     this._notebooks = new Notebooks(app, places, translator);
     const open = (one: IListed) => this.open(one);
+    const { commands } = app;
     this._actions = new Actions(
       this._server,
       this._requests,
       this._notebooks,
-      open,
+      {
+        tab: open,
+        export: ({ path, application }) =>
+          commands.execute(EXPORT, { path, application })
+      },
       trans
     );
-    this.panel = new RequestsPanel(this._requests, this._actions, open, trans);
+    this.panel = new RequestsPanel(
+      this._requests,
+      this._actions,
+      { tab: open, export: () => void commands.execute(EXPORT) },
+      trans
+    );
   }
 
   readonly panel: RequestsPanel;
