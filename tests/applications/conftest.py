@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -41,6 +42,7 @@ class Served:
         self.log = folder / "executions"
         self.port = 0
         self.process: subprocess.Popen[str] | None = None
+        self.namespaces = 0
         self.tokens = TokenFile(folder / "data")
         self.token = self.tokens.create("default", "admin", time.time(), None)[0]
         self.environment = {**os.environ, "EXECUTION_LOG": str(self.log), "PYTHONPATH": ""}
@@ -61,6 +63,13 @@ class Served:
             return httpx.get(f"{self.url}/health").status_code == 200
         except httpx.TransportError:
             return False
+
+    def anew(self) -> Served:
+        """A namespace in which nothing was, with nothing executed."""
+        self.namespaces += 1
+        self.token = self.tokens.create(f"n{self.namespaces}", "admin", time.time(), None)[0]
+        self.log.unlink(missing_ok=True)
+        return self
 
     def kill(self) -> None:
         """End it as a crash does."""
@@ -140,12 +149,27 @@ class Served:
         return done.stdout
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Served]:
-    served = Served(tmp_path)
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[Served]:
+    """A server that must not have restored anything when it ends."""
+    served = Served(folder)
     try:
         yield served.start()
         restored = served.witness.read_text() if served.witness.exists() else ""
         assert not restored, f"the server's process restored what users sent: {restored}"
     finally:
         served.stop()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Served]:
+    """One of its own, which a test may kill."""
+    with serving(tmp_path) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One for the tests of a file, none of which kills it."""
+    with serving(tmp_path_factory.mktemp("served")) as served:
+        yield served

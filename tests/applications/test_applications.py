@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 
 import httpx
+import pytest
 
 from tests.applications.conftest import Served, until
 from tests.applications.programs import DEPLOY, HEAD, SQUARES
+
+
+@pytest.fixture
+def server(lasting: Served) -> Served:
+    return lasting.anew()
 
 
 def test_a_deployed_application_runs_on_the_server_and_gives_its_output(server: Served) -> None:

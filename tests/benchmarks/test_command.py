@@ -15,13 +15,14 @@ from benchmarks.measure import Figure, paired, read_figure
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_command_runs_every_case_at_its_smallest_size():
-    """One command runs all cases, each in a process of its own, and prints a figure of each."""
-    command = [sys.executable, "-m", "benchmarks", "--smallest", "--json", "-"]
+@pytest.mark.parametrize("named", [("script", "map", "array"), pytest.param(tuple(CASES), marks=pytest.mark.full)])
+def test_the_command_runs_cases_at_their_smallest_size(named):
+    """One command runs the cases, each in a process of its own, and prints figures of each."""
+    command = [sys.executable, "-m", "benchmarks", "--smallest", "--json", "-", *named]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert ran.returncode == 0, ran.stderr[-3000:]
     figures = [json.loads(line) for line in ran.stdout.splitlines()]
-    assert len({figure["case"] for figure in figures}) == len(CASES)
+    assert len({figure["case"] for figure in figures}) == len(named)
     assert all(figure["unit"] == "MB" or figure["value"] >= 0 for figure in figures)
 
 

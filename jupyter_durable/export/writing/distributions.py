@@ -12,9 +12,10 @@ import ast
 import importlib.metadata as metadata
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from jupyter_durable.export.writing.records import Distribution
+from jupyter_durable.records import NamedTuple
 
 OURS: Final = "jupyter-durable"
 _REQUIREMENT: Final = re.compile(r"\s*(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<extras>\[[^\]]*\])?\s*(?P<rest>.*?)\s*\Z")

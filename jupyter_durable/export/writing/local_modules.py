@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from jupyter_durable.export.writing.naming import FILES
+from jupyter_durable.records import NamedTuple
 
 FINDER: Final = "data_file"
 READER: Final = "data_value"

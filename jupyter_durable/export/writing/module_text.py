@@ -12,10 +12,11 @@ import ast
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from jupyter_durable.export.selection import Piece, Section, Selection
 from jupyter_durable.export.writing.local_modules import FINDER, READER, imported_finder, in_package, opens
+from jupyter_durable.records import NamedTuple
 
 COLUMNS: Final = 88
 _SETS: Final = re.compile(r"environ|putenv|sys\.path|set_start_method|matplotlib\.use|filterwarnings|chdir")
