@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 import sys
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeGuard, TypeVar
 
 T = TypeVar("T")
@@ -21,6 +21,9 @@ _TYPE: Final = vars(type)
 _NAMED: Final = (types.FunctionType, types.BuiltinFunctionType)
 _STORED: Final = (types.GetSetDescriptorType, types.MemberDescriptorType)
 _ABSENT: Final = object()
+_CHANGED: Final = "during iteration"
+"""Ends what CPython's containers raise where they were changed."""
+_READ_AGAIN: Final = 1000
 
 
 class Kinds:
@@ -103,6 +106,20 @@ def held(value: object, name: str, default: Any = None) -> Any:
         return found.__get__(value)
     except (AttributeError, TypeError):  # empty, or the slot of another class
         return default
+
+
+def copied(read: Callable[[], T]) -> T:
+    """What `read` takes of containers and tables that other threads may change meanwhile; it is read again then.
+
+    Raises `RuntimeError` where they never leave it alone for as long as reading takes.
+    """
+    for _ in range(_READ_AGAIN):
+        try:
+            return read()
+        except RuntimeError as error:
+            if _CHANGED not in str(error):
+                raise
+    return read()
 
 
 def wrapped(value: object) -> object | None:

@@ -55,22 +55,30 @@ def capture(
     makes of a durable function's spec what `redecorate` gets on restore, by default the spec's own options.
     The bytes hold pickles; the caller signs and verifies them.
     """
-    reach = _Reach(namespace)
-    reach.add(roots)
-    if body is not None:
-        reach.names(names_needed(body))
-    found = _Found(namespace, cells, secrets)
-    return found.snapshot(reach, Table(namespace, options), body)
+
+    def captured() -> bytes:
+        reach = _Reach(namespace)
+        reach.add(roots)
+        if body is not None:
+            reach.names(names_needed(body))
+        found = _Found(namespace, cells, secrets)
+        return found.snapshot(reach, Table(namespace, options), body)
+
+    return static.copied(captured)  # other threads may change what is captured
 
 
 def names_absent(roots: Mapping[str, object], namespace: dict[str, Any], body: str | None = None) -> frozenset[str]:
     """Names that `roots` and what they use, or the cell source `body`, read, and that nothing has."""
-    reach = _Reach(namespace)
-    reach.add(roots)
-    if body is not None:
-        reach.names(names_needed(body))
-    reach.run()
-    return frozenset(reach.absent) - statements.top_level_bindings(body or "")
+
+    def absent() -> frozenset[str]:
+        reach = _Reach(namespace)
+        reach.add(roots)
+        if body is not None:
+            reach.names(names_needed(body))
+        reach.run()
+        return frozenset(reach.absent)
+
+    return static.copied(absent) - statements.top_level_bindings(body or "")
 
 
 class _Reach:

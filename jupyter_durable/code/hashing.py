@@ -3,6 +3,7 @@
 Rules of this file
 - What counts is said in `walk`. A hash is over named parts, so that "what changed" can name a helper.
 - Nothing is remembered here unless asked for: `CodeHashes` remembers, by identity, until told to forget.
+- Other threads may change what is walked: then it is walked anew.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def class_hash(cls: type, namespace: Mapping[str, object] | None = None) -> byte
 
     Data globals do not count: a class reads the live ones, whichever version it belongs to.
     """
-    return _combined(Walk(namespace, for_class=True).parts(cls))
+    return _combined(static.copied(lambda: Walk(namespace, for_class=True).parts(cls)))
 
 
 def explain(fn: Callable[..., Any] | type, namespace: Mapping[str, object] | None = None) -> dict[str, bytes]:
@@ -44,7 +45,7 @@ def explain(fn: Callable[..., Any] | type, namespace: Mapping[str, object] | Non
     The function itself stands under its qualified name, helpers and globals under the name they are used by,
     those of local modules as `module.name`.
     """
-    return Walk(namespace).parts(fn)
+    return static.copied(lambda: Walk(namespace).parts(fn))
 
 
 def changed(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[str]:
@@ -92,9 +93,12 @@ class CodeHashes:
     def _known(self, fn: Callable[..., Any] | type) -> _Explained:
         known = self._explained.get(id(fn))
         if known is None or not holds(known.watched):
-            walk = Walk(self._namespace)
-            known = self._explained[id(fn)] = _Explained(fn, walk.parts(fn), walk.watched())
+            known = self._explained[id(fn)] = static.copied(lambda: self._walked_through(fn))
         return known
+
+    def _walked_through(self, fn: Callable[..., Any] | type) -> _Explained:
+        walk = Walk(self._namespace)
+        return _Explained(fn, walk.parts(fn), walk.watched())
 
     def of(self, fn: Callable[..., Any] | type) -> bytes:
         """As `code_hash`."""
@@ -106,14 +110,14 @@ class CodeHashes:
         None for what counts by its name: what an installed library holds, and what is builtin.
         """
         known = self._arguments.get(id(value))
-        if known is None or (known.seen is not None and not seen_alike(known.seen)):
-            known = self._arguments[id(value)] = self._walked(value)
+        if known is None or (known.seen is not None and not static.copied(partial(seen_alike, known.seen))):
+            known = self._arguments[id(value)] = static.copied(lambda: self._walked(value))
         return known.hash
 
     def read_by(self, value: FunctionType | type) -> Mapping[str, object]:
         """What a function or a class that `as_argument` was asked for reads beside: frames, instances, large data."""
         known = self._arguments.get(id(value))
-        return (known if known is not None else self._walked(value)).read
+        return (known if known is not None else static.copied(lambda: self._walked(value))).read
 
     def _walked(self, value: FunctionType | type) -> _Known:
         if _is_library(value, self._namespace or {}):

@@ -13,7 +13,7 @@ import functools
 import opcode
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import CellType, CodeType, FunctionType
 from typing import Any, Final
 
@@ -124,14 +124,16 @@ def rows_of(value: Any) -> Iterable[tuple[str, object]]:
     alias = alias_parts(value)
     if alias is not None:
         return _numbered(alias)
-    if type(value) not in CONTAINERS:
-        return ()
+    return static.copied(lambda: _held_in(value)) if type(value) in CONTAINERS else ()
+
+
+def _held_in(value: Any) -> Sequence[tuple[str, object]]:
     if type(value) is dict:
         return () if ATOMS.hold(value.values()) else [(static.label(key), item) for key, item in value.items()]
     if ATOMS.hold(value):
         return ()
     if type(value) in _ORDERED:
-        return _numbered(value)
+        return [*_numbered(value)]
     return [(static.qualname(item) or "", item) for item in value]
 
 

@@ -125,7 +125,7 @@ def mapping_of(value: object) -> dict[object, object] | None:
 def items_of(value: object) -> list[object] | None:
     """The items of a list, a tuple or a deque in order, of a set in any; None for any other value."""
     kind = _container(value)
-    return list(kind.__iter__(value)) if kind is not None and kind is not dict else None
+    return static.copied(lambda: list(kind.__iter__(value))) if kind is not None and kind is not dict else None
 
 
 def length_of(value: object) -> int:

@@ -27,6 +27,7 @@ from jupyter_durable.errors import SDKUsageError
 from jupyter_durable.records import NamedTuple
 from jupyter_durable.serializer.instances import shape_of_type, state_of
 from jupyter_durable.serializer.parts import FLAT
+from jupyter_durable.static import copied
 
 MOST_ITEMS: Final = 100_000
 """Items of an iterator that are read for the attempts to come."""
@@ -256,6 +257,10 @@ def _is_read(file: Any) -> bool:
         return False
 
 
+def _listed(base: Any, value: Any) -> list[Any]:
+    return list(base.__iter__(value))
+
+
 def _parts(value: Any) -> list[Any]:
     """What a container, a record or an instance of a user's class holds."""
     kind = type(value)
@@ -263,7 +268,7 @@ def _parts(value: Any) -> list[Any]:
         return list(dict.values(value))
     for base in _SEQUENCES:
         if issubclass(kind, base):
-            items = list(base.__iter__(value))
+            items = copied(functools.partial(_listed, base, value))
             return [] if _is_flat(map(type, items)) else items
     if kind is functools.partial:
         return [*value.args, *value.keywords.values()]

@@ -53,6 +53,7 @@ from jupyter_durable.serializer.parts import (
     tagged,
     wrapped,
 )
+from jupyter_durable.static import copied
 
 __all__ = ["BASES", "CONTAINERS", "EXACT", "STATELESS", "WITH_ATTRIBUTES", "named"]
 
@@ -274,8 +275,9 @@ def _members(value: BaseException) -> list[tuple[str, Any]]:
 
 
 def _ordered_dict(_: Names, value: OrderedDict[Any, Any]) -> Encoded:
-    keys = [*OrderedDict.__iter__(value)]
-    return wrapped(b"o", sequence([part for key in keys for part in (key, dict.__getitem__(value, key))]))
+    keys = copied(lambda: [*OrderedDict.__iter__(value)])
+    held = dict(dict.items(value))  # at once, as other threads may change it
+    return wrapped(b"o", sequence([part for key in keys if key in held for part in (key, held[key])]))
 
 
 def _default_dict(_: Names, value: defaultdict[Any, Any]) -> Encoded:
@@ -284,7 +286,9 @@ def _default_dict(_: Names, value: defaultdict[Any, Any]) -> Encoded:
 
 
 def _deque(_: Names, value: deque[Any]) -> Encoded:
-    return group(b"q", sequence([*deque.__iter__(value)]), atom(deque.__dict__["maxlen"].__get__(value)))
+    return group(
+        b"q", sequence(copied(lambda: [*deque.__iter__(value)])), atom(deque.__dict__["maxlen"].__get__(value))
+    )
 
 
 def _bytes(value: bytearray) -> bytes:
@@ -371,7 +375,7 @@ BASES: Final[tuple[tuple[type, Encode], ...]] = (
     (dict, lambda _, value: mapping(dict(dict.items(value)))),
     (tuple, lambda _, value: sequence(tuple(tuple.__iter__(value)))),
     (list, lambda _, value: sequence([*list.__iter__(value)])),
-    (set, lambda _, value: sorted_items(set.__iter__(value))),
+    (set, lambda _, value: sorted_items(copied(lambda: [*set.__iter__(value)]))),
     (frozenset, lambda _, value: sorted_items(frozenset.__iter__(value))),
     (int, lambda _, value: atom(int.__add__(value, 0))),
     (str, lambda _, value: atom(str.__str__(value))),
