@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -53,6 +54,14 @@ def mcp(
         define(path)
         specs = deploying.applications_here()
         made = [(deploying.manifest_of(asked.engine, each), deploying.code_of(asked.engine, each)) for each in specs]
+    return serve_tools(asked, made, "file-" + hashlib.blake2b(str(path).encode(), digest_size=8).hexdigest())
+
+
+def serve_tools(asked: Asked, made: Sequence[tuple[dict[str, Any], bytes]], namespace: str) -> Said:
+    """Serve applications, each a manifest and its code, over stdin and stdout until the agent goes.
+
+    Raises `SDKUsageError` where the packages for it are missing.
+    """
     try:
         from jupyter_durable.server.agents import stdio
         from jupyter_durable.server.applications.records import Manifest
@@ -60,7 +69,6 @@ def mcp(
         if (error.name or "").partition(".")[0] == "jupyter_durable":
             raise
         raise SDKUsageError("tools for agents need more packages: pip install 'jupyter-durable[mcp]'") from None
-    namespace = "file-" + hashlib.blake2b(str(path).encode(), digest_size=8).hexdigest()
     deployed = [(Manifest.model_validate(manifest), code) for manifest, code in made]
     stdio(deployed, Path(own_folder()) / "agents", asked.engine.settings.store, namespace)
     return Said(None)

@@ -9,6 +9,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import sys
@@ -21,7 +22,7 @@ import typer
 
 from jupyter_durable import packaged
 from jupyter_durable.cli import app as verbs_of_all
-from jupyter_durable.cli import drawing, following, said, serving
+from jupyter_durable.cli import deploying, drawing, following, said, serving
 from jupyter_durable.cli.said import Said, Value
 from jupyter_durable.cli.usage import Command
 from jupyter_durable.cli.verb import Asked, Everywhere, Json, StoreUrl, verb
@@ -79,6 +80,7 @@ def _commands(module: str) -> typer.Typer:
 
     command("run")(verb(_of(module, run)))
     command("serve")(_serving(module))
+    command("mcp")(verb(_tools(module)))
     command("replay")(verb(_of(module, replay)))
     known = {each.name or each.callback.__name__: each for each in verbs_of_all.app.registered_commands}  # type: ignore[union-attr]
     for name in _SHARED:
@@ -196,6 +198,17 @@ def _serving(module: str) -> Callable[..., None]:
 
     serve.__doc__ = "Serve the application over HTTP: start requests, follow them, replay them."
     return serve
+
+
+def _tools(module: str) -> Callable[..., Said]:
+    def mcp(asked: Asked) -> Said:
+        """Serve the applications as tools to the agent that starts this command, over stdin and stdout."""
+        with contextlib.redirect_stdout(sys.stderr), packaged.entered(module):  # what a module prints is no message
+            code, found = packaged.reference(module), packaged.manifests(asked.engine)
+        package = module.partition(".")[0]
+        return deploying.serve_tools(asked, [(each, code) for each in found], f"package-{package}")
+
+    return mcp
 
 
 def deploy(module: str, folder: Path) -> None:

@@ -105,6 +105,7 @@ dependencies = [
 {lines}]
 
 [project.optional-dependencies]
+agents = ["{OURS}[mcp]"]
 test = ["pytest>=8"]
 
 [project.scripts]
