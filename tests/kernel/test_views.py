@@ -29,8 +29,11 @@ def test_a_short_successful_request_of_a_plain_cell_is_silent(kernel: Kernel) ->
 
 
 def test_a_long_one_is_shown_while_it_runs(kernel: Kernel) -> None:
-    ran = kernel.run("for n in range(6): slow(0.25)")
-    assert len(ran.outputs) == 1
+    for calls in (6, 24, 96):  # on a busy machine a view is drawn less often
+        ran = kernel.run(f"for n in range({calls}): slow(0.25)")
+        assert len(ran.outputs) == 1
+        if ran.updates >= 2:
+            break
     assert ran.updates >= 2
     assert "succeeded" in ran.text
 
