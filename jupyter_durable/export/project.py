@@ -94,19 +94,20 @@ def write(plan: Plan, directory: Path | str, *, force: bool = False) -> Written:
     place = Path(directory).absolute()
     if place.exists() and not place.is_dir():
         raise ExportError(f"{directory} is no directory; nothing was written")
-    folder.restore(place)
-    before = manifest.read(place)
-    found = differences.compared(plan.files, before, place)
-    if found.edited and not force:
-        raise differences.refusal(plan.files, found)
-    updated = [*found.updated, *found.edited]
-    files = {path: plan.files[path] for path in [*found.created, *updated]}
-    digests = {path: manifest.digest(data) for path, data in plan.files.items()}
-    ours = manifest.Manifest(plan.target, plan.project.selection.notebook, digests)
-    if before is None or before.text() != ours.text():
-        files[manifest.NAME] = ours.text()
-    if files or found.removed:
-        folder.put(files, found.removed, place)
+    with folder.turn(place):
+        folder.restore(place)
+        before = manifest.read(place)
+        found = differences.compared(plan.files, before, place)
+        if found.edited and not force:
+            raise differences.refusal(plan.files, found)
+        updated = [*found.updated, *found.edited]
+        files = {path: plan.files[path] for path in [*found.created, *updated]}
+        digests = {path: manifest.digest(data) for path, data in plan.files.items()}
+        ours = manifest.Manifest(plan.target, plan.project.selection.notebook, digests)
+        if before is None or before.text() != ours.text():
+            files[manifest.NAME] = ours.text()
+        if files or found.removed:
+            folder.put(files, found.removed, place, found.seen)
     return Written(
         place,
         tuple(found.created),

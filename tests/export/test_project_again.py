@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -210,6 +211,35 @@ def test_what_a_kill_left_is_put_back_before_the_next_export(directory: Path, se
     assert content(directory) == before
     write(second, directory)
     assert "RATE = 5" in (directory / MODULE).read_text()
+
+
+def test_exports_into_one_directory_at_once_take_turns(directory: Path, first: Plan, second: Plan) -> None:
+    """What stands there in the end is one of them, whole, and nothing that was prepared is left."""
+    with ThreadPoolExecutor(6) as pool:
+        for each in [pool.submit(write, (first, second)[n % 2], directory, force=True) for n in range(18)]:
+            each.result()
+    found = content(directory)
+    for path in [path for path in found if path.endswith(".durable-export.json")]:
+        del found[path]
+    assert found in [{f"project/{path}": data for path, data in each.files.items()} for each in (first, second)]
+
+
+def test_an_edit_that_comes_after_the_look_is_not_written_over(
+    directory: Path, second: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = folder._write
+
+    def edited_meanwhile(path: Path, data: bytes) -> None:
+        (directory / MODULE).write_text("# mine")
+        prepare(path, data)
+
+    monkeypatch.setattr(folder, "_write", edited_meanwhile)
+    before = {path: data for path, data in content(directory).items() if not path.endswith(MODULE)}
+    with pytest.raises(ExportError, match=r"was changed .* while the export was being written"):
+        write(second, directory)
+    after = content(directory)
+    assert after.pop(f"project/{MODULE}") == b"# mine"
+    assert after == before
 
 
 def test_a_new_directory_appears_whole_or_not_at_all(tmp_path: Path, first: Plan) -> None:

@@ -35,6 +35,8 @@ class Differences:
     """Edited by hand, and left as they are: nothing new is to be written there."""
     edited: dict[str, bytes] = field(default_factory=dict)
     """Edited by hand, where something new is to be written: what stands there."""
+    seen: dict[str, str | None] = field(default_factory=dict)
+    """The SHA-256 of what was looked at, None where nothing stood."""
 
 
 def compared(files: Mapping[str, bytes], before: Manifest | None, directory: Path) -> Differences:
@@ -42,7 +44,7 @@ def compared(files: Mapping[str, bytes], before: Manifest | None, directory: Pat
     known = before.files if before is not None else {}
     found = Differences()
     for path, data in sorted(files.items()):
-        there = _read(directory, path)
+        there = _looked_at(found, directory, path)
         if there is None:
             found.created.append(path)
         elif there == data:
@@ -54,10 +56,16 @@ def compared(files: Mapping[str, bytes], before: Manifest | None, directory: Pat
         else:
             found.edited[path] = there
     for path in sorted(known.keys() - files.keys()):
-        there = _read(directory, path)
+        there = _looked_at(found, directory, path)
         if there is not None:
             (found.removed if digest(there) == known[path] else found.kept).append(path)
     return found
+
+
+def _looked_at(found: Differences, directory: Path, path: str) -> bytes | None:
+    there = _read(directory, path)
+    found.seen[path] = digest(there) if there is not None else None
+    return there
 
 
 def _read(directory: Path, path: str) -> bytes | None:

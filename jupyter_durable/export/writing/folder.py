@@ -5,6 +5,8 @@ Rules of this file
 - A directory that is not there appears whole, by one rename. In one that is there files are exchanged one by one, what
   stood there being kept until the last: an error puts it back at once, and what a kill left, the next export puts back
   before it does anything else.
+- Exports into one directory take turns, and a file that is not as it was looked at is not exchanged: somebody has
+  edited it since.
 """
 
 from __future__ import annotations
@@ -14,25 +16,44 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from jupyter_durable.errors import ExportError
-from jupyter_durable.files import sync_directory
+from jupyter_durable.export.writing.manifest import digest
+from jupyter_durable.files import locked_folder, sync_directory
 
 _JOURNAL: Final = "journal.json"
 _NEW, _OLD = "new", "old"
+_NOTHING: Final[Mapping[str, str | None]] = MappingProxyType({})
 
 
 def _prefix(directory: Path) -> str:
     return f".{directory.name}.durable-export-"
 
 
-def put(files: Mapping[str, bytes], removed: Iterable[str], directory: Path) -> None:
-    """Write files and remove others. Raises `ExportError`; then the directory is as it was."""
+@contextlib.contextmanager
+def turn(directory: Path) -> Iterator[None]:
+    """No other export changes the directory meanwhile, or takes what this one prepares for left behind."""
+    with contextlib.ExitStack() as held:
+        try:
+            directory.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked_folder(directory.parent))
+        except OSError as error:
+            raise _failed(error, directory) from error
+        yield
+
+
+def put(
+    files: Mapping[str, bytes], removed: Iterable[str], directory: Path, seen: Mapping[str, str | None] = _NOTHING
+) -> None:
+    """Write files and remove others, in a `turn`. Raises `ExportError`; then the directory is as it was.
+
+    `seen`: the SHA-256 of what was looked at, by path, None where nothing stood. What is otherwise now is not touched.
+    """
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
         prepared = Path(tempfile.mkdtemp(prefix=_prefix(directory), dir=directory.parent))
     except OSError as error:
         raise _failed(error, directory) from error
@@ -44,6 +65,7 @@ def put(files: Mapping[str, bytes], removed: Iterable[str], directory: Path) -> 
             os.rename(prepared / _NEW, directory)
             sync_directory(directory.parent)
         else:
+            _keep(prepared, [*files, *removed], directory, seen)
             _exchange(prepared, list(files), list(removed), directory)
     except OSError as error:
         raise _failed(error, directory) from error
@@ -65,15 +87,25 @@ def _write(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _exchange(prepared: Path, written: list[str], removed: list[str], directory: Path) -> None:
-    """Put what is prepared into its place, having kept what stands there."""
-    for path in (*written, *removed):
+def _keep(prepared: Path, paths: list[str], directory: Path, seen: Mapping[str, str | None]) -> None:
+    """Copy what stands there. Raises `ExportError` for what is not as it was looked at."""
+    for path in paths:
         there = directory / path
         if there.is_dir() and not there.is_symlink():
             raise IsADirectoryError(21, f"a directory stands where {path} is to be")
         if os.path.lexists(there):
             (prepared / _OLD / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(there, prepared / _OLD / path, follow_symlinks=False)
+        kept = prepared / _OLD / path
+        if path in seen and seen[path] != (digest(kept.read_bytes()) if kept.exists() else None):
+            raise ExportError(
+                f"{path} was changed in {directory} while the export was being written; nothing was written: look at "
+                "it, and export again"
+            )
+
+
+def _exchange(prepared: Path, written: list[str], removed: list[str], directory: Path) -> None:
+    """Put what is prepared into its place; what stands there was kept."""
     _write(prepared / "journal", json.dumps([*written, *removed]).encode())
     os.rename(prepared / "journal", prepared / _JOURNAL)
     sync_directory(prepared)
