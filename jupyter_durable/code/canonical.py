@@ -236,7 +236,7 @@ class _Data:
         held = self._opened(value)
         if held is None:
             raise _NotPlain
-        return b"{%s}" % self._list([part for pair in held.items() for part in pair], depth)
+        return b"{%s}" % self._list([part for pair in sorted(held.items()) for part in pair], depth)
 
 
 def _open_parts(value: Any) -> tuple[object, ...] | None:

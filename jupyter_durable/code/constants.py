@@ -10,14 +10,14 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import FunctionType, MemberDescriptorType
+from types import FunctionType
 from typing import Final
 
 from jupyter_durable import static
 from jupyter_durable.code import arrays
 from jupyter_durable.code.canonical import render_data
 from jupyter_durable.code.changes import attributes_changed
-from jupyter_durable.code.contents import is_own
+from jupyter_durable.code.contents import held_fields, is_own
 from jupyter_durable.code.plain import overrides_lookup
 from jupyter_durable.code.sources import find_function, methods
 
@@ -40,7 +40,7 @@ def render_again(value: object, limit: int) -> bytes | None:
 
 
 def _held_by_constant(value: object) -> Mapping[str, object] | None:
-    return _state(value) if is_own(type(value)) else _held(value)
+    return held_fields(value) if is_own(type(value)) else _held(value)
 
 
 def _held(value: object) -> Mapping[str, object] | None:
@@ -48,17 +48,8 @@ def _held(value: object) -> Mapping[str, object] | None:
     if kind in _FIXED:
         return static.attributes(value)
     if static.inherited(type(kind), "__struct_fields__") is not None or _is_constant(kind):  # msgspec has slots
-        return _state(value)
+        return held_fields(value)
     return arrays.held(value)
-
-
-def _state(value: object) -> dict[str, object]:
-    found = dict(static.attributes(value))
-    for base in static.mro(type(value)):
-        for name, stored in static.members(base).items():
-            if type(stored) is MemberDescriptorType:
-                found[name] = static.held(value, name)
-    return dict(sorted(found.items()))
 
 
 def _is_constant(kind: type) -> bool:

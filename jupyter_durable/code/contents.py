@@ -62,7 +62,7 @@ def _rows(value: Any) -> Iterable[tuple[str, object]]:
     for each in static.attributes(value).get("__metadata__", ()) if is_alias(value) else ():
         rows += (fields_of(each) or {}).items()  # `Annotated[int, AfterValidator(check)]`
     if kind in NAMESPACES or is_own(kind):
-        rows += _fields(value).items()
+        rows += held_fields(value).items()
     if is_own(kind):
         rows.append((TYPE, kind))
     return rows
@@ -76,7 +76,8 @@ def _items(value: object) -> Iterator[tuple[str, object]]:
     yield from ((str(at), item) for at, item in enumerate(items_of(value) or ()) if type(item) not in ATOMS)
 
 
-def _fields(value: object) -> dict[str, object]:
+def held_fields(value: object) -> dict[str, object]:
+    """What an object keeps in its dictionary and its slots; of a member of an enum its value."""
     if static.is_a(value, enum.Enum):
         return {"value": static.held(value, "_value_")}
     found = dict(static.attributes(value))
