@@ -117,9 +117,19 @@ def copied(read: Callable[[], T]) -> T:
         try:
             return read()
         except RuntimeError as error:
-            if _CHANGED not in str(error):
+            if not changed_meanwhile(error):
                 raise
     return read()
+
+
+def changed_meanwhile(error: Exception) -> bool:
+    """Whether an error says that what was walked over was changed by another thread; `copied` reads again then."""
+    return isinstance(error, RuntimeError) and _CHANGED in str(error)
+
+
+def changed(what: str) -> RuntimeError:
+    """The error of a walk over `what` that another thread changed, where it was not one of CPython's containers."""
+    return RuntimeError(f"{what} was changed {_CHANGED}")
 
 
 def wrapped(value: object) -> object | None:

@@ -102,7 +102,10 @@ class Table:
         return self.write(DefinitionPickler, dict(definitions))
 
     def write(self, pickler: type[DefinitionPickler], value: object) -> bytes:
-        """What a pickler makes of a value. Raises `Unstorable`."""
+        """What a pickler makes of a value.
+
+        Raises `Unstorable`, and what `static.copied` reads again for: another thread changed the value meanwhile.
+        """
         target = io.BytesIO()
         try:
             pickler(target, self).dump(value)
@@ -110,6 +113,8 @@ class Table:
             raise
         # `__reduce__` of a library's object was called; what these raise is without limits.
         except Exception as error:
+            if static.changed_meanwhile(error):
+                raise
             raise Unstorable(str(error)) from error
         return target.getvalue()
 
@@ -295,9 +300,7 @@ class DefinitionPickler(pickle.Pickler):
             raise Unstorable(f"{static.qualname(cls)} answers for another class")
         if home_module(cls, self._table.namespace) is None and typing.is_typeddict(cls):
             return self._typed_dict(cls)
-        import cloudpickle
-
-        reduced = cloudpickle.Pickler.reducer_override(self, cls)
+        reduced = self._reduced(cls)
         if home_module(cls, self._table.namespace) is not None or reduced is NotImplemented or len(reduced) != 6:
             return reduced
         make, args, state, _, _, setter = reduced
@@ -311,6 +314,15 @@ class DefinitionPickler(pickle.Pickler):
         if found is not None:
             self._table.keep(found)
         return MAKE_CLASS, (name, digest, make, args), (setter, state), None, None, SET_CLASS
+
+    def _reduced(self, cls: type) -> Any:
+        """What cloudpickle makes of a class. It looks the names up one by one after it listed them."""
+        import cloudpickle
+
+        try:
+            return cloudpickle.Pickler.reducer_override(self, cls)
+        except KeyError as error:
+            raise static.changed(f"class {static.qualname(cls)}") from error
 
     def _typed_dict(self, cls: Any) -> Any:
         """A typed dict, which cannot be made of its members as other classes can."""

@@ -75,7 +75,8 @@ def test_what_is_changed_while_it_is_looked_at_has_a_hash_and_is_captured(name: 
             hashes = CodeHashes(book.names)
             assert hashes.of(book["main"])
             assert hashes.as_argument(book["main"])
-            assert capture({"main": book["main"]}, book.names)
+            captured = capture({"main": book["main"]}, book.names)
+            assert name != "a class" or b"Settings" in captured, "left out, since it was changed at that moment"
 
 
 @pytest.mark.parametrize("name", ["a deque", "a set", "a dict", "an OrderedDict"])
